@@ -1,0 +1,73 @@
+# How tiercache's own targets are made. Nothing here reaches the projects that link the library:
+# warnings, sanitizers and the compiler launcher are private to our targets.
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  find_program(TIERCACHE_CCACHE ccache)
+  if(TIERCACHE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${TIERCACHE_CCACHE}")
+  endif()
+endif()
+
+# Our language level, warnings and sanitizers, for one of our targets.
+function(tiercache_own target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  if(PROJECT_IS_TOP_LEVEL)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                           -Woverloaded-virtual)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+      target_compile_options(${target} PRIVATE -Wthread-safety -Werror=thread-safety)
+    endif()
+    if(TIERCACHE_WERROR)
+      target_compile_options(${target} PRIVATE -Werror)
+    endif()
+  endif()
+  if(TIERCACHE_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${TIERCACHE_SANITIZE}
+                           -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    get_target_property(kind ${target} TYPE)
+    if(kind STREQUAL "EXECUTABLE" OR kind STREQUAL "SHARED_LIBRARY")
+      target_link_options(${target} PRIVATE -fsanitize=${TIERCACHE_SANITIZE})
+    endif()
+  endif()
+endfunction()
+
+# tiercache_room(<name> SOURCES <files...> [ROOMS <rooms it may know...>] [LIBRARIES <libs...>])
+# One room of the engine (docs/architecture.md): an object library whose edges are listed. A room sees
+# the public headers and the rooms it names; tests/structure checks the includes against design.
+function(tiercache_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  add_library(tiercache_${name} OBJECT ${ROOM_SOURCES})
+  tiercache_own(tiercache_${name})
+  target_include_directories(tiercache_${name} PUBLIC
+    "${PROJECT_SOURCE_DIR}/engine/include" "${PROJECT_SOURCE_DIR}/engine/src")
+  target_link_libraries(tiercache_${name} PRIVATE ${ROOM_LIBRARIES})
+  set_property(TARGET tiercache_${name} PROPERTY TIERCACHE_ROOMS ${ROOM_ROOMS})
+  set_property(TARGET tiercache_${name} PROPERTY TIERCACHE_LIBRARIES ${ROOM_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY TIERCACHE_ALL_ROOMS ${name})
+endfunction()
+
+# tiercache_test(<name> SOURCES <files...> [ROOMS <rooms linked as objects...>]
+#                [LIBRARIES <libs...>] [LABELS <labels...>] [TIMEOUT <seconds>])
+# A GoogleTest program, each of whose cases ctest runs. With ROOMS it links only those rooms' objects, so
+# that a room is tested without the rest; without, name tiercache::engine in LIBRARIES.
+function(tiercache_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;ROOMS;LIBRARIES;LABELS" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  tiercache_own(${name})
+  foreach(room IN LISTS TEST_ROOMS)
+    get_property(room_libraries TARGET tiercache_${room} PROPERTY TIERCACHE_LIBRARIES)
+    target_link_libraries(${name} PRIVATE tiercache_${room} ${room_libraries})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  if(NOT TEST_LABELS)
+    set(TEST_LABELS unit)
+  endif()
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120
+    PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+endfunction()

@@ -1,0 +1,71 @@
+// The exceptions of the public API: thrown for what the caller asked and cannot have. Everything that
+// is normal (a miss, a refused row, a dead tier) is an outcome instead.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace tiercache {
+
+// Base of all of them. `what()` says what was tried, in what state things are now and what to do;
+// it never contains a document or a secret.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The configuration cannot work. Lists every fault found, one a line: field, value, allowed range.
+class BadConfiguration : public Error {
+  using Error::Error;
+};
+
+// The directory cannot be used: a file, remote, of another format or project, not writable.
+class BadDirectory : public Error {
+  using Error::Error;
+};
+
+// The key is not acceptable: empty where not allowed, too long, not UTF-8.
+class InvalidKey : public Error {
+  using Error::Error;
+};
+
+// The document is not acceptable; says why and where. Nothing was stored.
+class InvalidDocument : public Error {
+  using Error::Error;
+};
+
+// `put` with `if_version` found another version. Nothing was stored.
+class VersionConflict : public Error {
+  using Error::Error;
+};
+
+// A write could not be made durable.
+class NotDurable : public Error {
+ public:
+  enum class State {
+    not_applied,  // the write is nowhere and never will be
+    unknown,      // the write may appear later, as the version that was stamped for it
+  };
+  NotDurable(State state, const std::string& message) : Error(message), state_(state) {}
+  State state() const { return state_; }
+
+ private:
+  State state_;
+};
+
+// A snapshot without a value was dereferenced; names what each tier said.
+class NoData : public Error {
+  using Error::Error;
+};
+
+// The call needs an open cache and this one is closed.
+class Closed : public Error {
+  using Error::Error;
+};
+
+// The deadline passed before the call could finish.
+class DeadlineExceeded : public Error {
+  using Error::Error;
+};
+
+}  // namespace tiercache

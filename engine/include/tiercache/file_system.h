@@ -1,0 +1,103 @@
+// The port through which the cache touches its directory. The real one is POSIX; the tests' one
+// records every operation and enumerates what a power loss could leave.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tiercache {
+
+// The outcome of a file operation. `error` is an errno value, 0 for success; `what` says which
+// operation failed on which path, for a person to read.
+struct IoStatus {
+  int error = 0;
+  std::string what;
+
+  bool ok() const { return error == 0; }
+  bool absent() const { return error == ENOENT; }
+};
+
+// An open file. Not thread-safe, except that `sync_data` may run beside `write_at`. Closes on
+// destruction.
+class File {
+ public:
+  virtual ~File() = default;
+  // Reads up to `size` bytes at `offset` into `*out`; fewer at the end of the file.
+  virtual IoStatus read_at(std::uint64_t offset, std::size_t size, std::string* out) = 0;
+  // Writes all of `bytes` or fails.
+  virtual IoStatus write_at(std::uint64_t offset, std::string_view bytes) = 0;
+  virtual IoStatus size(std::uint64_t* out) = 0;
+  virtual IoStatus truncate(std::uint64_t size) = 0;
+  // fdatasync: the file's bytes and size survive power loss once this succeeds.
+  virtual IoStatus sync_data() = 0;
+};
+
+// Held until destroyed; the system drops it when the process dies (an open-file-description lock).
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+enum class OpenMode : std::uint8_t {
+  read,        // must exist
+  read_write,  // must exist
+  create,      // read and write; must not exist; mode 0600
+};
+
+struct FileInfo {
+  std::uint64_t size = 0;
+  bool directory = false;
+};
+
+struct DirectoryItem {
+  std::string name;
+  bool directory = false;
+};
+
+// Thread-safe. Paths are absolute or relative to the process; names are taken byte for byte.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) = 0;
+  // The whole file in one go; EFBIG when it is larger than `max_bytes`. `*out` keeps its capacity.
+  virtual IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) = 0;
+  // Creates or truncates and writes all of it, mode 0600; no sync.
+  virtual IoStatus write_file(const std::string& path, std::string_view bytes) = 0;
+  // Moves `from` over `to`, atomically for readers.
+  virtual IoStatus rename(const std::string& from, const std::string& to) = 0;
+  // Swaps the two names atomically; ENOTSUP or EINVAL where the file system cannot, ENOENT when
+  // either is missing.
+  virtual IoStatus exchange(const std::string& a, const std::string& b) = 0;
+  virtual IoStatus remove_file(const std::string& path) = 0;
+  // The directory and all in it. Absent is success.
+  virtual IoStatus remove_tree(const std::string& path) = 0;
+  // The directory and its missing parents, mode 0700. Existing is success.
+  virtual IoStatus make_directories(const std::string& path) = 0;
+  // Names in the directory, sorted.
+  virtual IoStatus list(const std::string& path, std::vector<DirectoryItem>* out) = 0;
+  virtual IoStatus info(const std::string& path, FileInfo* out) = 0;
+  // fsync of the file by path.
+  virtual IoStatus sync_file(const std::string& path) = 0;
+  // fsync of a directory: the names in it survive power loss.
+  virtual IoStatus sync_directory(const std::string& path) = 0;
+  // syncfs of the file system that holds `path`.
+  virtual IoStatus sync_all(const std::string& path) = 0;
+  // Takes an exclusive lock on the file (created when missing) without waiting; EAGAIN when another
+  // holder has it, in this process or another.
+  virtual IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) = 0;
+  // Bytes free for an ordinary user.
+  virtual IoStatus free_bytes(const std::string& path, std::uint64_t* out) = 0;
+  // True for NFS, SMB, FUSE and the like, on which locks and syncs cannot be trusted.
+  virtual IoStatus is_remote(const std::string& path, bool* out) = 0;
+};
+
+// The machine's own.
+std::shared_ptr<FileSystem> posix_file_system();
+
+}  // namespace tiercache

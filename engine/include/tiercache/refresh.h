@@ -1,0 +1,86 @@
+// What a refresh callback is given and what it may answer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "tiercache/entry.h"
+#include "tiercache/time.h"
+
+namespace tiercache {
+
+// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After).
+class RetryAfter : public std::runtime_error {
+ public:
+  RetryAfter(std::chrono::milliseconds delay, const std::string& why)
+      : std::runtime_error(why), delay_(delay) {}
+  std::chrono::milliseconds delay() const { return delay_; }
+
+ private:
+  std::chrono::milliseconds delay_;
+};
+
+namespace detail {
+struct CancelFlag;
+}
+
+// Handed to the callback; lives as long as any copy. Thread-safe for reading.
+class RefreshContext {
+ public:
+  RefreshContext();
+  RefreshContext(EntryId id, EntryPtr previous, bool rich, SteadyTime soft_deadline,
+                 SteadyTime hard_deadline);
+
+  const std::string& dataset() const { return id_.dataset; }
+  const std::string& key() const { return id_.key; }
+  // What is cached so far, expired or not; null when there is nothing.
+  const EntryPtr& previous() const { return previous_; }
+  // A member of the previous entry's metadata ("etag", "last_modified", …); empty when there is none.
+  std::string previous_metadata(std::string_view name) const;
+  // This is the dataset's rich refresh.
+  bool rich() const { return rich_; }
+  // Readers wait until then, afterwards they are served what is stale.
+  SteadyTime soft_deadline() const { return soft_deadline_; }
+  // An answer after this is ignored.
+  SteadyTime hard_deadline() const { return hard_deadline_; }
+  // The cache is closing or the hard deadline has passed: give up when convenient.
+  bool cancelled() const;
+
+  // For the engine: makes `cancelled` true in every copy.
+  void cancel() const;
+
+ private:
+  EntryId id_;
+  EntryPtr previous_;
+  bool rich_ = false;
+  SteadyTime soft_deadline_ = kNever;
+  SteadyTime hard_deadline_ = kNever;
+  std::shared_ptr<detail::CancelFlag> flag_;
+};
+
+// The source has nothing newer than the previous entry: only the clocks (and metadata, where given) move.
+struct NotModified {
+  std::string metadata;  // a JSON object that replaces the entry's; empty: unchanged
+};
+
+// The source says there is no such document.
+struct NotFound {};
+
+// A new document.
+struct NewDocument {
+  std::shared_ptr<const std::string> document;  // JSON text
+  std::string metadata = "{}";                  // a JSON object
+  std::optional<std::chrono::milliseconds> fresh_for;
+  std::shared_ptr<const void> value;  // decoded already, of the dataset's type; null: decode `document`
+};
+
+// An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled.
+using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
+
+}  // namespace tiercache

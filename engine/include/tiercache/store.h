@@ -1,0 +1,112 @@
+// The port to the durable shared tier. Implement it to put entries somewhere else; then run
+// `testing/store_conformance.h` against it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tiercache/entry.h"
+#include "tiercache/time.h"
+
+namespace tiercache {
+
+// How a call as a whole ended.
+enum class StoreStatus : std::uint8_t {
+  ok,           // per-item outcomes are in the reply
+  unavailable,  // the store could not be reached or is not serving; nothing was done
+  unknown,      // the connection broke or the deadline passed in the middle; it may have been done
+};
+
+// One change of one key, as the outbox sends it.
+struct StoreWrite {
+  enum class Kind : std::uint8_t {
+    content,  // `entry` replaces what is older: a document or a tombstone
+    clocks,   // only `entry.clocks` (and `entry.metadata` where `entry.version` is still the row's)
+  };
+  Kind kind = Kind::content;
+  EntryId id;
+  Entry entry;
+  // When set, the write holds only while the row's version is not newer than this (zero: while
+  // there is no row). How refresh results and compare-and-set lose to writes they did not see.
+  std::optional<Version> not_newer_than;
+};
+
+enum class SaveOutcome : std::uint8_t {
+  saved,          // the row is now this write
+  already_saved,  // the row was this write already: same version and checksum
+  superseded,     // the row is newer (or guarded) and stands; `current` holds it
+  refused,        // the store will never take this write; `why` says what to change
+};
+
+struct SaveResult {
+  SaveOutcome outcome = SaveOutcome::saved;
+  EntryPtr current;  // with `superseded`: the row that won
+  std::string why;   // with `refused`: for a person, no secrets
+};
+
+// Replies carry the store's clock, by which versions are stamped and leases judged.
+struct StoreReply {
+  StoreStatus status = StoreStatus::ok;
+  std::string message;                 // with any other status: what happened, no secrets
+  std::optional<WallTime> store_time;  // the store's clock while it answered
+};
+
+struct LoadReply : StoreReply {
+  std::vector<EntryPtr> entries;     // one per id, null where there is no row; tombstones included
+  std::vector<bool> corrupt;         // one per id: there is a row and its checksum does not match
+};
+
+struct SaveReply : StoreReply {
+  std::vector<SaveResult> results;  // one per write when ok; else empty
+};
+
+struct ScannedEntry {
+  EntryId id;
+  EntryPtr entry;
+};
+
+struct ScanReply : StoreReply {
+  std::vector<ScannedEntry> entries;  // most recently updated first; no tombstones
+  std::string next;                   // cursor for the next page; empty at the end
+};
+
+struct EraseMatchingReply : StoreReply {
+  std::uint64_t erased = 0;
+};
+
+// What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
+struct StoreLimits {
+  std::size_t max_document_bytes = SIZE_MAX;
+  bool refuses_nul_escape = false;        // "\u0000" in a string
+  bool refuses_unbounded_numbers = false; // numbers beyond what Postgres' numeric holds
+};
+
+// Thread-safe. No function throws; each returns by its deadline, a hung server included. `project`
+// keeps applications apart. Writes tolerate duplicates and any order: a row's version never goes
+// back.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // For logs and `health`: what and where, without credentials.
+  virtual std::string describe() const = 0;
+  virtual StoreLimits limits() const = 0;
+
+  virtual LoadReply load(const std::string& project, std::span<const EntryId> ids,
+                         SteadyTime deadline) = 0;
+  virtual SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
+                         SteadyTime deadline) = 0;
+  // Up to `limit` documents of a dataset (all datasets when empty), from `cursor` (empty: the start).
+  virtual ScanReply scan(const std::string& project, const std::string& dataset,
+                         const std::string& cursor, std::size_t limit, SteadyTime deadline) = 0;
+  // Leaves tombstones of `version` for every key of `dataset` that matches `glob` and is older.
+  virtual EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
+                                            const std::string& glob, Version version,
+                                            SteadyTime deadline) = 0;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,26 @@
+// The two kinds of time the cache works with, and the named lifetimes for `fresh_for`.
+#pragma once
+
+#include <chrono>
+
+namespace tiercache {
+
+// Time of day, in milliseconds since the Unix epoch: what is persisted and compared across machines.
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+// Monotonic time of this process: deadlines, timers and memory lifetimes. Never persisted.
+using SteadyTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
+
+// A deadline that never comes.
+inline constexpr SteadyTime kNever = SteadyTime::max();
+
+// Lifetimes by name, for `fresh_for` and per-put TTLs.
+namespace ttl {
+inline constexpr std::chrono::milliseconds kShort = std::chrono::minutes(1);
+inline constexpr std::chrono::milliseconds kMedium = std::chrono::minutes(5);
+inline constexpr std::chrono::milliseconds kSession = std::chrono::minutes(15);
+inline constexpr std::chrono::milliseconds kLong = std::chrono::hours(1);
+inline constexpr std::chrono::milliseconds kDay = std::chrono::hours(24);
+}  // namespace ttl
+
+}  // namespace tiercache

@@ -1,0 +1,43 @@
+// Stamps versions: the hybrid logical clock of one open cache.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "tiercache/clock.h"
+#include "tiercache/version.h"
+
+namespace tiercache {
+
+// Thread-safe. Every version returned is greater than all it returned or was shown before, unless those
+// lie further ahead than the clock may be pulled.
+class VersionClock {
+ public:
+  // How far ahead of this process's idea of the store's time a version may be and still pull the clock.
+  static constexpr std::chrono::minutes kMaxAhead{10};
+
+  VersionClock(const Clock& clock, std::uint32_t writer);
+
+  // A version above the clock, above all seen, and above `known`, the key's newest version known
+  // locally, whatever that is.
+  Version next(Version known = {});
+  // Takes note of a version met elsewhere. False (and nothing noted) when it is more than `kMaxAhead`
+  // in the future.
+  bool observe(Version seen);
+  // Takes the store's clock as the better one: `offset` = store's time - ours, measured on a reply.
+  void set_offset(std::chrono::milliseconds offset);
+  // Now, by the store's clock once its offset is known, else by our own.
+  WallTime now() const;
+  std::uint32_t writer() const { return writer_; }
+
+ private:
+  const Clock& clock_;
+  const std::uint32_t writer_;
+  mutable Mutex mutex_;
+  std::chrono::milliseconds offset_ TIERCACHE_GUARDED_BY(mutex_){0};
+  std::uint64_t last_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tiercache

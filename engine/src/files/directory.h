@@ -1,0 +1,22 @@
+// The cache's directory as a whole: who may use it and what format it has.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tiercache/file_system.h"
+
+namespace tiercache {
+
+struct DirectoryOptions {
+  std::string path;
+  std::string project;
+  bool allow_remote = false;  // accept NFS and the like, on which locks and syncs may not hold
+};
+
+// Makes the directory when missing, checks that it is a local, writable directory of our format and
+// project, and writes its marker `tiercache.json` once. Throws `BadDirectory` saying what is wrong and
+// what to do; nothing in a refused directory is touched. Returns true when it was empty or new.
+bool open_directory(FileSystem& file_system, const DirectoryOptions& options);
+
+}  // namespace tiercache

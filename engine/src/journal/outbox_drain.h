@@ -1,0 +1,59 @@
+// Sends the journal's unsettled writes to the store in the background, in batches, oldest version first,
+// until each is settled or parked (design §4, step 5).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/backoff.h"
+#include "journal/journal.h"
+#include "tiercache/clock.h"
+#include "tiercache/executor.h"
+#include "tiercache/store.h"
+
+namespace tiercache {
+
+struct DrainOptions {
+  std::string project;
+  std::size_t batch_items = 100;
+  std::size_t batch_bytes = 1 << 20;
+  std::chrono::milliseconds call_timeout{10'000};  // deadline of one save
+  BackoffOptions backoff;                          // between attempts while the store is away
+  bool retry = true;  // false: one attempt per write, then it waits for `flush` or the next open
+};
+
+// What the drain tells its owner. Called on the store lane, never under a lock of the drain.
+struct DrainEvents {
+  // Settled or parked: `result` says which.
+  std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
+  // A call ended: for health, the version clock's offset and statistics.
+  std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
+};
+
+// Thread-safe. At most one batch is in flight. Owned by shared_ptr, because tasks on the executor hold it.
+class OutboxDrain : public std::enable_shared_from_this<OutboxDrain> {
+ public:
+  OutboxDrain(Journal& journal, std::shared_ptr<Store> store, Executor& executor, const Clock& clock,
+              DrainOptions options, DrainEvents events, std::uint64_t seed);
+
+  // There is something to send: starts a batch unless one is in flight or the back-off is running.
+  void wake();
+  // Cuts a running back-off short and, with `retry` off, attempts again what was left.
+  void kick();
+  // Nothing starts after this; a batch in flight may still end, and its results are still told.
+  void stop();
+  bool idle() const;  // no batch in flight and nothing unsettled
+  bool in_flight() const;
+  // Since when the store has not taken writes; nullopt while it does.
+  std::optional<WallTime> failing_since() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,96 @@
+// The in-memory tier: a bounded, sharded LRU map from key to resident entry.
+//
+// A shard is a slab of nodes with the key inline, an open-addressed table of node numbers and an LRU
+// list through the nodes, under one short spin lock. A hit takes that lock for tens of nanoseconds,
+// copies one shared_ptr and does no I/O, no allocation and no virtual call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/key_ref.h"
+#include "tiercache/detail/resident.h"
+#include "tiercache/version.h"
+
+namespace tiercache {
+
+// Monotonic milliseconds, the resolution of memory lifetimes.
+using Ticks = std::int64_t;
+inline constexpr Ticks kForeverTicks = INT64_MAX;
+
+// Until when a resident may be served, and how.
+struct Lifetimes {
+  Ticks trusted_until = 0;  // before: without looking at the file (memory.ttl)
+  Ticks fresh_until = 0;    // before: fresh
+  Ticks stale_until = 0;    // before: stale; from then on expired
+  Ticks fetched_at = 0;     // for the age; may be negative
+};
+
+struct MemoryStats {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes_charged = 0;  // keys, documents, decoded values, node and table overhead
+  std::uint64_t bytes_pinned = 0;   // the part that cannot be evicted yet
+  std::uint64_t evictions = 0;
+  std::uint64_t refused_promotions = 0;
+};
+
+// Thread-safe.
+class MemoryTier {
+ public:
+  // `max_bytes`: the budget over all shards; 0 keeps only what is pinned. `shards`: a power of two; 0
+  // chooses by the number of cores and the budget.
+  MemoryTier(std::size_t max_bytes, unsigned shards = 0);
+  ~MemoryTier();
+  MemoryTier(const MemoryTier&) = delete;
+  MemoryTier& operator=(const MemoryTier&) = delete;
+
+  struct Found {
+    detail::ResidentPtr resident;  // null: a miss
+    Lifetimes lifetimes;
+    bool pinned = false;
+  };
+  // Looks up and marks as recently used. Does not judge lifetimes; the caller compares.
+  Found find(const KeyRef& key);
+  // The same without touching the LRU order.
+  Found peek(const KeyRef& key) const;
+
+  // A write's stamp of the key's shard, to be taken before a lower tier is read.
+  using Stamp = std::uint64_t;
+  Stamp stamp(const KeyRef& key) const;
+
+  enum class Pin : std::uint8_t { no, yes };
+  // Replaces what is older by (version), or of equal version (then clocks have moved). False and nothing
+  // done when what is there is newer (I3). Counts as a write of the key for promotions. A pinned node is
+  // not evicted until `unpin`; replacing a pinned node keeps it pinned.
+  bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin);
+  // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came after
+  // `stamp`, or when what is there is newer.
+  bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Stamp stamp);
+  // Gives new lifetimes to the resident if it is still `resident`. Not a write.
+  void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes);
+  // The file of `version` is there: the node may be evicted again, unless it is of a newer version.
+  void unpin(const KeyRef& key, Version version);
+  // Forgets the key if its version is not above `up_to`. Counts as a write. Pinned or not.
+  void remove(const KeyRef& key, Version up_to);
+  // Forgets every key of `dataset` for which `matches` is true and whose version is below `below`.
+  std::size_t remove_matching(std::uint32_t dataset, Version below,
+                              const std::function<bool(std::string_view)>& matches);
+
+  MemoryStats stats() const;
+  std::size_t max_bytes() const { return max_bytes_; }
+  // What a node of this key and resident is charged.
+  static std::size_t charge(std::string_view key, const detail::Resident& resident);
+
+ private:
+  class Shard;
+  Shard& shard_of(const KeyRef& key) const;
+
+  std::size_t max_bytes_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,29 @@
+// A clock that stands still until a test moves it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "tiercache/clock.h"
+
+namespace tiercache::testing {
+
+// Thread-safe. Wall and monotonic time start at fixed values and move together, except by `set_wall`.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(WallTime start = WallTime(std::chrono::milliseconds(1'700'000'000'000)));
+
+  WallTime wall_now() const override;
+  SteadyTime steady_now() const override;
+  SteadyTime coarse_now() const override;
+
+  void advance(std::chrono::nanoseconds by);
+  // The time of day jumps, the monotonic clock does not.
+  void set_wall(WallTime now);
+
+ private:
+  std::atomic<std::int64_t> wall_offset_ns_;
+  std::atomic<std::int64_t> steady_ns_;
+};
+
+}  // namespace tiercache::testing

@@ -1,0 +1,62 @@
+// A correct store in memory that fails on command: the model that other stores are compared with.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tiercache/clock.h"
+#include "tiercache/store.h"
+
+namespace tiercache::testing {
+
+// What a call should do instead of working.
+enum class StoreFault : std::uint8_t {
+  none,
+  unavailable,     // refuses, nothing done
+  unknown_undone,  // reports `unknown`, nothing done
+  unknown_done,    // reports `unknown` after doing it
+};
+
+// Thread-safe.
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(std::shared_ptr<Clock> clock);
+  ~MemoryStore() override;
+
+  std::string describe() const override { return "memory"; }
+  StoreLimits limits() const override;
+  LoadReply load(const std::string& project, std::span<const EntryId> ids,
+                 SteadyTime deadline) override;
+  SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
+                 SteadyTime deadline) override;
+  ScanReply scan(const std::string& project, const std::string& dataset, const std::string& cursor,
+                 std::size_t limit, SteadyTime deadline) override;
+  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
+                                    const std::string& glob, Version version,
+                                    SteadyTime deadline) override;
+
+  // Asked before each call with the port's function name.
+  void set_fault(std::function<StoreFault(const std::string& operation)> fault);
+  // Called before each call works: a test can wait or move time in it. Not under a lock.
+  void on_call(std::function<void(const std::string& operation)> hook);
+  // Rows for which this answers a reason are `refused`.
+  void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
+  void set_limits(StoreLimits limits);
+
+  // The row as it stands; null when absent.
+  EntryPtr row(const std::string& project, const EntryId& id) const;
+  std::size_t rows() const;  // tombstones included
+  void put_row(const std::string& project, const EntryId& id, Entry entry);
+  std::uint64_t calls(const std::string& operation) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tiercache::testing
