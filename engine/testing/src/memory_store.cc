@@ -1,1 +1,299 @@
-// (being written)
+#include "tiercache/testing/memory_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "tiercache/glob.h"
+
+namespace tiercache::testing {
+
+namespace {
+
+struct Row {
+  EntryPtr entry;
+  std::uint64_t updated = 0;  // place in the order of updates, the key of `Project::recent`
+};
+
+struct Project {
+  std::map<EntryId, Row> rows;
+  std::map<std::uint64_t, EntryId> recent;
+};
+
+Version version_of(const Row* row) {
+  return row ? row->entry->version : Version{};
+}
+
+bool same_content(const Entry& a, const Entry& b) {
+  return a.version == b.version && a.checksum == b.checksum && a.kind == b.kind;
+}
+
+bool fetched_before(const Clocks& a, const Clocks& b) {
+  return a.last_fetch < b.last_fetch;
+}
+
+// The row with the clocks of both; the metadata travels with the fetch that it came from.
+Entry with_clocks_of(const Entry& row, const Entry& write) {
+  Entry merged = row;
+  if (row.version == write.version && !fetched_before(write.clocks, row.clocks)) {
+    merged.metadata = write.metadata;
+  }
+  merged.clocks.merge(write.clocks);
+  return merged;
+}
+
+Entry tombstone_of(const Entry& row, Version version) {
+  Entry tombstone;
+  tombstone.kind = EntryKind::tombstone;
+  tombstone.version = version;
+  tombstone.clocks = row.clocks;
+  tombstone.cache_version = row.cache_version;
+  return tombstone;
+}
+
+std::uint64_t parse_cursor(const std::string& cursor) {
+  std::uint64_t value = UINT64_MAX;
+  std::from_chars(cursor.data(), cursor.data() + cursor.size(), value);
+  return value;
+}
+
+}  // namespace
+
+struct MemoryStore::State {
+  explicit State(std::shared_ptr<Clock> store_clock) : clock(std::move(store_clock)) {}
+
+  const std::shared_ptr<Clock> clock;
+  mutable std::mutex mutex;
+  // All below are guarded by `mutex`.
+  std::function<StoreFault(const std::string&)> fault;
+  std::function<void(const std::string&)> hook;
+  std::function<std::optional<std::string>(const StoreWrite&)> refusal;
+  StoreLimits limits;
+  std::map<std::string, std::uint64_t> calls;
+  std::map<std::string, Project> projects;
+  std::uint64_t updates = 0;
+
+  // The part of every call before and around its work: counts, hook, deadline, fault.
+  template <class Reply, class Work>
+  Reply serve(const std::string& operation, SteadyTime deadline, Work work);
+  StoreFault next_fault(const std::string& operation);
+
+  void put(Project& project, const EntryId& id, Entry entry);
+  SaveResult apply(Project& project, const StoreWrite& write);
+  SaveResult apply_clocks(Project& project, const StoreWrite& write, const Row* row);
+  SaveResult apply_content(Project& project, const StoreWrite& write, const Row* row);
+};
+
+StoreFault MemoryStore::State::next_fault(const std::string& operation) {
+  std::function<void(const std::string&)> call_hook;
+  std::function<StoreFault(const std::string&)> call_fault;
+  {
+    std::lock_guard lock(mutex);
+    ++calls[operation];
+    call_hook = hook;
+    call_fault = fault;
+  }
+  if (call_hook) call_hook(operation);
+  return call_fault ? call_fault(operation) : StoreFault::none;
+}
+
+template <class Reply, class Work>
+Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadline, Work work) {
+  const StoreFault outcome = next_fault(operation);
+  Reply reply;
+  if (clock->steady_now() >= deadline) {
+    reply.status = StoreStatus::unavailable;
+    reply.message = "the deadline passed before the store was asked";
+    return reply;
+  }
+  if (outcome == StoreFault::unavailable || outcome == StoreFault::unknown_undone) {
+    reply.status =
+        outcome == StoreFault::unavailable ? StoreStatus::unavailable : StoreStatus::unknown;
+    reply.message = "fault asked for by the test";
+    return reply;
+  }
+  work(reply);
+  if (outcome == StoreFault::unknown_done) {
+    reply = Reply{};
+    reply.status = StoreStatus::unknown;
+    reply.message = "fault asked for by the test";
+    return reply;
+  }
+  reply.store_time = clock->wall_now();
+  return reply;
+}
+
+void MemoryStore::State::put(Project& project, const EntryId& id, Entry entry) {
+  Row& row = project.rows[id];
+  project.recent.erase(row.updated);
+  row = {std::make_shared<const Entry>(std::move(entry)), ++updates};
+  project.recent.emplace(row.updated, id);
+}
+
+SaveResult MemoryStore::State::apply(Project& project, const StoreWrite& write) {
+  const auto found = project.rows.find(write.id);
+  const Row* row = found == project.rows.end() ? nullptr : &found->second;
+  if (write.kind == StoreWrite::Kind::content && row && same_content(*row->entry, write.entry)) {
+    return apply_clocks(project, write, row);
+  }
+  if (write.not_newer_than && version_of(row) > *write.not_newer_than) {
+    return {SaveOutcome::superseded, row->entry, {}};
+  }
+  return write.kind == StoreWrite::Kind::clocks ? apply_clocks(project, write, row)
+                                                : apply_content(project, write, row);
+}
+
+SaveResult MemoryStore::State::apply_clocks(Project& project, const StoreWrite& write,
+                                            const Row* row) {
+  if (!row) return {SaveOutcome::superseded, nullptr, {}};
+  Entry merged = with_clocks_of(*row->entry, write.entry);
+  const bool changes =
+      merged.clocks != row->entry->clocks || merged.metadata != row->entry->metadata;
+  const bool newer = row->entry->version > write.entry.version;
+  if (changes) put(project, write.id, std::move(merged));
+  if (newer) return {SaveOutcome::superseded, project.rows[write.id].entry, {}};
+  const bool confirmed = write.kind == StoreWrite::Kind::content || !changes;
+  return {confirmed ? SaveOutcome::already_saved : SaveOutcome::saved, nullptr, {}};
+}
+
+SaveResult MemoryStore::State::apply_content(Project& project, const StoreWrite& write,
+                                             const Row* row) {
+  if (row && row->entry->version >= write.entry.version) {
+    Entry merged = *row->entry;
+    merged.clocks.merge(write.entry.clocks);
+    if (merged.clocks != row->entry->clocks) put(project, write.id, std::move(merged));
+    return {SaveOutcome::superseded, project.rows[write.id].entry, {}};
+  }
+  Entry entry = write.entry;
+  if (row) entry.clocks.merge(row->entry->clocks);
+  put(project, write.id, std::move(entry));
+  return {SaveOutcome::saved, nullptr, {}};
+}
+
+MemoryStore::MemoryStore(std::shared_ptr<Clock> clock)
+    : state_(std::make_shared<State>(std::move(clock))) {}
+
+MemoryStore::~MemoryStore() = default;
+
+StoreLimits MemoryStore::limits() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->limits;
+}
+
+LoadReply MemoryStore::load(const std::string& project, std::span<const EntryId> ids,
+                            SteadyTime deadline) {
+  return state_->serve<LoadReply>("load", deadline, [&](LoadReply& reply) {
+    for (const EntryId& id : ids) reply.entries.push_back(row(project, id));
+    reply.corrupt.assign(ids.size(), false);
+  });
+}
+
+SaveReply MemoryStore::save(const std::string& project, std::span<const StoreWrite> writes,
+                            SteadyTime deadline) {
+  return state_->serve<SaveReply>("save", deadline, [&](SaveReply& reply) {
+    std::function<std::optional<std::string>(const StoreWrite&)> refusal;
+    {
+      std::lock_guard lock(state_->mutex);
+      refusal = state_->refusal;
+    }
+    for (const StoreWrite& write : writes) {
+      std::optional<std::string> why = refusal ? refusal(write) : std::nullopt;
+      std::lock_guard lock(state_->mutex);
+      if (!why && write.entry.document &&
+          write.entry.document->size() > state_->limits.max_document_bytes) {
+        why = "the document is larger than the store's limit of " +
+              std::to_string(state_->limits.max_document_bytes) + " bytes";
+      }
+      reply.results.push_back(why ? SaveResult{SaveOutcome::refused, nullptr, *why}
+                                  : state_->apply(state_->projects[project], write));
+    }
+  });
+}
+
+ScanReply MemoryStore::scan(const std::string& project, const std::string& dataset,
+                            const std::string& cursor, std::size_t limit, SteadyTime deadline) {
+  return state_->serve<ScanReply>("scan", deadline, [&](ScanReply& reply) {
+    std::lock_guard lock(state_->mutex);
+    const Project& scanned = state_->projects[project];
+    auto at = std::make_reverse_iterator(scanned.recent.lower_bound(parse_cursor(cursor)));
+    std::uint64_t last = 0;
+    for (; at != scanned.recent.rend(); ++at) {
+      const auto& [updated, id] = *at;
+      const EntryPtr& entry = scanned.rows.at(id).entry;
+      if (entry->kind == EntryKind::tombstone) continue;
+      if (!dataset.empty() && id.dataset != dataset) continue;
+      if (reply.entries.size() == std::max<std::size_t>(limit, 1)) {
+        reply.next = std::to_string(last);
+        return;
+      }
+      reply.entries.push_back({id, entry});
+      last = updated;
+    }
+  });
+}
+
+EraseMatchingReply MemoryStore::erase_matching(const std::string& project,
+                                               const std::string& dataset, const std::string& glob,
+                                               Version version, SteadyTime deadline) {
+  return state_->serve<EraseMatchingReply>("erase_matching", deadline, [&](auto& reply) {
+    std::lock_guard lock(state_->mutex);
+    Project& erased = state_->projects[project];
+    for (const auto& [id, row] : erased.rows) {
+      if (id.dataset != dataset || row.entry->version >= version) continue;
+      if (!glob_matches(glob, id.key)) continue;
+      if (row.entry->kind == EntryKind::document) ++reply.erased;
+      state_->put(erased, id, tombstone_of(*row.entry, version));
+    }
+  });
+}
+
+void MemoryStore::set_fault(std::function<StoreFault(const std::string&)> fault) {
+  std::lock_guard lock(state_->mutex);
+  state_->fault = std::move(fault);
+}
+
+void MemoryStore::on_call(std::function<void(const std::string&)> hook) {
+  std::lock_guard lock(state_->mutex);
+  state_->hook = std::move(hook);
+}
+
+void MemoryStore::set_refusal(
+    std::function<std::optional<std::string>(const StoreWrite&)> refusal) {
+  std::lock_guard lock(state_->mutex);
+  state_->refusal = std::move(refusal);
+}
+
+void MemoryStore::set_limits(StoreLimits limits) {
+  std::lock_guard lock(state_->mutex);
+  state_->limits = limits;
+}
+
+EntryPtr MemoryStore::row(const std::string& project, const EntryId& id) const {
+  std::lock_guard lock(state_->mutex);
+  const auto found_project = state_->projects.find(project);
+  if (found_project == state_->projects.end()) return nullptr;
+  const auto found = found_project->second.rows.find(id);
+  return found == found_project->second.rows.end() ? nullptr : found->second.entry;
+}
+
+std::size_t MemoryStore::rows() const {
+  std::lock_guard lock(state_->mutex);
+  std::size_t total = 0;
+  for (const auto& [name, project] : state_->projects) total += project.rows.size();
+  return total;
+}
+
+void MemoryStore::put_row(const std::string& project, const EntryId& id, Entry entry) {
+  std::lock_guard lock(state_->mutex);
+  state_->put(state_->projects[project], id, std::move(entry));
+}
+
+std::uint64_t MemoryStore::calls(const std::string& operation) const {
+  std::lock_guard lock(state_->mutex);
+  const auto found = state_->calls.find(operation);
+  return found == state_->calls.end() ? 0 : found->second;
+}
+
+}  // namespace tiercache::testing
