@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -15,10 +16,20 @@
 namespace tiercache {
 
 // What a message is about; each kind is limited on its own.
-enum class LogTopic : std::uint8_t { lifecycle, memory, files, journal, outbox, store, refresh, data, kCount };
+enum class LogTopic : std::uint8_t {
+  lifecycle,
+  memory,
+  files,
+  journal,
+  outbox,
+  store,
+  refresh,
+  data,
+  kCount
+};
 
-// Thread-safe. Silent without a logger. At most one message a second per topic and level is written;
-// the next one written says how many were left out.
+// Thread-safe. Silent without a logger. At most one message a second per topic and level is
+// written; the next one written says how many were left out.
 class Log {
  public:
   Log(std::shared_ptr<spdlog::logger> logger, const Clock& clock)
@@ -49,10 +60,11 @@ class Log {
     logger_->log(level, format, std::forward<Args>(args)...);
     if (left_out > 0) logger_->log(level, "({} more messages like this were left out)", left_out);
   }
+  // True when the caller may write now; then `*left_out` is how many could not since the last one.
   bool admit(LogTopic topic, spdlog::level::level_enum level, std::uint64_t* left_out);
 
   struct Gate {
-    std::atomic<std::int64_t> opens_at_ms{0};
+    std::atomic<std::int64_t> opens_at_ms{std::numeric_limits<std::int64_t>::min()};
     std::atomic<std::uint64_t> left_out{0};
   };
   std::shared_ptr<spdlog::logger> logger_;
