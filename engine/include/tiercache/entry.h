@@ -35,10 +35,10 @@ struct Checksum {
   static Checksum of(std::string_view bytes);
 };
 
-// When an entry was last fetched or invalidated. Clocks move independently of the version: two sets of
-// clocks of one entry merge by taking the later of each.
+// When an entry was last fetched or invalidated. Clocks move independently of the version: two sets
+// of clocks of one entry merge by taking the later of each.
 struct Clocks {
-  std::optional<WallTime> last_fetch;       // start of the fetch that produced or confirmed the content
+  std::optional<WallTime> last_fetch;  // start of the fetch that produced or confirmed the content
   std::optional<WallTime> last_rich_fetch;  // the same for the rich refresh
   std::optional<WallTime> invalidated_at;   // content fetched before this is stale
 
@@ -57,8 +57,9 @@ enum class EntryKind : std::uint8_t {
 struct Entry {
   EntryKind kind = EntryKind::document;
   Version version;
-  Checksum checksum;                            // of `*document`; zero for a tombstone
-  std::shared_ptr<const std::string> document;  // JSON text as put, byte for byte; null for a tombstone
+  Checksum checksum;  // of `*document`; zero for a tombstone
+  std::shared_ptr<const std::string>
+      document;  // JSON text as put, byte for byte; null for a tombstone
   Clocks clocks;
   std::string metadata = "{}";        // a JSON object: ETag, Last-Modified and what the user adds
   std::string cache_version = "1.0";  // the dataset's own format version

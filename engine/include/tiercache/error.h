@@ -1,5 +1,5 @@
-// The exceptions of the public API: thrown for what the caller asked and cannot have. Everything that
-// is normal (a miss, a refused row, a dead tier) is an outcome instead.
+// The exceptions of the public API: thrown for what the caller asked and cannot have. Everything
+// that is normal (a miss, a refused row, a dead tier) is an outcome instead.
 #pragma once
 
 #include <stdexcept>

@@ -15,7 +15,8 @@
 
 namespace tiercache {
 
-// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After).
+// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). The key is
+// left alone that long, at most a day, even by a refresh that was asked for.
 class RetryAfter : public std::runtime_error {
  public:
   RetryAfter(std::chrono::milliseconds delay, const std::string& why)
@@ -41,19 +42,23 @@ class RefreshContext {
   const std::string& key() const { return id_.key; }
   // What is cached so far, expired or not; null when there is nothing.
   const EntryPtr& previous() const { return previous_; }
-  // A member of the previous entry's metadata ("etag", "last_modified", …); empty when there is none.
+  // A member of the previous entry's metadata ("etag", "last_modified", …): a string's characters,
+  // or the JSON text of any other value; empty when there is none.
   std::string previous_metadata(std::string_view name) const;
   // This is the dataset's rich refresh.
   bool rich() const { return rich_; }
   // Readers wait until then, afterwards they are served what is stale.
   SteadyTime soft_deadline() const { return soft_deadline_; }
-  // An answer after this is ignored.
+  // An answer after this is ignored. Counted from when the callback begins, not from when it was
+  // asked for.
   SteadyTime hard_deadline() const { return hard_deadline_; }
   // The cache is closing or the hard deadline has passed: give up when convenient.
   bool cancelled() const;
 
   // For the engine: makes `cancelled` true in every copy.
   void cancel() const;
+  // For the engine: the callback begins, so that its time is known. Copies made before keep theirs.
+  void set_hard_deadline(SteadyTime deadline) { hard_deadline_ = deadline; }
 
  private:
   EntryId id_;
@@ -64,9 +69,10 @@ class RefreshContext {
   std::shared_ptr<detail::CancelFlag> flag_;
 };
 
-// The source has nothing newer than the previous entry: only the clocks (and metadata, where given) move.
+// The source has nothing newer than the previous entry: only the clocks (and metadata, where given)
+// move.
 struct NotModified {
-  std::string metadata;  // a JSON object that replaces the entry's; empty: unchanged
+  std::string metadata = {};  // a JSON object that replaces the entry's; empty: unchanged
 };
 
 // The source says there is no such document.
@@ -74,10 +80,11 @@ struct NotFound {};
 
 // A new document.
 struct NewDocument {
-  std::shared_ptr<const std::string> document;  // JSON text
-  std::string metadata = "{}";                  // a JSON object
-  std::optional<std::chrono::milliseconds> fresh_for;
-  std::shared_ptr<const void> value;  // decoded already, of the dataset's type; null: decode `document`
+  std::shared_ptr<const std::string> document = {};  // JSON text
+  std::string metadata = "{}";                       // a JSON object
+  std::optional<std::chrono::milliseconds> fresh_for = {};
+  std::shared_ptr<const void> value =
+      {};  // decoded already, of the dataset's type; null: decode `document`
 };
 
 // An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled.

@@ -56,8 +56,8 @@ struct StoreReply {
 };
 
 struct LoadReply : StoreReply {
-  std::vector<EntryPtr> entries;     // one per id, null where there is no row; tombstones included
-  std::vector<bool> corrupt;         // one per id: there is a row and its checksum does not match
+  std::vector<EntryPtr> entries;  // one per id, null where there is no row; tombstones included
+  std::vector<bool> corrupt;      // one per id: there is a row and its checksum does not match
 };
 
 struct SaveReply : StoreReply {
@@ -81,8 +81,8 @@ struct EraseMatchingReply : StoreReply {
 // What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
-  bool refuses_nul_escape = false;        // "\u0000" in a string
-  bool refuses_unbounded_numbers = false; // numbers beyond what Postgres' numeric holds
+  bool refuses_nul_escape = false;         // "\u0000" in a string
+  bool refuses_unbounded_numbers = false;  // numbers beyond what Postgres' numeric holds
 };
 
 // Thread-safe. No function throws; each returns by its deadline, a hung server included. `project`
@@ -100,7 +100,8 @@ class Store {
                          SteadyTime deadline) = 0;
   virtual SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
                          SteadyTime deadline) = 0;
-  // Up to `limit` documents of a dataset (all datasets when empty), from `cursor` (empty: the start).
+  // Up to `limit` documents of a dataset (all datasets when empty), from `cursor` (empty: the
+  // start).
   virtual ScanReply scan(const std::string& project, const std::string& dataset,
                          const std::string& cursor, std::size_t limit, SteadyTime deadline) = 0;
   // Leaves tombstones of `version` for every key of `dataset` that matches `glob` and is older.

@@ -5,7 +5,8 @@
 
 namespace tiercache {
 
-// Time of day, in milliseconds since the Unix epoch: what is persisted and compared across machines.
+// Time of day, in milliseconds since the Unix epoch: what is persisted and compared across
+// machines.
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
 // Monotonic time of this process: deadlines, timers and memory lifetimes. Never persisted.

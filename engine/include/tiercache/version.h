@@ -11,9 +11,9 @@
 namespace tiercache {
 
 // Orders every write of a key across threads, processes and machines. `time` is a 64-bit hybrid
-// logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of milliseconds since the
-// Unix epoch above a 16-bit counter. `writer` names the open cache that wrote. The zero version is
-// older than every write and means "there is none". A plain value; safe to copy between threads.
+// logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of milliseconds since
+// the Unix epoch above a 16-bit counter. `writer` names the open cache that wrote. The zero version
+// is older than every write and means "there is none". A plain value; safe to copy between threads.
 struct Version {
   std::uint64_t time = 0;
   std::uint32_t writer = 0;

@@ -1,0 +1,90 @@
+// Opt-in: reads and writes as awaitables, for any coroutine type that takes plain awaiters.
+// (Boost.Asio has its own: asio.h.)
+//
+//     Task<void> handle(Request request) {
+//       auto snapshot = co_await tiercache::await_get(activities, request.key);
+//       …
+//     }
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tiercache/dataset.h"
+
+namespace tiercache {
+
+// Suspends until the read has ended, unless memory serves at once. Resumes on the cache's executor.
+template <class T>
+class GetAwaitable {
+ public:
+  GetAwaitable(Dataset<T> dataset, std::string key, GetOptions options)
+      : dataset_(std::move(dataset)), key_(std::move(key)), options_(options) {}
+
+  bool await_ready() {
+    snapshot_ = dataset_.peek(key_);
+    return snapshot_.has_value() && snapshot_.freshness() == Freshness::fresh;
+  }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    dataset_.get_async(key_, options_, [this, waiting](Snapshot<T> snapshot) {
+      snapshot_ = std::move(snapshot);
+      waiting.resume();
+    });
+  }
+  Snapshot<T> await_resume() { return std::move(snapshot_); }
+
+ private:
+  Dataset<T> dataset_;
+  std::string key_;
+  GetOptions options_;
+  Snapshot<T> snapshot_;
+};
+
+template <class T>
+GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions options = {}) {
+  return GetAwaitable<T>(std::move(dataset), std::move(key), options);
+}
+
+// Suspends until the write is as durable as asked; throws what `put` throws.
+template <class T>
+class PutAwaitable {
+ public:
+  PutAwaitable(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptions options)
+      : dataset_(std::move(dataset)),
+        key_(std::move(key)),
+        value_(std::move(value)),
+        options_(std::move(options)) {}
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    dataset_.put_async(key_, value_, options_,
+                       [this, waiting](PutReceipt receipt, std::exception_ptr error) {
+                         receipt_ = receipt;
+                         error_ = std::move(error);
+                         waiting.resume();
+                       });
+  }
+  PutReceipt await_resume() {
+    if (error_) std::rethrow_exception(error_);
+    return receipt_;
+  }
+
+ private:
+  Dataset<T> dataset_;
+  std::string key_;
+  ValueType<T> value_;
+  PutOptions options_;
+  PutReceipt receipt_;
+  std::exception_ptr error_;
+};
+
+template <class T>
+PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> value,
+                          PutOptions options = {}) {
+  return PutAwaitable<T>(std::move(dataset), std::move(key), std::move(value), std::move(options));
+}
+
+}  // namespace tiercache

@@ -1,0 +1,61 @@
+// The multi-tier cache of one application: memory, files, store, refresh callback.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tiercache/dataset.h"
+#include "tiercache/error.h"
+#include "tiercache/options.h"
+#include "tiercache/stats.h"
+
+namespace tiercache {
+
+// Construction does local I/O only and serves at once; with the store down too. It throws
+// `BadConfiguration` (all faults at once) or `BadDirectory`. Thread-safe. The destructor is
+// `close(0)`.
+class Cache {
+ public:
+  explicit Cache(CacheOptions options);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  // The dataset of this name, opened at the first call: its hydration and schedule start. A later
+  // call must name the same type and gives a handle to the dataset as first opened; its options are
+  // not looked at. Names: 1 to 100 bytes of UTF-8 without control characters.
+  template <class T>
+  Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
+    return Dataset<T>(open_dataset(name, Dataset<T>::make_policy(std::move(options))));
+  }
+  // Untyped: documents are JSON text.
+  Dataset<JsonText> dataset(const std::string& name, DatasetOptions<JsonText> options = {}) {
+    return dataset<JsonText>(name, std::move(options));
+  }
+
+  // Waits until every write so far is in its file and settled by the store, retrying at once what
+  // waits. False when the deadline passed first; nothing is lost then.
+  bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+  // Waits until the datasets opened so far were hydrated from the store and their overdue refreshes
+  // have ended, as a service does before it reports ready. False when the deadline passed first.
+  bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+  Stats stats() const;
+  Health health() const;
+
+  // Stops refreshes, writes files, drains the outbox until `deadline`, lets go of the directory. A
+  // second call returns the first one's receipt. Afterwards memory reads still work; other calls
+  // throw `Closed`.
+  CloseReceipt close(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+ private:
+  std::shared_ptr<detail::DatasetCore> open_dataset(const std::string& name,
+                                                    detail::DatasetPolicy policy);
+
+  std::shared_ptr<detail::Core> core_;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,240 @@
+// A dataset: a named kind of document with one policy, typed by what its documents decode to.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tiercache/codec.h"
+#include "tiercache/detail/dataset_core.h"
+#include "tiercache/options.h"
+#include "tiercache/outcome.h"
+#include "tiercache/snapshot.h"
+#include "tiercache/stats.h"
+
+namespace tiercache {
+
+template <class T>
+using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
+
+// A cheap handle, copied freely, made by `Cache::dataset`. All calls are thread-safe. Where a key
+// is asked for, single-document datasets take none (the empty key).
+//
+// Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
+// `Closed` as said in error.h. A miss is never an exception.
+template <class T>
+class Dataset {
+ public:
+  using value_type = ValueType<T>;
+  using RefreshFunction = std::function<RefreshAnswer<value_type>(RefreshContext&)>;
+
+  explicit Dataset(std::shared_ptr<detail::DatasetCore> core) : core_(std::move(core)) {}
+
+  const std::string& name() const { return core_->name(); }
+
+  // --- Reading
+  // ---------------------------------------------------------------------------------------
+
+  // The read path: memory, files, store, refresh callback, as far as `options.reach`.
+  Snapshot<T> get(std::string_view key = {}, const GetOptions& options = {}) const {
+    return Snapshot<T>(core_->get(key, options));
+  }
+  // Memory only; never waits, never does I/O.
+  Snapshot<T> peek(std::string_view key = {}) const { return Snapshot<T>(core_->peek(key)); }
+  // All keys side by side, what is missing loaded from the store in batches. Results in order.
+  std::vector<Snapshot<T>> get_many(std::span<const std::string> keys,
+                                    const GetOptions& options = {}) const {
+    std::vector<Snapshot<T>> snapshots;
+    snapshots.reserve(keys.size());
+    for (auto& result : core_->get_many(keys, options)) snapshots.emplace_back(std::move(result));
+    return snapshots;
+  }
+  // As `get`; `handler` is called exactly once, on the executor, never from inside this call. It
+  // must not throw.
+  void get_async(std::string key, const GetOptions& options,
+                 std::function<void(Snapshot<T>)> handler) const {
+    core_->get_async(std::move(key), options, [handler = std::move(handler)](detail::ReadResult r) {
+      handler(Snapshot<T>(std::move(r)));
+    });
+  }
+  // As `get` with this call's own source: what `callback` returns is saved with the lifetime `ttl`
+  // (absent: the dataset's). One callback per key runs at a time.
+  Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
+                          std::optional<std::chrono::milliseconds> ttl = {},
+                          const GetOptions& options = {}) const {
+    return Snapshot<T>(core_->get_or_load(key, erase_type(std::move(callback)), ttl, options));
+  }
+  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
+  // the entry is then; a failed refresh leaves it as it was (see `passage()`).
+  Snapshot<T> refresh(std::string_view key = {},
+                      std::chrono::milliseconds deadline = std::chrono::seconds(30)) const {
+    return Snapshot<T>(core_->refresh(key, deadline));
+  }
+
+  // --- Writing
+  // ---------------------------------------------------------------------------------------
+
+  // Journaled when it returns (I1), visible to readers, on its way to file and store.
+  PutReceipt put(std::string_view key, const value_type& value,
+                 const PutOptions& options = {}) const {
+    return core_->put(item(key, value), options);
+  }
+  PutReceipt put(const value_type& value, const PutOptions& options = {}) const
+      requires(!std::is_convertible_v<const value_type&, std::string_view>) {
+    return core_->put(item({}, value), options);
+  }
+  // Many with one sync. All are validated first: one bad document refuses all.
+  std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
+                                   const PutOptions& options = {}) const {
+    std::vector<detail::PutItem> items;
+    items.reserve(values.size());
+    for (const auto& [key, value] : values) items.push_back(item(key, value));
+    return core_->put_many(std::move(items), options);
+  }
+  // `handler` gets a receipt or an error, exactly once, on the executor. Errors of the arguments
+  // too.
+  void put_async(std::string key, const value_type& value, const PutOptions& options,
+                 std::function<void(PutReceipt, std::exception_ptr)> handler) const {
+    core_->put_async(item(key, value), options, std::move(handler));
+  }
+  // Leaves a tombstone: nothing written before comes back (I4).
+  PutReceipt erase(std::string_view key = {}, const PutOptions& options = {}) const {
+    return core_->erase(key, options);
+  }
+  // Erases every key that matches, as in "session:*". `*` any run, `?` one byte, `\` the next
+  // literally.
+  PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const {
+    return core_->erase_matching(glob, options);
+  }
+  // The entry is stale from now on; its document is kept.
+  PutReceipt invalidate(std::string_view key = {}, const PutOptions& options = {}) const {
+    return core_->invalidate(key, options);
+  }
+
+  // --- Looking
+  // ---------------------------------------------------------------------------------------
+
+  // There is a document in memory or files, however old.
+  bool contains(std::string_view key = {}) const { return core_->contains(key); }
+  // Clocks, size, version and metadata without the document; local tiers only.
+  std::optional<EntryInfo> info(std::string_view key = {}) const { return core_->info(key); }
+  // Keys known in the directory, in byte order, after `after` (exclusive).
+  KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const {
+    return core_->keys(after, limit);
+  }
+
+  // For `Cache`: the type's functions, for the engine.
+  static detail::DatasetPolicy make_policy(DatasetOptions<T> options);
+
+ private:
+  static detail::Callback erase_type(RefreshFunction function);
+  static detail::PutItem item(std::string_view key, const value_type& value);
+  static detail::Decoded decode(const std::string& document);
+  static std::size_t memory_bytes(const value_type& value, std::size_t document_bytes);
+
+  std::shared_ptr<detail::DatasetCore> core_;
+};
+
+// --- Implementation
+// ----------------------------------------------------------------------------------
+
+template <class T>
+std::size_t Dataset<T>::memory_bytes(const value_type& value, std::size_t document_bytes) {
+  if constexpr (std::is_same_v<T, JsonText>) {
+    return 0;
+  } else if constexpr (detail::TellsMemory<T>) {
+    return Codec<T>::memory_bytes(value);
+  } else {
+    return sizeof(value_type) + 2 * document_bytes;
+  }
+}
+
+template <class T>
+detail::Decoded Dataset<T>::decode(const std::string& document) {
+  if constexpr (std::is_same_v<T, JsonText>) {
+    return {};
+  } else {
+    auto value = std::make_shared<const value_type>(Codec<T>::decode(document));
+    const std::size_t bytes = memory_bytes(*value, document.size());
+    return {std::move(value), bytes};
+  }
+}
+
+template <class T>
+detail::PutItem Dataset<T>::item(std::string_view key, const value_type& value) {
+  if constexpr (std::is_same_v<T, JsonText>) {
+    return {std::string(key), std::make_shared<const std::string>(value), nullptr, 0};
+  } else {
+    auto document = std::make_shared<const std::string>(Codec<T>::encode(value));
+    const std::size_t bytes = memory_bytes(value, document->size());
+    return {std::string(key), std::move(document), std::make_shared<const value_type>(value),
+            bytes};
+  }
+}
+
+template <class T>
+detail::Callback Dataset<T>::erase_type(RefreshFunction function) {
+  if (!function) return {};
+  return [function = std::move(function)](RefreshContext& context) -> RefreshResult {
+    auto answer = std::move(function(context).get());
+    if (auto* not_modified = std::get_if<NotModified>(&answer)) return std::move(*not_modified);
+    if (std::holds_alternative<NotFound>(answer)) return NotFound{};
+    auto& refreshed = std::get<Refreshed<value_type>>(answer);
+    NewDocument document;
+    if constexpr (std::is_same_v<T, JsonText>) {
+      document.document = std::make_shared<const std::string>(std::move(refreshed.value));
+    } else {
+      document.document = std::make_shared<const std::string>(Codec<T>::encode(refreshed.value));
+      document.value = std::make_shared<const value_type>(std::move(refreshed.value));
+    }
+    document.metadata = std::move(refreshed.metadata);
+    document.fresh_for = refreshed.fresh_for;
+    return document;
+  };
+}
+
+template <class T>
+detail::DatasetPolicy Dataset<T>::make_policy(DatasetOptions<T> options) {
+  detail::DatasetPolicy policy;
+  policy.type = typeid(T);
+  if constexpr (!std::is_same_v<T, JsonText>) {
+    policy.decode = [](const std::string& document) { return decode(document); };
+  }
+  if (options.validate) {
+    policy.validate = [validate = std::move(options.validate)](const void* value) {
+      return validate(*static_cast<const value_type*>(value));
+    };
+  }
+  policy.refresh = erase_type(std::move(options.refresh));
+  policy.rich_refresh = erase_type(std::move(options.rich_refresh));
+  if (options.fallback) {
+    detail::PutItem fallback = item({}, *options.fallback);
+    auto resident = std::make_shared<detail::Resident>();
+    resident->entry.document = std::move(fallback.document);
+    resident->value = std::move(fallback.value);
+    policy.fallback = std::move(resident);
+  }
+  policy.options.keyed = options.keyed;
+  policy.options.refresh_every = options.refresh_every;
+  policy.options.refresh_jitter = options.refresh_jitter;
+  policy.options.rich_refresh_every = options.rich_refresh_every;
+  policy.options.fresh_for = options.fresh_for;
+  policy.options.stale_for = options.stale_for;
+  policy.options.soft_timeout = options.soft_timeout;
+  policy.options.hard_timeout = options.hard_timeout;
+  policy.options.retry_first = options.retry_first;
+  policy.options.not_found_for = options.not_found_for;
+  policy.options.not_found_erases = options.not_found_erases;
+  policy.options.cache_version = std::move(options.cache_version);
+  policy.options.hydrate = options.hydrate;
+  return policy;
+}
+
+}  // namespace tiercache

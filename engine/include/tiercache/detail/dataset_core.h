@@ -1,0 +1,89 @@
+// Not for direct use: a dataset without its type. `Dataset<T>` is a thin cover over it.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+#include "tiercache/options.h"
+#include "tiercache/outcome.h"
+#include "tiercache/snapshot.h"
+#include "tiercache/stats.h"
+
+namespace tiercache::detail {
+
+class Core;
+struct DatasetState;
+
+// A decoded value and what it costs.
+struct Decoded {
+  std::shared_ptr<const void> value;
+  std::size_t bytes = 0;
+};
+
+// A dataset's options with the type taken out. Functions may be empty.
+struct DatasetPolicy {
+  BasicDatasetOptions<std::string>
+      options;  // `refresh`, `rich_refresh`, `validate`, `fallback` unused
+  std::type_index type = typeid(void);
+  std::function<Decoded(const std::string& document)> decode;  // empty: untyped; throws
+  std::function<bool(const void* value)> validate;             // may throw
+  std::function<RefreshResult(RefreshContext&)> refresh;
+  std::function<RefreshResult(RefreshContext&)> rich_refresh;
+  ResidentPtr fallback;
+};
+
+// A document on its way in.
+struct PutItem {
+  std::string key;
+  std::shared_ptr<const std::string> document;
+  std::shared_ptr<const void> value;  // null for untyped
+  std::size_t value_bytes = 0;
+};
+
+// Exactly one of the two is meaningful: an error, or the receipt.
+using PutHandler = std::function<void(PutReceipt receipt, std::exception_ptr error)>;
+using ReadHandler = std::function<void(ReadResult)>;
+using Callback = std::function<RefreshResult(RefreshContext&)>;
+
+// A handle: shares the cache's core, so it outlives the `Cache`. Thread-safe.
+class DatasetCore {
+ public:
+  DatasetCore(std::shared_ptr<Core> core, DatasetState& state);
+  ~DatasetCore();
+
+  const std::string& name() const;
+
+  ReadResult get(std::string_view key, const GetOptions& options);
+  ReadResult peek(std::string_view key);
+  void get_async(std::string key, const GetOptions& options, ReadHandler handler);
+  std::vector<ReadResult> get_many(std::span<const std::string> keys, const GetOptions& options);
+  ReadResult get_or_load(std::string_view key, Callback callback,
+                         std::optional<std::chrono::milliseconds> ttl, const GetOptions& options);
+
+  PutReceipt put(PutItem item, const PutOptions& options);
+  void put_async(PutItem item, const PutOptions& options, PutHandler handler);
+  std::vector<PutReceipt> put_many(std::vector<PutItem> items, const PutOptions& options);
+  PutReceipt erase(std::string_view key, const PutOptions& options);
+  PutReceipt erase_matching(std::string_view glob, const PutOptions& options);
+  PutReceipt invalidate(std::string_view key, const PutOptions& options);
+  ReadResult refresh(std::string_view key, std::chrono::milliseconds deadline);
+
+  bool contains(std::string_view key);
+  std::optional<EntryInfo> info(std::string_view key);
+  KeyPage keys(std::optional<std::string_view> after, std::size_t limit);
+
+ private:
+  const std::shared_ptr<Core> core_;
+  DatasetState& state_;  // owned by `core_`
+};
+
+}  // namespace tiercache::detail

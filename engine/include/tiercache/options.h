@@ -1,0 +1,214 @@
+// How a cache, a dataset and a call are configured. All defaults are meant for production.
+#pragma once
+
+#include <spdlog/fwd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "tiercache/clock.h"
+#include "tiercache/executor.h"
+#include "tiercache/file_system.h"
+#include "tiercache/refresh.h"
+#include "tiercache/store.h"
+#include "tiercache/version.h"
+
+namespace tiercache {
+
+// | field     | meaning                                              | default | zero |
+// |-----------|------------------------------------------------------|---------|------------------------|
+// | max_bytes | budget for keys, documents, decoded values, overhead | 64 MiB  | only pending
+// writes    | | ttl       | how long memory is trusted without a look at the file| 5 min   | every
+// read looks       |
+struct MemoryOptions {
+  std::size_t max_bytes = 64 << 20;
+  std::chrono::milliseconds ttl = std::chrono::minutes(5);
+};
+
+// | field          | meaning                                                  | default | zero |
+// |----------------|----------------------------------------------------------|---------|-------------|
+// | write_behind   | longest time until a write is in its file                | 20 ms   | at once |
+// | sync_every     | longest time until files are synced, so that the journal | 5 s     | not
+// allowed | |                | may let go of them                                       |         |
+// | | allow_remote   | accept NFS, SMB, FUSE, where locks and syncs may not hold | false   | |
+struct FileOptions {
+  std::chrono::milliseconds write_behind{20};
+  std::chrono::milliseconds sync_every{5'000};
+  bool allow_remote = false;
+};
+
+// | field         | meaning                                               | default | zero        |
+// |---------------|-------------------------------------------------------|---------|-------------|
+// | max_bytes     | live bytes of unconfirmed writes; at it `put` throws  | 1 GiB   | not allowed |
+// | segment_bytes | size of a segment file                                | 4 MiB   | not allowed |
+struct JournalLimits {
+  std::uint64_t max_bytes = 1ull << 30;
+  std::uint64_t segment_bytes = 4 << 20;
+};
+
+// | field          | meaning                                                 | default | zero |
+// |----------------|---------------------------------------------------------|---------|-------------|
+// | call_timeout   | deadline of one call into the store by background work  | 10 s    | not
+// allowed | | batch_items    | writes sent in one call                                 | 100     |
+// not allowed | | retry_first    | bound of the first back-off while the store is away     | 100 ms
+// | not allowed | | retry_cap      | no back-off is longer                                   | 5
+// min   | not allowed |
+struct StoreOptions {
+  std::chrono::milliseconds call_timeout{10'000};
+  std::size_t batch_items = 100;
+  std::chrono::milliseconds retry_first{100};
+  std::chrono::milliseconds retry_cap{300'000};
+};
+
+// | field              | meaning                                      | default | zero        |
+// |--------------------|----------------------------------------------|---------|-------------|
+// | max_document_bytes | larger documents are refused                 | 16 MiB  | not allowed |
+// | max_depth          | deeper nesting is refused                    | 256     | not allowed |
+// | max_key_bytes      | longer keys are refused                      | 1,024   | not allowed |
+struct Limits {
+  std::size_t max_document_bytes = 16 << 20;
+  std::size_t max_depth = 256;
+  std::size_t max_key_bytes = 1024;
+};
+
+// Switches for operation; none of them breaks a promise. The names of the environment variables in
+// which services keep them stand behind each.
+struct Flags {
+  bool store_enabled = true;      // SUPABASE_ENABLED: off: memory and files only, the outbox waits
+  bool emergency_refresh = true;  // EMERGENCY_REFRESH: off: a miss does not call the source
+  bool background_retry =
+      true;  // BACKGROUND_RETRY: off: one attempt, then `flush` or the next open
+  bool graceful_shutdown = true;  // GRACEFUL_SHUTDOWN: off: close does not wait, the outbox stays
+};
+
+// Replaceable parts; null means the machine's own.
+struct Ports {
+  std::shared_ptr<Clock> clock = {};
+  std::shared_ptr<Executor> executor = {};
+  std::shared_ptr<FileSystem> file_system = {};
+};
+
+struct CacheOptions {
+  std::string project = {};  // one application's namespace; 1 to 100 bytes, required
+  std::filesystem::path directory =
+      {};  // where files and journal live; made when missing, required
+  MemoryOptions memory = {};
+  std::shared_ptr<Store> store = {};  // null: memory and files alone
+  FileOptions files = {};
+  JournalLimits journal = {};
+  StoreOptions store_calls = {};
+  Limits limits = {};
+  Flags flags = {};
+  int concurrent_refreshes = 8;                 // callbacks at once over all datasets; at least 1
+  std::shared_ptr<spdlog::logger> logger = {};  // null: silent
+  Ports ports = {};
+  std::uint64_t seed = 0;  // of jitter; 0: from the clock
+};
+
+// How much of the store is brought in when a dataset is opened.
+struct Hydrate {
+  std::size_t most_recent = 10'000;  // 0: nothing
+
+  static constexpr Hydrate none() { return {0}; }
+  static constexpr Hydrate recent(std::size_t n) { return {n}; }
+  static constexpr Hydrate all() { return {SIZE_MAX}; }
+};
+
+// A typed answer of a refresh callback with its metadata and lifetime.
+template <class Value>
+struct Refreshed {
+  Value value;
+  std::string metadata = "{}";                              // a JSON object, kept with the entry
+  std::optional<std::chrono::milliseconds> fresh_for = {};  // of this entry; absent: the dataset's
+};
+
+// What a typed refresh callback may return: the value itself, `Refreshed`, `NotModified`,
+// `NotFound`.
+template <class Value>
+class RefreshAnswer {
+ public:
+  RefreshAnswer(Value value) : answer_(Refreshed<Value>{std::move(value), "{}", {}}) {}
+  RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
+  RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
+  RefreshAnswer(NotFound not_found) : answer_(not_found) {}
+
+  std::variant<Refreshed<Value>, NotModified, NotFound>& get() { return answer_; }
+
+ private:
+  std::variant<Refreshed<Value>, NotModified, NotFound> answer_;
+};
+
+// The policy of one dataset.
+//
+// | field             | meaning                                                     | default |
+// |-------------------|-------------------------------------------------------------|---------------|
+// | keyed             | many documents by key; false: one document, the empty key   | false | |
+// refresh_every     | turns of `refresh`; 0: only on demand                       | 0             |
+// | refresh_jitter    | each turn moves by up to this, either way                   | every / 20 |
+// | rich_refresh_every| turns of `rich_refresh`; 0: only with an emergency refresh  | 0 | |
+// fresh_for         | age until which an entry is fresh                           | every + jitter
+// + hard_timeout, or 5 min | | stale_for         | how much longer it is served while a refresh
+// runs           | 0: not at all | | soft_timeout      | how long a reader of a stale entry waits
+// for a fresh one    | 0: served at once | | hard_timeout      | after it a refresh has failed | 30
+// s          | | retry_first       | bound of the first back-off after a failed refresh          |
+// 1 s           | | not_found_for     | how long «the source has none» is remembered; 0: not | 1
+// min         | | not_found_erases  | such an answer erases an existing entry                     |
+// false         | | cache_version     | format of the documents; others do not decode | "1.0" | |
+// hydrate           | what is brought from the store at open                      | 10,000 most
+// recent | | refresh           | rebuilds a document from its source; may throw, `RetryAfter` too |
+// none     | | rich_refresh      | the costlier second kind of refresh                         |
+// none          | | validate          | false or an exception: the document is not accepted | none
+// | | fallback          | returned (tier none, expired) when all else failed, never saved | none |
+template <class Value>
+struct BasicDatasetOptions {
+  bool keyed = false;
+  std::chrono::milliseconds refresh_every{0};
+  std::optional<std::chrono::milliseconds> refresh_jitter = {};
+  std::chrono::milliseconds rich_refresh_every{0};
+  std::optional<std::chrono::milliseconds> fresh_for = {};
+  std::chrono::milliseconds stale_for{0};
+  std::chrono::milliseconds soft_timeout{0};
+  std::chrono::milliseconds hard_timeout{30'000};
+  std::chrono::milliseconds retry_first{1'000};
+  std::chrono::milliseconds not_found_for{60'000};
+  bool not_found_erases = false;
+  std::string cache_version = "1.0";
+  Hydrate hydrate = {};
+  std::function<RefreshAnswer<Value>(RefreshContext&)> refresh = {};
+  std::function<RefreshAnswer<Value>(RefreshContext&)> rich_refresh = {};
+  std::function<bool(const Value&)> validate = {};
+  std::optional<Value> fallback = {};
+};
+
+// How far a read may go.
+enum class Reach : std::uint8_t { memory, local, store, source };
+
+struct GetOptions {
+  std::chrono::milliseconds deadline{2'000};  // of the whole call; 0: what needs no waiting
+  Reach reach = Reach::source;
+  std::optional<std::chrono::milliseconds> max_stale = {};  // instead of `stale_for`; 0: only fresh
+};
+
+enum class Durability : std::uint8_t {
+  journal,  // the call returns when the write survives power loss here
+  store,    // … and the store has confirmed it
+};
+
+struct PutOptions {
+  std::optional<std::chrono::milliseconds> fresh_for = {};  // this entry's lifetime (TTL)
+  Durability durability = Durability::journal;
+  std::chrono::milliseconds deadline{10'000};  // of waits on the disk and the store
+  std::optional<Version> if_version =
+      {};                       // only if this is the entry's version; zero: only if there is none
+  std::string metadata = "{}";  // a JSON object
+};
+
+}  // namespace tiercache

@@ -1,0 +1,99 @@
+// What a read gives: an immutable value shared with the memory tier, and where it came from.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tiercache/codec.h"
+#include "tiercache/detail/resident.h"
+#include "tiercache/error.h"
+#include "tiercache/outcome.h"
+
+namespace tiercache {
+
+namespace detail {
+
+// The untyped answer of a read. Copying shares.
+struct ReadResult {
+  ResidentPtr resident;  // null: nothing served
+  Tier tier = Tier::none;
+  Freshness freshness = Freshness::expired;
+  std::chrono::milliseconds age{0};
+  std::shared_ptr<const Passage> passage;  // null: memory served
+};
+
+[[noreturn]] void throw_no_data(const ReadResult& result);
+Passage passage_of(const ReadResult& result);
+
+}  // namespace detail
+
+// Cheap to copy. Keeps its value for ever, whatever happens to the cache. A miss is a snapshot
+// without a value. Reading one object from several threads is safe.
+template <class T>
+class Snapshot {
+ public:
+  using value_type = ValueType<T>;
+
+  Snapshot() = default;
+  explicit Snapshot(detail::ReadResult result) : result_(std::move(result)) {}
+
+  bool has_value() const { return result_.resident != nullptr; }
+  explicit operator bool() const { return has_value(); }
+
+  // The value; throws `NoData`, naming what each tier said, when there is none.
+  const value_type& operator*() const { return *get(); }
+  const value_type* operator->() const { return get(); }
+  // The value with shared ownership; null when there is none.
+  std::shared_ptr<const value_type> share() const {
+    return has_value() ? std::shared_ptr<const value_type>(result_.resident, get()) : nullptr;
+  }
+
+  // The tier that served; `none` for a miss or a fallback document.
+  Tier tier() const { return result_.tier; }
+  // Since the start of the fetch that produced or confirmed the value, when it was served.
+  std::chrono::milliseconds age() const { return result_.age; }
+  Freshness freshness() const { return result_.freshness; }
+  bool is_fallback() const { return has_value() && result_.tier == Tier::none; }
+
+  // Of the entry; zero, empty or absent when there is none.
+  Version version() const { return has_value() ? entry().version : Version{}; }
+  Checksum checksum() const { return has_value() ? entry().checksum : Checksum{}; }
+  Clocks clocks() const { return has_value() ? entry().clocks : Clocks{}; }
+  // A JSON object.
+  std::string_view metadata() const { return has_value() ? entry().metadata : std::string_view(); }
+  // The JSON text as put.
+  std::string_view document() const {
+    return has_value() && entry().document ? std::string_view(*entry().document)
+                                           : std::string_view();
+  }
+
+  // What each tier that was asked said.
+  Passage passage() const { return detail::passage_of(result_); }
+  // The entry was erased and nothing has replaced it.
+  bool gone() const { return !has_value() && says(TierAnswer::gone); }
+  // The source said that there is no such document.
+  bool not_found() const { return !has_value() && says(TierAnswer::not_found); }
+
+ private:
+  const Entry& entry() const { return result_.resident->entry; }
+  const value_type* get() const {
+    if (!result_.resident) detail::throw_no_data(result_);
+    if constexpr (std::is_same_v<T, JsonText>) {
+      return result_.resident->entry.document.get();
+    } else {
+      return static_cast<const value_type*>(result_.resident->value.get());
+    }
+  }
+  bool says(TierAnswer answer) const {
+    const Passage passage = detail::passage_of(result_);
+    return passage.memory == answer || passage.files == answer || passage.store == answer ||
+           passage.source == answer;
+  }
+
+  detail::ReadResult result_;
+};
+
+}  // namespace tiercache

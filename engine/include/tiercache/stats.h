@@ -1,0 +1,88 @@
+// What a cache counts and how its tiers are doing.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tiercache/time.h"
+#include "tiercache/version.h"
+
+namespace tiercache {
+
+// Durations in buckets of powers of two: bucket i counts those under 2^i microseconds.
+struct Histogram {
+  static constexpr int kBuckets = 36;
+  std::array<std::uint64_t, kBuckets> buckets{};
+  std::uint64_t count = 0;
+  std::chrono::microseconds sum{0};
+
+  // Upper bound of the bucket in which the q-th part (0 to 1) of the durations ends; 0 when empty.
+  std::chrono::microseconds quantile(double q) const;
+};
+
+// Of one dataset since the cache was opened.
+struct DatasetStats {
+  std::string dataset;
+  std::uint64_t keys = 0;  // documents known in the directory
+  std::uint64_t memory_hits = 0, file_hits = 0, store_hits = 0, source_hits = 0;
+  std::uint64_t misses = 0;        // nothing served (fallbacks included)
+  std::uint64_t stale_served = 0;  // of the hits
+  std::uint64_t puts = 0, erases = 0;
+  std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
+  std::uint64_t undecodable = 0;
+  Histogram read_latency;      // of reads that memory alone could not serve
+  Histogram refresh_lateness;  // of scheduled refreshes, behind their due time
+};
+
+// Prefixes are the rooms.
+struct Stats {
+  std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0,
+                memory_evictions = 0, memory_refused_promotions = 0;
+  std::uint64_t files_entries = 0, files_quarantined = 0, files_waiting = 0,
+                files_failed_writes = 0;
+  std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
+                journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,
+                journal_corrupt_records = 0;
+  std::uint64_t outbox_depth = 0, outbox_parked = 0;
+  std::uint64_t store_loads = 0, store_saves = 0, store_failures = 0;  // round trips
+  std::uint64_t refresh_running = 0;
+  Histogram put_latency, store_latency;
+  std::vector<DatasetStats> datasets;
+};
+
+struct TierHealth {
+  bool enabled = true;
+  bool working = true;
+  std::optional<WallTime> since;  // not working since
+  std::string why;                // what it said last while not working; no secrets
+};
+
+struct Health {
+  TierHealth memory, files, journal, store;
+  std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
+  std::uint64_t outbox_depth = 0;
+  std::uint64_t parked = 0;
+
+  bool all_working() const;
+};
+
+// What is known of an entry without its document.
+struct EntryInfo {
+  Version version;
+  std::uint64_t size = 0;  // of the document, in bytes
+  std::optional<WallTime> last_fetch, last_rich_fetch, invalidated_at;
+  std::string cache_version;
+  std::string metadata;  // a JSON object
+};
+
+// A page of keys, in byte order.
+struct KeyPage {
+  std::vector<std::string> keys;
+  std::optional<std::string> next;  // pass as `after` for the next page; absent at the end
+};
+
+}  // namespace tiercache

@@ -1,0 +1,16 @@
+// Everything a service needs, but the opt-in headers: json.h (nlohmann types), await.h (coroutines),
+// asio.h (Boost.Asio), and an adapter's own, such as sqlite.h.
+#pragma once
+
+#include "tiercache/cache.h"
+#include "tiercache/codec.h"
+#include "tiercache/dataset.h"
+#include "tiercache/error.h"
+#include "tiercache/key.h"
+#include "tiercache/options.h"
+#include "tiercache/outcome.h"
+#include "tiercache/refresh.h"
+#include "tiercache/snapshot.h"
+#include "tiercache/stats.h"
+#include "tiercache/store.h"
+#include "tiercache/time.h"
