@@ -1,1 +1,593 @@
-// (being written)
+#include "tiercache/testing/memory_file_system.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "disk_model.h"
+
+namespace tiercache::testing {
+namespace {
+
+using Guard = std::lock_guard<std::mutex>;
+using Hook = std::function<void(std::uint64_t, const std::string&)>;
+
+IoStatus status_of(int error, const std::string& operation, const std::string& path) {
+  if (error == 0) return {};
+  return {error, operation + " \"" + path + "\": " + std::generic_category().message(error)};
+}
+
+// How much of a failing write gets through: reproducible, different from write to write.
+std::size_t part_written(std::uint64_t operation, std::size_t size) {
+  return static_cast<std::size_t>(LossDice(operation + 2).below(size + 1));
+}
+
+// Everything behind one disk. The mutex is free while a test's hook or fault runs.
+struct Disk {
+  std::mutex mutex;
+  DiskModel model;
+  std::uint64_t operations = 0;
+  Hook hook;
+  MemoryDisk::Fault fault;
+  std::uint64_t capacity = 0;
+  bool remote = false;
+  std::uint64_t last_boot = 0;
+  std::set<std::uint64_t> living;
+  std::uint64_t last_lock = 0;
+  struct Holder {
+    std::uint64_t lock = 0;
+    std::uint64_t boot = 0;
+  };
+  std::map<const Node*, Holder> locks;
+
+  void end_boot(std::uint64_t boot) {
+    living.erase(boot);
+    std::erase_if(locks, [&](const auto& item) { return item.second.boot == boot; });
+  }
+
+  // Writes what the capacity allows.
+  int write(const NodePtr& file, std::uint64_t offset, std::string_view bytes) {
+    const std::uint64_t room = capacity == 0 ? UINT64_MAX : capacity - std::min(capacity, used());
+    const std::uint64_t size = file->content.size();
+    const std::uint64_t end = room > UINT64_MAX - size ? UINT64_MAX : size + room;
+    const std::uint64_t fits = end > offset ? end - offset : 0;
+    const bool all = bytes.size() <= fits;
+    model.write(file, offset, all ? bytes : bytes.substr(0, static_cast<std::size_t>(fits)));
+    return all ? 0 : ENOSPC;
+  }
+  int truncate(const NodePtr& file, std::uint64_t size) {
+    const std::uint64_t old_size = file->content.size();
+    if (capacity != 0 && size > old_size && used() + (size - old_size) > capacity) return ENOSPC;
+    model.truncate(file, size);
+    return 0;
+  }
+  std::uint64_t used() const { return model.used_bytes(); }
+};
+
+using DiskPtr = std::shared_ptr<Disk>;
+
+// One operation of a boot: tells the hook, asks for a fault, then acts under the disk's mutex.
+class Operation {
+ public:
+  Operation(Disk& disk, std::uint64_t boot, std::string name, std::string path)
+      : disk_(disk), boot_(boot), name_(std::move(name)), path_(std::move(path)) {}
+
+  template <class Act>
+  IoStatus read(Act act) {
+    return run([&](int fault) { return fault != 0 ? fault : act(); });
+  }
+  template <class Act>
+  IoStatus change(Act act) {
+    return change_partly([&](int fault) { return fault != 0 ? fault : act(); });
+  }
+  // `act` is told the errno with which it shall fail, and may do a part of its work.
+  template <class Act>
+  IoStatus change_partly(Act act) {
+    announce();
+    return run(act);
+  }
+  std::uint64_t number() const { return number_; }
+
+ private:
+  void announce() {
+    Hook hook;
+    {
+      Guard guard(disk_.mutex);
+      if (!disk_.living.contains(boot_)) return;
+      number_ = ++disk_.operations;
+      hook = disk_.hook;
+    }
+    if (hook) hook(number_, name_ + " " + path_);
+  }
+
+  template <class Act>
+  IoStatus run(Act act) {
+    MemoryDisk::Fault fault;
+    {
+      Guard guard(disk_.mutex);
+      if (!disk_.living.contains(boot_)) return status_of(EIO, name_, path_);
+      fault = disk_.fault;
+    }
+    const int error = fault ? fault(name_, path_) : 0;
+    Guard guard(disk_.mutex);
+    if (!disk_.living.contains(boot_)) return status_of(EIO, name_, path_);
+    return status_of(act(error), name_, path_);
+  }
+
+  Disk& disk_;
+  const std::uint64_t boot_;
+  const std::string name_;
+  const std::string path_;
+  std::uint64_t number_ = 0;
+};
+
+class MemoryFile final : public File {
+ public:
+  MemoryFile(DiskPtr disk, std::uint64_t boot, NodePtr node, std::string path, bool writable)
+      : disk_(std::move(disk)),
+        boot_(boot),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        writable_(writable) {}
+
+  IoStatus read_at(std::uint64_t offset, std::size_t size, std::string* out) override {
+    out->clear();
+    return operation("read_at").read([&] {
+      *out = node_->content.read(offset, size);
+      return 0;
+    });
+  }
+
+  IoStatus write_at(std::uint64_t offset, std::string_view bytes) override {
+    Operation op = operation("write_at");
+    return op.change_partly([&](int fault) {
+      if (!writable_) return EBADF;
+      if (fault == 0) return disk_->write(node_, offset, bytes);
+      disk_->write(node_, offset, bytes.substr(0, part_written(op.number(), bytes.size())));
+      return fault;
+    });
+  }
+
+  IoStatus size(std::uint64_t* out) override {
+    return operation("size").read([&] {
+      *out = node_->content.size();
+      return 0;
+    });
+  }
+
+  IoStatus truncate(std::uint64_t size) override {
+    return operation("truncate").change([&] {
+      return writable_ ? disk_->truncate(node_, size) : EINVAL;
+    });
+  }
+
+  IoStatus sync_data() override {
+    return operation("sync_data").change_partly([&](int fault) {
+      fault == 0 ? disk_->model.sync_file(node_) : disk_->model.fail_sync_file(node_);
+      return fault;
+    });
+  }
+
+ private:
+  Operation operation(std::string name) const { return {*disk_, boot_, std::move(name), path_}; }
+
+  const DiskPtr disk_;
+  const std::uint64_t boot_;
+  const NodePtr node_;
+  const std::string path_;
+  const bool writable_;
+};
+
+class MemoryLock final : public FileLock {
+ public:
+  MemoryLock(DiskPtr disk, NodePtr node, std::uint64_t lock)
+      : disk_(std::move(disk)), node_(std::move(node)), lock_(lock) {}
+  ~MemoryLock() override {
+    Guard guard(disk_->mutex);
+    const auto held = disk_->locks.find(node_.get());
+    if (held != disk_->locks.end() && held->second.lock == lock_) disk_->locks.erase(held);
+  }
+
+ private:
+  const DiskPtr disk_;
+  const NodePtr node_;  // keeps the key of `locks` from being taken by another file
+  const std::uint64_t lock_;
+};
+
+class MemoryFileSystem final : public FileSystem {
+ public:
+  MemoryFileSystem(DiskPtr disk, std::uint64_t boot) : disk_(std::move(disk)), boot_(boot) {}
+
+  IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) override {
+    NodePtr node;
+    const auto act = [&] {
+      return mode == OpenMode::create ? create(path, &node) : find(path, &node);
+    };
+    Operation op = operation("open", path);
+    IoStatus status = mode == OpenMode::create ? op.change(act) : op.read(act);
+    if (status.ok()) {
+      *out = std::make_unique<MemoryFile>(disk_, boot_, node, path, mode != OpenMode::read);
+    }
+    return status;
+  }
+
+  IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) override {
+    return operation("read_file", path).read([&] {
+      NodePtr node;
+      if (const int error = find(path, &node)) return error;
+      if (node->content.size() > max_bytes) return EFBIG;
+      *out = node->content.read(0, static_cast<std::size_t>(node->content.size()));
+      return 0;
+    });
+  }
+
+  IoStatus write_file(const std::string& path, std::string_view bytes) override {
+    Operation op = operation("write_file", path);
+    return op.change_partly([&](int fault) {
+      const std::size_t part = part_written(op.number(), bytes.size());
+      if (fault != 0 && part % 2 == 0) return fault;  // already the open failed
+      NodePtr node;
+      int error = find(path, &node);
+      if (error == ENOENT) error = create(path, &node);
+      if (error != 0) return error;
+      disk_->model.truncate(node, 0);
+      error = disk_->write(node, 0, fault == 0 ? bytes : bytes.substr(0, part));
+      return fault != 0 ? fault : error;
+    });
+  }
+
+  IoStatus rename(const std::string& from, const std::string& to) override {
+    return operation("rename", from).change([&] {
+      Place source;
+      Place target;
+      if (const int error = locate(from, &source)) return error;
+      if (!source.node) return ENOENT;
+      if (const int error = locate(to, &target)) return error;
+      if (source.node == target.node) return 0;
+      if (const int error = cannot_replace(source, target)) return error;
+      disk_->model.change_names(
+          {{source.parent, source.name, nullptr}, {target.parent, target.name, source.node}});
+      return 0;
+    });
+  }
+
+  IoStatus exchange(const std::string& a, const std::string& b) override {
+    return operation("exchange", a).change([&] {
+      Place first;
+      Place second;
+      if (const int error = locate(a, &first)) return error;
+      if (const int error = locate(b, &second)) return error;
+      if (!first.node || !second.node) return ENOENT;
+      if (first.node == second.node) return 0;
+      if (holds(first.node, second.parent) || holds(second.node, first.parent)) return EINVAL;
+      disk_->model.change_names(
+          {{first.parent, first.name, second.node}, {second.parent, second.name, first.node}});
+      return 0;
+    });
+  }
+
+  IoStatus remove_file(const std::string& path) override {
+    return operation("remove_file", path).change([&] {
+      Place place;
+      if (const int error = locate(path, &place)) return error;
+      if (!place.node) return ENOENT;
+      if (place.node->directory) return EISDIR;
+      disk_->model.change_names({{place.parent, place.name, nullptr}});
+      return 0;
+    });
+  }
+
+  // One operation per name, the deepest first, so that a crash may come between any two.
+  IoStatus remove_tree(const std::string& path) override {
+    std::vector<DirectoryItem> items;
+    bool directory = false;
+    IoStatus status = operation("remove_tree", path).read([&] {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      directory = node->directory;
+      for (const auto& [name, child] : node->names) items.push_back({name, child->directory});
+      return 0;
+    });
+    if (status.absent()) return {};
+    for (std::size_t i = 0; status.ok() && i < items.size(); ++i) {
+      status = remove_tree(path + "/" + items[i].name);
+    }
+    if (!status.ok()) return status;
+    return operation("remove_tree", path).change([&] {
+      Place place;
+      if (const int error = locate(path, &place)) return error;
+      if (!place.node) return 0;
+      if (place.node->directory && !place.node->names.empty()) return ENOTEMPTY;
+      disk_->model.change_names({{place.parent, place.name, nullptr}});
+      return 0;
+    });
+  }
+
+  // One operation per directory that is missing, from the top.
+  IoStatus make_directories(const std::string& path) override {
+    if (path.empty()) return status_of(ENOENT, "make_directories", path);
+    for (std::size_t end = 0; end < path.size();) {
+      end = std::min(path.find('/', end + 1), path.size());
+      const std::string part = path.substr(0, end);
+      IoStatus status =
+          operation("make_directories", part).read([&] { return is_directory(part); });
+      if (status.absent()) {
+        status = operation("make_directories", part).change([&] { return make_directory(part); });
+      }
+      if (!status.ok()) return status;
+    }
+    return {};
+  }
+
+  IoStatus list(const std::string& path, std::vector<DirectoryItem>* out) override {
+    out->clear();
+    return operation("list", path).read([&] {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      if (!node->directory) return ENOTDIR;
+      for (const auto& [name, child] : node->names) out->push_back({name, child->directory});
+      return 0;
+    });
+  }
+
+  IoStatus info(const std::string& path, FileInfo* out) override {
+    return operation("info", path).read([&] {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      *out = {node->content.size(), node->directory};
+      return 0;
+    });
+  }
+
+  IoStatus sync_file(const std::string& path) override {
+    return operation("sync_file", path).change_partly([&](int fault) {
+      NodePtr node;
+      if (const int error = find(path, &node)) return error;
+      fault == 0 ? disk_->model.sync_file(node) : disk_->model.fail_sync_file(node);
+      return fault;
+    });
+  }
+
+  IoStatus sync_directory(const std::string& path) override {
+    return operation("sync_directory", path).change([&] {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      if (!node->directory) return ENOTDIR;
+      disk_->model.sync_directory(node);
+      return 0;
+    });
+  }
+
+  IoStatus sync_all(const std::string& path) override {
+    return operation("sync_all", path).change_partly([&](int fault) {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      fault == 0 ? disk_->model.sync_all() : disk_->model.fail_sync_all();
+      return fault;
+    });
+  }
+
+  IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) override {
+    NodePtr node;
+    std::uint64_t lock = 0;
+    const auto act = [&] {
+      int error = find(path, &node);
+      if (error == ENOENT) error = create(path, &node);
+      if (error != 0) return error;
+      if (disk_->locks.contains(node.get())) return EAGAIN;
+      lock = ++disk_->last_lock;
+      disk_->locks[node.get()] = {lock, boot_};
+      return 0;
+    };
+    Operation op = operation("try_lock", path);
+    IoStatus status = is_missing(path) ? op.change(act) : op.read(act);
+    if (status.ok()) *out = std::make_unique<MemoryLock>(disk_, node, lock);
+    return status;
+  }
+
+  IoStatus free_bytes(const std::string& path, std::uint64_t* out) override {
+    return operation("free_bytes", path).read([&] {
+      NodePtr node;
+      if (const int error = disk_->model.find(path, &node)) return error;
+      const std::uint64_t capacity = disk_->capacity == 0 ? 1ull << 40 : disk_->capacity;
+      *out = capacity - std::min(capacity, disk_->used());
+      return 0;
+    });
+  }
+
+  IoStatus is_remote(const std::string& path, bool* out) override {
+    return operation("is_remote", path).read([&] {
+      NodePtr node;
+      *out = disk_->remote;
+      return disk_->model.find(path, &node);
+    });
+  }
+
+ private:
+  // Where a name is, or would be: `node` is null when there is none.
+  struct Place {
+    NodePtr parent;
+    std::string name;
+    NodePtr node;
+  };
+
+  Operation operation(std::string name, const std::string& path) const {
+    return {*disk_, boot_, std::move(name), path};
+  }
+
+  int locate(const std::string& path, Place* out) const {
+    if (const int error = disk_->model.find_parent(path, &out->parent, &out->name)) return error;
+    const auto found = out->parent->names.find(out->name);
+    if (found != out->parent->names.end()) out->node = found->second;
+    return 0;
+  }
+
+  bool is_missing(const std::string& path) const {
+    Guard guard(disk_->mutex);
+    NodePtr node;
+    return disk_->model.find(path, &node) == ENOENT;
+  }
+
+  int find(const std::string& path, NodePtr* out) const {
+    if (const int error = disk_->model.find(path, out)) return error;
+    return (*out)->directory ? EISDIR : 0;
+  }
+
+  int create(const std::string& path, NodePtr* out) {
+    Place place;
+    if (const int error = locate(path, &place)) return error;
+    if (place.node) return EEXIST;
+    *out = disk_->model.make_node(false);
+    disk_->model.change_names({{place.parent, place.name, *out}});
+    return 0;
+  }
+
+  int is_directory(const std::string& path) const {
+    NodePtr node;
+    if (const int error = disk_->model.find(path, &node)) return error;
+    return node->directory ? 0 : ENOTDIR;
+  }
+
+  int make_directory(const std::string& path) {
+    Place place;
+    if (const int error = locate(path, &place)) return error;
+    if (place.node) return place.node->directory ? 0 : ENOTDIR;
+    disk_->model.change_names({{place.parent, place.name, disk_->model.make_node(true)}});
+    return 0;
+  }
+
+  // True when `inner` is `outer` or lies somewhere in it.
+  static bool holds(const NodePtr& outer, const NodePtr& inner) {
+    if (outer == inner) return true;
+    return std::any_of(outer->names.begin(), outer->names.end(),
+                       [&](const auto& item) { return holds(item.second, inner); });
+  }
+
+  static int cannot_replace(const Place& source, const Place& target) {
+    if (holds(source.node, target.parent)) return EINVAL;
+    if (!target.node) return 0;
+    if (!target.node->directory) return source.node->directory ? ENOTDIR : 0;
+    if (!source.node->directory) return EISDIR;
+    return target.node->names.empty() ? 0 : ENOTEMPTY;
+  }
+
+  const DiskPtr disk_;
+  const std::uint64_t boot_;
+};
+
+}  // namespace
+
+struct MemoryDisk::State {
+  DiskPtr disk = std::make_shared<Disk>();
+};
+
+MemoryDisk::MemoryDisk() : state_(std::make_shared<State>()) {}
+MemoryDisk::~MemoryDisk() = default;
+
+std::shared_ptr<FileSystem> MemoryDisk::boot() {
+  Guard guard(state_->disk->mutex);
+  const std::uint64_t boot = ++state_->disk->last_boot;
+  state_->disk->living.insert(boot);
+  return std::make_shared<MemoryFileSystem>(state_->disk, boot);
+}
+
+void MemoryDisk::kill() {
+  Guard guard(state_->disk->mutex);
+  if (!state_->disk->living.empty()) state_->disk->end_boot(*state_->disk->living.rbegin());
+}
+
+void MemoryDisk::power_loss(std::uint64_t seed) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->living.clear();
+  state_->disk->locks.clear();
+  state_->disk->model = state_->disk->model.after_loss(seed);
+}
+
+std::unique_ptr<MemoryDisk> MemoryDisk::after_power_loss(std::uint64_t seed) const {
+  auto copy = std::make_unique<MemoryDisk>();
+  Guard guard(state_->disk->mutex);
+  copy->state_->disk->model = state_->disk->model.after_loss(seed);
+  copy->state_->disk->capacity = state_->disk->capacity;
+  copy->state_->disk->remote = state_->disk->remote;
+  return copy;
+}
+
+std::uint64_t MemoryDisk::operations() const {
+  Guard guard(state_->disk->mutex);
+  return state_->disk->operations;
+}
+
+void MemoryDisk::on_operation(Hook hook) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->hook = std::move(hook);
+}
+
+void MemoryDisk::set_fault(Fault fault) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->fault = std::move(fault);
+}
+
+void MemoryDisk::set_capacity(std::uint64_t bytes) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->capacity = bytes;
+}
+
+void MemoryDisk::set_remote(bool remote) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->remote = remote;
+}
+
+bool MemoryDisk::read(const std::string& path, std::string* out) const {
+  Guard guard(state_->disk->mutex);
+  NodePtr node;
+  if (state_->disk->model.find(path, &node) != 0 || node->directory) return false;
+  *out = node->content.read(0, static_cast<std::size_t>(node->content.size()));
+  return true;
+}
+
+void MemoryDisk::write(const std::string& path, std::string bytes) {
+  Guard guard(state_->disk->mutex);
+  DiskModel& model = state_->disk->model;
+  NodePtr node;
+  for (std::size_t end = 0; end < path.size();) {
+    end = std::min(path.find('/', end + 1), path.size());
+    NodePtr parent;
+    std::string name;
+    if (model.find(path.substr(0, end), &node) == 0) continue;
+    if (model.find_parent(path.substr(0, end), &parent, &name) != 0) return;
+    node = model.make_node(end < path.size());
+    model.change_names({{parent, name, node}});
+    model.sync_directory(parent);
+  }
+  if (!node || node->directory) return;
+  model.truncate(node, 0);
+  model.write(node, 0, bytes);
+  model.sync_file(node);
+}
+
+bool MemoryDisk::remove(const std::string& path) {
+  Guard guard(state_->disk->mutex);
+  DiskModel& model = state_->disk->model;
+  NodePtr parent;
+  std::string name;
+  if (model.find_parent(path, &parent, &name) != 0 || !parent->names.contains(name)) return false;
+  model.change_names({{parent, name, nullptr}});
+  model.sync_directory(parent);
+  return true;
+}
+
+std::vector<std::string> MemoryDisk::files() const {
+  Guard guard(state_->disk->mutex);
+  return state_->disk->model.files();
+}
+
+std::uint64_t MemoryDisk::used_bytes() const {
+  Guard guard(state_->disk->mutex);
+  return state_->disk->used();
+}
+
+}  // namespace tiercache::testing

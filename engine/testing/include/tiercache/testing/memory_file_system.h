@@ -11,48 +11,64 @@
 
 namespace tiercache::testing {
 
-// The disk outlives the caches that use it. A cache works through a `FileSystem` that `boot()` gives;
-// `crash` ends that boot: its later calls fail with EIO and its locks are gone, like a dead machine's.
+// The disk outlives the caches that use it. A cache works through a `FileSystem` that `boot()`
+// gives; several at once are several processes. `kill` and `power_loss` end boots: their later
+// calls fail with EIO and their locks are gone, like a dead machine's.
 //
-// The model of what a power loss leaves (POSIX, ext4 with delayed allocation, data=ordered): a file's
-// bytes written since its last sync survive per 4 KiB block or not at all, in any combination, a block
-// of the file grown since then reading as zeros or old bytes when lost, its size old or new; a name made,
-// moved or removed since the directory's last sync survives or not, but the changes of one directory
-// survive as a prefix of their order, and an exchange or rename is all or nothing. fdatasync and fsync
-// make a file's bytes and size last, fsync of a directory its names; syncfs everything. A process crash
-// (`kill -9`) loses nothing written.
+// The model of what a power loss leaves (POSIX, ext4 with delayed allocation, data=ordered, and a
+// little worse): a file's bytes written since its last sync survive per 4 KiB block or not at all,
+// in any combination, a block as any of the writes since then left it, the old bytes or zeros where
+// it was lost, its size any it had since then; a name made, moved or removed since the directory's
+// last sync survives or not, but the changes of one directory survive as a prefix of their order,
+// and an exchange or rename is all or nothing, in two directories too. Names and bytes are not
+// ordered with each other: a new name may lead to an empty or torn file, as after a rename without
+// a sync. fdatasync and fsync make a file's bytes and size last but not its name, fsync of a
+// directory its names but not its own; syncfs makes everything last. A process crash (`kill -9`)
+// loses nothing written.
+//
+// Thread-safe. Everything is decided by the order of the calls and by seeds.
 class MemoryDisk {
  public:
   MemoryDisk();
   ~MemoryDisk();
+  MemoryDisk(const MemoryDisk&) = delete;
+  MemoryDisk& operator=(const MemoryDisk&) = delete;
 
   std::shared_ptr<FileSystem> boot();
-  // The process died: the newest boot ends, everything written stays.
+  // The process died: the newest living boot ends, everything written stays.
   void kill();
-  // The power went: the newest boot ends and the disk holds one of the possible states, picked by seed.
+  // The power went: every boot ends and the disk holds one of the possible states, picked by seed.
+  // Seed 0 keeps nothing unsynced, seed 1 everything; others mix.
   void power_loss(std::uint64_t seed);
 
   // A copy of the disk as it would be after a power loss right now, without ending the boot.
+  // Capacity and remoteness are copied, hook and fault are not.
   std::unique_ptr<MemoryDisk> after_power_loss(std::uint64_t seed) const;
-  // Number of mutating operations (writes, renames, syncs, …) so far.
+  // Number of mutating operations (writes, renames, syncs, …) so far. Trees are made and removed in
+  // several, one per name.
   std::uint64_t operations() const;
-  // Called before each mutating operation with its number and a description, so that a test can take
-  // states at every boundary.
+  // Called before each mutating operation with its number (from 1) and a description, so that a
+  // test can take states at every boundary. May use the disk, `kill` and `power_loss` included.
   void on_operation(std::function<void(std::uint64_t number, const std::string& what)> hook);
 
-  // Makes matching operations fail: returns an errno, or 0 to let it pass. `operation` is the port's
-  // function name ("write_at", "sync_data", "exchange", …). A failed sync may have written anything.
+  // Makes matching operations fail: returns an errno, or 0 to let it pass. `operation` is the
+  // port's function name ("write_at", "sync_data", "exchange", …). A failed write may have written
+  // a part; a failed sync may have written anything, and what it did not write is not written by
+  // the next sync either, as on Linux. Other failed operations did nothing.
   using Fault = std::function<int(const std::string& operation, const std::string& path)>;
   void set_fault(Fault fault);
-  // Bytes the disk may hold; writes past it fail with ENOSPC. 0: no bound.
+  // Bytes the disk may hold; writes past it fail with ENOSPC, a part having been written. 0: no
+  // bound.
   void set_capacity(std::uint64_t bytes);
   void set_remote(bool remote);
 
-  // Direct access for tests: read, replace or damage a file behind the cache's back.
+  // Direct access for tests: read, replace or damage a file behind the cache's back. What these
+  // change is durable at once, and with it the earlier changes of names in the directories they
+  // touch.
   bool read(const std::string& path, std::string* out) const;
   void write(const std::string& path, std::string bytes);
   bool remove(const std::string& path);
-  std::vector<std::string> files() const;  // all paths, sorted
+  std::vector<std::string> files() const;  // absolute paths of all files, sorted
   std::uint64_t used_bytes() const;
 
  private:

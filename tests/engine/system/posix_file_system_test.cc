@@ -1,0 +1,143 @@
+// What only the real file system can show; its contract is in
+// tests/engine/testing/file_system_test.cc.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tiercache/file_system.h"
+
+namespace tiercache {
+namespace {
+
+class PosixFileSystem : public ::testing::Test {
+ protected:
+  PosixFileSystem() {
+    std::string name = ::testing::TempDir() + "tiercache-XXXXXX";
+    directory_ = mkdtemp(name.data());
+  }
+  ~PosixFileSystem() override { fs_->remove_tree(directory_); }
+
+  std::string path(const std::string& name) { return directory_ + "/" + name; }
+  mode_t mode(const std::string& name) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path(name).c_str(), &info), 0);
+    return info.st_mode & 07777;
+  }
+
+  std::shared_ptr<FileSystem> fs_ = posix_file_system();
+  std::string directory_;
+};
+
+TEST_F(PosixFileSystem, everything_made_is_private_under_any_umask_I11) {
+  const mode_t before = ::umask(0);
+  ASSERT_TRUE(fs_->make_directories(path("a/b")).ok());
+  ASSERT_TRUE(fs_->write_file(path("a/f"), "x").ok());
+  std::unique_ptr<File> file;
+  ASSERT_TRUE(fs_->open(path("a/g"), OpenMode::create, &file).ok());
+  std::unique_ptr<FileLock> lock;
+  ASSERT_TRUE(fs_->try_lock(path("a/l"), &lock).ok());
+  ::umask(before);
+  EXPECT_EQ(mode("a"), 0700u);
+  EXPECT_EQ(mode("a/b"), 0700u);
+  EXPECT_EQ(mode("a/f"), 0600u);
+  EXPECT_EQ(mode("a/g"), 0600u);
+  EXPECT_EQ(mode("a/l"), 0600u);
+}
+
+TEST_F(PosixFileSystem, write_file_over_a_readable_file_makes_it_private_I11) {
+  ASSERT_TRUE(fs_->write_file(path("f"), "x").ok());
+  ASSERT_EQ(::chmod(path("f").c_str(), 0644), 0);
+  ASSERT_TRUE(fs_->write_file(path("f"), "y").ok());
+  EXPECT_EQ(mode("f"), 0600u);
+}
+
+TEST_F(PosixFileSystem, lock_excludes_another_process_and_goes_with_it) {
+  std::unique_ptr<FileLock> lock;
+  int ready[2];
+  int finish[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(finish), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  char byte = 0;
+  if (child == 0) {
+    std::unique_ptr<FileLock> held;
+    byte = fs_->try_lock(path("lock"), &held).ok() ? 1 : 0;
+    if (::write(ready[1], &byte, 1) != 1 || ::read(finish[0], &byte, 1) != 1) ::_exit(2);
+    ::_exit(0);
+  }
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_EQ(byte, 1);
+  EXPECT_EQ(fs_->try_lock(path("lock"), &lock).error, EAGAIN);
+  ASSERT_EQ(::write(finish[1], &byte, 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(fs_->try_lock(path("lock"), &lock).ok());
+  for (const int fd : {ready[0], ready[1], finish[0], finish[1]}) ::close(fd);
+}
+
+TEST_F(PosixFileSystem, lock_has_one_holder_at_a_time_between_threads) {
+  std::atomic<int> holders = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int taken = 0; taken < 100;) {
+        std::unique_ptr<FileLock> lock;
+        if (!fs_->try_lock(path("lock"), &lock).ok()) continue;
+        EXPECT_EQ(++holders, 1);
+        --holders;
+        ++taken;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(holders, 0);
+}
+
+TEST_F(PosixFileSystem, a_pipe_is_refused_without_waiting_for_its_other_end) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  std::string out;
+  std::unique_ptr<File> file;
+  EXPECT_FALSE(fs_->read_file(path("pipe"), 10, &out).ok());
+  EXPECT_FALSE(fs_->write_file(path("pipe"), "x").ok());
+  EXPECT_FALSE(fs_->open(path("pipe"), OpenMode::read, &file).ok());
+}
+
+TEST_F(PosixFileSystem, links_in_a_listing_are_no_directories_and_their_targets_stay_I12) {
+  ASSERT_TRUE(fs_->make_directories(path("outside")).ok());
+  ASSERT_TRUE(fs_->write_file(path("outside/f"), "x").ok());
+  ASSERT_TRUE(fs_->make_directories(path("tree")).ok());
+  ASSERT_EQ(::symlink(path("outside").c_str(), path("tree/link").c_str()), 0);
+  std::vector<DirectoryItem> items;
+  ASSERT_TRUE(fs_->list(path("tree"), &items).ok());
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_FALSE(items[0].directory);
+  EXPECT_TRUE(fs_->remove_tree(path("tree")).ok());
+  FileInfo info;
+  EXPECT_TRUE(fs_->info(path("outside/f"), &info).ok());
+}
+
+TEST_F(PosixFileSystem, read_file_takes_a_file_whose_size_is_not_told) {
+  std::string out;
+  ASSERT_TRUE(fs_->read_file("/proc/self/status", 1 << 20, &out).ok());
+  EXPECT_NE(out.find("VmPeak"), std::string::npos);
+  EXPECT_EQ(fs_->read_file("/proc/self/status", 10, &out).error, EFBIG);
+}
+
+TEST_F(PosixFileSystem, failure_says_what_was_tried_on_what_and_why) {
+  std::string out;
+  const IoStatus status = fs_->read_file(path("gone"), 10, &out);
+  EXPECT_EQ(status.what, "open \"" + path("gone") + "\": No such file or directory");
+}
+
+}  // namespace
+}  // namespace tiercache
