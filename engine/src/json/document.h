@@ -11,8 +11,8 @@ namespace tiercache {
 // What a document may be. The store's own limits are merged in by the cache.
 struct DocumentRules {
   std::size_t max_bytes = 16 << 20;
-  std::size_t max_depth = 256;          // nested arrays and objects
-  bool refuse_nul_escape = false;       // "\u0000" anywhere in a string or member name
+  std::size_t max_depth = 256;            // nested arrays and objects
+  bool refuse_nul_escape = false;         // "\u0000" anywhere in a string or member name
   bool refuse_unbounded_numbers = false;  // outside Postgres' numeric
 };
 
@@ -26,8 +26,8 @@ struct DocumentFault {
   std::string to_string() const;
 };
 
-// Nullopt when `text` is exactly one well-formed UTF-8 JSON value (RFC 8259) within the rules and no
-// object in it has two members of one name (compared after unescaping). Thread-safe.
+// Nullopt when `text` is exactly one well-formed UTF-8 JSON value (RFC 8259) within the rules and
+// no object in it has two members of one name (compared after unescaping). Thread-safe.
 std::optional<DocumentFault> check_document(std::string_view text, const DocumentRules& rules);
 
 }  // namespace tiercache

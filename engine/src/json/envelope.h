@@ -1,11 +1,17 @@
-// The text form of an entry: the content of an entry file, and of a row's header where a store keeps
-// text. `docs/formats/entry-file.md` describes it; the golden files under tests hold it fixed.
+// The text form of an entry: the content of an entry file, and of a row's header where a store
+// keeps text. `docs/formats/entry-file.md` describes it; the golden files under tests hold it
+// fixed.
 //
 //   {"tiercache":1,"project":"p","dataset":"d","key":"k","kind":"document","version":"7-1",
-//    "last_fetch":1700000000000,"metadata":{},"cache_version":"1.0","checksum":"<32 hex>","size":12,
-//    "header_checksum":"<16 hex>"<newline>,"data":<the document, byte for byte>}<newline>
+//    "last_fetch":1700000000000,"metadata":{},"cache_version":"1.0","checksum":"<32
+//    hex>","size":12, "header_checksum":"<16 hex>"<newline>,"data":<the document, byte for
+//    byte>}<newline>
 //
-// (written on two lines: the header line, then the document's). A tombstone has no "data" member.
+// (written on two lines: the header line, then the document's). A tombstone has no "checksum",
+// "size" and "data" members; a clock or lifetime that is absent has none either. Members this
+// library does not know are passed over, so that a later one may add some.
+//
+// All functions are thread-safe and keep nothing.
 #pragma once
 
 #include <cstdint>
@@ -25,32 +31,46 @@ struct Envelope {
 
 enum class EnvelopeFault : std::uint8_t {
   none,
-  corrupt,        // a checksum, the length or the syntax does not hold
-  other_format,   // written by a newer format version than this library knows
+  corrupt,       // a checksum, the length or the syntax does not hold
+  other_format,  // written by a newer format version than this library knows
 };
 
 struct EnvelopeResult {
   EnvelopeFault fault = EnvelopeFault::none;
-  std::string why;  // for a person
+  std::string why;  // for a person; never shows the document or the metadata
+
+  bool ok() const { return fault == EnvelopeFault::none; }
 };
 
+// The format number written, and the only one read.
+inline constexpr std::uint64_t kEnvelopeFormat = 1;
+// No header line is longer, its newline included.
+inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
+// No metadata is longer. With names and keys of up to 5 KiB together (escaped, six times that)
+// every header keeps within its own limit.
+inline constexpr std::size_t kMaxMetadataBytes = 32 << 10;
+
+// Names, key and cache version must be UTF-8, the metadata what `is_json_object` takes (empty
+// counts as {}), the checksum that of the document. Line breaks in the metadata become spaces.
 std::string encode_envelope(const std::string& project, const EntryId& id, const Entry& entry);
 
-// Reads all of it and verifies every checksum (I2). The document is not parsed again.
+// Reads all of it and verifies every checksum (I2). The document is not parsed again. `*out` is
+// meaningless unless the result is ok.
 EnvelopeResult decode_envelope(std::string_view bytes, Envelope* out);
 
 // Reads the header alone from the file's first bytes: `entry.document` stays null, the document's
-// checksum is not verified. For rebuilding the index.
+// checksum is not verified. `kMaxHeaderBytes` of them are always enough. For rebuilding the index.
 EnvelopeResult decode_envelope_header(std::string_view first_bytes, Envelope* out);
-// No header is longer than this.
-inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 
-// The entry's clocks and other header members as a JSON object, and back: for stores and the journal.
-// (Everything but project, dataset, key, checksum of the header, and the document.)
+// The entry's clocks and other header members as a JSON object, and back: for stores and the
+// journal. (Everything but project, dataset, key, size, checksum of the header, and the document.)
+// Carries no checksum of its own: its holder vouches for the bytes. Reading takes members in any
+// order and with white space between them, as jsonb returns them.
 std::string encode_header(const Entry& entry);
 EnvelopeResult decode_header(std::string_view json, Entry* out);
 
-// True when `text` is one JSON object: what metadata must be.
+// True when `text` is one JSON object that every store can hold, of at most `kMaxMetadataBytes`:
+// what metadata must be.
 bool is_json_object(std::string_view text);
 
 }  // namespace tiercache

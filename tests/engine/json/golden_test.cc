@@ -1,0 +1,83 @@
+// The files under golden/ are what released versions wrote: they are read for ever. One that no
+// longer comes out byte for byte means that the format changed and needs a new number.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "engine/json/envelope_fixture.h"
+#include "json/envelope.h"
+
+namespace tiercache {
+namespace {
+
+struct Golden {
+  std::string file;
+  std::string project;
+  EntryId id;
+  Entry entry;
+};
+
+Entry with_all_clocks() {
+  Entry entry = document_entry("{\"total\":1200,\"currency\":\"EUR\"}");
+  entry.clocks = {wall_ms(1'700'000'000'123), wall_ms(1'699'900'000'000),
+                  wall_ms(1'700'000'100'000)};
+  entry.fresh_for = std::chrono::milliseconds(90'000);
+  entry.cache_version = "2.1";
+  return entry;
+}
+
+Entry with_metadata() {
+  Entry entry = document_entry("[1, 2.50, 1e400, \"\\u00e4\"]\n");
+  entry.metadata =
+      R"({"etag":"W/\"33a64df5\"","last_modified":"Tue, 14 Nov 2023 22:13:20 GMT","tries":[1,null]})";
+  return entry;
+}
+
+std::vector<Golden> goldens() {
+  Entry tombstone = tombstone_entry();
+  tombstone.clocks.invalidated_at = wall_ms(1'700'000'000'000);
+  return {
+      {"document.json", "shop", {"prices", ""}, document_entry("{\"EUR\":1.0833}")},
+      {"tombstone.json", "shop", {"donations", "42"}, tombstone},
+      {"odd_key.json",
+       "sh\"op",
+       {"übersicht", "../a\\b\"\n\x01\x7f ä€😀/\",\"kind\":\"x"},
+       document_entry("\"text\"")},
+      {"metadata.json", "shop", {"quotas", "user:7"}, with_metadata()},
+      {"all_clocks.json", "shop", {"donations", "7"}, with_all_clocks()},
+  };
+}
+
+std::string path_of(const Golden& golden) {
+  return TIERCACHE_GOLDEN_DIR "/" + golden.file;
+}
+
+std::string read(const Golden& golden) {
+  std::ifstream in(path_of(golden), std::ios::binary);
+  EXPECT_TRUE(in) << path_of(golden);
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return bytes.str();
+}
+
+TEST(GoldenEntryFiles, are_encoded_byte_for_byte) {
+  for (const Golden& golden : goldens()) {
+    EXPECT_EQ(encode_envelope(golden.project, golden.id, golden.entry), read(golden))
+        << golden.file;
+  }
+}
+
+TEST(GoldenEntryFiles, are_decoded_to_the_same_entry) {
+  for (const Golden& golden : goldens()) {
+    Envelope envelope;
+    const auto result = decode_envelope(read(golden), &envelope);
+    ASSERT_TRUE(result.ok()) << golden.file << ": " << result.why;
+    EXPECT_EQ(envelope.project, golden.project);
+    EXPECT_EQ(envelope.id, golden.id);
+    expect_same(envelope.entry, golden.entry);
+  }
+}
+
+}  // namespace
+}  // namespace tiercache

@@ -1,0 +1,58 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "json/scan.h"
+
+namespace tiercache {
+namespace {
+
+// Digits before and after the point, counted the long way: by writing the number out.
+bool reference(const std::string& whole, const std::string& decimals, int exponent) {
+  std::string before = whole;
+  std::string after = decimals;
+  for (; exponent > 0; --exponent) {
+    before += after.empty() ? '0' : after[0];
+    after = after.empty() ? "" : after.substr(1);
+  }
+  for (; exponent < 0; ++exponent) {
+    after.insert(0, 1, before.empty() ? '0' : before.back());
+    if (!before.empty()) before.pop_back();
+  }
+  const auto first = before.find_first_not_of('0');
+  const std::size_t digits_before = first == std::string::npos ? 0 : before.size() - first;
+  return digits_before <= 131'072 && after.size() <= 16'383;
+}
+
+TEST(FitsNumeric, agrees_with_writing_the_number_out) {
+  const std::string wholes[] = {"0", "1", "12345", std::string(100, '7')};
+  const std::string decimals[] = {"", "0", "5", "000", "0001", "12000", std::string(60, '3')};
+  for (const auto& whole : wholes) {
+    for (const auto& decimal : decimals) {
+      for (int edge : {-16'383, 0}) {
+        for (int exponent = edge - 70; exponent <= edge + 70; ++exponent) {
+          const std::string text =
+              whole + (decimal.empty() ? "" : "." + decimal) + "e" + std::to_string(exponent);
+          ASSERT_EQ(fits_numeric(text), reference(whole, decimal, exponent)) << text;
+        }
+      }
+    }
+  }
+}
+
+TEST(FitsNumeric, upper_edge_depends_on_the_first_digit_that_counts) {
+  for (const auto& [text, power] : {std::pair<std::string, int>{"1", 131'071},
+                                    {"12345", 131'067},
+                                    {"0.1", 131'072},
+                                    {"0.001", 131'074},
+                                    {"10.0", 131'070},
+                                    {"0.0010", 131'074},
+                                    {"-7.5", 131'071}}) {
+    EXPECT_TRUE(fits_numeric(text + "e" + std::to_string(power))) << text;
+    EXPECT_TRUE(fits_numeric(text + "E+" + std::to_string(power))) << text;
+    EXPECT_FALSE(fits_numeric(text + "e" + std::to_string(power + 1))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace tiercache
