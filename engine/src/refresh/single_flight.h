@@ -2,12 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/backoff.h"
 #include "base/log.h"
@@ -22,12 +22,12 @@ enum class RefreshReason : std::uint8_t { emergency, behind, scheduled, asked };
 // How a refresh ended, for those who wait for it.
 struct FlightResult {
   enum class Status : std::uint8_t {
-    saved,         // the source answered and the answer was applied (or lost to a newer write)
+    saved,  // the source answered and the answer was applied (or lost to a newer write)
     not_modified,
     not_found,
-    failed,        // the callback threw, timed out or gave something unacceptable
-    throttled,     // not begun: failures lately, `retry_at` says when again
-    stopped,       // the cache is closing
+    failed,     // the callback threw, timed out or gave something unacceptable
+    throttled,  // the source was not asked; `retry_at` says when it may be
+    stopped,    // the cache is closing
   };
   Status status = Status::failed;
   std::string why;
@@ -37,40 +37,80 @@ struct FlightResult {
 struct Flight {
   std::string name;  // for logs: dataset and key
   RefreshContext context;
-  // Runs on the callback lane; throws what the user's function throws.
+  // Runs on the callback lane; throws what the user's function throws. Must own what it uses: a
+  // callback that does not return outlives the cache.
   std::function<RefreshResult(RefreshContext&)> call;
-  // Applies the answer by the write path, then `finish` with how that ended. On the compute lane.
+  // Applies the answer by the write path, then `finish` with how that ended, from any thread; only
+  // the first call counts. On the compute lane. Throwing is failing.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
-  std::chrono::milliseconds hard_timeout{30'000};  // after it the flight has failed; a late answer is ignored
-  BackoffOptions backoff;                          // between failures of this key
+  // Counted from when the callback begins: after it the flight has failed, a late answer is
+  // ignored. Also how long the flight may wait in line before that. Held to 1 ms … 24 h.
+  std::chrono::milliseconds hard_timeout{30'000};
+  BackoffOptions backoff;  // between failures of this key
 };
 
-// Thread-safe. Owned by shared_ptr, because tasks hold it.
-class SingleFlight : public std::enable_shared_from_this<SingleFlight> {
+// The life of a flight: made, in line, running, applying, ended.
+//
+// In line: callbacks run on the executor's callback lane, at most `concurrency` at once, first come
+// first served. A flight that has not begun within its hard timeout, or that finds the line full,
+// is `throttled`.
+//
+// Hung callbacks: at the hard timeout the callback's context is cancelled, the handlers are
+// answered `failed`, and the callback's share of `concurrency` goes to the next in line, so that
+// callbacks that never return do not use it up. The key stays taken until the callback does return
+// (I5): until then its flights are `throttled`, then its late answer is dropped. The callback's
+// thread is the executor's: when every thread of the lane hangs, flights wait in line and are
+// throttled, everything else goes on, and the first thread to come back takes up the line. What is
+// queued at the executor never exceeds `concurrency` tasks.
+//
+// Failures: a key that failed, or was throttled for another reason than its back-off, may be tried
+// again at `retry_at`. A success clears that. The table is bounded (RetryTable).
+//
+// Thread-safe. `executor`, `clock` and `log` must outlive the tasks of the compute lane; callbacks
+// still running after `stop` touch none of them.
+class SingleFlight {
  public:
   struct Counters {
-    std::uint64_t started = 0, succeeded = 0, failed = 0, timed_out = 0, joined = 0, throttled = 0;
+    std::uint64_t started = 0;    // callbacks begun
+    std::uint64_t succeeded = 0;  // answered and applied
+    std::uint64_t failed = 0;  // ended without an answer that was applied, `timed_out` among them
+    std::uint64_t timed_out = 0;  // the hard timeout passed
+    std::uint64_t joined = 0;     // runs that found a flight of their key under way
+    std::uint64_t throttled = 0;  // given up before the source was asked
   };
-  // `concurrency`: refreshes at once over all keys; more wait in line, at most `max_waiting`.
-  SingleFlight(Executor& executor, const Clock& clock, Log& log, int concurrency, std::uint64_t seed);
+  static constexpr std::size_t kMaxWaiting = 10'000;
+
+  // `concurrency`: refreshes at once over all keys (at least 1); more wait in line, at most
+  // `max_waiting`.
+  SingleFlight(Executor& executor, const Clock& clock, Log& log, int concurrency,
+               std::uint64_t seed, std::size_t max_waiting = kMaxWaiting);
+  // Stops.
+  ~SingleFlight();
+  SingleFlight(const SingleFlight&) = delete;
+  SingleFlight& operator=(const SingleFlight&) = delete;
 
   using Handler = std::function<void(const FlightResult&)>;
   using Make = std::function<Flight()>;
-  // Joins the flight of `id`, or begins one made by `make`. `handler` (may be empty) is called exactly
-  // once on the compute lane. `RefreshReason::asked` ignores the back-off of earlier failures.
+  // Joins the flight of `id`, or begins one made by `make`, which is called before `run` returns
+  // and under no lock. `handler` (may be empty) is called exactly once, on the compute lane, or by
+  // `stop`. `RefreshReason::asked` ignores the back-off of earlier failures, but not the source's
+  // `RetryAfter`.
   void run(const EntryId& id, RefreshReason reason, const Make& make, Handler handler);
+  // A flight of `id` has not ended, or its callback has not returned.
   bool running(const EntryId& id) const;
   // When `id` may be tried again after failures; nullopt when now.
   std::optional<SteadyTime> retry_at(const EntryId& id) const;
-  // Starts nothing more, asks running callbacks to cancel, answers every waiting handler `stopped`.
-  // Returns the number of callbacks still running.
+  // Starts nothing more, asks running callbacks to cancel, and answers every handler not yet called
+  // before it returns, on this thread: `stopped`, or the result where there is one. Later runs are
+  // answered `stopped` inside `run`. Returns the number of callbacks still running. Idempotent.
   int stop();
+  // Callbacks that have not returned, timed-out ones included.
   int callbacks_running() const;
   Counters counters() const;
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with the tasks
 };
 
 }  // namespace tiercache

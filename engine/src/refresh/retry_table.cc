@@ -1,0 +1,57 @@
+#include "refresh/retry_table.h"
+
+#include <algorithm>
+
+namespace tiercache {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kLongestSourceDelay = std::chrono::hours(24);
+// Beyond this the back-off has long reached its cap.
+constexpr int kMostFailures = 62;
+
+}  // namespace
+
+void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
+                              milliseconds source_delay, SteadyTime now, Random& random) {
+  auto failure = failures_.find(id);
+  Failure next;
+  if (failure != failures_.end()) {
+    next = failure->second;
+    forget(failure);
+  } else if (failures_.size() >= capacity_ && !order_.empty()) {
+    forget(order_.begin()->second);
+  }
+  const milliseconds delay = backoff_delay(backoff, next.count, random);
+  const milliseconds asked = std::clamp(source_delay, milliseconds(0), kLongestSourceDelay);
+  next.count = std::min(next.count + 1, kMostFailures);
+  if (asked > milliseconds(0)) next.source_until = std::max(next.source_until, now + asked);
+  next.place = {std::max(now + delay, next.source_until), ++last_number_};
+  failure = failures_.emplace(id, next).first;
+  order_.emplace(next.place, failure);
+}
+
+void RetryTable::note_success(const EntryId& id) {
+  if (const auto failure = failures_.find(id); failure != failures_.end()) forget(failure);
+}
+
+std::optional<SteadyTime> RetryTable::retry_at(const EntryId& id, SteadyTime now) const {
+  const auto failure = failures_.find(id);
+  if (failure == failures_.end() || failure->second.place.retry_at <= now) return std::nullopt;
+  return failure->second.place.retry_at;
+}
+
+std::optional<SteadyTime> RetryTable::source_retry_at(const EntryId& id, SteadyTime now) const {
+  const auto failure = failures_.find(id);
+  if (failure == failures_.end() || failure->second.source_until <= now) return std::nullopt;
+  return failure->second.source_until;
+}
+
+void RetryTable::forget(Failures::iterator failure) {
+  order_.erase(failure->second.place);
+  failures_.erase(failure);
+}
+
+}  // namespace tiercache

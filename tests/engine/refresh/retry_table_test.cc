@@ -1,0 +1,102 @@
+#include "refresh/retry_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tiercache {
+namespace {
+
+using namespace std::chrono_literals;
+
+const EntryId kKey{"prices", "eur"};
+constexpr SteadyTime kNow{std::chrono::hours(1)};
+constexpr BackoffOptions kBackoff{.first = 100ms, .cap = 10s};
+
+class RetryTableTest : public testing::Test {
+ protected:
+  void fail(const EntryId& id, std::chrono::milliseconds source_delay = 0ms,
+            SteadyTime now = kNow) {
+    table_.note_failure(id, kBackoff, source_delay, now, random_);
+  }
+  std::chrono::nanoseconds wait(const EntryId& id) const {
+    return table_.retry_at(id, kNow).value_or(kNow) - kNow;
+  }
+
+  RetryTable table_{100};
+  Random random_{1};
+};
+
+TEST_F(RetryTableTest, key_that_never_failed_may_be_tried_now) {
+  EXPECT_FALSE(table_.retry_at(kKey, kNow));
+}
+
+TEST_F(RetryTableTest, waits_grow_with_failures_up_to_the_cap) {
+  std::chrono::nanoseconds longest{0};
+  for (int failures = 0; failures < 1000; ++failures) {
+    fail(kKey);
+    const auto bound = failures < 7 ? 100ms * (1 << failures) : 10'000ms;
+    EXPECT_GT(wait(kKey), 0ms);
+    EXPECT_LE(wait(kKey), bound);
+    longest = std::max(longest, wait(kKey));
+  }
+  EXPECT_GT(longest, 9s);
+}
+
+TEST_F(RetryTableTest, wait_ends_at_its_time) {
+  fail(kKey);
+  const SteadyTime end = *table_.retry_at(kKey, kNow);
+  EXPECT_TRUE(table_.retry_at(kKey, end - 1ns));
+  EXPECT_FALSE(table_.retry_at(kKey, end));
+}
+
+TEST_F(RetryTableTest, success_starts_over) {
+  for (int i = 0; i < 20; ++i) fail(kKey);
+  table_.note_success(kKey);
+  EXPECT_FALSE(table_.retry_at(kKey, kNow));
+  EXPECT_EQ(table_.size(), 0u);
+  fail(kKey);
+  EXPECT_LE(wait(kKey), 100ms);
+}
+
+TEST_F(RetryTableTest, source_delay_is_honoured_and_held_to_a_day) {
+  fail(kKey, 1h);
+  EXPECT_EQ(wait(kKey), 1h);
+  EXPECT_EQ(table_.source_retry_at(kKey, kNow), kNow + 1h);
+  fail(kKey, std::chrono::milliseconds::max());
+  EXPECT_EQ(wait(kKey), 24h);
+}
+
+TEST_F(RetryTableTest, later_failure_does_not_shorten_what_the_source_asked_for) {
+  fail(kKey, 1h);
+  fail(kKey);
+  EXPECT_EQ(wait(kKey), 1h);
+  EXPECT_EQ(table_.source_retry_at(kKey, kNow), kNow + 1h);
+}
+
+TEST_F(RetryTableTest, negative_source_delay_counts_as_none) {
+  fail(kKey, -1h);
+  EXPECT_GT(wait(kKey), 0ms);
+  EXPECT_FALSE(table_.source_retry_at(kKey, kNow));
+}
+
+TEST_F(RetryTableTest, full_table_forgets_the_wait_that_ends_soonest_I8) {
+  for (int i = 0; i < 100; ++i) fail({"d", std::to_string(i)}, 1h + i * 1s);
+  fail({"d", "one more"}, 2h);
+  EXPECT_EQ(table_.size(), 100u);
+  EXPECT_FALSE(table_.retry_at({"d", "0"}, kNow));
+  EXPECT_TRUE(table_.retry_at({"d", "1"}, kNow));
+  EXPECT_TRUE(table_.retry_at({"d", "one more"}, kNow));
+  for (int i = 0; i < 10'000; ++i) fail({"other", std::to_string(i)}, 3h);
+  EXPECT_EQ(table_.size(), 100u);
+}
+
+TEST_F(RetryTableTest, key_that_fails_again_takes_no_second_place) {
+  for (int i = 0; i < 100; ++i) fail({"d", std::to_string(i)}, 1h);
+  fail({"d", "0"}, 2h);
+  EXPECT_EQ(table_.size(), 100u);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(table_.retry_at({"d", std::to_string(i)}, kNow)) << i;
+}
+
+}  // namespace
+}  // namespace tiercache
