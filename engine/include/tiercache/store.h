@@ -22,29 +22,35 @@ enum class StoreStatus : std::uint8_t {
 };
 
 // One change of one key, as the outbox sends it.
+//
+// Clocks merge by maximum with every write that its guard lets through, whoever's content wins: so
+// any order of two writes gives the same row.
 struct StoreWrite {
   enum class Kind : std::uint8_t {
     content,  // `entry` replaces what is older: a document or a tombstone
-    clocks,   // only `entry.clocks` (and `entry.metadata` where `entry.version` is still the row's)
+    clocks,   // only `entry.clocks`, and `entry.metadata` where `entry.version` is still the row's
+             // and its `last_fetch` is not before the row's; never creates a row
   };
   Kind kind = Kind::content;
   EntryId id;
   Entry entry;
   // When set, the write holds only while the row's version is not newer than this (zero: while
-  // there is no row). How refresh results and compare-and-set lose to writes they did not see.
+  // there is no row; a tombstone is one). How refresh results and compare-and-set lose to writes
+  // they did not see. A write that is the row already is `already_saved`, whatever its guard.
   std::optional<Version> not_newer_than;
 };
 
 enum class SaveOutcome : std::uint8_t {
   saved,          // the row is now this write
   already_saved,  // the row was this write already: same version and checksum
-  superseded,     // the row is newer (or guarded) and stands; `current` holds it
-  refused,        // the store will never take this write; `why` says what to change
+  superseded,  // the row is newer (or guarded) and stands; `current` holds it. Also a clocks write
+               // whose row is newer, or gone: then `current` is null
+  refused,     // the store will never take this write; `why` says what to change
 };
 
 struct SaveResult {
   SaveOutcome outcome = SaveOutcome::saved;
-  EntryPtr current;  // with `superseded`: the row that won
+  EntryPtr current;  // with `superseded`: the row that won; null when there is none
   std::string why;   // with `refused`: for a person, no secrets
 };
 
@@ -104,7 +110,8 @@ class Store {
   // start).
   virtual ScanReply scan(const std::string& project, const std::string& dataset,
                          const std::string& cursor, std::size_t limit, SteadyTime deadline) = 0;
-  // Leaves tombstones of `version` for every key of `dataset` that matches `glob` and is older.
+  // Leaves tombstones of `version` for every key of `dataset` that matches `glob`
+  // (tiercache/glob.h) and is older. `erased` counts the documents among them.
   virtual EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
                                             const std::string& glob, Version version,
                                             SteadyTime deadline) = 0;

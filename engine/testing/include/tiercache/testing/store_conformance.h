@@ -1,25 +1,17 @@
 // What every `Store` must do, as GoogleTest cases: run it against a store of your own.
 //
+//     using namespace tiercache::testing;
 //     INSTANTIATE_TEST_SUITE_P(MyStore, StoreConformance, testing::Values(StoreUnderTest{
-//         .name = "mine", .open = [] { return my_store(); }}));
+//         .name = "mine", .open = [] { return my_store(); }}), store_name);
 //
-// `open` returns a store that is empty (or whose project names are unused); it is called once per case.
-// Include this header in one source file of a test program linked with GoogleTest.
+// Include this header in one source file of a test program linked with GoogleTest, nlohmann-json
+// and tiercache::engine.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <functional>
-#include <memory>
-#include <string>
-
-#include "tiercache/store.h"
-
-namespace tiercache::testing {
-
-struct StoreUnderTest {
-  std::string name;
-  std::function<std::shared_ptr<Store>()> open;
-};
-
-}  // namespace tiercache::testing
+#include "tiercache/testing/store_conformance/concurrency.h"
+#include "tiercache/testing/store_conformance/content.h"
+#include "tiercache/testing/store_conformance/data.h"
+#include "tiercache/testing/store_conformance/fixture.h"
+#include "tiercache/testing/store_conformance/guards_and_clocks.h"
+#include "tiercache/testing/store_conformance/matching_erase.h"
+#include "tiercache/testing/store_conformance/scan.h"

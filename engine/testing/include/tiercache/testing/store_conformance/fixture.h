@@ -1,0 +1,159 @@
+// What the conformance cases share: the store under test, entries to put in, rows to compare.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tiercache/clock.h"
+#include "tiercache/store.h"
+
+namespace tiercache::testing {
+
+// | field | meaning | default |
+// |---|---|---|
+// | name | shown in the cases' names of a failure | required |
+// | open | a store that is empty, or in which the project names are unused; once per case |
+// required | | reopen | the store that `open` gave last, as found after a restart; the old one is
+// gone by then | none: not tested | | keeps_bytes | documents and metadata come back byte for byte;
+// false: equal as JSON | true | | large_document_bytes | size of the largest document tried, where
+// the store's limit is higher | 4 MiB | | clock | by which deadlines are made | the machine's |
+struct StoreUnderTest {
+  std::string name;
+  std::function<std::shared_ptr<Store>()> open;
+  std::function<std::shared_ptr<Store>()> reopen = nullptr;
+  bool keeps_bytes = true;
+  std::size_t large_document_bytes = 4 << 20;
+  std::shared_ptr<Clock> clock = system_clock();
+
+  friend void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }
+};
+
+// Names the cases of an instantiation after their store, as its third argument.
+inline std::string store_name(const ::testing::TestParamInfo<StoreUnderTest>& store) {
+  return store.param.name;
+}
+
+class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
+ protected:
+  StoreConformance() : store_(GetParam().open()) {
+    std::random_device random;
+    project_ = "conformance-" + std::to_string(random()) + "-" + std::to_string(random());
+  }
+
+  // Reached only by a store that hangs.
+  SteadyTime patience() const { return GetParam().clock->steady_now() + std::chrono::minutes(2); }
+  SteadyTime passed() const { return GetParam().clock->steady_now() - std::chrono::seconds(1); }
+
+  static Version version(std::uint64_t number, std::uint32_t writer = 7) {
+    return {(std::uint64_t{1'700'000'000'000} << Version::kCounterBits) + number, writer};
+  }
+  static WallTime at(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }
+
+  static Entry document(std::uint64_t number, std::string json = R"({"a": 1})") {
+    Entry entry;
+    entry.version = version(number);
+    entry.checksum = Checksum::of(json);
+    entry.document = std::make_shared<const std::string>(std::move(json));
+    return entry;
+  }
+  static Entry tombstone(std::uint64_t number) {
+    Entry entry;
+    entry.kind = EntryKind::tombstone;
+    entry.version = version(number);
+    return entry;
+  }
+  // A document whose content tells its version.
+  static Entry numbered(std::uint64_t number) {
+    return document(number, "{\"n\": " + std::to_string(number) + "}");
+  }
+  static Entry with_fetch(Entry entry, std::int64_t last_fetch_ms) {
+    entry.clocks.last_fetch = at(last_fetch_ms);
+    return entry;
+  }
+  static Entry with_metadata(Entry entry, std::string metadata) {
+    entry.metadata = std::move(metadata);
+    return entry;
+  }
+  static StoreWrite content(EntryId id, Entry entry) {
+    return {StoreWrite::Kind::content, std::move(id), std::move(entry), std::nullopt};
+  }
+  static StoreWrite guarded(EntryId id, Entry entry, Version not_newer_than) {
+    return {StoreWrite::Kind::content, std::move(id), std::move(entry), not_newer_than};
+  }
+  static StoreWrite clocks(EntryId id, Entry entry) {
+    return {StoreWrite::Kind::clocks, std::move(id), std::move(entry), std::nullopt};
+  }
+
+  std::vector<SaveResult> save_all(const std::vector<StoreWrite>& writes) {
+    SaveReply reply = store_->save(project_, writes, patience());
+    EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
+    EXPECT_EQ(reply.results.size(), writes.size());
+    reply.results.resize(writes.size());
+    return std::move(reply.results);
+  }
+  SaveResult save(const StoreWrite& write) { return save_all({write}).front(); }
+  SaveOutcome outcome(const StoreWrite& write) { return save(write).outcome; }
+
+  EntryPtr load_from(const std::string& project, const EntryId& id) {
+    const LoadReply reply = store_->load(project, std::vector{id}, patience());
+    EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
+    if (reply.entries.size() != 1 || reply.corrupt.size() != 1) {
+      ADD_FAILURE() << "one id was asked for";
+      return nullptr;
+    }
+    EXPECT_FALSE(reply.corrupt[0]);
+    return reply.entries[0];
+  }
+  EntryPtr load(const EntryId& id) { return load_from(project_, id); }
+
+  // All pages of `limit`, one after the other.
+  std::vector<ScannedEntry> scan_all(const std::string& dataset, std::size_t limit) {
+    std::vector<ScannedEntry> all;
+    std::string cursor;
+    do {
+      ScanReply page = store_->scan(project_, dataset, cursor, limit, patience());
+      EXPECT_EQ(page.status, StoreStatus::ok) << page.message;
+      EXPECT_LE(page.entries.size(), limit);
+      if (page.status != StoreStatus::ok || (page.entries.empty() && page.next == cursor)) break;
+      for (ScannedEntry& scanned : page.entries) all.push_back(std::move(scanned));
+      cursor = page.next;
+    } while (!cursor.empty() && all.size() < 1'000'000);
+    return all;
+  }
+
+  void expect_json(const std::string& actual, const std::string& expected) const {
+    if (GetParam().keeps_bytes) {
+      EXPECT_EQ(actual, expected);
+    } else {
+      EXPECT_EQ(nlohmann::json::parse(actual), nlohmann::json::parse(expected));
+    }
+  }
+
+  void expect_entry(const EntryPtr& actual, const Entry& expected) const {
+    ASSERT_NE(actual, nullptr);
+    EXPECT_EQ(actual->kind, expected.kind);
+    EXPECT_EQ(actual->version, expected.version);
+    EXPECT_EQ(actual->checksum, expected.checksum);
+    EXPECT_EQ(actual->clocks, expected.clocks);
+    EXPECT_EQ(actual->cache_version, expected.cache_version);
+    EXPECT_EQ(actual->fresh_for, expected.fresh_for);
+    expect_json(actual->metadata, expected.metadata);
+    ASSERT_EQ(actual->document == nullptr, expected.document == nullptr);
+    if (expected.document) expect_json(*actual->document, *expected.document);
+  }
+  void expect_row(const EntryId& id, const Entry& expected) { expect_entry(load(id), expected); }
+
+  std::shared_ptr<Store> store_;
+  std::string project_;
+};
+
+}  // namespace tiercache::testing
