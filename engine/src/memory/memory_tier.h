@@ -1,8 +1,8 @@
 // The in-memory tier: a bounded, sharded LRU map from key to resident entry.
 //
-// A shard is a slab of nodes with the key inline, an open-addressed table of node numbers and an LRU
-// list through the nodes, under one short spin lock. A hit takes that lock for tens of nanoseconds,
-// copies one shared_ptr and does no I/O, no allocation and no virtual call.
+// A shard is a slab of nodes with the key inline, an open-addressed table of node numbers and an
+// LRU list through the nodes, under one short spin lock. A hit takes that lock for tens of
+// nanoseconds, copies one shared_ptr and does no I/O, no allocation and no virtual call.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "base/key_ref.h"
 #include "tiercache/detail/resident.h"
@@ -36,13 +35,21 @@ struct MemoryStats {
   std::uint64_t bytes_pinned = 0;   // the part that cannot be evicted yet
   std::uint64_t evictions = 0;
   std::uint64_t refused_promotions = 0;
+  std::uint64_t too_large = 0;  // arrivals that were not kept, being too large for their shard
 };
 
-// Thread-safe.
+class MemoryShard;
+
+// Thread-safe. Documents, values and keys are freed by the calling thread and outside the locks.
+// The table and the nodes of a shard grow as needed and do not shrink; what they lack or have spare
+// beside what their entries are charged is not counted.
 class MemoryTier {
  public:
-  // `max_bytes`: the budget over all shards; 0 keeps only what is pinned. `shards`: a power of two; 0
-  // chooses by the number of cores and the budget.
+  // `max_bytes`: the budget over all shards, shared out evenly; 0 keeps only what is pinned. What
+  // is pinned takes from its shard's share first and is never refused. An entry that is not pinned
+  // and larger than what the share then leaves is not kept, rather than evicting all others for
+  // itself. `shards`: a power of two; 0 chooses by the budget: 8 MiB or more to a share, at most
+  // 256 shards.
   MemoryTier(std::size_t max_bytes, unsigned shards = 0);
   ~MemoryTier();
   MemoryTier(const MemoryTier&) = delete;
@@ -63,20 +70,28 @@ class MemoryTier {
   Stamp stamp(const KeyRef& key) const;
 
   enum class Pin : std::uint8_t { no, yes };
-  // Replaces what is older by (version), or of equal version (then clocks have moved). False and nothing
-  // done when what is there is newer (I3). Counts as a write of the key for promotions. A pinned node is
-  // not evicted until `unpin`; replacing a pinned node keeps it pinned.
+  // Replaces what is older by (version), or of equal version (then clocks have moved). False and
+  // nothing done when what is there is newer (I3). Counts as a write of the key for promotions. A
+  // pinned node is not evicted until `unpin`; replacing a pinned node keeps it pinned. True for an
+  // entry too large to be kept: what is older has made way for it.
   bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin);
-  // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came after
-  // `stamp`, or when what is there is newer.
-  bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Stamp stamp);
+  // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came
+  // after `stamp`, or when what is there is newer; where the key is not there, also when such a
+  // write cannot be told from one of another key of the shard that has left since. Otherwise as
+  // `put` without a pin.
+  bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
+               Stamp stamp);
   // Gives new lifetimes to the resident if it is still `resident`. Not a write.
   void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes);
-  // The file of `version` is there: the node may be evicted again, unless it is of a newer version.
+  // The file of `version` is there: the node may be evicted again, as the most recently used one,
+  // unless a newer version was put with a pin since.
   void unpin(const KeyRef& key, Version version);
-  // Forgets the key if its version is not above `up_to`. Counts as a write. Pinned or not.
+  // Forgets the key if its version is not above `up_to`, pinned or not. Counts as a write unless a
+  // newer version stands.
   void remove(const KeyRef& key, Version up_to);
-  // Forgets every key of `dataset` for which `matches` is true and whose version is below `below`.
+  // Forgets every key of `dataset` for which `matches` is true and whose version is below `below`,
+  // pinned or not. Call it after the lower tiers forgot them: promotions that began before it are
+  // refused where it removed, later ones are taken. `matches` runs outside the locks.
   std::size_t remove_matching(std::uint32_t dataset, Version below,
                               const std::function<bool(std::string_view)>& matches);
 
@@ -86,11 +101,11 @@ class MemoryTier {
   static std::size_t charge(std::string_view key, const detail::Resident& resident);
 
  private:
-  class Shard;
-  Shard& shard_of(const KeyRef& key) const;
+  MemoryShard& shard_of(const KeyRef& key) const;
 
   std::size_t max_bytes_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  unsigned shard_bits_;
+  std::unique_ptr<MemoryShard[]> shards_;
 };
 
 }  // namespace tiercache

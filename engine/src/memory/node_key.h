@@ -1,0 +1,88 @@
+// The characters of a key where the node is, so that a hit touches no other memory for them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace tiercache {
+
+// Characters of a key too long to stand in its node.
+using KeyBlock = std::unique_ptr<char[]>;
+
+// True when the two have the same bytes; inline, where a call to memcmp would cost as much again.
+inline bool same_bytes(const char* a, const char* b, std::size_t size) {
+  if (size < sizeof(std::uint64_t)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (a[i] != b[i]) return false;
+    }
+    return true;
+  }
+  if (size > 64) return std::memcmp(a, b, size) == 0;
+  const auto word = [](const char* from) {
+    std::uint64_t value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  };
+  // Whole words, the last of which may overlap the one before.
+  for (std::size_t i = 0; i + sizeof(std::uint64_t) < size; i += sizeof(std::uint64_t)) {
+    if (word(a + i) != word(b + i)) return false;
+  }
+  return word(a + size - sizeof(std::uint64_t)) == word(b + size - sizeof(std::uint64_t));
+}
+
+// Owns one key: up to `kInline` bytes in place, more in a block of their own. Neither copied nor
+// moved.
+class NodeKey {
+ public:
+  static constexpr std::size_t kInline = 32;
+
+  NodeKey() = default;
+  ~NodeKey() { release_block(); }
+  NodeKey(const NodeKey&) = delete;
+  NodeKey& operator=(const NodeKey&) = delete;
+
+  static bool needs_block(std::string_view key) { return key.size() > kInline; }
+  // Made outside the lock, for `assign` inside it.
+  static KeyBlock make_block(std::string_view key) {
+    auto block = std::make_unique_for_overwrite<char[]>(key.size());
+    std::memcpy(block.get(), key.data(), key.size());
+    return block;
+  }
+
+  // Holds nothing before. `block` is `make_block(key)` where `needs_block(key)`, else null.
+  void assign(std::string_view key, KeyBlock block) {
+    size_ = static_cast<std::uint32_t>(key.size());
+    if (char* chars = block.release()) {
+      std::memcpy(bytes_.data(), &chars, sizeof chars);
+    } else {
+      key.copy(bytes_.data(), key.size());
+    }
+  }
+  // Becomes the empty key and hands out the block, if there is one, to be freed outside the lock.
+  KeyBlock release_block() {
+    KeyBlock block(size_ > kInline ? long_chars() : nullptr);
+    size_ = 0;
+    return block;
+  }
+
+  std::string_view view() const { return {size_ > kInline ? long_chars() : bytes_.data(), size_}; }
+  bool equals(std::string_view key) const {
+    return key.size() == size_ && same_bytes(view().data(), key.data(), size_);
+  }
+
+ private:
+  char* long_chars() const {
+    char* chars;
+    std::memcpy(&chars, bytes_.data(), sizeof chars);
+    return chars;
+  }
+
+  std::uint32_t size_ = 0;
+  std::array<char, kInline> bytes_;  // the key, or the address of its block
+};
+
+}  // namespace tiercache

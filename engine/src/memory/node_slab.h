@@ -1,0 +1,142 @@
+// The nodes of a memory shard, named by 32-bit numbers, and their order of use.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#include "memory/memory_tier.h"
+#include "memory/node_key.h"
+
+namespace tiercache {
+
+using NodeNumber = std::uint32_t;
+inline constexpr NodeNumber kNoNode = 0;
+
+// What a shard knows of a key. Two cache lines; the first is all that comparing the key needs.
+struct alignas(64) Node {
+  enum class State : std::uint8_t { free, evictable, pinned };
+
+  NodeKey key;
+  std::uint32_t dataset = 0;
+  std::uint32_t tag = 0;  // the key's place in the table follows from it
+  State state = State::free;
+  detail::ResidentPtr resident;
+
+  Lifetimes lifetimes;
+  std::uint64_t written_at = 0;  // the shard's count of writes at this key's last one
+  std::size_t charge = 0;
+  Version pinned_for;  // while pinned: the version whose file is awaited
+};
+static_assert(sizeof(Node) == 128);
+
+// Nodes never move. They are made in chunks of doubling size and, once made, kept for reuse: a slab
+// is as large as the most nodes it held at once. Not thread-safe; never allocates by itself.
+class NodeSlab {
+ public:
+  // The order of use lives apart from the nodes: moving a node to the front writes to its
+  // neighbours, and eight of these share a cache line where nodes take two each.
+  struct Link {
+    NodeNumber previous = kNoNode;
+    NodeNumber next = kNoNode;
+  };
+  static constexpr std::size_t kBytesPerNode = sizeof(Node) + sizeof(Link);
+
+  // Raw room for nodes. They are made in it one by one, so that unused room costs address space
+  // alone.
+  class Chunk {
+   public:
+    Chunk() = default;
+    explicit Chunk(std::size_t nodes);
+    std::size_t nodes() const { return count_; }
+
+   private:
+    friend class NodeSlab;
+    struct Free {
+      void operator()(Node* nodes) const {
+        ::operator delete (nodes, std::align_val_t{alignof(Node)});
+      }
+    };
+    std::unique_ptr<Node, Free> nodes_;
+    std::unique_ptr<Link[]> links_;
+    std::size_t count_ = 0;
+  };
+
+  NodeSlab();
+  ~NodeSlab();
+  NodeSlab(const NodeSlab&) = delete;
+  NodeSlab& operator=(const NodeSlab&) = delete;
+
+  // True when `take` needs a chunk of `next_chunk_nodes()` nodes first.
+  bool full() const { return first_free_ == kNoNode && end_ == capacity_; }
+  std::size_t next_chunk_nodes() const { return kFirstChunk << chunk_count_; }
+  void add_chunk(Chunk chunk);
+
+  // A node in its initial state. Not while `full()`.
+  NodeNumber take();
+  // Takes a node back whose key and resident were moved out; it must not be in the order of use.
+  void give_back(NodeNumber number);
+
+  Node& operator[](NodeNumber number) {
+    const Place at = place(number);
+    return at.chunk.nodes_.get()[at.offset];
+  }
+  const Node& operator[](NodeNumber number) const {
+    const Place at = place(number);
+    return at.chunk.nodes_.get()[at.offset];
+  }
+  // Every node ever made has a number from 1 to below this one.
+  NodeNumber end() const { return end_; }
+
+  // The order of use. The node least recently used, `kNoNode` when none is in the order.
+  NodeNumber least_recent() const { return chunks_[0].links_[kNoNode].previous; }
+  void push_front(NodeNumber number) {
+    Link& ends = link(kNoNode);
+    link(number) = {.previous = kNoNode, .next = ends.next};
+    link(ends.next).previous = number;
+    ends.next = number;
+  }
+  void unlink(NodeNumber number) {
+    const Link at = link(number);
+    link(at.previous).next = at.next;
+    link(at.next).previous = at.previous;
+  }
+  void move_to_front(NodeNumber number) {
+    if (link(kNoNode).next == number) return;
+    unlink(number);
+    push_front(number);
+  }
+
+ private:
+  static constexpr std::size_t kFirstChunk = 64;
+  static constexpr std::size_t kMaxChunks = 26;  // 2^32 nodes, but for the first 64
+
+  struct Place {
+    const Chunk& chunk;
+    std::size_t offset;
+  };
+  // Chunk i holds 64 * 2^i numbers from 64 * (2^i - 1) on: the highest bit of number + 64 tells it.
+  Place place(NodeNumber number) const {
+    const std::uint64_t shifted = number + kFirstChunk;
+    const int top = std::bit_width(shifted) - 1;
+    return {chunks_[static_cast<std::size_t>(top) - std::bit_width(kFirstChunk) + 1],
+            shifted ^ (std::uint64_t{1} << top)};
+  }
+  Link& link(NodeNumber number) {
+    const Place at = place(number);
+    return at.chunk.links_[at.offset];
+  }
+
+  // The order is a ring through the link of number 0, which names no node: next is the most
+  // recently used, previous the least. The nodes given back are a list through `next`.
+  NodeNumber first_free_ = kNoNode;
+  NodeNumber end_ = 1;
+  std::uint64_t capacity_ = 0;
+  std::size_t chunk_count_ = 0;
+  std::array<Chunk, kMaxChunks> chunks_;
+};
+
+}  // namespace tiercache

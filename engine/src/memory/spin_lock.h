@@ -1,0 +1,38 @@
+// The lock of a memory shard. What it guards takes tens of nanoseconds, less than it costs to put a
+// thread to sleep and wake it again, so a waiter spins.
+#pragma once
+
+#include <atomic>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+
+namespace tiercache {
+
+// Tells the processor that this is a spin loop; nothing where it has no such instruction.
+inline void spin_pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+// Test-and-test-and-set: waiters read their own copy of the cache line until it changes. Not fair,
+// not recursive. Never held over an allocation, I/O or a call into foreign code.
+class TIERCACHE_CAPABILITY SpinLock {
+ public:
+  void lock() TIERCACHE_ACQUIRE() {
+    while (taken_.exchange(true, std::memory_order_acquire)) {
+      while (taken_.load(std::memory_order_relaxed)) spin_pause();
+    }
+  }
+  void unlock() TIERCACHE_RELEASE() { taken_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> taken_{false};
+};
+
+using SpinGuard = BasicLock<SpinLock>;
+
+}  // namespace tiercache
