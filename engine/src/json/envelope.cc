@@ -107,13 +107,18 @@ EnvelopeResult read_document(std::string_view body, Envelope* out) {
   return {};
 }
 
+bool is_object(std::string_view text, const DocumentRules& rules) {
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && text[begin] == '{' && !check_document(text, rules);
+}
+
 }  // namespace
 
 std::string encode_envelope(const std::string& project, const EntryId& id, const Entry& entry) {
   const bool document = entry.kind == EntryKind::document;
   assert(document == (entry.document != nullptr));
   assert(!document || entry.checksum == Checksum::of(*entry.document));
-  assert(entry.metadata.empty() || is_json_object(entry.metadata));
+  assert(entry.metadata.empty() || is_object(entry.metadata, {}));
   std::string out;
   out.reserve(512 + id.key.size() + entry.metadata.size() +
               (document ? entry.document->size() : 0));
@@ -168,9 +173,7 @@ EnvelopeResult decode_header(std::string_view json, Entry* out) {
 }
 
 bool is_json_object(std::string_view text) {
-  const DocumentRules rules{kMaxMetadataBytes, DocumentRules{}.max_depth, true, true};
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos && text[begin] == '{' && !check_document(text, rules);
+  return is_object(text, {kMaxMetadataBytes, DocumentRules{}.max_depth, true, true});
 }
 
 }  // namespace tiercache

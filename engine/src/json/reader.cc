@@ -94,6 +94,20 @@ char escaped(char letter) {
   }
 }
 
+void append_escaped(char c, std::string* out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
+  for (char letter : kLetters) {
+    if (escaped(letter) != c) continue;
+    out->push_back('\\');
+    out->push_back(letter);
+    return;
+  }
+  out->append("\\u00");
+  out->push_back(kHex[static_cast<unsigned char>(c) >> 4]);
+  out->push_back(kHex[static_cast<unsigned char>(c) & 0xF]);
+}
+
 }  // namespace
 
 bool JsonReader::fail(std::string why, std::size_t offset) {
@@ -239,18 +253,12 @@ bool JsonReader::skip_literal() {
 }
 
 void append_json_string(std::string_view text, std::string* out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   out->push_back('"');
   for (char c : text) {
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
+    if (is_plain(c) || static_cast<unsigned char>(c) >= 0x80) {
       out->push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out->append("\\u00");
-      out->push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-      out->push_back(kHex[static_cast<unsigned char>(c) & 0xF]);
     } else {
-      out->push_back(c);
+      append_escaped(c, out);
     }
   }
   out->push_back('"');
