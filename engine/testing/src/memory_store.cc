@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tiercache/glob.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::testing {
 
@@ -21,37 +22,6 @@ struct Project {
   std::map<EntryId, Row> rows;
   std::map<std::uint64_t, EntryId> recent;
 };
-
-Version version_of(const Row* row) {
-  return row ? row->entry->version : Version{};
-}
-
-bool same_content(const Entry& a, const Entry& b) {
-  return a.version == b.version && a.checksum == b.checksum && a.kind == b.kind;
-}
-
-bool fetched_before(const Clocks& a, const Clocks& b) {
-  return a.last_fetch < b.last_fetch;
-}
-
-// The row with the clocks of both; the metadata travels with the fetch that it came from.
-Entry with_clocks_of(const Entry& row, const Entry& write) {
-  Entry merged = row;
-  if (row.version == write.version && !fetched_before(write.clocks, row.clocks)) {
-    merged.metadata = write.metadata;
-  }
-  merged.clocks.merge(write.clocks);
-  return merged;
-}
-
-Entry tombstone_of(const Entry& row, Version version) {
-  Entry tombstone;
-  tombstone.kind = EntryKind::tombstone;
-  tombstone.version = version;
-  tombstone.clocks = row.clocks;
-  tombstone.cache_version = row.cache_version;
-  return tombstone;
-}
 
 std::uint64_t parse_cursor(const std::string& cursor) {
   std::uint64_t value = UINT64_MAX;
@@ -80,10 +50,8 @@ struct MemoryStore::State {
   Reply serve(const std::string& operation, SteadyTime deadline, Work work);
   StoreFault next_fault(const std::string& operation);
 
-  void put(Project& project, const EntryId& id, Entry entry);
+  EntryPtr put(Project& project, const EntryId& id, Entry entry);
   SaveResult apply(Project& project, const StoreWrite& write);
-  SaveResult apply_clocks(Project& project, const StoreWrite& write, const Row* row);
-  SaveResult apply_content(Project& project, const StoreWrite& write, const Row* row);
 };
 
 StoreFault MemoryStore::State::next_fault(const std::string& operation) {
@@ -125,51 +93,21 @@ Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadlin
   return reply;
 }
 
-void MemoryStore::State::put(Project& project, const EntryId& id, Entry entry) {
+EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entry) {
   Row& row = project.rows[id];
   project.recent.erase(row.updated);
   row = {std::make_shared<const Entry>(std::move(entry)), ++updates};
   project.recent.emplace(row.updated, id);
+  return row.entry;
 }
 
 SaveResult MemoryStore::State::apply(Project& project, const StoreWrite& write) {
   const auto found = project.rows.find(write.id);
-  const Row* row = found == project.rows.end() ? nullptr : &found->second;
-  if (write.kind == StoreWrite::Kind::content && row && same_content(*row->entry, write.entry)) {
-    return apply_clocks(project, write, row);
-  }
-  if (write.not_newer_than && version_of(row) > *write.not_newer_than) {
-    return {SaveOutcome::superseded, row->entry, {}};
-  }
-  return write.kind == StoreWrite::Kind::clocks ? apply_clocks(project, write, row)
-                                                : apply_content(project, write, row);
-}
-
-SaveResult MemoryStore::State::apply_clocks(Project& project, const StoreWrite& write,
-                                            const Row* row) {
-  if (!row) return {SaveOutcome::superseded, nullptr, {}};
-  Entry merged = with_clocks_of(*row->entry, write.entry);
-  const bool changes =
-      merged.clocks != row->entry->clocks || merged.metadata != row->entry->metadata;
-  const bool newer = row->entry->version > write.entry.version;
-  if (changes) put(project, write.id, std::move(merged));
-  if (newer) return {SaveOutcome::superseded, project.rows[write.id].entry, {}};
-  const bool confirmed = write.kind == StoreWrite::Kind::content || !changes;
-  return {confirmed ? SaveOutcome::already_saved : SaveOutcome::saved, nullptr, {}};
-}
-
-SaveResult MemoryStore::State::apply_content(Project& project, const StoreWrite& write,
-                                             const Row* row) {
-  if (row && row->entry->version >= write.entry.version) {
-    Entry merged = *row->entry;
-    merged.clocks.merge(write.entry.clocks);
-    if (merged.clocks != row->entry->clocks) put(project, write.id, std::move(merged));
-    return {SaveOutcome::superseded, project.rows[write.id].entry, {}};
-  }
-  Entry entry = write.entry;
-  if (row) entry.clocks.merge(row->entry->clocks);
-  put(project, write.id, std::move(entry));
-  return {SaveOutcome::saved, nullptr, {}};
+  EntryPtr row = found == project.rows.end() ? nullptr : found->second.entry;
+  AppliedWrite applied = apply_write(row.get(), write);
+  if (applied.row) row = put(project, write.id, std::move(*applied.row));
+  const bool superseded = applied.outcome == SaveOutcome::superseded;
+  return {applied.outcome, superseded ? row : nullptr, {}};
 }
 
 MemoryStore::MemoryStore(std::shared_ptr<Clock> clock)

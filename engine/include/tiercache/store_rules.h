@@ -1,0 +1,70 @@
+// What a write does to a row, as a pure function: for stores that read a row, decide and write it
+// back. Stores that decide in SQL must come to the same; `testing/store_conformance.h` tells.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "tiercache/store.h"
+
+namespace tiercache {
+
+// The outcome to report and, where the row changes, the row as it is to stand. With `superseded`
+// the row to report is that one, else the old one.
+struct AppliedWrite {
+  SaveOutcome outcome = SaveOutcome::saved;
+  std::optional<Entry> row;
+};
+
+namespace detail {
+
+// The row with the clocks of both and, where the write is of the row's content, the metadata of the
+// later fetch. Nullopt when that is the row as it stands.
+inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
+                                         bool of_this_content) {
+  Entry moved = row;
+  moved.clocks.merge(write.clocks);
+  if (of_this_content && write.clocks.last_fetch >= row.clocks.last_fetch) {
+    moved.metadata = write.metadata;
+  }
+  if (moved.clocks == row.clocks && moved.metadata == row.metadata) return std::nullopt;
+  return moved;
+}
+
+}  // namespace detail
+
+// `row` is null when there is none. Thread-safe.
+inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
+  const bool content = write.kind == StoreWrite::Kind::content;
+  if (!row) {
+    return content ? AppliedWrite{SaveOutcome::saved, write.entry}
+                   : AppliedWrite{SaveOutcome::superseded, std::nullopt};
+  }
+  const bool same = row->version == write.entry.version && row->checksum == write.entry.checksum &&
+                    row->kind == write.entry.kind;
+  const bool guard_fails = write.not_newer_than && row->version > *write.not_newer_than;
+  if (guard_fails && !(content && same)) return {SaveOutcome::superseded, std::nullopt};
+  if (content && row->version < write.entry.version) {
+    Entry replaced = write.entry;
+    replaced.clocks.merge(row->clocks);
+    return {SaveOutcome::saved, std::move(replaced)};
+  }
+  // The content stands; what is left to move are clocks.
+  std::optional<Entry> moved =
+      detail::moved_clocks(*row, write.entry, content ? same : row->version == write.entry.version);
+  if (content) return {same ? SaveOutcome::already_saved : SaveOutcome::superseded, moved};
+  if (row->version > write.entry.version) return {SaveOutcome::superseded, moved};
+  return {moved ? SaveOutcome::saved : SaveOutcome::already_saved, moved};
+}
+
+// What `erase_matching` leaves of a row.
+inline Entry tombstone_of(const Entry& row, Version version) {
+  Entry tombstone;
+  tombstone.kind = EntryKind::tombstone;
+  tombstone.version = version;
+  tombstone.clocks = row.clocks;
+  tombstone.cache_version = row.cache_version;
+  return tombstone;
+}
+
+}  // namespace tiercache
