@@ -1,0 +1,26 @@
+// Which tests prove which invariant (I1 to I12, design §7), by the tests' names.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "structure/source_tree.h"
+
+namespace tiercache::structure {
+
+inline constexpr int kInvariants = 12;
+
+// By number: the tests that name the invariant, as "Suite.test".
+using TestsByInvariant = std::map<int, std::vector<std::string>>;
+TestsByInvariant tests_by_invariant(const std::vector<SourceFile>& files);
+
+// What README's table says of the invariants: rows begin with `| I<number> |`, and the cell below
+// the header "State" begins with "stands" or "not yet".
+struct Claims {
+  std::map<int, bool> stands;
+  std::vector<Finding> findings;  // rows that say something else, and rows that are missing
+};
+Claims read_claims(const SourceFile& readme);
+
+}  // namespace tiercache::structure

@@ -1,0 +1,131 @@
+// Time, threads, files and processes are reached through the ports alone (design §8), so that a
+// whole cache runs deterministically from a seed.
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "structure/source_tree.h"
+
+namespace tiercache::structure {
+namespace {
+
+struct Forbidden {
+  std::regex pattern;
+  std::string instead;
+};
+
+const std::vector<Forbidden>& forbidden() {
+  static const std::vector<Forbidden> list = {
+      {std::regex(R"(\bstd::j?thread\b|\bpthread_|<thread>|<pthread\.h>|\bstd::async\b|<future>)"),
+       "Executor"},
+      {std::regex(
+           R"(\bcondition_variable|<semaphore>|<latch>|<barrier>|\bstd::counting_semaphore\b)"),
+       "Executor::make_event"},
+      {std::regex(R"(\bthis_thread\b|\busleep\b|\bnanosleep\b|\bsleep_(for|until)\b|\bsleep\()"),
+       "Executor::schedule"},
+      {std::regex(R"(\b(steady_|system_|high_resolution_|file_)?clock::now\(|\bclock_gettime\b|)"
+                  R"(\bgettimeofday\b|\bstd::time\(|\btime\(nullptr\))"),
+       "Clock"},
+      {std::regex(R"(<sys/|<unistd\.h>|<fcntl\.h>|<linux/|<signal\.h>|<csignal>)"), "a port"},
+      {std::regex(R"(\bfopen\b|\bstd::[io]?fstream\b|<fstream>)"), "FileSystem"},
+      {std::regex(
+           R"(\bfilesystem::(absolute|canonical|copy|create_|current_path|directory_iterator|)"
+           R"(equivalent|exists|file_size|is_|last_write_time|permissions|read_symlink|recursive_|)"
+           R"(remove|rename|resize_file|space|status|temp_directory_path|weakly_canonical))"),
+       "FileSystem"},
+      {std::regex(R"(\brandom_device\b|\bgetpid\b|\bfork\(|\bsystem\()"), "a port"},
+      {std::regex(R"(\bstd::(cout|cerr|clog)\b|\bprintf\b|\bfprintf\b|\bputs\()"), "Log"},
+  };
+  return list;
+}
+
+// What stands outside the ports for a reason.
+struct Exception {
+  std::string path;  // beginning
+  std::string text;  // part of the line
+  std::string reason;
+};
+
+const std::vector<Exception>& exceptions() {
+  static const std::vector<Exception> list = {};
+  return list;
+}
+
+bool is_excepted(const std::string& path, const std::string& line) {
+  for (const Exception& exception : exceptions()) {
+    if (path.starts_with(exception.path) && line.find(exception.text) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool implements_ports(const std::string& path) {
+  return path.starts_with("engine/src/system/") || path.starts_with("engine/testing/");
+}
+
+std::vector<Finding> check(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (implements_ports(file.path)) return findings;
+  const auto code = without_comments_and_literals(file.lines);
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    for (const Forbidden& entry : forbidden()) {
+      if (!std::regex_search(code[i], entry.pattern)) continue;
+      if (is_excepted(file.path, code[i])) continue;
+      findings.push_back(
+          {file.path, static_cast<int>(i) + 1, "use " + entry.instead + ": " + code[i]});
+    }
+  }
+  return findings;
+}
+
+std::size_t findings_in(const std::string& line) {
+  return check({"engine/src/cache/core.cc", {line}}).size();
+}
+
+TEST(Ports, ways_around_them_are_recognised) {
+  for (const char* line : {
+           "std::thread t;",
+           "#include <thread>",
+           "std::condition_variable changed;",
+           "std::this_thread::yield();",
+           "const auto now = std::chrono::steady_clock::now();",
+           "::clock_gettime(CLOCK_MONOTONIC, &t);",
+           "#include <sys/stat.h>",
+           "std::ofstream out;",
+           "std::filesystem::create_directories(p);",
+           "std::cerr << x;",
+       }) {
+    EXPECT_GE(findings_in(line), 1u) << line;
+  }
+}
+
+TEST(Ports, ordinary_code_is_left_alone) {
+  for (const char* line : {
+           "const WallTime now = clock.wall_now();",
+           "Now Core::now() const {",
+           "std::filesystem::path directory;",
+           "// no std::thread here",
+           "throw Error(\"std::thread\");",
+           "#include <filesystem>",
+       }) {
+    EXPECT_EQ(findings_in(line), 0u) << line;
+  }
+  EXPECT_TRUE(check({"engine/src/system/clock.cc", {"#include <unistd.h>"}}).empty());
+}
+
+TEST(Ports, engine_and_adapters_wait_and_touch_the_system_through_them_alone) {
+  std::vector<Finding> findings;
+  for (const char* directory : {"engine/include", "engine/src", "adapters"}) {
+    for (const SourceFile& file : read_files(directory, {".h", ".cc"})) {
+      const auto some = check(file);
+      findings.insert(findings.end(), some.begin(), some.end());
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+}  // namespace
+}  // namespace tiercache::structure

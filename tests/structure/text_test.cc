@@ -1,0 +1,73 @@
+// Rules that hold for every text file of ours.
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "structure/source_tree.h"
+
+namespace tiercache::structure {
+namespace {
+
+constexpr std::size_t kMostLines = 500;
+
+// Put together here, so that this file does not find itself.
+const std::string kOpenEnds =
+    R"(\b()" + std::string("TO") + "DO|FIX" + "ME|XX" + "X|HA" + R"(CK)\b)";
+const std::string kGlob = R"(\bGLO)" + std::string(R"(B(_RECURSE)?\b)");
+
+std::vector<Finding> lines_with(const SourceFile& file, const std::string& pattern,
+                                const std::string& what) {
+  const std::regex searched(pattern);
+  std::vector<Finding> findings;
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    if (std::regex_search(file.lines[i], searched)) {
+      findings.push_back({file.path, static_cast<int>(i) + 1, what});
+    }
+  }
+  return findings;
+}
+
+std::vector<Finding> lines_of_tree_with(const std::vector<std::string>& endings,
+                                        const std::string& pattern, const std::string& what) {
+  std::vector<Finding> findings;
+  for (const SourceFile& file : read_all_files(endings)) {
+    const auto some = lines_with(file, pattern, what);
+    findings.insert(findings.end(), some.begin(), some.end());
+  }
+  return findings;
+}
+
+TEST(Text, patterns_find_what_they_are_for) {
+  EXPECT_EQ(lines_with({"a", {std::string("// TO") + "DO: later"}}, kOpenEnds, "").size(), 1u);
+  EXPECT_EQ(lines_with({"a", {"auto todo = 1;", "HACKNEY"}}, kOpenEnds, "").size(), 0u);
+  EXPECT_EQ(lines_with({"a", {std::string("file(GLO") + "B x *.cc)"}}, kGlob, "").size(), 1u);
+  EXPECT_EQ(lines_with({"a", {"# GLOBAL PROPERTY"}}, kGlob, "").size(), 0u);
+}
+
+TEST(Text, no_open_ends) {
+  const auto findings =
+      lines_of_tree_with({".h", ".cc", ".sql", ".sh", ".txt", ".cmake", ".md", ".yml"}, kOpenEnds,
+                         "an open end: finish it, or make it an issue");
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+TEST(Text, sources_are_listed_not_globbed) {
+  const auto findings = lines_of_tree_with({"CMakeLists.txt", ".cmake"}, kGlob, "list the files");
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+TEST(Text, files_hold_one_idea) {
+  std::vector<Finding> findings;
+  for (const SourceFile& file : read_all_files({".h", ".cc", ".sql", ".sh", ".cmake"})) {
+    if (file.lines.size() <= kMostLines) continue;
+    findings.push_back({file.path, 0,
+                        std::to_string(file.lines.size()) + " lines; more than " +
+                            std::to_string(kMostLines) + " are probably two ideas"});
+  }
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+}  // namespace
+}  // namespace tiercache::structure
