@@ -1,0 +1,64 @@
+# Installs the Debian packages that building tiercache takes; the one place that names them. For bash,
+# sourced by examples/run.sh and tests/run.sh:
+#
+#     source "$root/examples/lib/install.sh"
+#     install_packages run     # the library, its adapters and the examples
+#     install_packages test    # that, and what the tests and benchmarks take
+#     install_packages ci      # that, and the second compiler
+#
+# Installs only what is missing, upgrades nothing, and says so when it cannot. On systems without apt-get
+# it does nothing: what is missing then, CMake says.
+
+tiercache_packages() {
+  local run=(g++ cmake ninja-build ccache libsimdjson-dev nlohmann-json3-dev libspdlog-dev
+    libboost-filesystem-dev libxxhash-dev libsqlite3-dev libcpp-httplib-dev libcli11-dev
+    ca-certificates curl jq)
+  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 iso-codes)
+  local ci=(clang-14 libclang-rt-14-dev)
+  case "$1" in
+    run) echo "${run[@]}" ;;
+    test) echo "${run[@]}" "${test[@]}" ;;
+    ci) echo "${run[@]}" "${test[@]}" "${ci[@]}" ;;
+    *)
+      echo "install_packages: no group '$1'" >&2
+      return 2
+      ;;
+  esac
+}
+
+tiercache_is_installed() {
+  local status
+  status=$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null) || return 1
+  grep -qx installed <<<"$status"
+}
+
+tiercache_apt_get() {
+  local as_root=()
+  if ((EUID != 0)); then as_root=(sudo); fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
+    </dev/null
+}
+
+install_packages() {
+  local packages package missing=()
+  packages=$(tiercache_packages "$1") || return
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "No apt-get here: not installing anything. Debian calls what is needed: $packages"
+    return 0
+  fi
+  for package in $packages; do
+    tiercache_is_installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then return 0; fi
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+    echo "These packages are missing, and only root may install them (there is no sudo here):" >&2
+    echo "    apt-get install --no-upgrade --no-install-recommends ${missing[*]}" >&2
+    return 1
+  fi
+  echo "Installing ${missing[*]}"
+  tiercache_apt_get update || echo "apt-get update failed; trying with the lists as they are" >&2
+  if ! tiercache_apt_get install -y --no-upgrade --no-install-recommends "${missing[@]}"; then
+    echo "apt-get could not install: ${missing[*]}" >&2
+    return 1
+  fi
+}
