@@ -81,7 +81,7 @@ trap stop INT TERM HUP
 export TMPDIR=$temporary
 
 # In the foreground, because sudo may ask for a password.
-if [[ $preset == clang ]]; then packages=ci; else packages=test; fi
+if [[ $preset == clang ]]; then packages="ci"; else packages="test"; fi
 install_packages "$packages" || fail "the packages that the build needs are missing"
 
 builds=$root/build

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Installs the Debian packages that building tiercache takes; the one place that names them. For bash,
 # sourced by examples/run.sh and tests/run.sh:
 #
