@@ -1,1 +1,246 @@
-// (being written)
+#include "files/directory.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "tiercache/error.h"
+
+namespace tiercache {
+namespace {
+
+constexpr std::string_view kMarkerName = "tiercache.json";
+constexpr std::string_view kTempStart = "tiercache.json.new";
+constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
+constexpr std::string_view kProjectStart = ",\"project\":";
+constexpr std::string_view kFormat = "1";
+constexpr std::size_t kMaxMarkerBytes = 64 << 10;
+// Of two that make the marker at once each may take the other's half-written one away.
+constexpr int kAttempts = 16;
+
+class Opening {
+ public:
+  Opening(FileSystem& file_system, const DirectoryOptions& options)
+      : file_system_(file_system), options_(options) {}
+
+  bool run() {
+    if (options_.path.empty()) refuse("no path was given", "name a directory of its own");
+    const std::string existing = nearest_existing();
+    refuse_remote(existing);
+    if (existing != options_.path) make(existing);
+    sync_parent();
+    bool fresh = false;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const std::vector<std::string> names = list();
+      if (has_marker(names)) {
+        check_marker();
+        check_writable();
+        remove_leftovers(names);
+        return fresh;
+      }
+      refuse_foreign(names);
+      fresh = true;
+      write_marker();
+    }
+    refuse("its marker file vanishes whenever it is written",
+           "see to it that nothing else changes the directory");
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& finding, const std::string& advice) const {
+    throw BadDirectory("cannot use the cache directory \"" + options_.path + "\" for project \"" +
+                       options_.project + "\": " + finding +
+                       ". Nothing in it was changed. To go on, " + advice + ".");
+  }
+
+  void must(const IoStatus& status, const std::string& advice) const {
+    if (!status.ok()) refuse(status.what, advice);
+  }
+
+  std::string inside(std::string_view name) const {
+    return options_.path + "/" + std::string(name);
+  }
+
+  static std::string parent_of(const std::string& path) {
+    const std::size_t end = path.find_last_not_of('/');
+    const std::size_t slash = end == std::string::npos ? end : path.rfind('/', end);
+    if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+  }
+
+  // The directory itself or the first above it that is there.
+  std::string nearest_existing() const {
+    std::string path = options_.path;
+    for (;;) {
+      FileInfo info;
+      const IoStatus status = file_system_.info(path, &info);
+      if (status.ok() && !info.directory) {
+        refuse("\"" + path + "\" is a file", "name another path or move that file away");
+      }
+      if (status.ok()) return path;
+      const std::string parent = parent_of(path);
+      if (!status.absent() || parent == path) {
+        must(status, "let this user search the directories above, or name another path");
+      }
+      path = parent;
+    }
+  }
+
+  void refuse_remote(const std::string& existing) const {
+    if (options_.allow_remote) return;
+    bool remote = false;
+    must(file_system_.is_remote(existing, &remote), "check the file system it is on");
+    if (remote) {
+      refuse("it is on a network or user-space file system, where locks and syncs may not hold",
+             "name a directory on a local disk, or allow remote directories and take that risk");
+    }
+  }
+
+  // Each name that is made must survive power loss as well as what will be in it.
+  void make(const std::string& existing) const {
+    must(file_system_.make_directories(options_.path),
+         "let this user write to \"" + existing +
+             "\", or make the directory and give it to this user");
+    for (std::string made = parent_of(options_.path);
+         made != existing && made != parent_of(made);) {
+      made = parent_of(made);
+      must(file_system_.sync_directory(made), "check the disk");
+    }
+  }
+
+  // Who made the directory may not have synced its name. Often the parent is not ours to open.
+  void sync_parent() const {
+    const IoStatus status = file_system_.sync_directory(parent_of(options_.path));
+    if (status.error != EACCES && status.error != EPERM) must(status, "check the disk");
+  }
+
+  std::vector<std::string> list() const {
+    std::vector<DirectoryItem> items;
+    must(file_system_.list(options_.path, &items), "let this user read the directory");
+    std::vector<std::string> names;
+    for (const DirectoryItem& item : items) names.push_back(item.name);
+    return names;
+  }
+
+  static bool has_marker(const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), kMarkerName) != names.end();
+  }
+
+  // Not counted: what an interrupted first open left, and what every new ext4 volume has.
+  void refuse_foreign(const std::vector<std::string>& names) const {
+    for (const std::string& name : names) {
+      if (name == "lost+found" || name.starts_with(kMarkerName)) continue;
+      refuse("it holds files that are not tiercache's, such as \"" + name + "\", and no " +
+                 std::string(kMarkerName),
+             "name an empty or new directory");
+    }
+  }
+
+  // A JSON string; project names are checked elsewhere, but whatever they are the marker stays
+  // JSON.
+  static std::string quoted(std::string_view text) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20) {
+        out += {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 15]};
+      } else {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+      }
+    }
+    return out + '"';
+  }
+
+  // Without the white space that a person's editor may have put between members.
+  static std::string compact(std::string_view json) {
+    std::string out;
+    bool in_string = false;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+      const char c = json[i];
+      if (!in_string && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) continue;
+      out += c;
+      if (c == '"') in_string = !in_string;
+      if (c == '\\' && in_string && i + 1 < json.size()) out += json[++i];
+    }
+    return out;
+  }
+
+  void check_marker() const {
+    std::string bytes;
+    const std::string path = inside(kMarkerName);
+    must(file_system_.read_file(path, kMaxMarkerBytes, &bytes), "let this user read its files");
+    const std::string marker = compact(bytes);
+    std::string_view rest = marker;
+    const auto damaged = [&] {
+      refuse("\"" + path + "\" is not a marker of tiercache",
+             "restore that file, or name an empty or new directory");
+    };
+    if (!rest.starts_with(kMarkerStart)) damaged();
+    rest.remove_prefix(kMarkerStart.size());
+    const std::string format(rest.substr(0, rest.find_first_of(",}")));
+    if (format.empty() || format.find_first_not_of("0123456789") != std::string::npos) damaged();
+    if (format != kFormat) {
+      refuse("it is of directory format " + format + ", this library reads " + std::string(kFormat),
+             "use the version of tiercache that wrote it, or name an empty or new directory");
+    }
+    rest.remove_prefix(format.size());
+    if (!rest.starts_with(kProjectStart) || !rest.ends_with('}')) damaged();
+    rest.remove_prefix(kProjectStart.size());
+    rest.remove_suffix(1);
+    if (rest != quoted(options_.project)) {
+      refuse("it belongs to project " + std::string(rest),
+             "open it as that project, or name a directory of its own");
+    }
+  }
+
+  // Written under a name that no other process has, so that a marker is never seen half-written.
+  // Another may be at the same; then the marker that stands in the end counts, and is checked like
+  // any.
+  void write_marker() const {
+    const std::string bytes = std::string(kMarkerStart) + std::string(kFormat) +
+                              std::string(kProjectStart) + quoted(options_.project) + "}\n";
+    std::string temp;
+    std::unique_ptr<File> file;
+    IoStatus status = {EEXIST, {}};
+    for (int number = 0; status.error == EEXIST && number < kAttempts; ++number) {
+      temp = inside(std::string(kTempStart) + std::to_string(number));
+      status = file_system_.open(temp, OpenMode::create, &file);
+    }
+    if (status.ok()) status = file->write_at(0, bytes);
+    if (status.ok()) status = file->sync_data();
+    if (status.ok()) status = file_system_.rename(temp, inside(kMarkerName));
+    if (status.absent()) return;  // taken for a leftover by one who has made the marker
+    if (!status.ok() && status.error != EEXIST) file_system_.remove_file(temp);
+    must(status, "let this user write to it and see to it that the disk is sound and has room");
+    must(file_system_.sync_directory(options_.path), "check the disk");
+  }
+
+  void remove_leftovers(const std::vector<std::string>& names) const {
+    for (const std::string& name : names) {
+      if (name.starts_with(kTempStart)) file_system_.remove_file(inside(name));
+    }
+  }
+
+  // A full disk is no reason to refuse what is there already.
+  void check_writable() const {
+    const std::string probe = inside(std::string(kMarkerName) + ".probe");
+    const IoStatus written = file_system_.write_file(probe, {});
+    file_system_.remove_file(probe);
+    if (written.error == ENOSPC || written.error == EDQUOT) return;
+    must(written, "let this user write to it, or mount its file system for writing");
+  }
+
+  FileSystem& file_system_;
+  const DirectoryOptions& options_;
+};
+
+}  // namespace
+
+bool open_directory(FileSystem& file_system, const DirectoryOptions& options) {
+  return Opening(file_system, options).run();
+}
+
+}  // namespace tiercache

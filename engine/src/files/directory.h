@@ -15,8 +15,8 @@ struct DirectoryOptions {
 };
 
 // Makes the directory when missing, checks that it is a local, writable directory of our format and
-// project, and writes its marker `tiercache.json` once. Throws `BadDirectory` saying what is wrong and
-// what to do; nothing in a refused directory is touched. Returns true when it was empty or new.
+// project, and writes its marker `tiercache.json` once. Throws `BadDirectory` saying what is wrong
+// and what to do; nothing in a refused directory is touched. Returns true when it was empty or new.
 bool open_directory(FileSystem& file_system, const DirectoryOptions& options);
 
 }  // namespace tiercache

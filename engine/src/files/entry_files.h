@@ -1,17 +1,16 @@
 // The file tier: one JSON file per entry under `<directory>/data`, and the index of them.
 //
-// Any number of processes may share the directory. Readers take no lock: a file is replaced by exchange
-// or rename, so they see the old one or the new one. Writers of one key exclude each other by a striped
-// in-process mutex and a system lock on `<directory>/locks/<stripe>`, and compare versions under it.
+// Any number of processes may share the directory. Readers take no lock: a file is replaced by
+// exchange or rename, so they see the old one or the new one. Writers of one key exclude each other
+// by a striped in-process mutex and a system lock on `<directory>/locks/<stripe>`, and compare
+// versions under it.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "files/index.h"
@@ -20,17 +19,18 @@
 
 namespace tiercache {
 
-// The file name of a key, relative to `data/`: percent-encoded and readable where short, a prefix and a
+// The file of a key, relative to `data/`: percent-encoded and readable where short, a prefix and a
 // hash where long; "@" for the empty key. Injective, and never leaves `data/` (I12).
+// `docs/formats/` says how.
 std::string entry_path(const EntryId& id);
 
 struct FileReadResult {
   enum class Status : std::uint8_t {
-    found,         // entry is verified (I2); may be a tombstone
+    found,  // entry is verified (I2); may be a tombstone
     absent,
-    corrupt,       // bytes do not hold; moved to quarantine (I9)
+    corrupt,       // bytes do not hold, or are another key's; moved to quarantine (I9)
     other_format,  // of a newer format: left alone
-    failed,        // the file system says no
+    failed,        // the file system says no, or the file is larger than allowed
   };
   Status status = Status::absent;
   EntryPtr entry;
@@ -42,23 +42,35 @@ struct FileWriteResult {
     written,
     newer_there,  // the file is newer and stays; `current` is it
     busy,         // another process holds the key's lock; try again
-    failed,       // nothing changed
+    failed,       // the old entry stands; or the new one, where only the last sync of names failed
   };
   Status status = Status::written;
   EntryPtr current;
   IoStatus io;
 };
 
-// Thread-safe.
+// How many files were moved to quarantine, and why.
+struct QuarantineCounts {
+  std::uint64_t damaged = 0;    // bytes did not hold
+  std::uint64_t misplaced = 0;  // a sound entry of another key or project
+};
+
+// Thread-safe, but for `open` and `close`, which come first and last.
 class EntryFiles {
  public:
   // `directory` exists and is ours. Paths below it are made on demand.
   EntryFiles(FileSystem& file_system, std::string directory, std::string project,
              std::size_t max_file_bytes);
+  ~EntryFiles();
+  EntryFiles(const EntryFiles&) = delete;
+  EntryFiles& operator=(const EntryFiles&) = delete;
 
-  // Reads the index, or rebuilds it from the files' headers when it is missing or wrong. `*rebuilt` tells.
+  // Reads the index, or rebuilds it from the files' headers when it is missing or wrong. `*rebuilt`
+  // tells. The index file is removed, so that it is rebuilt after a crash.
   IoStatus open(bool* rebuilt);
-  // Writes the index, so that the next open need not rebuild it.
+  // Writes the index, so that the next open need not rebuild it; not when other processes have
+  // shared the directory since, for then it may lack what they wrote. Writes after it fail with
+  // ESHUTDOWN.
   IoStatus close();
 
   FileReadResult read(const EntryId& id);
@@ -67,24 +79,26 @@ class EntryFiles {
     none,    // the journal holds it: exchange without a sync
     before,  // nothing else holds it: the new file is synced before it takes the old one's place
   };
-  // Replaces the key's file unless what is there is newer; equal versions merge clocks. Tombstones are
-  // entries too.
+  // Replaces the key's file unless what is there is newer. Equal versions merge clocks, and since
+  // their content may by now be nowhere else, that file is always synced first. Tombstones are
+  // entries too. An entry of kind document without one moves clocks alone: ENODATA unless its
+  // version is there.
   FileWriteResult write(const EntryId& id, const Entry& entry, Sync sync);
   // Many at once with one syncfs before the exchanges (hydration). Results in order.
   std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries);
-  // Removes the key's file if its version is not above `up_to`.
+  // Removes the key's file if its version is not above `up_to`. Not synced.
   FileWriteResult remove(const EntryId& id, Version up_to);
   // One syncfs: every file written so far survives power loss.
   IoStatus sync();
 
-  Index& index() { return index_; }
-  const Index& index() const { return index_; }
+  Index& index();
+  const Index& index() const;
   std::uint64_t quarantined() const;
+  QuarantineCounts quarantine_counts() const;
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;
-  Index index_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tiercache

@@ -1,0 +1,226 @@
+#include "files/entry_folder.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "json/envelope.h"
+
+namespace tiercache {
+namespace {
+
+// Holds most headers, in one page of the page cache.
+constexpr std::size_t kUsualHeaderBytes = 4096;
+// A thread's read buffer is given back when one large file made it larger than this.
+constexpr std::size_t kMaxKeptBuffer = 1 << 20;
+// With more directories than this one syncfs is cheaper than a sync of each.
+constexpr std::size_t kManyDirectories = 16;
+constexpr std::string_view kSuffix = ".json";
+constexpr std::string_view kEmptyKeyFile = "@.json";
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+FileState unreadable(IoStatus io) {
+  FileState state;
+  state.status = io.absent() ? FileState::Status::absent : FileState::Status::failed;
+  state.why = io.what;
+  state.io = std::move(io);
+  return state;
+}
+
+FileState judge(const EnvelopeResult& result, Envelope& envelope, const std::string& project,
+                const std::string& path) {
+  FileState state;
+  state.why = result.why;
+  if (result.fault == EnvelopeFault::other_format) {
+    state.status = FileState::Status::other_format;
+  } else if (!result.ok()) {
+    state.status = FileState::Status::damaged;
+  } else if (envelope.project != project || entry_path(envelope.id) != path) {
+    state.status = FileState::Status::misplaced;
+    state.why = "the file holds an entry of another key or project";
+  } else {
+    state.status = FileState::Status::sound;
+    state.size = envelope.size;
+    state.id = std::move(envelope.id);
+    state.entry = std::make_shared<const Entry>(std::move(envelope.entry));
+  }
+  return state;
+}
+
+// The buffer whole files are read into: one per thread, so that reading allocates and clears
+// nothing.
+std::string& read_buffer() {
+  thread_local std::string buffer;
+  if (buffer.capacity() > kMaxKeptBuffer) std::string().swap(buffer);
+  return buffer;
+}
+
+bool is_shard(const std::string& name) {
+  return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+EntryFolder::EntryFolder(FileSystem& file_system, std::string directory, std::string project,
+                         std::size_t max_file_bytes)
+    : file_system_(file_system),
+      directory_(std::move(directory)),
+      data_(directory_ + "/data"),
+      project_(std::move(project)),
+      max_file_bytes_(max_file_bytes),
+      workspace_(file_system, directory_) {}
+
+FileState EntryFolder::read(const std::string& path) const {
+  std::string& bytes = read_buffer();
+  IoStatus io = file_system_.read_file(full(path), max_file_bytes_, &bytes);
+  if (!io.ok()) return unreadable(std::move(io));
+  Envelope envelope;
+  const EnvelopeResult result = decode_envelope(bytes, &envelope);
+  return judge(result, envelope, project_, path);
+}
+
+FileState EntryFolder::read_header(const std::string& path) const {
+  std::string& bytes = read_buffer();
+  IoStatus io = read_front(path, kUsualHeaderBytes, &bytes);
+  const bool longer =
+      io.ok() && bytes.size() == kUsualHeaderBytes && bytes.find('\n') == std::string::npos;
+  if (longer) io = read_front(path, kMaxHeaderBytes, &bytes);
+  if (!io.ok()) return unreadable(std::move(io));
+  Envelope envelope;
+  const EnvelopeResult result = decode_envelope_header(bytes, &envelope);
+  return judge(result, envelope, project_, path);
+}
+
+IoStatus EntryFolder::read_front(const std::string& path, std::size_t size,
+                                 std::string* out) const {
+  std::unique_ptr<File> file;
+  IoStatus status = file_system_.open(full(path), OpenMode::read, &file);
+  return status.ok() ? file->read_at(0, size, out) : status;
+}
+
+IoStatus EntryFolder::in_turn(const std::string& path, const std::function<void()>& act) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  const std::size_t stripe = hash64(path) % kStripes;
+  Lock lock(stripes_[stripe]);
+  std::unique_ptr<FileLock> system_lock;
+  IoStatus status = file_system_.try_lock(
+      directory_ + "/locks/" + kDigits[stripe >> 4] + kDigits[stripe & 15], &system_lock);
+  if (status.ok()) act();
+  return status;
+}
+
+IoStatus EntryFolder::quarantine(const std::string& path, const FileState& state) {
+  IoStatus status = workspace_.quarantine(full(path), path);
+  if (status.ok()) ++(state.status == FileState::Status::damaged ? damaged_ : misplaced_);
+  return status;
+}
+
+IoStatus EntryFolder::place(const std::string& temp, const std::string& path) {
+  if (can_exchange_.load(std::memory_order_relaxed)) {
+    IoStatus status = file_system_.exchange(temp, full(path));
+    if (status.ok()) {
+      workspace_.discard(temp);
+      return status;
+    }
+    if (status.error == ENOTSUP || status.error == EINVAL) {
+      can_exchange_.store(false, std::memory_order_relaxed);
+    } else if (!status.absent()) {
+      workspace_.discard(temp);
+      return status;
+    }
+  }
+  IoStatus status = rename(temp, path);
+  if (!status.ok()) workspace_.discard(temp);
+  return status;
+}
+
+IoStatus EntryFolder::rename(const std::string& temp, const std::string& path) {
+  IoStatus status = file_system_.rename(temp, full(path));
+  if (!status.absent()) return status;
+  const std::string folder = parent_of(path);
+  {
+    Lock lock(mutex_);
+    rooted_.erase(folder);
+  }
+  status = file_system_.make_directories(full(folder));
+  return status.ok() ? file_system_.rename(temp, full(path)) : status;
+}
+
+IoStatus EntryFolder::remove(const std::string& path) {
+  return file_system_.remove_file(full(path));
+}
+
+IoStatus EntryFolder::sync_names(const std::set<std::string>& paths) {
+  std::set<std::string> folders;
+  std::set<std::string> parents;
+  for (const std::string& path : paths) {
+    const std::string folder = parent_of(path);
+    if (!folders.insert(full(folder)).second) continue;
+    Lock lock(mutex_);
+    if (rooted_.contains(folder)) continue;
+    for (std::string above = full(folder); above != directory_;) {
+      above = parent_of(above);
+      parents.insert(above);
+    }
+  }
+  IoStatus status;
+  if (folders.size() + parents.size() > kManyDirectories) {
+    status = sync_all();
+  } else {
+    folders.merge(parents);
+    for (auto folder = folders.rbegin(); status.ok() && folder != folders.rend(); ++folder) {
+      status = file_system_.sync_directory(*folder);
+    }
+  }
+  Lock lock(mutex_);
+  if (status.ok()) {
+    for (const std::string& path : paths) rooted_.insert(parent_of(path));
+  }
+  return status;
+}
+
+IoStatus EntryFolder::sync_bytes(const std::string& path) {
+  return file_system_.sync_file(full(path));
+}
+
+IoStatus EntryFolder::sync_all() {
+  return file_system_.sync_all(directory_);
+}
+
+IoStatus EntryFolder::walk(const std::function<void(const std::string& path)>& visit) const {
+  std::vector<DirectoryItem> datasets;
+  IoStatus status = file_system_.list(data_, &datasets);
+  if (status.absent()) return {};
+  for (std::size_t i = 0; status.ok() && i < datasets.size(); ++i) {
+    if (!datasets[i].directory) continue;
+    std::vector<DirectoryItem> items;
+    status = file_system_.list(full(datasets[i].name), &items);
+    for (std::size_t j = 0; status.ok() && j < items.size(); ++j) {
+      const std::string below = datasets[i].name + "/" + items[j].name;
+      if (items[j].directory && is_shard(items[j].name)) status = walk_shard(below, visit);
+      if (!items[j].directory && items[j].name == kEmptyKeyFile) visit(below);
+    }
+  }
+  return status;
+}
+
+IoStatus EntryFolder::walk_shard(const std::string& shard,
+                                 const std::function<void(const std::string& path)>& visit) const {
+  std::vector<DirectoryItem> items;
+  IoStatus status = file_system_.list(full(shard), &items);
+  if (!status.ok()) return status;
+  for (const DirectoryItem& item : items) {
+    if (!item.directory && item.name.ends_with(kSuffix)) visit(shard + "/" + item.name);
+  }
+  return status;
+}
+
+QuarantineCounts EntryFolder::quarantine_counts() const {
+  return {damaged_.load(), misplaced_.load()};
+}
+
+}  // namespace tiercache

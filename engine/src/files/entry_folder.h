@@ -1,0 +1,94 @@
+// The files under `<directory>/data`: what one path holds, putting a file in its place, and making
+// names last.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "files/entry_files.h"
+#include "files/workspace.h"
+#include "tiercache/entry.h"
+#include "tiercache/file_system.h"
+
+namespace tiercache {
+
+// What a path holds.
+struct FileState {
+  enum class Status : std::uint8_t { sound, absent, damaged, misplaced, other_format, failed };
+  Status status = Status::absent;
+  EntryId id;              // of a sound one
+  EntryPtr entry;          // of a sound one; without the document where only the header was read
+  std::uint64_t size = 0;  // bytes of the document
+  std::string why;
+  IoStatus io;  // of `failed`
+
+  bool corrupt() const { return status == Status::damaged || status == Status::misplaced; }
+};
+
+// Paths given here are relative to `data/`, as `entry_path` makes them. Thread-safe.
+class EntryFolder {
+ public:
+  EntryFolder(FileSystem& file_system, std::string directory, std::string project,
+              std::size_t max_file_bytes);
+
+  Workspace& workspace() { return workspace_; }
+  // Reads and verifies all of the file; a sound entry of another path is `misplaced`.
+  FileState read(const std::string& path) const;
+  // Reads and verifies the header alone.
+  FileState read_header(const std::string& path) const;
+
+  // Runs `act` while this thread alone may change the path, in all processes. EAGAIN when another
+  // process is at it.
+  IoStatus in_turn(const std::string& path, const std::function<void()>& act);
+
+  // These need the path's turn.
+  // Moves a corrupt file aside and counts it.
+  IoStatus quarantine(const std::string& path, const FileState& state);
+  // Puts a staged file in the path's place and removes what was there; readers see one or the
+  // other. Where that fails the staged file is discarded.
+  IoStatus place(const std::string& temp, const std::string& path);
+  IoStatus remove(const std::string& path);
+
+  // Makes the names in these paths' directories survive power loss, up to the root of ours.
+  IoStatus sync_names(const std::set<std::string>& paths);
+  IoStatus sync_bytes(const std::string& path);
+  IoStatus sync_all();
+
+  // Every path that looks like an entry's, dataset by dataset.
+  IoStatus walk(const std::function<void(const std::string& path)>& visit) const;
+
+  QuarantineCounts quarantine_counts() const;
+
+ private:
+  static constexpr std::size_t kStripes = 64;
+
+  std::string full(const std::string& path) const { return data_ + "/" + path; }
+  IoStatus read_front(const std::string& path, std::size_t size, std::string* out) const;
+  IoStatus rename(const std::string& temp, const std::string& path);
+  IoStatus walk_shard(const std::string& shard,
+                      const std::function<void(const std::string& path)>& visit) const;
+
+  FileSystem& file_system_;
+  const std::string directory_;
+  const std::string data_;
+  const std::string project_;
+  const std::size_t max_file_bytes_;
+  Workspace workspace_;
+  std::array<Mutex, kStripes> stripes_;
+  std::atomic<bool> can_exchange_{true};
+  std::atomic<std::uint64_t> damaged_{0};
+  std::atomic<std::uint64_t> misplaced_{0};
+  Mutex mutex_;
+  // Directories whose own names, and their parents', are known to survive power loss.
+  std::set<std::string> rooted_ TIERCACHE_GUARDED_BY(mutex_);
+};
+
+}  // namespace tiercache

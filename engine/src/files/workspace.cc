@@ -1,0 +1,137 @@
+#include "files/workspace.h"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <utility>
+
+namespace tiercache {
+namespace {
+
+constexpr std::uint64_t kMaxSlots = 4096;
+constexpr std::string_view kLockPrefix = "open-";
+// Of a quarantined file's former path; with the slot and number before it a name stays below 255.
+constexpr std::size_t kMaxNameKept = 200;
+
+std::optional<std::uint64_t> slot_of(std::string_view lock_name) {
+  if (!lock_name.starts_with(kLockPrefix)) return std::nullopt;
+  lock_name.remove_prefix(kLockPrefix.size());
+  std::uint64_t slot = 0;
+  const char* end = lock_name.data() + lock_name.size();
+  const auto [stop, error] = std::from_chars(lock_name.data(), end, slot);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return slot;
+}
+
+std::string flattened(std::string path) {
+  std::replace(path.begin(), path.end(), '/', '=');
+  return path.size() <= kMaxNameKept ? path : path.substr(path.size() - kMaxNameKept);
+}
+
+}  // namespace
+
+Workspace::Workspace(FileSystem& file_system, std::string directory)
+    : file_system_(file_system), directory_(std::move(directory)) {}
+
+IoStatus Workspace::open(bool* alone) {
+  IoStatus status = file_system_.make_directories(directory_ + "/locks");
+  if (status.ok()) status = take_slot();
+  if (status.ok()) status = file_system_.remove_tree(temp_directory(slot_));
+  if (status.ok()) status = file_system_.make_directories(temp_directory(slot_));
+  if (status.ok()) status = look_around(alone);
+  if (!status.ok()) lock_.reset();
+  return status;
+}
+
+IoStatus Workspace::take_slot() {
+  IoStatus status;
+  for (slot_ = 0; slot_ < kMaxSlots; ++slot_) {
+    status = file_system_.try_lock(lock_path(slot_), &lock_);
+    if (status.error != EAGAIN) return status;
+  }
+  return status;
+}
+
+IoStatus Workspace::look_around(bool* alone) {
+  *alone = true;
+  std::vector<DirectoryItem> items;
+  IoStatus status = file_system_.list(directory_ + "/locks", &items);
+  for (const DirectoryItem& item : items) {
+    const std::optional<std::uint64_t> slot = slot_of(item.name);
+    if (!slot || *slot == slot_) continue;
+    std::unique_ptr<FileLock> of_the_dead;
+    const IoStatus taken = file_system_.try_lock(lock_path(*slot), &of_the_dead);
+    // Whatever cannot be told to be dead counts as living.
+    if (taken.ok()) {
+      file_system_.remove_tree(temp_directory(*slot));
+    } else {
+      *alone = false;
+    }
+  }
+  return status;
+}
+
+void Workspace::close() {
+  Lock lock(mutex_);
+  for (const std::string& temp : undiscarded_) file_system_.remove_file(temp);
+  undiscarded_.clear();
+}
+
+IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::string* temp) {
+  *temp = temp_directory(slot_) + "/" + std::to_string(++last_temp_);
+  IoStatus status = write_temp(*temp, bytes, durability);
+  if (status.absent()) {  // somebody tidied up: the directory is not ours alone to remove
+    status = file_system_.make_directories(temp_directory(slot_));
+    if (status.ok()) status = write_temp(*temp, bytes, durability);
+  }
+  if (!status.ok()) discard(*temp);
+  return status;
+}
+
+// Synced through the descriptor that wrote: one opened later might not hear of a failed write-back.
+IoStatus Workspace::write_temp(const std::string& temp, std::string_view bytes,
+                               Durability durability) {
+  if (durability == Durability::unsynced) return file_system_.write_file(temp, bytes);
+  std::unique_ptr<File> file;
+  IoStatus status = file_system_.open(temp, OpenMode::create, &file);
+  if (status.ok()) status = file->write_at(0, bytes);
+  if (status.ok()) status = file->sync_data();
+  return status;
+}
+
+void Workspace::discard(const std::string& temp) {
+  const auto stays = [&](const std::string& path) {
+    const IoStatus removed = file_system_.remove_file(path);
+    return !removed.ok() && !removed.absent();
+  };
+  const bool stayed = stays(temp);
+  Lock lock(mutex_);
+  if (!undiscarded_.empty() && !stayed) std::erase_if(undiscarded_, std::not_fn(stays));
+  if (stayed) undiscarded_.push_back(temp);
+}
+
+IoStatus Workspace::quarantine(const std::string& path, const std::string& relative_path) {
+  const std::string folder = directory_ + "/quarantine";
+  IoStatus status = file_system_.make_directories(folder);
+  if (!status.ok()) return status;
+  Lock lock(mutex_);
+  std::string target;
+  FileInfo there;
+  do {  // names of this slot are ours alone, but some are left from those who had it before
+    target = folder + "/" + std::to_string(slot_) + "-" + std::to_string(++last_quarantined_) +
+             "-" + flattened(relative_path);
+    status = file_system_.info(target, &there);
+  } while (status.ok());
+  return status.absent() ? file_system_.rename(path, target) : status;
+}
+
+std::string Workspace::lock_path(std::uint64_t slot) const {
+  return directory_ + "/locks/" + std::string(kLockPrefix) + std::to_string(slot);
+}
+
+std::string Workspace::temp_directory(std::uint64_t slot) const {
+  return directory_ + "/tmp/" + std::to_string(slot);
+}
+
+}  // namespace tiercache

@@ -1,0 +1,60 @@
+// What an open cache has to itself in a shared directory: a place for half-written files, names in
+// the quarantine, and the knowledge whether others are there.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "tiercache/file_system.h"
+
+namespace tiercache {
+
+// Each open cache holds the system lock of a slot, the lowest that is free: `locks/open-<n>`.
+// Half-written files live in `tmp/<n>/` until they take their place; what a dead owner left there
+// is removed by the next to open. Thread-safe, but for `open` and `close`.
+class Workspace {
+ public:
+  Workspace(FileSystem& file_system, std::string directory);
+
+  // Takes a slot and clears what the dead left. `*alone` tells whether no other cache has the
+  // directory open. Of two that open at once, one at least sees the other.
+  IoStatus open(bool* alone);
+  bool is_open() const { return lock_ != nullptr; }
+  // Asks again whether no other cache has the directory open.
+  IoStatus look_around(bool* alone);
+  // Removes half-written files that could not be removed before.
+  void close();
+
+  // Makes a new half-written file of these bytes and names it in `*temp`. With `synced` they
+  // survive power loss, though the name does not. Nothing is left where that fails.
+  enum class Durability : std::uint8_t { unsynced, synced };
+  IoStatus stage(std::string_view bytes, Durability durability, std::string* temp);
+  // Removes a half-written file; where that fails, it is tried again with later ones.
+  void discard(const std::string& temp);
+
+  // Moves a file aside under a name that says where it was.
+  IoStatus quarantine(const std::string& path, const std::string& relative_path);
+
+ private:
+  IoStatus take_slot();
+  IoStatus write_temp(const std::string& temp, std::string_view bytes, Durability durability);
+  std::string lock_path(std::uint64_t slot) const;
+  std::string temp_directory(std::uint64_t slot) const;
+
+  FileSystem& file_system_;
+  const std::string directory_;
+  std::uint64_t slot_ = 0;
+  std::unique_ptr<FileLock> lock_;
+  std::atomic<std::uint64_t> last_temp_{0};
+  Mutex mutex_;
+  std::vector<std::string> undiscarded_ TIERCACHE_GUARDED_BY(mutex_);
+  std::uint64_t last_quarantined_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,236 @@
+#include "files/index.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/files/entries.h"
+
+namespace tiercache {
+namespace {
+
+IndexItem item(std::uint64_t version, EntryKind kind = EntryKind::document) {
+  IndexItem out;
+  out.kind = kind;
+  out.version = {version, 3};
+  out.checksum = {version * 7, version * 11};
+  out.size = 100 + version;
+  out.clocks.last_fetch = at_ms(static_cast<std::int64_t>(version));
+  return out;
+}
+
+std::vector<std::string> all(const Index& index, std::string_view dataset) {
+  std::vector<std::string> out;
+  index.for_each(dataset, [&](const std::string& key, const IndexItem& found) {
+    out.push_back(key + ":" + found.version.to_string() +
+                  (found.kind == EntryKind::tombstone ? ":gone" : ""));
+  });
+  return out;
+}
+
+using Strings = std::vector<std::string>;
+
+TEST(Index, newer_version_replaces_and_older_is_ignored_I3) {
+  Index index;
+  index.put({"d", "k"}, item(5));
+  index.put({"d", "k"}, item(4));
+  EXPECT_EQ(index.find({"d", "k"}), item(5));
+  index.put({"d", "k"}, item(6));
+  EXPECT_EQ(index.find({"d", "k"}), item(6));
+}
+
+TEST(Index, equal_versions_merge_clocks) {
+  Index index;
+  IndexItem first = item(5);
+  first.clocks.last_fetch = at_ms(10);
+  first.clocks.invalidated_at = at_ms(3);
+  IndexItem second = item(5);
+  second.clocks.last_fetch = at_ms(7);
+  second.clocks.last_rich_fetch = at_ms(8);
+  index.put({"d", "k"}, first);
+  index.put({"d", "k"}, second);
+  const Clocks clocks = index.find({"d", "k"})->clocks;
+  EXPECT_EQ(clocks.last_fetch, at_ms(10));
+  EXPECT_EQ(clocks.last_rich_fetch, at_ms(8));
+  EXPECT_EQ(clocks.invalidated_at, at_ms(3));
+}
+
+TEST(Index, remove_spares_a_newer_version_I3) {
+  Index index;
+  index.put({"d", "k"}, item(5));
+  index.remove({"d", "k"}, {4, 9});
+  EXPECT_TRUE(index.find({"d", "k"}));
+  index.remove({"d", "other"}, {9, 9});
+  index.remove({"other", "k"}, {9, 9});
+  index.remove({"d", "k"}, {5, 3});
+  EXPECT_FALSE(index.find({"d", "k"}));
+  EXPECT_EQ(index.datasets(), Strings{});
+}
+
+TEST(Index, counts_tell_documents_from_tombstones) {
+  Index index;
+  index.put({"d", "a"}, item(1));
+  index.put({"d", "b"}, item(1));
+  index.put({"e", "a"}, item(1));
+  EXPECT_EQ(index.count("d"), 2u);
+  index.put({"d", "a"}, item(2, EntryKind::tombstone));
+  EXPECT_EQ(index.count("d"), 1u);
+  EXPECT_EQ(index.size(), 3u);
+  index.put({"d", "a"}, item(3));
+  EXPECT_EQ(index.count("d"), 2u);
+  index.remove({"d", "a"}, {3, 3});
+  EXPECT_EQ(index.count("d"), 1u);
+  EXPECT_EQ(index.count("none"), 0u);
+  EXPECT_EQ(index.datasets(), (Strings{"d", "e"}));
+}
+
+TEST(Index, page_goes_on_after_a_key_in_byte_order_without_tombstones) {
+  Index index;
+  for (const char* key : {"", "b", "a", "\xc3\xa4", "B", "c"}) index.put({"d", key}, item(1));
+  index.put({"d", "b"}, item(2, EntryKind::tombstone));
+  EXPECT_EQ(index.page("d", std::nullopt, 3), (Strings{"", "B", "a"}));
+  EXPECT_EQ(index.page("d", "a", 3), (Strings{"c", "\xc3\xa4"}));
+  EXPECT_EQ(index.page("d", "aa", 1), Strings{"c"});
+  EXPECT_EQ(index.page("d", "", 1), Strings{"B"});
+  EXPECT_EQ(index.page("d", "\xff", 3), Strings{});
+  EXPECT_EQ(index.page("none", std::nullopt, 3), Strings{});
+  EXPECT_EQ(index.page("d", std::nullopt, 0), Strings{});
+}
+
+TEST(Index, for_each_sees_every_item_though_the_visit_changes_the_index) {
+  for (const int count : {0, 1, 255, 256, 257, 1000}) {
+    Index index;
+    for (int i = 0; i < count; ++i) index.put({"d", std::to_string(i)}, item(1));
+    int seen = 0;
+    index.for_each("d", [&](const std::string& key, const IndexItem&) {
+      ++seen;
+      index.remove({"d", key}, {1, 3});
+    });
+    EXPECT_EQ(seen, count);
+    EXPECT_EQ(index.size(), 0u);
+  }
+}
+
+std::unique_ptr<Index> sample() {
+  auto owned = std::make_unique<Index>();
+  Index& index = *owned;
+  index.put({"", ""}, item(1));
+  index.put({"prices", "eur"}, item(1'114'112'000'000'000'007));
+  IndexItem full = item(9);
+  full.clocks.last_rich_fetch = at_ms(-1);
+  full.clocks.invalidated_at = at_ms(1'700'000'000'000);
+  index.put({"prices", std::string("k\0\n\xff", 4)}, full);
+  index.put({"users", "gone"}, item(2, EntryKind::tombstone));
+  return owned;
+}
+
+TEST(Index, decode_gives_back_what_encode_took) {
+  const std::string bytes = sample()->encode();
+  Index copy;
+  copy.put({"old", "forgotten"}, item(1));
+  ASSERT_TRUE(copy.decode(bytes));
+  EXPECT_EQ(copy.encode(), bytes);
+  EXPECT_EQ(all(copy, "prices"), all(*sample(), "prices"));
+  EXPECT_EQ(copy.find({"users", "gone"}), item(2, EntryKind::tombstone));
+  EXPECT_EQ(copy.count("users"), 0u);
+  EXPECT_EQ(copy.datasets(), (Strings{"", "prices", "users"}));
+}
+
+TEST(Index, empty_index_survives_the_round) {
+  Index index;
+  index.put({"d", "k"}, item(1));
+  ASSERT_TRUE(index.decode(Index().encode()));
+  EXPECT_EQ(index.size(), 0u);
+}
+
+TEST(Index, decode_refuses_every_changed_byte_and_every_cut_and_changes_nothing) {
+  const std::string bytes = sample()->encode();
+  Index index;
+  index.put({"d", "k"}, item(1));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (const int flip : {1, 0x80, 0xff}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ flip);
+      EXPECT_FALSE(index.decode(damaged)) << i;
+    }
+    EXPECT_FALSE(index.decode(bytes.substr(0, i))) << i;
+    EXPECT_FALSE(index.decode(bytes.substr(i + 1))) << i;
+  }
+  EXPECT_FALSE(index.decode(bytes + '\0'));
+  EXPECT_EQ(index.find({"d", "k"}), item(1));
+}
+
+// With a checksum that holds, the structure must still be checked.
+std::string sealed(std::string bytes) {
+  const Checksum checksum = Checksum::of(bytes);
+  for (const std::uint64_t half : {checksum.high, checksum.low}) {
+    for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(half >> (8 * i)));
+  }
+  return bytes;
+}
+
+TEST(Index, decode_of_sealed_nonsense_never_crashes_and_takes_only_its_own_form) {
+  const std::string whole = sample()->encode();
+  const std::string bytes = whole.substr(0, whole.size() - 16);
+  ASSERT_EQ(sealed(bytes), whole);
+  std::mt19937_64 random(11);
+  int taken = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string damaged =
+        bytes.substr(0, random() % 8 == 0 ? random() % bytes.size() : bytes.size());
+    for (std::uint64_t flips = random() % 3; flips > 0 && !damaged.empty(); --flips) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    Index index;
+    if (!index.decode(sealed(damaged))) continue;
+    ++taken;
+    EXPECT_EQ(index.encode(), sealed(damaged));
+  }
+  EXPECT_GT(taken, 0);
+}
+
+TEST(Index, decode_refuses_a_newer_format) {
+  const std::string whole = sample()->encode();
+  std::string bytes = whole.substr(0, whole.size() - 16);
+  bytes[8] = 2;
+  Index index;
+  EXPECT_FALSE(index.decode(sealed(bytes)));
+}
+
+// The file is read by later versions too: this one holds the form fixed.
+TEST(Index, golden_file_is_read_and_written_byte_for_byte) {
+  std::ifstream file(TIERCACHE_GOLDEN_DIRECTORY "/index-1.bin", std::ios::binary);
+  const std::string golden((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+  EXPECT_EQ(sample()->encode(), golden);
+  Index index;
+  ASSERT_TRUE(index.decode(golden));
+  EXPECT_EQ(all(index, "users"), Strings{"gone:2-3:gone"});
+}
+
+TEST(Index, threads_at_once_lose_nothing) {
+  Index index;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&index, t] {
+      for (int i = 0; i < 500; ++i) {
+        index.put({"d", std::to_string(t) + "-" + std::to_string(i)}, item(1));
+        index.put({"d", "shared"}, item(static_cast<std::uint64_t>(i)));
+        index.page("d", std::nullopt, 10);
+        if (i % 100 == 0) index.encode();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(index.size(), 2001u);
+  EXPECT_EQ(index.find({"d", "shared"})->version.time, 499u);
+}
+
+}  // namespace
+}  // namespace tiercache
