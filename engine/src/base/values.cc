@@ -25,11 +25,7 @@ void take_later(std::optional<WallTime>* mine, const std::optional<WallTime>& ot
 }  // namespace
 
 std::string Version::to_string() const {
-  char text[32];  // 20 digits, a dash, 10 digits
-  char* end = std::to_chars(text, text + sizeof text, time).ptr;
-  *end++ = '-';
-  end = std::to_chars(end, text + sizeof text, writer).ptr;
-  return {text, end};
+  return std::to_string(time) + '-' + std::to_string(writer);
 }
 
 std::optional<Version> Version::parse(std::string_view text) {

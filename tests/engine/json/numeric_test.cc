@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "json/scan.h"
 
@@ -9,15 +11,18 @@ namespace {
 
 // Digits before and after the point, counted the long way: by writing the number out.
 bool reference(const std::string& whole, const std::string& decimals, int exponent) {
+  const std::size_t shift = static_cast<std::size_t>(std::abs(exponent));
+  const std::string zeros(shift, '0');
   std::string before = whole;
   std::string after = decimals;
-  for (; exponent > 0; --exponent) {
-    before += after.empty() ? '0' : after[0];
-    after = after.empty() ? "" : after.substr(1);
-  }
-  for (; exponent < 0; ++exponent) {
-    after.insert(0, 1, before.empty() ? '0' : before.back());
-    if (!before.empty()) before.pop_back();
+  if (exponent > 0) {
+    const std::string moved = (after + zeros).substr(0, shift);
+    before += moved;
+    after = after.size() > shift ? after.substr(shift) : "";
+  } else {
+    before = zeros + before;
+    after = before.substr(before.size() - shift) + after;
+    before.resize(before.size() - shift);
   }
   const auto first = before.find_first_not_of('0');
   const std::size_t digits_before = first == std::string::npos ? 0 : before.size() - first;
