@@ -1,0 +1,48 @@
+// SQLite as the store: one file, shared by any number of processes of one machine.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tiercache/clock.h"
+#include "tiercache/store.h"
+
+namespace tiercache::sqlite {
+
+// How much a `saved` promises.
+enum class Synchronous : std::uint8_t {
+  full,    // survives power loss
+  normal,  // survives the death of the process; the last commits before a power loss may be gone
+};
+
+// | field | meaning | default | zero |
+// |---|---|---|---|
+// | path | the database file; its directory must exist; ":memory:" and URIs are not taken |
+// required | | | synchronous | what a `saved` promises | full | | | readers | connections for loads
+// and scans, beside the one that writes | 2 | not allowed | | max_document_bytes | larger documents
+// are refused, at most 512 MiB | 64 MiB | not allowed | | max_bytes | the file grows no larger;
+// then writes find the store unavailable | 0 | no bound | | allow_remote | take a file system on
+// which locks cannot be trusted (NFS, SMB, FUSE) | false | | | clock | by which deadlines pass and
+// `store_time` is told | the machine's | |
+struct Options {
+  std::string path;
+  Synchronous synchronous = Synchronous::full;
+  int readers = 2;
+  std::size_t max_document_bytes = std::size_t{64} << 20;
+  std::uint64_t max_bytes = 0;
+  bool allow_remote = false;
+  std::shared_ptr<Clock> clock = system_clock();
+};
+
+// Does no I/O: the file is opened, and made when missing (mode 0600), by the first call that needs
+// it. While that fails the store answers `unavailable` and says why; it recovers by itself. Throws
+// BadConfiguration for options that can never work. The format is docs/formats/sqlite-store.md.
+//
+// Do not carry it across fork(): the child opens its own.
+std::shared_ptr<Store> open(Options options);
+std::shared_ptr<Store> open(std::string_view path);
+
+}  // namespace tiercache::sqlite
