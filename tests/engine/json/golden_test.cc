@@ -29,8 +29,8 @@ Entry with_all_clocks() {
 
 Entry with_metadata() {
   Entry entry = document_entry("[1, 2.50, 1e400, \"\\u00e4\"]\n");
-  entry.metadata =
-      R"({"etag":"W/\"33a64df5\"","last_modified":"Tue, 14 Nov 2023 22:13:20 GMT","tries":[1,null]})";
+  entry.metadata = R"({"etag":"W/\"33a64df5\"","last_modified":"Tue, 14 Nov 2023 22:13:20 GMT",)"
+                   R"("tries":[1,null]})";
   return entry;
 }
 
