@@ -4,6 +4,7 @@
 #include <spdlog/fwd.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -135,7 +136,10 @@ struct Refreshed {
 template <class Value>
 class RefreshAnswer {
  public:
-  RefreshAnswer(Value value) : answer_(Refreshed<Value>{std::move(value), "{}", {}}) {}
+  template <class V>
+  requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
+      : answer_(Refreshed<Value>{
+            .value = Value(std::forward<V>(value)), .metadata = "{}", .fresh_for = {}}) {}
   RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
   RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
   RefreshAnswer(NotFound not_found) : answer_(not_found) {}

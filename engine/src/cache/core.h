@@ -1,0 +1,155 @@
+// An open cache: owns the rooms and wires them together. What happens on a read is in read_op.h, on
+// a write in write_path.h, behind them in file_writer.h, store_reader.h and refresh_path.h.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/annotations.h"
+#include "base/backoff.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/version_clock.h"
+#include "cache/counters.h"
+#include "cache/dataset_state.h"
+#include "cache/signal.h"
+#include "files/entry_files.h"
+#include "journal/journal.h"
+#include "journal/outbox_drain.h"
+#include "json/document.h"
+#include "memory/memory_tier.h"
+#include "refresh/scheduler.h"
+#include "refresh/single_flight.h"
+#include "tiercache/detail/dataset_core.h"
+#include "tiercache/options.h"
+#include "tiercache/stats.h"
+
+namespace tiercache::detail {
+
+class FileWriter;
+class RefreshPath;
+class StoreReader;
+class WritePath;
+
+// Since when a tier does not work, told by whoever meets it. Thread-safe.
+class HealthMark {
+ public:
+  void failed(WallTime now, const std::string& why);
+  void worked();
+  bool working() const { return working_.load(std::memory_order_relaxed); }
+  TierHealth read() const;
+
+ private:
+  std::atomic<bool> working_{true};
+  mutable Mutex mutex_;
+  TierHealth health_ TIERCACHE_GUARDED_BY(mutex_);
+};
+
+// Made by `open`, shared by handles and by tasks on the executor. Thread-safe.
+class Core : public std::enable_shared_from_this<Core> {
+ public:
+  static std::shared_ptr<Core> open(CacheOptions options);
+  ~Core();
+
+  DatasetState& open_dataset(const std::string& name, DatasetPolicy policy);
+  // Null when no dataset of that name is open.
+  DatasetState* find_dataset(const std::string& name) const;
+
+  bool flush(SteadyTime deadline);
+  bool warm_up(SteadyTime deadline);
+  CloseReceipt close(std::chrono::milliseconds deadline);
+  Stats stats() const;
+  Health health() const;
+
+  // Throws `Closed` once `close` has begun, `Error` in a forked child.
+  void check_open() const;
+  bool is_open() const { return open_.load(std::memory_order_acquire); }
+
+  Now now() const;
+  // `last_fetch` of what is fetched or put from now on: after the key's invalidation, also within one
+  // millisecond.
+  WallTime fetch_time(const EntryId& id) const;
+  Ticks coarse_ticks() const;
+  SteadyTime after(std::chrono::milliseconds delay) const;
+  // Takes note of what a store said: its clock, and whether it works.
+  void store_answered(const StoreReply& reply, std::chrono::nanoseconds took);
+  // A newer entry than ours was met in the store or in a file: the local tiers take it.
+  void take_newer(const EntryId& id, const EntryPtr& entry);
+  // Removes the files of every key of the dataset that matches and is older than `version`.
+  void erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
+  // Logs what was found wrong with an entry, without its key or document.
+  void report(LogTopic topic, const EntryId& id, const std::string& what);
+
+  // --- Fixed after `open`
+  // ----------------------------------------------------------------------------
+  CacheOptions options;
+  std::shared_ptr<Clock> clock;
+  std::shared_ptr<FileSystem> file_system;
+  std::shared_ptr<Executor> executor;
+  bool owns_executor = false;
+  std::shared_ptr<Store> store;  // null without one, or with it switched off
+  DocumentRules rules;
+  std::uint32_t forks_at_open = 0;
+
+  std::unique_ptr<Log> log;
+  std::unique_ptr<VersionClock> versions;
+  std::unique_ptr<MemoryTier> memory;
+  std::unique_ptr<EntryFiles> files;
+  std::shared_ptr<Journal> journal;
+  std::shared_ptr<OutboxDrain> drain;  // null without a store
+  std::shared_ptr<SingleFlight> flights;
+  std::shared_ptr<Scheduler> scheduler;
+  std::unique_ptr<Signal> changed;  // outbox, files, hydration or refreshes moved
+  std::unique_ptr<FileWriter> file_writer;
+  std::unique_ptr<StoreReader> store_reader;
+  std::unique_ptr<WritePath> write_path;
+  std::unique_ptr<RefreshPath> refresh_path;
+
+  HealthMark files_health, journal_health, store_health;
+  Counter store_loads, store_saves, store_failures;
+  DurationCounter put_latency, store_latency;
+
+ private:
+  explicit Core(CacheOptions cache_options);
+  void choose_ports();
+  void open_tiers();
+  // What a replayed record has brought to the files, to be told to the journal once they are
+  // synced.
+  struct AdoptedRecord {
+    RecordKind kind;
+    EntryId id;
+    Version version;
+    Clocks clocks;
+  };
+  using Adopted = std::vector<AdoptedRecord>;
+  void replay(const Record& record, Adopted& adopted);
+  void settle_adopted(const Adopted& adopted);
+  void adopt_orphans();
+  void adopt_later();
+  void make_paths();
+  void start_drain();
+  void on_settled(const UnsettledWrite& write, const SaveResult& result);
+  CloseReceipt shut_down(SteadyTime deadline);
+  // Every single-document dataset with a schedule has its next turn ahead of it.
+  bool nothing_overdue() const;
+
+  std::atomic<bool> open_{true};
+  std::atomic<std::uint64_t> settled_{0};
+  std::uint64_t seed_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, std::unique_ptr<DatasetState>, std::less<>> datasets_
+      TIERCACHE_GUARDED_BY(mutex_);
+  // Writes found in the journal whose files could not be written at open: served from memory
+  // instead.
+  std::map<EntryId, Entry> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
+  std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
+  bool closing_ TIERCACHE_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace tiercache::detail

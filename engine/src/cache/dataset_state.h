@@ -1,0 +1,58 @@
+// One dataset of an open cache: its policy, its number, its counters.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/key_ref.h"
+#include "base/mutex.h"
+#include "cache/counters.h"
+#include "cache/judge.h"
+#include "refresh/scheduler.h"
+#include "tiercache/detail/dataset_core.h"
+
+namespace tiercache::detail {
+
+struct DatasetCounters {
+  Counter memory_hits, file_hits, store_hits, source_hits;
+  Counter misses, stale_served;
+  Counter puts, erases;
+  Counter refreshes, refresh_failures, not_modified, not_found;
+  Counter undecodable;
+  DurationCounter read_latency, refresh_lateness;
+};
+
+// Lives as long as the core. Thread-safe: the policy is fixed, the rest guards itself.
+struct DatasetState {
+  DatasetState(std::string dataset_name, std::uint32_t dataset_number, DatasetPolicy dataset_policy,
+               std::chrono::milliseconds memory_ttl);
+
+  KeyRef ref(std::string_view key) const { return KeyRef(number, key); }
+  EntryId id(std::string_view key) const { return EntryId{name, std::string(key)}; }
+  Schedule schedule(Cadence cadence) const;
+  // The value of a document, checked by the dataset's `validate`. Throws when it does not decode or
+  // is not accepted.
+  Decoded decode(const std::string& document) const;
+
+  void source_failed(WallTime now, const std::string& why);
+  void source_worked();
+  TierHealth source_health() const;
+
+  const std::string name;
+  const std::uint32_t number;
+  const DatasetPolicy policy;
+  const AgePolicy ages;
+  DatasetCounters counters;
+  // While a dataset's store timestamps are not known yet, nothing in it is judged overdue.
+  std::atomic<bool> hydrated{false};
+
+ private:
+  mutable Mutex mutex_;
+  TierHealth source_ TIERCACHE_GUARDED_BY(mutex_);
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,172 @@
+#include "cache/file_writer.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "cache/core.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+constexpr std::chrono::milliseconds kBusyDelay{5};     // another process holds the key's lock
+constexpr std::chrono::milliseconds kFirstRetry{100};  // the disk refuses
+constexpr std::chrono::milliseconds kLongestRetry{5'000};
+
+}  // namespace
+
+void FileWriter::dirty(const EntryId& id) {
+  Lock lock(mutex_);
+  dirty_.insert(id);
+  if (failures_ == 0) arm(core_.options.files.write_behind);
+}
+
+void FileWriter::arm(std::chrono::milliseconds delay) {
+  if (armed_ || stopped_) return;
+  armed_ = true;
+  core_.executor->schedule(core_.after(delay), Lane::disk,
+                           [core = core_.shared_from_this()] { core->file_writer->run(); });
+}
+
+void FileWriter::arm_sync() {
+  if (sync_armed_ || stopped_) return;
+  sync_armed_ = true;
+  core_.executor->schedule(core_.after(core_.options.files.sync_every), Lane::disk,
+                           [core = core_.shared_from_this()] { core->file_writer->sync(); });
+}
+
+void FileWriter::run() {
+  {
+    Lock lock(mutex_);
+    armed_ = false;
+    if (stopped_) return;
+  }
+  flush();
+}
+
+bool FileWriter::flush() {
+  bool all = true;
+  std::size_t rounds = waiting() + 1;  // each key once, also while others keep writing
+  std::set<EntryId> retry;
+  for (; rounds > 0; --rounds) {
+    std::optional<EntryId> id;
+    {
+      Lock lock(mutex_);
+      if (dirty_.empty()) break;
+      id = dirty_.extract(dirty_.begin()).value();
+      ++in_progress_;
+    }
+    const Written written = write_one(*id);
+    Lock lock(mutex_);
+    --in_progress_;
+    if (written == Written::retry) {
+      retry.insert(std::move(*id));
+      all = false;
+    } else {
+      unsynced_ = true;
+    }
+  }
+  {
+    Lock lock(mutex_);
+    failures_ = all ? 0 : failures_ + 1;
+    dirty_.merge(retry);
+    const int doublings = std::min(failures_, 6);
+    if (!dirty_.empty()) {
+      arm(all ? core_.options.files.write_behind
+              : std::min(kLongestRetry, kFirstRetry * (1 << doublings) / 2));
+    }
+    if (unsynced_) arm_sync();
+  }
+  core_.changed->notify();
+  return all;
+}
+
+FileWriter::Written FileWriter::write_one(const EntryId& id) {
+  DatasetState* dataset = core_.find_dataset(id.dataset);
+  if (dataset == nullptr) return Written::done;
+  const KeyRef ref = dataset->ref(id.key);
+  const MemoryTier::Found found = core_.memory->peek(ref);
+  if (!found.resident || found.resident->kind == ResidentKind::not_found) return Written::done;
+  const Entry& entry = found.resident->entry;
+  const auto sync = core_.journal->cover_file_write(id, entry.version) ? EntryFiles::Sync::none
+                                                                       : EntryFiles::Sync::before;
+  const FileWriteResult result = core_.files->write(id, entry, sync);
+  switch (result.status) {
+    case FileWriteResult::Status::busy: {
+      Lock lock(mutex_);
+      dirty_.insert(id);
+      arm(kBusyDelay);
+      return Written::done;
+    }
+    case FileWriteResult::Status::failed: {
+      core_.files_health.failed(core_.now().wall, result.io.what);
+      core_.log->warn(LogTopic::files, "entry file not written, kept in the journal: {}",
+                      result.io.what);
+      Lock lock(mutex_);
+      ++failed_writes_;
+      return Written::retry;
+    }
+    case FileWriteResult::Status::newer_there:
+      core_.journal->file_written(id, entry.version, entry.clocks);
+      if (result.current) core_.take_newer(id, result.current);
+      core_.memory->unpin(ref, entry.version);
+      return Written::done;
+    case FileWriteResult::Status::written:
+      core_.files_health.worked();
+      core_.journal->file_written(id, entry.version, entry.clocks);
+      if (core_.memory->peek(ref).resident == found.resident) {
+        core_.memory->unpin(ref, entry.version);
+      }
+      return Written::done;
+  }
+  return Written::done;
+}
+
+void FileWriter::touched() {
+  Lock lock(mutex_);
+  unsynced_ = true;
+  arm_sync();
+}
+
+bool FileWriter::sync() {
+  {
+    Lock lock(mutex_);
+    sync_armed_ = false;
+    unsynced_ = false;
+  }
+  const std::uint64_t mark = core_.journal->files_mark();
+  const IoStatus status = core_.files->sync();
+  if (!status.ok()) {
+    core_.files_health.failed(core_.now().wall, status.what);
+    core_.log->error(LogTopic::files, "entry files not synced, the journal keeps them: {}",
+                     status.what);
+    Lock lock(mutex_);
+    unsynced_ = true;
+    arm_sync();
+    return false;
+  }
+  core_.journal->files_synced(mark);
+  const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
+  if (!compacted.ok()) {
+    core_.log->warn(LogTopic::journal, "journal not compacted: {}", compacted.what);
+  }
+  return true;
+}
+
+std::size_t FileWriter::waiting() const {
+  Lock lock(mutex_);
+  return dirty_.size() + in_progress_;
+}
+
+std::uint64_t FileWriter::failed_writes() const {
+  Lock lock(mutex_);
+  return failed_writes_;
+}
+
+void FileWriter::stop() {
+  Lock lock(mutex_);
+  stopped_ = true;
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,57 @@
+// Step 4 of a write: brings pinned residents into their files in the background, coalesced per key,
+// and now and then syncs the files so that the journal may let go of them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "tiercache/entry.h"
+#include "tiercache/executor.h"
+
+namespace tiercache::detail {
+
+class Core;
+
+// Thread-safe. Its tasks hold the core.
+class FileWriter {
+ public:
+  explicit FileWriter(Core& core) : core_(core) {}
+
+  // The key has a pinned resident in memory that its file lacks.
+  void dirty(const EntryId& id);
+  // Files were changed by someone else and want a sync.
+  void touched();
+  // Writes all dirty keys now, on this thread, but those another thread is at. False when some
+  // could not be written; they stay dirty.
+  bool flush();
+  // Syncs what was written and tells the journal.
+  bool sync();
+  // Keys that are not in their file yet.
+  std::size_t waiting() const;
+  std::uint64_t failed_writes() const;
+  void stop();
+
+ private:
+  enum class Written : std::uint8_t { done, retry };
+  void arm(std::chrono::milliseconds delay) TIERCACHE_REQUIRES(mutex_);
+  void arm_sync() TIERCACHE_REQUIRES(mutex_);
+  void run();
+  Written write_one(const EntryId& id);
+
+  Core& core_;
+  mutable Mutex mutex_;
+  std::set<EntryId> dirty_ TIERCACHE_GUARDED_BY(mutex_);
+  std::size_t in_progress_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool sync_armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool unsynced_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_writes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tiercache::detail

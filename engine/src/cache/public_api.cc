@@ -1,0 +1,187 @@
+// The `Cache` itself and what the public value types say of themselves.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "system/process.h"
+#include "tiercache/cache.h"
+#include "tiercache/key.h"
+
+namespace tiercache {
+
+using std::chrono::milliseconds;
+
+// --- Cache
+// ---------------------------------------------------------------------------------------------
+
+Cache::Cache(CacheOptions options) : core_(detail::Core::open(std::move(options))) {}
+
+Cache::~Cache() {
+  if (forks_so_far() == core_->forks_at_open) core_->close(milliseconds(0));
+}
+
+std::shared_ptr<detail::DatasetCore> Cache::open_dataset(const std::string& name,
+                                                         detail::DatasetPolicy policy) {
+  return std::make_shared<detail::DatasetCore>(core_, core_->open_dataset(name, std::move(policy)));
+}
+
+bool Cache::flush(milliseconds deadline) {
+  return core_->flush(core_->after(deadline));
+}
+
+bool Cache::warm_up(milliseconds deadline) {
+  return core_->warm_up(core_->after(deadline));
+}
+
+Stats Cache::stats() const {
+  return core_->stats();
+}
+
+Health Cache::health() const {
+  return core_->health();
+}
+
+CloseReceipt Cache::close(milliseconds deadline) {
+  return core_->close(deadline);
+}
+
+// --- Snapshots
+// -----------------------------------------------------------------------------------------
+
+namespace detail {
+
+Passage passage_of(const ReadResult& result) {
+  if (result.passage) return *result.passage;
+  Passage passage;
+  if (result.resident) passage.memory = TierAnswer::hit;
+  return passage;
+}
+
+void throw_no_data(const ReadResult& result) {
+  throw NoData("the snapshot has no value. What each tier said: " + passage_of(result).to_string() +
+               ". Check has_value() first, or give the dataset a refresh callback or a fallback.");
+}
+
+}  // namespace detail
+
+// --- Words
+// ---------------------------------------------------------------------------------------------
+
+std::string_view to_string(Tier tier) {
+  constexpr std::array<std::string_view, 5> kWords = {"none", "memory", "files", "store", "source"};
+  return kWords[static_cast<std::size_t>(tier)];
+}
+
+std::string_view to_string(Freshness freshness) {
+  constexpr std::array<std::string_view, 3> kWords = {"fresh", "stale", "expired"};
+  return kWords[static_cast<std::size_t>(freshness)];
+}
+
+std::string_view to_string(TierAnswer answer) {
+  constexpr std::array<std::string_view, 14> kWords = {
+      "not asked",   "hit",     "miss",        "stale",     "expired", "gone",      "not found",
+      "undecodable", "corrupt", "unavailable", "timed out", "failed",  "throttled", "disabled"};
+  return kWords[static_cast<std::size_t>(answer)];
+}
+
+std::string Passage::to_string() const {
+  std::string text;
+  const auto add = [&](std::string_view tier, TierAnswer answer) {
+    if (answer == TierAnswer::not_asked) return;
+    if (!text.empty()) text += "; ";
+    text.append(tier).append(": ").append(tiercache::to_string(answer));
+  };
+  add("memory", memory);
+  add("files", files);
+  add("store", store);
+  add("source", source);
+  if (!why.empty()) text += " (" + why + ")";
+  return text;
+}
+
+std::string CloseReceipt::to_string() const {
+  return "confirmed " + std::to_string(confirmed) + ", left in the outbox " +
+         std::to_string(left_in_outbox) + ", parked " + std::to_string(parked) +
+         ", abandoned callbacks " + std::to_string(abandoned_callbacks) + ", dropped " +
+         std::to_string(dropped) + (files_complete ? "" : ", some files are still to be written");
+}
+
+bool Health::all_working() const {
+  const auto good = [](const TierHealth& tier) { return !tier.enabled || tier.working; };
+  return good(memory) && good(files) && good(journal) && good(store) && parked == 0 &&
+         std::all_of(sources.begin(), sources.end(),
+                     [&](const auto& source) { return good(source.second); });
+}
+
+std::chrono::microseconds Histogram::quantile(double q) const {
+  if (count == 0) return std::chrono::microseconds(0);
+  const auto wanted =
+      static_cast<std::uint64_t>(std::clamp(q, 0.0, 1.0) * static_cast<double>(count));
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    seen += buckets[i];
+    if (seen > 0 && seen >= wanted) return std::chrono::microseconds(std::uint64_t{1} << i);
+  }
+  return std::chrono::microseconds(std::uint64_t{1} << (buckets.size() - 1));
+}
+
+// --- Keys
+// ----------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view kEscaped = ":%*?\\";
+constexpr char kHex[] = "0123456789ABCDEF";
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string escape_key_part(std::string_view part) {
+  std::string escaped;
+  for (const char c : part) {
+    if (kEscaped.find(c) == std::string_view::npos) {
+      escaped += c;
+      continue;
+    }
+    escaped += '%';
+    escaped += kHex[static_cast<unsigned char>(c) >> 4];
+    escaped += kHex[static_cast<unsigned char>(c) & 15];
+  }
+  return escaped;
+}
+
+std::string make_key(std::initializer_list<std::string_view> parts) {
+  std::string key;
+  bool first = true;
+  for (const std::string_view part : parts) {
+    if (!first) key += ':';
+    first = false;
+    key += escape_key_part(part);
+  }
+  return key;
+}
+
+std::vector<std::string> split_key(std::string_view key) {
+  std::vector<std::string> parts(1);
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] == ':') {
+      parts.emplace_back();
+    } else if (key[i] == '%' && i + 2 < key.size() && hex_value(key[i + 1]) >= 0 &&
+               hex_value(key[i + 2]) >= 0) {
+      parts.back() += static_cast<char>(hex_value(key[i + 1]) * 16 + hex_value(key[i + 2]));
+      i += 2;
+    } else {
+      parts.back() += key[i];
+    }
+  }
+  return parts;
+}
+
+}  // namespace tiercache

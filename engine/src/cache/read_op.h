@@ -1,0 +1,120 @@
+// One read on its way through the tiers (design §3): a state machine that takes no thread while it
+// waits.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/annotations.h"
+#include "base/key_ref.h"
+#include "base/mutex.h"
+#include "cache/store_reader.h"
+#include "memory/memory_tier.h"
+#include "refresh/single_flight.h"
+#include "tiercache/detail/dataset_core.h"
+
+namespace tiercache::detail {
+
+class Core;
+struct DatasetState;
+
+struct ReadRequest {
+  DatasetState* dataset = nullptr;
+  std::string key = {};
+  Reach reach = Reach::source;
+  SteadyTime deadline = kNever;
+  std::optional<std::chrono::milliseconds> max_stale = {};
+  Callback callback = {};  // of this call; empty: the dataset's
+  std::optional<std::chrono::milliseconds> ttl = {};
+  RefreshReason reason = RefreshReason::emergency;
+  // Behind the readers' backs: served stale entries do not end it, only one fetched after this
+  // does.
+  bool behind = false;
+  std::optional<WallTime> fetched_after = {};
+};
+
+// Owned by shared_ptr: timers, the store reader and flights hold it. `local` and `remote` are
+// called once each, in this order; the handler is called exactly once.
+class ReadOp : public std::enable_shared_from_this<ReadOp> {
+ public:
+  ReadOp(std::shared_ptr<Core> core, ReadRequest request);
+
+  // Memory and files, on the caller's thread. The answer, when that is the end.
+  std::optional<ReadResult> local();
+  // Store and source. `handler` on the executor, or from this call where nothing is left to ask.
+  void remote(ReadHandler handler);
+  // The deadline has passed: ends the read with what there is. The refresh goes on behind.
+  void time_out();
+
+ private:
+  struct Candidate {
+    ResidentPtr resident;
+    Lifetimes lifetimes;
+    Tier tier = Tier::none;
+  };
+
+  // Where the read goes after memory.
+  enum class Next : std::uint8_t { end, lower, remote };
+  std::optional<ReadResult> ask_local();
+  Next ask_memory();
+  void ask_files();
+  void take_file(const EntryPtr& entry);
+  // Clocks of `entry` merged with those of the candidate, where it is the same version.
+  Clocks merged_clocks(const Entry& entry) const;
+  void on_store(const LoadedRow& row);
+  void take_row(const EntryPtr& row);
+  bool has_source() const;
+  void ask_source();
+  void wait_softly();
+  void on_source(const FlightResult& result);
+  // Decodes `entry`, promotes it to memory and makes it the candidate.
+  TierAnswer consider(const EntryPtr& entry, Tier tier);
+
+  bool good_enough() const;  // the candidate ends the read
+  bool can_serve() const;    // the candidate may be served if nothing better comes
+  ReadResult conclude();     // the candidate if it may be served, else nothing
+  ReadResult serve(const Candidate& chosen);
+  ReadResult serve_nothing();
+  void count(const ReadResult& result);
+  // Counts, and starts a refresh behind what was served stale.
+  void ended(const ReadResult& result);
+  void finish(ReadResult result);
+
+  void answer(TierAnswer Passage::*tier, TierAnswer said, const std::string& why = {})
+      TIERCACHE_EXCLUDES(mutex_);
+  void explain(const std::string& why) TIERCACHE_EXCLUDES(mutex_);
+  Passage passage() const TIERCACHE_EXCLUDES(mutex_);
+  Candidate candidate() const TIERCACHE_EXCLUDES(mutex_);
+  void set_candidate(Candidate candidate) TIERCACHE_EXCLUDES(mutex_);
+  void drop_candidate() TIERCACHE_EXCLUDES(mutex_);
+  void asking(Tier tier) TIERCACHE_EXCLUDES(mutex_);
+  Tier asked() const TIERCACHE_EXCLUDES(mutex_);
+
+  const std::shared_ptr<Core> core_;
+  const ReadRequest request_;
+  DatasetState& dataset_;
+  const EntryId id_;
+  const KeyRef ref_;
+  const SteadyTime began_;
+
+  // Of the step at hand; the steps follow each other.
+  MemoryTier::Stamp stamp_ = 0;
+  Version newest_local_;  // of what the local tiers know, tombstones too
+  bool pinned_ = false;   // memory's resident is not in its file yet
+
+  mutable Mutex mutex_;
+  Candidate candidate_ TIERCACHE_GUARDED_BY(mutex_);
+  Passage passage_ TIERCACHE_GUARDED_BY(mutex_);
+  Tier asking_ TIERCACHE_GUARDED_BY(mutex_) = Tier::none;
+  ReadHandler handler_ TIERCACHE_GUARDED_BY(mutex_);
+  bool finished_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  Executor::TimerId deadline_timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  Executor::TimerId soft_timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,420 @@
+#include "cache/refresh_path.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "cache/core.h"
+#include "cache/read_op.h"
+#include "cache/write_path.h"
+#include "json/document.h"
+#include "json/envelope.h"
+
+namespace tiercache::detail {
+
+using std::chrono::milliseconds;
+
+// What a refresh remembers of its start.
+struct RefreshPath::Start {
+  WallTime at;
+  Version base;  // the key's version then: the answer counts only while it still is (I5)
+  EntryPtr previous;
+  bool both = false;  // the rich callback runs too
+};
+
+namespace {
+
+constexpr std::size_t kHydratePage = 500;
+
+FlightResult failed(std::string why) {
+  return {.status = FlightResult::Status::failed, .why = std::move(why)};
+}
+
+// An emergency refresh runs both callbacks: the rich one on what the first one brought.
+RefreshResult call_both(const Callback& normal, const Callback& rich, RefreshContext& context,
+                        const EntryId& id) {
+  RefreshResult first = normal(context);
+  auto* document = std::get_if<NewDocument>(&first);
+  if (document == nullptr) return first;
+  auto brought = std::make_shared<Entry>();
+  brought->document = document->document;
+  brought->metadata = document->metadata;
+  RefreshContext rich_context(id, brought, true, context.soft_deadline(), context.hard_deadline());
+  RefreshResult second = rich(rich_context);
+  return std::holds_alternative<NewDocument>(second) ? second : first;
+}
+
+}  // namespace
+
+// --- Flights
+// -------------------------------------------------------------------------------------------
+
+bool RefreshPath::has_source(const RefreshRequest& request) const {
+  const DatasetPolicy& policy = request.dataset->policy;
+  return request.callback ||
+         (request.cadence == Cadence::rich ? policy.rich_refresh : policy.refresh);
+}
+
+EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
+  const auto found = core_.memory->peek(dataset.ref(id.key));
+  if (found.resident && found.resident->kind == ResidentKind::document) {
+    return std::make_shared<Entry>(found.resident->entry);
+  }
+  const FileReadResult file = core_.files->read(id);
+  return file.entry && file.entry->kind == EntryKind::document ? file.entry : nullptr;
+}
+
+void RefreshPath::run(RefreshRequest request, SingleFlight::Handler handler) {
+  const EntryId id = request.id;
+  const RefreshReason reason = request.reason;
+  core_.flights->run(
+      id, reason, [this, &request] { return make_flight(request); },
+      [core = core_.shared_from_this(), request,
+       handler = std::move(handler)](const FlightResult& r) {
+        core->refresh_path->ended(request, r);
+        if (handler) handler(r);
+      });
+}
+
+Flight RefreshPath::make_flight(const RefreshRequest& request) {
+  DatasetState& dataset = *request.dataset;
+  const DatasetPolicy& policy = dataset.policy;
+  Start start;
+  start.base = core_.write_path->known_version(dataset, request.id);
+  start.at = core_.fetch_time(request.id);
+  start.previous = newest_local(dataset, request.id);
+  start.both = !request.callback && request.cadence == Cadence::normal && policy.rich_refresh &&
+               (request.reason == RefreshReason::emergency || !start.previous);
+
+  Flight flight;
+  flight.name =
+      request.id.key.empty() ? request.id.dataset : request.id.dataset + "/" + request.id.key;
+  flight.hard_timeout = policy.options.hard_timeout;
+  flight.backoff = {.first = policy.options.retry_first, .cap = std::chrono::minutes(5)};
+  const SteadyTime now = core_.clock->steady_now();
+  const auto soft = policy.options.soft_timeout;
+  flight.context =
+      RefreshContext(request.id, start.previous, request.cadence == Cadence::rich,
+                     soft.count() > 0 ? now + soft : kNever, now + policy.options.hard_timeout);
+  if (request.callback) {
+    flight.call = request.callback;
+  } else if (start.both) {
+    flight.call = [normal = policy.refresh, rich = policy.rich_refresh, id = request.id](
+                      RefreshContext& context) { return call_both(normal, rich, context, id); };
+  } else {
+    flight.call = request.cadence == Cadence::rich ? policy.rich_refresh : policy.refresh;
+  }
+  flight.apply = [core = core_.shared_from_this(), request, start](
+                     RefreshResult answer, std::function<void(FlightResult)> finish) {
+    core->refresh_path->apply(request, start, std::move(answer), std::move(finish));
+  };
+  dataset.counters.refreshes.add();
+  return flight;
+}
+
+void RefreshPath::ended(const RefreshRequest& request, const FlightResult& result) {
+  DatasetState& dataset = *request.dataset;
+  if (result.status == FlightResult::Status::failed) {
+    dataset.counters.refresh_failures.add();
+    dataset.source_failed(core_.now().wall, result.why);
+    core_.log->warn(LogTopic::refresh, "refresh of {} failed: {}", request.id.dataset, result.why);
+  } else if (result.status != FlightResult::Status::throttled &&
+             result.status != FlightResult::Status::stopped) {
+    dataset.source_worked();
+  }
+  arm(dataset, request.id);
+  core_.changed->notify();
+}
+
+// --- Applying answers
+// ----------------------------------------------------------------------------------
+
+void RefreshPath::apply(const RefreshRequest& request, const Start& start, RefreshResult answer,
+                        std::function<void(FlightResult)> finish) {
+  if (auto* document = std::get_if<NewDocument>(&answer)) {
+    return apply_document(request, start, std::move(*document), finish);
+  }
+  if (const auto* not_modified = std::get_if<NotModified>(&answer)) {
+    return apply_not_modified(request, start, *not_modified, finish);
+  }
+  apply_not_found(request, start, finish);
+}
+
+void RefreshPath::apply_document(const RefreshRequest& request, const Start& start,
+                                 NewDocument answer,
+                                 const std::function<void(FlightResult)>& finish) {
+  DatasetState& dataset = *request.dataset;
+  if (!answer.document) return finish(failed("the callback returned no document"));
+  if (const auto fault = check_document(*answer.document, core_.rules)) {
+    return finish(failed("the source's document is not acceptable: " + fault->to_string()));
+  }
+  if (!is_json_object(answer.metadata)) return finish(failed("its metadata is not a JSON object"));
+
+  Change change;
+  change.dataset = &dataset;
+  change.key = request.id.key;
+  try {
+    Decoded decoded = dataset.decode(*answer.document);
+    change.value = std::move(decoded.value);
+    change.value_bytes = decoded.bytes;
+  } catch (const std::exception& error) {
+    return finish(failed(std::string("the source's document was refused: ") + error.what()));
+  } catch (...) {
+    return finish(failed("the source's document was refused"));
+  }
+  change.entry.checksum = Checksum::of(*answer.document);
+  change.entry.document = std::move(answer.document);
+  change.entry.metadata = std::move(answer.metadata);
+  change.entry.cache_version = dataset.policy.options.cache_version;
+  change.entry.fresh_for = request.ttl ? request.ttl : answer.fresh_for;
+  if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
+  if (request.cadence == Cadence::rich || start.both)
+    change.entry.clocks.last_rich_fetch = start.at;
+  change.base = start.base;
+  std::vector<Change> changes;
+  changes.push_back(std::move(change));
+  core_.write_path->write(
+      std::move(changes), core_.options.store_calls.call_timeout,
+      [finish](const std::vector<ChangeResult>& results) {
+        const ChangeResult& result = results.front();
+        const bool kept = result.status == ChangeResult::Status::durable ||
+                          result.status == ChangeResult::Status::stored ||
+                          result.status == ChangeResult::Status::superseded;
+        finish(kept ? FlightResult{.status = FlightResult::Status::saved, .why = {}}
+                    : failed("its document could not be saved: " + result.why));
+      });
+}
+
+void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start& start,
+                                     const NotModified& answer,
+                                     const std::function<void(FlightResult)>& finish) {
+  if (!start.previous) {
+    return finish(failed("the source says «not modified», but nothing is cached"));
+  }
+  if (!answer.metadata.empty() && !is_json_object(answer.metadata)) {
+    return finish(failed("its metadata is not a JSON object"));
+  }
+  request.dataset->counters.not_modified.add();
+  Change change;
+  change.dataset = request.dataset;
+  change.kind = RecordKind::clocks;
+  change.key = request.id.key;
+  change.entry.metadata = answer.metadata.empty() ? start.previous->metadata : answer.metadata;
+  change.base = start.base;
+  if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
+  if (request.cadence == Cadence::rich) change.entry.clocks.last_rich_fetch = start.at;
+  std::vector<Change> changes;
+  changes.push_back(std::move(change));
+  core_.write_path->write(std::move(changes), core_.options.store_calls.call_timeout,
+                          [finish](const std::vector<ChangeResult>&) {
+                            finish({.status = FlightResult::Status::not_modified, .why = {}});
+                          });
+}
+
+void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& start,
+                                  const std::function<void(FlightResult)>& finish) {
+  DatasetState& dataset = *request.dataset;
+  dataset.counters.not_found.add();
+  const FlightResult not_found{.status = FlightResult::Status::not_found, .why = {}};
+  if (start.previous && dataset.policy.options.not_found_erases) {
+    Change change;
+    change.dataset = &dataset;
+    change.key = request.id.key;
+    change.entry.kind = EntryKind::tombstone;
+    change.base = start.base;
+    std::vector<Change> changes;
+    changes.push_back(std::move(change));
+    return core_.write_path->write(
+        std::move(changes), core_.options.store_calls.call_timeout,
+        [finish, not_found](const std::vector<ChangeResult>&) { finish(not_found); });
+  }
+  const auto remember_for = dataset.policy.options.not_found_for;
+  if (!start.previous && remember_for.count() > 0) {
+    auto resident = std::make_shared<Resident>();
+    resident->kind = ResidentKind::not_found;
+    resident->entry.version = start.base;
+    const Ticks now = core_.now().ticks;
+    const Ticks until = now + remember_for.count();
+    const KeyRef ref = dataset.ref(request.id.key);
+    core_.memory->promote(ref, std::move(resident), {until, until, until, now},
+                          core_.memory->stamp(ref));
+  }
+  finish(not_found);
+}
+
+// --- Behind and on schedule
+// ------------------------------------------------------------------------------
+
+void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Callback& callback,
+                             std::optional<milliseconds> ttl) {
+  const RefreshRequest request{.dataset = &dataset, .id = id, .callback = callback, .ttl = ttl};
+  if (!core_.is_open() || (!core_.store && !has_source(request))) return;
+  if (core_.flights->running(id) || core_.flights->retry_at(id)) return;
+  {
+    Lock lock(mutex_);
+    if (!revalidating_.insert(id).second) return;
+  }
+  const auto deadline =
+      core_.options.store_calls.call_timeout + 2 * dataset.policy.options.hard_timeout;
+  auto op = std::make_shared<ReadOp>(core_.shared_from_this(),
+                                     ReadRequest{.dataset = &dataset,
+                                                 .key = id.key,
+                                                 .deadline = core_.after(deadline),
+                                                 .callback = callback,
+                                                 .ttl = ttl,
+                                                 .reason = RefreshReason::behind,
+                                                 .behind = true});
+  core_.executor->post(Lane::disk, [core = core_.shared_from_this(), op, id] {
+    const auto done = [core, id](const ReadResult&) {
+      Lock lock(core->refresh_path->mutex_);
+      core->refresh_path->revalidating_.erase(id);
+    };
+    if (const auto result = op->local()) {
+      done(*result);
+    } else {
+      op->remote(done);
+    }
+  });
+}
+
+void RefreshPath::due(const EntryId& id, Cadence cadence, milliseconds lateness) {
+  DatasetState* dataset = core_.find_dataset(id.dataset);
+  if (dataset == nullptr || !core_.is_open()) return;
+  dataset->counters.refresh_lateness.add(lateness);
+  // With nothing to enrich yet, the turn brings the document first.
+  if (cadence == Cadence::rich &&
+      (!dataset->policy.refresh || core_.files->index().find(id).has_value())) {
+    return run(
+        {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence}, {});
+  }
+  const auto item = core_.files->index().find(id);
+  const auto last_fetch =
+      item ? believable(item->clocks.last_fetch, core_.now().wall) : std::nullopt;
+  const auto deadline =
+      core_.options.store_calls.call_timeout + 2 * dataset->policy.options.hard_timeout;
+  auto op = std::make_shared<ReadOp>(core_.shared_from_this(),
+                                     ReadRequest{.dataset = dataset,
+                                                 .key = id.key,
+                                                 .deadline = core_.after(deadline),
+                                                 .reason = RefreshReason::scheduled,
+                                                 .behind = true,
+                                                 .fetched_after = last_fetch.value_or(WallTime{})});
+  core_.executor->post(Lane::disk, [core = core_.shared_from_this(), op, id, dataset] {
+    const auto done = [core, id, dataset](const ReadResult&) {
+      core->refresh_path->arm(*dataset, id);
+      core->changed->notify();
+    };
+    if (const auto result = op->local()) {
+      done(*result);
+    } else {
+      op->remote(done);
+    }
+  });
+}
+
+void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
+  if (!dataset.hydrated.load() || !core_.is_open()) return;
+  const auto& options = dataset.policy.options;
+  if (options.refresh_every.count() == 0 && options.rich_refresh_every.count() == 0) return;
+  const auto item = core_.files->index().find(id);
+  const bool wanted = item ? item->kind == EntryKind::document : !options.keyed;
+  if (!wanted) return core_.scheduler->disarm(id);
+  const Clocks clocks = item ? item->clocks : Clocks{};
+  const auto retry_at = core_.flights->retry_at(id);
+  for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
+    const Schedule schedule = dataset.schedule(cadence);
+    if (schedule.every.count() == 0) continue;
+    if (retry_at) {
+      const auto wait =
+          std::chrono::duration_cast<milliseconds>(*retry_at - core_.clock->steady_now());
+      core_.scheduler->arm_at(id, cadence, core_.now().wall + wait + milliseconds(1));
+      continue;
+    }
+    core_.scheduler->arm(id, cadence, schedule,
+                         cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch);
+  }
+}
+
+// --- Hydration
+// -----------------------------------------------------------------------------------------
+
+void RefreshPath::hydrate(DatasetState& dataset) {
+  {
+    Lock lock(mutex_);
+    ++hydrating_;
+  }
+  const std::size_t wanted = dataset.policy.options.hydrate.most_recent;
+  if (!core_.store || wanted == 0) return hydrated(dataset);
+  hydrate_page(dataset, {}, wanted);
+}
+
+void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left) {
+  core_.executor->post(Lane::store, [core = core_.shared_from_this(), &dataset, cursor, left] {
+    RefreshPath& self = *core->refresh_path;
+    if (!core->is_open()) return self.hydrated(dataset);
+    const SteadyTime began = core->clock->steady_now();
+    const ScanReply page =
+        core->store->scan(core->options.project, dataset.name, cursor, std::min(left, kHydratePage),
+                          core->after(core->options.store_calls.call_timeout));
+    core->store_loads.add();
+    core->store_answered(page, core->clock->steady_now() - began);
+    if (page.status != StoreStatus::ok) {
+      core->log->warn(LogTopic::store, "dataset {} not hydrated from the store: {}", dataset.name,
+                      page.message);
+      return self.hydrated(dataset);
+    }
+    self.take_page(dataset, page);
+    const std::size_t taken = page.entries.size();
+    if (page.next.empty() || taken == 0 || taken >= left) return self.hydrated(dataset);
+    self.hydrate_page(dataset, page.next, left - taken);
+  });
+}
+
+void RefreshPath::take_page(DatasetState& dataset, const ScanReply& page) {
+  std::vector<std::pair<EntryId, EntryPtr>> newer;
+  for (const ScannedEntry& row : page.entries) {
+    core_.versions->observe(row.entry->version);
+    const auto erased = core_.journal->erased_below(row.id);
+    if (erased && row.entry->version < *erased) continue;
+    const auto item = core_.files->index().find(row.id);
+    if (item) {
+      Clocks merged = item->clocks;
+      merged.merge(believable(row.entry->clocks, core_.now().wall));
+      if (row.entry->version < item->version) continue;
+      if (row.entry->version == item->version && merged == item->clocks) continue;
+    }
+    auto taken = std::make_shared<Entry>(*row.entry);
+    taken->clocks = believable(row.entry->clocks, core_.now().wall);
+    newer.emplace_back(row.id, std::move(taken));
+  }
+  core_.files->write_synced(newer);
+  for (const auto& [id, entry] : newer) {
+    const auto found = core_.memory->peek(dataset.ref(id.key));
+    if (found.resident && found.resident->entry.version < entry->version)
+      core_.take_newer(id, entry);
+  }
+}
+
+void RefreshPath::hydrated(DatasetState& dataset) {
+  dataset.hydrated.store(true);
+  if (!dataset.policy.options.keyed) {
+    arm(dataset, dataset.id({}));
+  } else {
+    core_.files->index().for_each(dataset.name, [&](const std::string& key, const IndexItem&) {
+      arm(dataset, dataset.id(key));
+    });
+  }
+  {
+    Lock lock(mutex_);
+    --hydrating_;
+  }
+  core_.changed->notify();
+}
+
+bool RefreshPath::hydrating() const {
+  Lock lock(mutex_);
+  return hydrating_ > 0;
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,81 @@
+// What keeps entries young: flights for reads and schedules, applying what the source answered, and
+// hydration from the store.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "refresh/scheduler.h"
+#include "refresh/single_flight.h"
+#include "tiercache/detail/dataset_core.h"
+#include "tiercache/entry.h"
+#include "tiercache/store.h"
+
+namespace tiercache::detail {
+
+class Core;
+struct DatasetState;
+
+// A refresh to run.
+struct RefreshRequest {
+  DatasetState* dataset = nullptr;
+  EntryId id;
+  RefreshReason reason = RefreshReason::emergency;
+  Cadence cadence = Cadence::normal;
+  Callback callback = {};  // of this call (`get_or_load`); empty: the dataset's
+  std::optional<std::chrono::milliseconds> ttl = {};  // of what `callback` returns
+};
+
+// Thread-safe.
+class RefreshPath {
+ public:
+  explicit RefreshPath(Core& core) : core_(core) {}
+
+  // There is something to ask for this request.
+  bool has_source(const RefreshRequest& request) const;
+  // Joins or begins the flight; `handler` (may be empty) once, when its answer is applied.
+  void run(RefreshRequest request, SingleFlight::Handler handler);
+  // A reader was served something stale: look in file and store, then ask the source, once at a
+  // time.
+  void revalidate(DatasetState& dataset, const EntryId& id, const Callback& callback = {},
+                  std::optional<std::chrono::milliseconds> ttl = {});
+  // A scheduled turn has come.
+  void due(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness);
+  // Arms the key's turns by its clocks, once its dataset is hydrated.
+  void arm(DatasetState& dataset, const EntryId& id);
+  // Brings the store's rows into the files in pages, then arms the dataset's schedules.
+  void hydrate(DatasetState& dataset);
+  bool hydrating() const;
+
+ private:
+  struct Start;
+  Flight make_flight(const RefreshRequest& request);
+  void apply(const RefreshRequest& request, const Start& start, RefreshResult answer,
+             std::function<void(FlightResult)> finish);
+  void apply_document(const RefreshRequest& request, const Start& start, NewDocument answer,
+                      const std::function<void(FlightResult)>& finish);
+  void apply_not_modified(const RefreshRequest& request, const Start& start,
+                          const NotModified& answer,
+                          const std::function<void(FlightResult)>& finish);
+  void apply_not_found(const RefreshRequest& request, const Start& start,
+                       const std::function<void(FlightResult)>& finish);
+  void ended(const RefreshRequest& request, const FlightResult& result);
+  EntryPtr newest_local(DatasetState& dataset, const EntryId& id);
+  void hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
+  void take_page(DatasetState& dataset, const ScanReply& page);
+  void hydrated(DatasetState& dataset);
+
+  Core& core_;
+  mutable Mutex mutex_;
+  std::set<EntryId> revalidating_ TIERCACHE_GUARDED_BY(mutex_);
+  int hydrating_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tiercache::detail

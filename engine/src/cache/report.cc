@@ -1,0 +1,88 @@
+// What an open cache says of itself: `stats` and `health`.
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+DatasetStats stats_of(const DatasetState& dataset, const Index& index) {
+  const DatasetCounters& counters = dataset.counters;
+  DatasetStats stats;
+  stats.dataset = dataset.name;
+  stats.keys = index.count(dataset.name);
+  stats.memory_hits = counters.memory_hits.read();
+  stats.file_hits = counters.file_hits.read();
+  stats.store_hits = counters.store_hits.read();
+  stats.source_hits = counters.source_hits.read();
+  stats.misses = counters.misses.read();
+  stats.stale_served = counters.stale_served.read();
+  stats.puts = counters.puts.read();
+  stats.erases = counters.erases.read();
+  stats.refreshes = counters.refreshes.read();
+  stats.refresh_failures = counters.refresh_failures.read();
+  stats.not_modified = counters.not_modified.read();
+  stats.not_found = counters.not_found.read();
+  stats.undecodable = counters.undecodable.read();
+  stats.read_latency = counters.read_latency.read();
+  stats.refresh_lateness = counters.refresh_lateness.read();
+  return stats;
+}
+
+}  // namespace
+
+Stats Core::stats() const {
+  Stats stats;
+  const MemoryStats in_memory = memory->stats();
+  stats.memory_entries = in_memory.entries;
+  stats.memory_bytes_charged = in_memory.bytes_charged;
+  stats.memory_bytes_pinned = in_memory.bytes_pinned;
+  stats.memory_evictions = in_memory.evictions;
+  stats.memory_refused_promotions = in_memory.refused_promotions;
+  stats.files_entries = files->index().size();
+  stats.files_quarantined = files->quarantined();
+  stats.files_waiting = file_writer->waiting();
+  stats.files_failed_writes = file_writer->failed_writes();
+  const JournalStats in_journal = journal->stats();
+  stats.journal_live_records = in_journal.live_records;
+  stats.journal_live_bytes = in_journal.live_bytes;
+  stats.journal_disk_bytes = in_journal.disk_bytes;
+  stats.journal_segments = in_journal.segments;
+  stats.journal_syncs = in_journal.syncs;
+  stats.journal_records_synced = in_journal.records_synced;
+  stats.journal_corrupt_records = in_journal.corrupt_records;
+  stats.outbox_depth = in_journal.unsettled;
+  stats.outbox_parked = in_journal.parked;
+  stats.store_loads = store_loads.read();
+  stats.store_saves = store_saves.read();
+  stats.store_failures = store_failures.read();
+  stats.refresh_running = static_cast<std::uint64_t>(flights->callbacks_running());
+  stats.put_latency = put_latency.read();
+  stats.store_latency = store_latency.read();
+  Lock lock(mutex_);
+  for (const auto& [name, dataset] : datasets_) {
+    stats.datasets.push_back(stats_of(*dataset, files->index()));
+  }
+  return stats;
+}
+
+Health Core::health() const {
+  Health health;
+  health.files = files_health.read();
+  health.journal = journal_health.read();
+  health.store = store_health.read();
+  health.store.enabled = store != nullptr;
+  if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
+  const JournalStats in_journal = journal->stats();
+  health.outbox_depth = in_journal.unsettled;
+  health.parked = in_journal.parked;
+  Lock lock(mutex_);
+  for (const auto& [name, dataset] : datasets_) {
+    if (dataset->policy.refresh) health.sources.emplace_back(name, dataset->source_health());
+  }
+  return health;
+}
+
+}  // namespace tiercache::detail

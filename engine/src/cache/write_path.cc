@@ -1,0 +1,388 @@
+#include "cache/write_path.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "cache/judge.h"
+#include "cache/refresh_path.h"
+
+namespace tiercache::detail {
+
+using std::chrono::milliseconds;
+
+struct WritePath::Batch {
+  std::vector<Change> changes;
+  std::vector<ChangeResult> results;
+  std::atomic<std::size_t> open{0};
+  SteadyTime began;
+  SteadyTime deadline;
+  Done done;
+};
+
+namespace {
+
+ChangeResult result_of(ChangeResult::Status status, Version version, std::string why = {}) {
+  return {status, version, std::move(why)};
+}
+
+Record record_of(const Change& change) {
+  Record record;
+  record.kind = change.kind;
+  record.id = change.dataset->id(change.key);
+  record.entry = change.entry;
+  record.not_newer_than = change.base ? change.base : change.if_version;
+  return record;
+}
+
+StoreWrite store_write_of(const Change& change) {
+  return {.kind = change.kind == RecordKind::clocks ? StoreWrite::Kind::clocks
+                                                    : StoreWrite::Kind::content,
+          .id = change.dataset->id(change.key),
+          .entry = change.entry,
+          .not_newer_than = change.base ? change.base : change.if_version};
+}
+
+ResidentPtr resident_of(const Change& change) {
+  auto resident = std::make_shared<Resident>();
+  resident->kind =
+      change.entry.kind == EntryKind::tombstone ? ResidentKind::tombstone : ResidentKind::document;
+  resident->entry = change.entry;
+  resident->value = change.value;
+  resident->value_bytes = change.value_bytes;
+  return resident;
+}
+
+}  // namespace
+
+// --- Stamping
+// ------------------------------------------------------------------------------------------
+
+Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
+  Stripe& stripe = stripe_of(dataset.ref(id.key).hash);
+  Lock lock(stripe.mutex);
+  return newest_known(dataset, id, stripe);
+}
+
+Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
+  Version newest;
+  const auto found = core_.memory->peek(dataset.ref(id.key));
+  if (found.resident) newest = found.resident->entry.version;
+  if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
+  if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
+    for (const Version version : under_way->second) newest = std::max(newest, version);
+  }
+  return newest;
+}
+
+std::optional<ChangeResult> WritePath::stamp(Change& change) {
+  using Status = ChangeResult::Status;
+  DatasetState& dataset = *change.dataset;
+  const EntryId id = dataset.id(change.key);
+  if (change.kind == RecordKind::erase_matching) {
+    change.entry.version = core_.versions->next();
+    return std::nullopt;
+  }
+  const KeyRef ref = dataset.ref(change.key);
+  Stripe& stripe = stripe_of(ref.hash);
+  Lock lock(stripe.mutex);
+  const Version known = newest_known(dataset, id, stripe);
+  const auto found = core_.memory->peek(ref);
+  const auto item = core_.files->index().find(id);
+  if (change.if_version) {
+    const bool erased = item && item->version == known && item->kind == EntryKind::tombstone;
+    const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
+    if (!matches) return result_of(Status::conflict, known);
+    change.if_version = known;
+  }
+  if (change.base && *change.base != known) return result_of(Status::superseded, known);
+  const WallTime now = core_.versions->now();
+  if (item) change.entry.clocks.merge(believable(item->clocks, now));
+  if (found.resident) change.entry.clocks.merge(believable(found.resident->entry.clocks, now));
+  if (change.kind == RecordKind::clocks) {
+    change.entry.version = known;
+    return std::nullopt;
+  }
+  change.entry.version = core_.versions->next(known);
+  stripe.under_way[id].push_back(change.entry.version);
+  return std::nullopt;
+}
+
+void WritePath::forget_under_way(const Change& change) {
+  if (change.kind != RecordKind::content) return;
+  Stripe& stripe = stripe_of(change.dataset->ref(change.key).hash);
+  Lock lock(stripe.mutex);
+  const auto under_way = stripe.under_way.find(change.dataset->id(change.key));
+  if (under_way == stripe.under_way.end()) return;
+  std::erase(under_way->second, change.entry.version);
+  if (under_way->second.empty()) stripe.under_way.erase(under_way);
+}
+
+// --- Journaling
+// ----------------------------------------------------------------------------------------
+
+void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done done) {
+  auto batch = std::make_shared<Batch>();
+  batch->changes = std::move(changes);
+  batch->results.resize(batch->changes.size());
+  batch->open =
+      batch->changes.size() + 1;  // one for this call, so that `done` comes after all appends
+  batch->began = core_.clock->steady_now();
+  batch->deadline = core_.after(deadline);
+  batch->done = std::move(done);
+  make_room();
+  for (std::size_t i = 0; i < batch->changes.size(); ++i) {
+    if (auto refused = stamp(batch->changes[i])) {
+      finish_one(batch, i, std::move(*refused));
+      continue;
+    }
+    core_.journal->append(record_of(batch->changes[i]),
+                          [core = core_.shared_from_this(), batch, i](const AppendResult& result) {
+                            core->write_path->journaled(batch, i, result);
+                          });
+  }
+  if (!core_.journal->commit()) {
+    core_.executor->post(Lane::disk,
+                         [core = core_.shared_from_this()] { core->journal->commit(); });
+  }
+  if (--batch->open == 0) batch->done(std::move(batch->results));
+}
+
+// Writes that wait for their files are pinned in memory; past half the budget the writers bring
+// them there themselves (I8).
+void WritePath::make_room() {
+  if (core_.memory->stats().bytes_pinned > core_.memory->max_bytes() / 2)
+    core_.file_writer->flush();
+}
+
+std::vector<ChangeResult> WritePath::write_and_wait(std::vector<Change> changes,
+                                                    milliseconds deadline) {
+  struct Answer {
+    std::shared_ptr<Event> event;
+    Mutex mutex;
+    std::vector<ChangeResult> results TIERCACHE_GUARDED_BY(mutex);
+  };
+  auto answer = std::make_shared<Answer>();
+  answer->event = core_.executor->make_event();
+  const std::size_t count = changes.size();
+  write(std::move(changes), deadline, [answer](std::vector<ChangeResult> results) {
+    {
+      Lock lock(answer->mutex);
+      answer->results = std::move(results);
+    }
+    answer->event->set();
+  });
+  // A commit that is under way ends with the disk; the deadline bounds what waits for the store.
+  if (!answer->event->wait_until(core_.after(deadline))) {
+    return std::vector<ChangeResult>(count, result_of(ChangeResult::Status::unknown, {},
+                                                      "the deadline passed while it was written"));
+  }
+  Lock lock(answer->mutex);
+  return std::move(answer->results);
+}
+
+void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
+                          const AppendResult& result) {
+  Change& change = batch->changes[index];
+  if (result.status == AppendStatus::durable) {
+    core_.journal_health.worked();
+    make_visible(change);
+    forget_under_way(change);
+    finish_one(batch, index, result_of(ChangeResult::Status::durable, change.entry.version));
+    return;
+  }
+  if (result.status == AppendStatus::full) {
+    forget_under_way(change);
+    finish_one(batch, index,
+               result_of(ChangeResult::Status::full, change.entry.version,
+                         "the journal holds journal.max_bytes of writes that the store has not "
+                         "confirmed"));
+    return;
+  }
+  core_.journal_health.failed(core_.now().wall, result.io.what);
+  core_.log->error(LogTopic::journal, "a write could not be journaled: {}", result.io.what);
+  if (core_.store && change.kind != RecordKind::erase_matching) {
+    core_.executor->post(Lane::store, [core = core_.shared_from_this(), batch, index, result] {
+      core->write_path->save_in_store_instead(batch, index, result);
+    });
+    return;
+  }
+  forget_under_way(change);
+  const auto status = result.status == AppendStatus::unknown ? ChangeResult::Status::unknown
+                                                             : ChangeResult::Status::not_applied;
+  finish_one(batch, index, result_of(status, change.entry.version, result.io.what));
+}
+
+void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
+                                      AppendResult result) {
+  using Status = ChangeResult::Status;
+  Change& change = batch->changes[index];
+  const StoreWrite write = store_write_of(change);
+  const SteadyTime began = core_.clock->steady_now();
+  const SaveReply reply = core_.store->save(core_.options.project, {&write, 1}, batch->deadline);
+  core_.store_saves.add();
+  core_.store_answered(reply, core_.clock->steady_now() - began);
+  forget_under_way(change);
+  if (reply.status != StoreStatus::ok) {
+    const bool nowhere =
+        result.status == AppendStatus::not_applied && reply.status == StoreStatus::unavailable;
+    finish_one(batch, index,
+               result_of(nowhere ? Status::not_applied : Status::unknown, change.entry.version,
+                         result.io.what + "; the store: " + reply.message));
+    return;
+  }
+  const SaveResult& saved = reply.results.front();
+  if (saved.outcome == SaveOutcome::refused) {
+    finish_one(
+        batch, index,
+        result_of(result.status == AppendStatus::unknown ? Status::unknown : Status::not_applied,
+                  change.entry.version, result.io.what + "; the store: " + saved.why));
+    return;
+  }
+  if (saved.outcome == SaveOutcome::superseded) {
+    if (saved.current) core_.take_newer(write.id, saved.current);
+    finish_one(batch, index, result_of(Status::superseded, change.entry.version));
+    return;
+  }
+  core_.take_newer(write.id, std::make_shared<Entry>(change.entry));
+  finish_one(batch, index, result_of(Status::stored, change.entry.version));
+}
+
+void WritePath::finish_one(const std::shared_ptr<Batch>& batch, std::size_t index,
+                           ChangeResult result) {
+  batch->results[index] = std::move(result);
+  core_.put_latency.add(core_.clock->steady_now() - batch->began);
+  if (--batch->open == 0) batch->done(std::move(batch->results));
+}
+
+// --- Making visible
+// ------------------------------------------------------------------------------------
+
+void WritePath::make_visible(const Change& change) {
+  DatasetState& dataset = *change.dataset;
+  const EntryId id = dataset.id(change.key);
+  if (change.kind == RecordKind::erase_matching) return make_matching_erase_visible(change);
+  if (change.kind == RecordKind::clocks) {
+    make_clocks_visible(change);
+  } else {
+    if (const auto erased = core_.journal->erased_below(id);
+        erased && change.entry.version < *erased) {
+      return;
+    }
+    core_.memory->put(dataset.ref(change.key), resident_of(change),
+                      judge(change.entry, dataset.ages, core_.now()), MemoryTier::Pin::yes);
+    core_.files->index().put(id, {.kind = change.entry.kind,
+                                  .version = change.entry.version,
+                                  .checksum = change.entry.checksum,
+                                  .size = change.entry.document ? change.entry.document->size() : 0,
+                                  .clocks = change.entry.clocks});
+    core_.file_writer->dirty(id);
+  }
+  if (change.entry.kind == EntryKind::tombstone) {
+    core_.scheduler->disarm(id);
+  } else {
+    core_.refresh_path->arm(dataset, id);
+  }
+  if (core_.drain) core_.drain->wake();
+}
+
+void WritePath::make_clocks_visible(const Change& change) {
+  DatasetState& dataset = *change.dataset;
+  const EntryId id = dataset.id(change.key);
+  const KeyRef ref = dataset.ref(change.key);
+  FileReadResult file;
+  if (!core_.memory->peek(ref).resident) file = core_.files->read(id);
+
+  Stripe& stripe = stripe_of(ref.hash);
+  {
+    Lock lock(stripe.mutex);
+    const auto found = core_.memory->peek(ref);
+    auto moved = std::make_shared<Resident>();
+    if (found.resident) {
+      *moved = *found.resident;
+    } else if (file.entry && file.entry->kind == EntryKind::document) {
+      moved->entry = *file.entry;
+      try {
+        const Decoded decoded = dataset.decode(*file.entry->document);
+        moved->value = decoded.value;
+        moved->value_bytes = decoded.bytes;
+      } catch (const std::exception&) {
+        return;  // undecodable: never overwritten but by a successful refresh or put
+      }
+    } else {
+      return;
+    }
+    if (moved->kind != ResidentKind::document) return;
+    moved->entry.clocks.merge(change.entry.clocks);
+    if (moved->entry.version == change.entry.version && !change.entry.metadata.empty()) {
+      moved->entry.metadata = change.entry.metadata;
+    }
+    const Lifetimes lifetimes = judge(moved->entry, dataset.ages, core_.now());
+    const IndexItem item{.kind = EntryKind::document,
+                         .version = moved->entry.version,
+                         .checksum = moved->entry.checksum,
+                         .size = moved->entry.document->size(),
+                         .clocks = moved->entry.clocks};
+    core_.memory->put(ref, std::move(moved), lifetimes, MemoryTier::Pin::yes);
+    core_.files->index().put(id, item);
+  }
+  core_.file_writer->dirty(id);
+}
+
+void WritePath::make_matching_erase_visible(const Change& change) {
+  DatasetState& dataset = *change.dataset;
+  const Version version = change.entry.version;
+  core_.memory->remove_matching(
+      dataset.number, version, [&](std::string_view key) { return glob_matches(change.key, key); });
+  core_.erase_files_matching(dataset.name, change.key, version);
+  core_.journal->files_erased(dataset.id(change.key), version);
+  core_.file_writer->touched();
+  if (core_.drain) core_.drain->wake();
+}
+
+// --- Waiting for the store
+// -----------------------------------------------------------------------------
+
+void WritePath::when_settled(const EntryId& id, Version version,
+                             std::function<void(const Settled&)> fn) {
+  {
+    Lock lock(settle_mutex_);
+    Version unsettled;
+    if (core_.journal->is_unsettled(id, &unsettled) && unsettled <= version) {
+      settle_waiters_[id].push_back({version, std::move(fn)});
+      return;
+    }
+    for (const ParkedWrite& parked : core_.journal->parked()) {
+      if (parked.id == id && parked.version == version) {
+        return core_.executor->post(Lane::compute, [fn = std::move(fn), why = parked.why] {
+          fn({.superseded = false, .refused = true, .why = why});
+        });
+      }
+    }
+  }
+  core_.executor->post(Lane::compute, [fn = std::move(fn)] { fn({}); });
+}
+
+void WritePath::on_settled(const EntryId& id, Version version, const Settled& settled) {
+  std::vector<SettleWaiter> ready;
+  {
+    Lock lock(settle_mutex_);
+    const auto waiting = settle_waiters_.find(id);
+    if (waiting == settle_waiters_.end()) return;
+    auto later =
+        std::partition(waiting->second.begin(), waiting->second.end(),
+                       [&](const SettleWaiter& waiter) { return waiter.version > version; });
+    std::move(later, waiting->second.end(), std::back_inserter(ready));
+    waiting->second.erase(later, waiting->second.end());
+    if (waiting->second.empty()) settle_waiters_.erase(waiting);
+  }
+  for (const SettleWaiter& waiter : ready) {
+    waiter.fn(waiter.version == version ? settled
+                                        : Settled{.superseded = true, .refused = false, .why = {}});
+  }
+}
+
+}  // namespace tiercache::detail

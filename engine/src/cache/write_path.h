@@ -1,0 +1,112 @@
+// The way of a write (design §4): stamp under the key's lock, journal, memory, then file and store
+// behind.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "journal/journal.h"
+#include "tiercache/detail/resident.h"
+#include "tiercache/entry.h"
+#include "tiercache/options.h"
+#include "tiercache/store.h"
+
+namespace tiercache::detail {
+
+class Core;
+struct DatasetState;
+
+// One change on its way in; its version is not known yet.
+struct Change {
+  DatasetState* dataset = nullptr;
+  RecordKind kind = RecordKind::content;
+  std::string key;  // with `erase_matching`: the glob
+  Entry entry;      // without version; checksum filled in
+  std::shared_ptr<const void> value;
+  std::size_t value_bytes = 0;
+  std::optional<Version> if_version;  // a caller's compare-and-set: `conflict` when it is another
+  std::optional<Version> base;        // a refresh's: `superseded` when it is another
+};
+
+struct ChangeResult {
+  enum class Status : std::uint8_t {
+    durable,      // journaled and visible
+    stored,       // the disk refused, the store took it; visible
+    conflict,     // `if_version` is not the entry's version, which is `version`
+    superseded,   // a newer write came first; nothing was done
+    full,         // the journal holds as much as it may
+    not_applied,  // no durable tier took it
+    unknown,      // it may appear later, as `version`
+  };
+  Status status = Status::durable;
+  Version version;
+  std::string why;
+};
+
+// Thread-safe.
+class WritePath {
+ public:
+  explicit WritePath(Core& core) : core_(core) {}
+
+  using Done = std::function<void(std::vector<ChangeResult>)>;
+  // Journals all changes with one sync and makes them visible. `done` is called exactly once, from
+  // this call or from another thread's commit.
+  void write(std::vector<Change> changes, std::chrono::milliseconds deadline, Done done);
+  // The same, waiting for the end; on the deadline what is still open is `unknown`.
+  std::vector<ChangeResult> write_and_wait(std::vector<Change> changes,
+                                           std::chrono::milliseconds deadline);
+
+  // The newest version of the key known in this process: memory, index, writes under way.
+  Version known_version(DatasetState& dataset, const EntryId& id);
+
+  // `fn` is called once the store has settled the key's write of `version` (or a later one), with
+  // how; nullopt when it is parked or the cache closes.
+  struct Settled {
+    bool superseded = false;
+    bool refused = false;
+    std::string why;
+  };
+  void when_settled(const EntryId& id, Version version, std::function<void(const Settled&)> fn);
+  void on_settled(const EntryId& id, Version version, const Settled& settled);
+
+ private:
+  struct Batch;
+  struct Stripe {
+    Mutex mutex;
+    std::map<EntryId, std::vector<Version>> under_way TIERCACHE_GUARDED_BY(mutex);
+  };
+  struct SettleWaiter {
+    Version version;
+    std::function<void(const Settled&)> fn;
+  };
+  Stripe& stripe_of(std::uint64_t hash) { return stripes_[hash % stripes_.size()]; }
+  Version newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe)
+      TIERCACHE_REQUIRES(stripe.mutex);
+  // Fills in the version, merges clocks; the result when the change must not be made.
+  std::optional<ChangeResult> stamp(Change& change);
+  void make_room();
+  void forget_under_way(const Change& change);
+  void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
+                 const AppendResult& result);
+  void make_visible(const Change& change);
+  void make_clocks_visible(const Change& change);
+  void make_matching_erase_visible(const Change& change);
+  void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
+                             AppendResult result);
+  void finish_one(const std::shared_ptr<Batch>& batch, std::size_t index, ChangeResult result);
+
+  Core& core_;
+  std::array<Stripe, 256> stripes_;
+  Mutex settle_mutex_;
+  std::map<EntryId, std::vector<SettleWaiter>> settle_waiters_ TIERCACHE_GUARDED_BY(settle_mutex_);
+};
+
+}  // namespace tiercache::detail

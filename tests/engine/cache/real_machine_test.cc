@@ -1,0 +1,165 @@
+// Caches on the machine's own clock, threads and disk, with SQLite as the store.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/cache/world.h"
+#include "tiercache/sqlite.h"
+
+namespace tiercache::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RealMachine : public ::testing::Test {
+ protected:
+  RealMachine() {
+    std::string name = (fs::temp_directory_path() / "tiercache-test-XXXXXX").string();
+    root_ = ::mkdtemp(name.data());
+  }
+  ~RealMachine() override { fs::remove_all(root_); }
+
+  CacheOptions options() const {
+    CacheOptions options;
+    options.project = "test";
+    options.directory = root_ / "cache";
+    options.store = sqlite::open((root_ / "store.db").string());
+    return options;
+  }
+
+  fs::path root_;
+};
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h};
+}
+
+TEST_F(RealMachine, entries_survive_restart_and_a_wiped_directory) {
+  {
+    Cache cache(options());
+    auto data = cache.dataset("d", keyed());
+    for (int i = 0; i < 200; ++i) data.put("k" + std::to_string(i), std::to_string(i));
+    EXPECT_EQ(cache.close().left_in_outbox, 0u);
+  }
+  {
+    Cache cache(options());
+    EXPECT_EQ(*cache.dataset("d", keyed()).get("k7"), "7");
+  }
+  fs::remove_all(root_ / "cache");
+  Cache cache(options());
+  auto data = cache.dataset("d", keyed());
+  ASSERT_TRUE(cache.warm_up());
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(*data.get("k" + std::to_string(i)), std::to_string(i));
+}
+
+TEST_F(RealMachine, threads_read_and_write_side_by_side) {
+  Cache cache(options());
+  auto data = cache.dataset("d", keyed());
+  constexpr int kThreads = 4;
+  constexpr int kKeys = 16;
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 150; ++i) {
+        const std::string key = "k" + std::to_string((i * 7 + t) % kKeys);
+        if (i % 3 == 0) {
+          data.put(key, "{\"key\":\"" + key + "\",\"n\":" + std::to_string(i) + "}");
+        } else if (i % 31 == 0) {
+          data.erase(key);
+        } else if (const auto snapshot = data.get(key)) {
+          wrong += snapshot->find("\"" + key + "\"") == std::string::npos ? 1 : 0;
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(cache.flush());
+  const Stats stats = cache.stats();
+  EXPECT_GE(stats.journal_records_synced, stats.journal_syncs);
+}
+
+TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
+  Cache first(options());
+  Cache second(options());
+  auto a = first.dataset("d", keyed());
+  auto b = second.dataset("d", keyed());
+  a.put("k", "1");
+  ASSERT_TRUE(first.flush());
+  EXPECT_EQ(*b.get("k"), "1");
+  b.put("k2", "2");
+  ASSERT_TRUE(second.flush());
+  EXPECT_EQ(*a.get("k2"), "2");
+}
+
+TEST_F(RealMachine, forked_child_gets_an_error_and_parent_goes_on) {
+  Cache cache(options());
+  auto data = cache.dataset("d", keyed());
+  data.put("k", "1");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int code = 1;
+    try {
+      data.put("k", "2");
+    } catch (const Error&) {
+      code = 0;
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(*data.get("k"), "1");
+  EXPECT_TRUE(cache.flush());
+}
+
+TEST_F(RealMachine, files_and_directories_are_private_I11) {
+  Cache cache(options());
+  cache.dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache.flush());
+  for (const auto& item : fs::recursive_directory_iterator(root_ / "cache")) {
+    const auto mode = fs::status(item).permissions() & fs::perms::mask;
+    EXPECT_EQ(mode, item.is_directory() ? fs::perms::owner_all
+                                        : (fs::perms::owner_read | fs::perms::owner_write))
+        << item.path();
+  }
+}
+
+TEST_F(RealMachine, file_is_plain_json_with_the_document_last) {
+  Cache cache(options());
+  cache.dataset("d", keyed()).put("k", R"({"b": 1,  "a": [1.50]})");
+  ASSERT_TRUE(cache.flush());
+  const std::string command = "jq -c .data '" + (root_ / "cache/data/d").string() + "'/*/k.json";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  char line[100] = {};
+  EXPECT_NE(std::fgets(line, sizeof line, pipe), nullptr);
+  EXPECT_EQ(::pclose(pipe), 0);
+  EXPECT_EQ(std::string(line).substr(0, 5), R"({"b":)");
+}
+
+TEST_F(RealMachine, corrupt_store_file_does_not_stop_the_cache) {
+  {
+    Cache cache(options());
+    cache.dataset("d", keyed()).put("k", "1");
+    ASSERT_TRUE(cache.flush());
+  }
+  for (const char* suffix : {"", "-wal", "-shm"})
+    fs::remove(root_ / (std::string("store.db") + suffix));
+  fs::create_directory(root_ / "store.db");
+  Cache cache(options());
+  auto data = cache.dataset("d", keyed());
+  EXPECT_EQ(*data.get("k"), "1");
+  data.put("k2", "2");
+  EXPECT_EQ(cache.close(200ms).left_in_outbox, 1u);
+}
+
+}  // namespace
+}  // namespace tiercache::testing

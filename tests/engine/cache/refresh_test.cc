@@ -1,0 +1,236 @@
+#include <gtest/gtest.h>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+TEST(RefreshPath, missing_document_is_fetched_at_once_then_every_interval) {
+  World world;
+  auto cache = world.open();
+  int calls = 0;
+  auto data = cache->dataset(
+      "d", {.refresh_every = 1h, .refresh_jitter = 0ms, .refresh = [&](RefreshContext&) {
+              return std::to_string(++calls);
+            }});
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(*data.get(), "1");
+  world.executor->run_for(59min);
+  EXPECT_EQ(calls, 1);
+  world.executor->run_for(2min);
+  EXPECT_EQ(calls, 2);
+  world.executor->run_for(24h);
+  EXPECT_EQ(calls, 26);
+  EXPECT_EQ(data.get().freshness(), Freshness::fresh);
+}
+
+TEST(RefreshPath, restart_neither_skips_nor_doubles_a_turn) {
+  World world;
+  int calls = 0;
+  DatasetOptions<JsonText> options{
+      .refresh_every = 1h, .refresh_jitter = 0ms, .refresh = [&](RefreshContext&) {
+        return std::to_string(++calls);
+      }};
+  auto cache = world.open();
+  cache->dataset("d", options);
+  ASSERT_TRUE(cache->warm_up());
+  world.executor->run_for(30min);
+  cache->close();
+  cache = world.open();
+  cache->dataset("d", options);
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 1);
+  world.executor->run_for(29min);
+  EXPECT_EQ(calls, 1);
+  world.executor->run_for(2min);
+  EXPECT_EQ(calls, 2);
+  cache->close();
+  world.clock->advance(90min);
+  cache = world.open();
+  cache->dataset("d", options);
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 3) << "overdue: once, at once";
+}
+
+TEST(RefreshPath, empty_directory_takes_the_stores_timestamps_before_judging) {
+  World world;
+  int calls = 0;
+  DatasetOptions<JsonText> options{
+      .refresh_every = 1h, .refresh_jitter = 0ms, .refresh = [&](RefreshContext&) {
+        return std::to_string(++calls);
+      }};
+  auto cache = world.open();
+  cache->dataset("d", options);
+  ASSERT_TRUE(cache->warm_up());
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.wipe();
+  cache = world.open();
+  auto data = cache->dataset("d", options);
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(*data.get(), "1");
+}
+
+TEST(RefreshPath, not_modified_moves_clocks_only) {
+  World world;
+  auto cache = world.open();
+  int calls = 0;
+  auto data =
+      cache->dataset("d", {.refresh_every = 1h,
+                           .refresh_jitter = 0ms,
+                           .refresh = [&](RefreshContext& context) -> RefreshAnswer<std::string> {
+                             if (++calls == 1) {
+                               return Refreshed<std::string>{
+                                   .value = "1", .metadata = R"({"etag":"x"})", .fresh_for = {}};
+                             }
+                             EXPECT_EQ(context.previous_metadata("etag"), "x");
+                             EXPECT_EQ(*context.previous()->document, "1");
+                             return NotModified{};
+                           }});
+  ASSERT_TRUE(cache->warm_up());
+  const Version version = data.get().version();
+  world.executor->run_for(61min);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(data.get().version(), version);
+  EXPECT_LT(data.get().age(), 2min);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", ""})->version, version);
+  EXPECT_EQ(world.store->row("test", {"d", ""})->clocks.last_fetch, data.get().clocks().last_fetch);
+  cache->close();
+  cache = world.open();
+  data = cache->dataset("d", {});
+  EXPECT_LT(data.get().age(), 2min);
+  EXPECT_EQ(data.get().metadata(), R"({"etag":"x"})");
+}
+
+TEST(RefreshPath, refused_document_keeps_the_last_good_one) {
+  World world;
+  auto cache = world.open();
+  std::string answer = "[1]";
+  auto data =
+      cache->dataset("d", {.refresh_every = 1h,
+                           .refresh_jitter = 0ms,
+                           .stale_for = 48h,
+                           .refresh = [&](RefreshContext&) { return answer; },
+                           .validate = [](const std::string& text) { return text != "[]"; }});
+  ASSERT_TRUE(cache->warm_up());
+  for (const char* bad : {"[]", "{\"a\":1,\"a\":2}", "<html>busy</html>", ""}) {
+    answer = bad;
+    world.executor->run_for(2h);
+    EXPECT_EQ(*data.get(), "[1]") << bad;
+  }
+  EXPECT_FALSE(cache->health().sources.at(0).second.working);
+  EXPECT_GT(cache->stats().datasets.at(0).refresh_failures, 0u);
+  answer = "[2]";
+  world.executor->run_for(10min);
+  EXPECT_EQ(*data.get(), "[2]");
+  EXPECT_TRUE(cache->health().sources.at(0).second.working);
+}
+
+TEST(RefreshPath, emergency_refresh_runs_the_rich_callback_too_and_moves_both_clocks) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.rich_refresh_every = 24h,
+                                   .refresh = [](RefreshContext&) { return "\"plain\""; },
+                                   .rich_refresh =
+                                       [](RefreshContext& context) {
+                                         EXPECT_TRUE(context.rich());
+                                         return "[" + *context.previous()->document + ",\"rich\"]";
+                                       }});
+  EXPECT_EQ(*data.get(), R"(["plain","rich"])");
+  const auto info = data.info();
+  ASSERT_TRUE(info.has_value());
+  EXPECT_TRUE(info->last_fetch.has_value());
+  EXPECT_EQ(info->last_fetch, info->last_rich_fetch);
+}
+
+TEST(RefreshPath, emergency_flag_off_makes_a_miss_an_outcome) {
+  World world;
+  auto cache = world.open([](CacheOptions& o) { o.flags.emergency_refresh = false; });
+  int calls = 0;
+  auto data = cache->dataset("d", {.keyed = true, .refresh = [&](RefreshContext&) {
+                                     ++calls;
+                                     return std::string("1");
+                                   }});
+  const auto miss = data.get("k");
+  EXPECT_FALSE(miss.has_value());
+  EXPECT_EQ(miss.passage().source, TierAnswer::disabled);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(RefreshPath, get_or_load_saves_with_its_own_lifetime) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.keyed = true});
+  int calls = 0;
+  const auto load = [&](RefreshContext&) { return std::to_string(++calls); };
+  EXPECT_EQ(*data.get_or_load("k", load, ttl::kLong), "1");
+  world.executor->run_for(30min);
+  EXPECT_EQ(*data.get_or_load("k", load, ttl::kLong), "1");
+  world.executor->run_for(31min);
+  EXPECT_EQ(*data.get_or_load("k", load, ttl::kLong), "2");
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(RefreshPath, future_last_fetch_is_due_at_once) {
+  World world;
+  Entry entry;
+  entry.version = Version{1ull << 40, 1};
+  entry.document = std::make_shared<const std::string>("\"old\"");
+  entry.checksum = Checksum::of(*entry.document);
+  entry.clocks.last_fetch = world.clock->wall_now() + 2h;
+  world.store->put_row("test", {"d", ""}, entry);
+  auto cache = world.open();
+  int calls = 0;
+  auto data = cache->dataset("d", {.refresh_every = 1h, .refresh = [&](RefreshContext&) {
+                                     ++calls;
+                                     return std::string("\"new\"");
+                                   }});
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(*data.get(), "\"new\"");
+}
+
+TEST(RefreshPath, another_machines_fresher_row_is_taken_instead_of_asking_the_source) {
+  World world;
+  auto cache = world.open();
+  int calls = 0;
+  auto data = cache->dataset(
+      "d", {.refresh_every = 1h, .refresh_jitter = 0ms, .refresh = [&](RefreshContext&) {
+              return std::to_string(++calls);
+            }});
+  ASSERT_TRUE(cache->warm_up());
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(50min);
+  Entry theirs = *world.store->row("test", {"d", ""});
+  theirs.version.time += 1 << 20;
+  theirs.document = std::make_shared<const std::string>("\"theirs\"");
+  theirs.checksum = Checksum::of(*theirs.document);
+  theirs.clocks.last_fetch = world.clock->wall_now();
+  world.store->put_row("test", {"d", ""}, theirs);
+  world.executor->run_for(15min);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(*data.get(), "\"theirs\"");
+  world.executor->run_for(1h);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(RefreshPath, hung_callback_is_abandoned_by_close_and_its_result_ignored) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.keyed = true, .refresh = [&](RefreshContext&) {
+                                     world.executor->sleep_for(24h);
+                                     return std::string("1");
+                                   }});
+  std::uint64_t abandoned = 0;
+  data.get_async("k", {.deadline = 1s},
+                 [&](Snapshot<JsonText>) { abandoned = cache->close(100ms).abandoned_callbacks; });
+  ASSERT_TRUE(world.run_until([&] { return abandoned > 0; }, 1min));
+  EXPECT_EQ(abandoned, 1u);
+  EXPECT_EQ(world.entry_files(), 0u);
+}
+
+}  // namespace
+}  // namespace tiercache::testing

@@ -1,0 +1,73 @@
+// A whole machine for a cache under test: clock, executor, disk and store that a test controls.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tiercache/testing/manual_clock.h"
+#include "tiercache/testing/memory_file_system.h"
+#include "tiercache/testing/memory_store.h"
+#include "tiercache/testing/seeded_executor.h"
+#include "tiercache/tiercache.h"
+
+namespace tiercache::testing {
+
+using namespace std::chrono_literals;
+
+class World {
+ public:
+  explicit World(std::uint64_t seed = 1) : seed_(seed) { store->set_limits({}); }
+
+  // Opens a cache on this world's disk and store; `adjust` may change the options.
+  std::unique_ptr<Cache> open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    executor = std::make_shared<SeededExecutor>(clock, ++seed_);
+    CacheOptions options;
+    options.project = "test";
+    options.directory = "/cache";
+    options.store = store;
+    options.ports = {.clock = clock, .executor = executor, .file_system = disk.boot()};
+    options.seed = ++seed_;
+    if (adjust) adjust(options);
+    return std::make_unique<Cache>(std::move(options));
+  }
+  // The process dies: nothing is flushed, nothing more is run.
+  void kill(std::unique_ptr<Cache>& cache) {
+    disk.kill();
+    executor->shutdown(clock->steady_now());
+    cache.reset();
+  }
+  void lose_power(std::unique_ptr<Cache>& cache, std::uint64_t seed) {
+    disk.power_loss(seed);
+    executor->shutdown(clock->steady_now());
+    cache.reset();
+  }
+  // An ephemeral disk after a deploy: the directory is gone.
+  void wipe() { disk.boot()->remove_tree("/cache"); }
+  void store_down() {
+    store->set_fault([](const std::string&) { return StoreFault::unavailable; });
+  }
+  void store_up() { store->set_fault({}); }
+  bool run_until(const std::function<bool()>& done, std::chrono::nanoseconds limit = 1h) {
+    return executor->run_until(done, limit);
+  }
+  // The entry files on disk.
+  std::size_t entry_files() const {
+    std::size_t count = 0;
+    for (const std::string& path : disk.files()) {
+      if (path.find("/data/") != std::string::npos) ++count;
+    }
+    return count;
+  }
+
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  std::shared_ptr<SeededExecutor> executor;
+  MemoryDisk disk;
+  std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>(clock);
+
+ private:
+  std::uint64_t seed_;
+};
+
+}  // namespace tiercache::testing
