@@ -45,11 +45,15 @@ const std::vector<Forbidden>& forbidden() {
 struct Exception {
   std::string path;  // beginning
   std::string text;  // part of the line
-  std::string reason;
 };
 
 const std::vector<Exception>& exceptions() {
-  static const std::vector<Exception> list = {};
+  // A store implements a port itself: it waits for its connections, and guards its file.
+  static const std::vector<Exception> list = {
+      {"adapters/sqlite/src/connection_pool.", "condition_variable"},
+      {"adapters/sqlite/src/database_file.cc", "<sys/stat.h>"},
+      {"adapters/sqlite/src/database_file.cc", "<unistd.h>"},
+  };
   return list;
 }
 
