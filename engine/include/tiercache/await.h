@@ -48,7 +48,8 @@ GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions o
   return GetAwaitable<T>(std::move(dataset), std::move(key), options);
 }
 
-// Suspends until the write is as durable as asked; throws what `put` throws.
+// Suspends until the write is as durable as asked; throws what `put` throws. `options.metadata`
+// must live until it is awaited.
 template <class T>
 class PutAwaitable {
  public:

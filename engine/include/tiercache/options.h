@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -210,9 +211,10 @@ struct PutOptions {
   std::optional<std::chrono::milliseconds> fresh_for = {};  // this entry's lifetime (TTL)
   Durability durability = Durability::journal;
   std::chrono::milliseconds deadline{10'000};  // of waits on the disk and the store
-  std::optional<Version> if_version =
-      {};                       // only if this is the entry's version; zero: only if there is none
-  std::string metadata = "{}";  // a JSON object
+  // Only if this is the entry's version; zero: only if there is none.
+  std::optional<Version> if_version = {};
+  // A JSON object of at most 32 KiB; copied by the call.
+  std::string_view metadata = "{}";
 };
 
 }  // namespace tiercache

@@ -122,7 +122,7 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
   if (!is_json_object(options.metadata)) {
-    throw InvalidDocument(what + "its metadata is not a JSON object. Nothing was stored.");
+    throw InvalidDocument(what + "its metadata is not a JSON object of at most 32 KiB. Nothing was stored.");
   }
   const void* value = item.value ? item.value.get() : static_cast<const void*>(item.document.get());
   try {
@@ -140,7 +140,7 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   change.key = std::move(item.key);
   change.entry.checksum = Checksum::of(*item.document);
   change.entry.document = std::move(item.document);
-  change.entry.metadata = options.metadata;
+  change.entry.metadata = std::string(options.metadata);
   change.entry.cache_version = dataset.policy.options.cache_version;
   change.entry.fresh_for = options.fresh_for;
   change.entry.clocks.last_fetch = core.fetch_time(dataset.id(change.key));
