@@ -15,11 +15,10 @@ namespace tiercache {
 namespace {
 
 using namespace std::chrono_literals;
-using Status = FlightResult::Status;
 
 constexpr int kThreads = 4;
 constexpr int kRunsPerThread = 2000;
-constexpr int kKeys = 16;
+constexpr int kKeys = 3;
 
 // What the callbacks share; they own it, as callbacks must.
 struct Seen {
@@ -32,11 +31,11 @@ struct Seen {
 Flight flight_of(const std::shared_ptr<Seen>& seen, int key, int number) {
   Flight flight;
   flight.name = std::to_string(key);
-  flight.hard_timeout = std::chrono::milliseconds(number % 5 == 0 ? 1 : 10'000);
+  flight.hard_timeout = std::chrono::milliseconds(number % 50 == 0 ? 1 : 10'000);
   flight.call = [seen, key, number](RefreshContext& context) -> RefreshResult {
     if (seen->running[key].fetch_add(1) != 0) ++seen->overlaps;
     ++seen->calls;
-    if (number % 5 == 0) {
+    if (number % 50 == 0) {
       while (!context.cancelled()) std::this_thread::yield();
     }
     seen->running[key].fetch_sub(1);
@@ -44,38 +43,88 @@ Flight flight_of(const std::shared_ptr<Seen>& seen, int key, int number) {
     return NotFound{};
   };
   flight.apply = [](const RefreshResult&, const std::function<void(FlightResult)>& finish) {
-    finish({.status = Status::saved, .why = {}});
+    finish({.status = FlightResult::Status::saved, .why = {}});
   };
   return flight;
 }
 
-TEST(RefreshStress, many_threads_never_run_a_key_twice_at_once_I5) {
-  const auto clock = system_clock();
-  const auto executor = thread_executor();
-  Log log(nullptr, *clock);
-  const auto seen = std::make_shared<Seen>();
-  SingleFlight flights(*executor, *clock, log, 4, 1);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < kRunsPerThread; ++i) {
-        const int number = t * kRunsPerThread + i;
-        const int key = number % kKeys;
-        flights.run(
-            {"d", std::to_string(key)}, RefreshReason::asked,
-            [&] { return flight_of(seen, key, number); },
-            [seen](const FlightResult&) { ++seen->told; });
-        if (i == kRunsPerThread / 2 && t == 0) flights.stop();
-      }
-    });
+// A single flight on threads of its own, and threads that ask it and wait for each answer.
+class StressedFlights {
+ public:
+  StressedFlights() : flights_(*executor_, *clock_, log_, 4, 1) {}
+
+  // Asks `runs` times from each of the threads, fewer when stopped meanwhile.
+  void ask_from_many_threads(int runs) {
+    for (int t = 0; t < kThreads; ++t) {
+      threads_.emplace_back([this, t, runs] {
+        for (int i = 0; i < runs && !stopped_; ++i) ask(i * kThreads + t);
+      });
+    }
   }
-  for (auto& thread : threads) thread.join();
-  flights.stop();
-  EXPECT_EQ(executor->shutdown(clock->steady_now() + 60s), 0);
-  EXPECT_EQ(seen->overlaps, 0);
-  EXPECT_GT(seen->calls, 0);
-  EXPECT_EQ(flights.callbacks_running(), 0);
-  EXPECT_EQ(seen->told, kThreads * kRunsPerThread);
+  void join() {
+    for (auto& thread : threads_) thread.join();
+  }
+  void stop() {
+    flights_.stop();
+    stopped_ = true;
+  }
+  void wait_for_calls(int count) {
+    while (seen_->calls < count) std::this_thread::yield();
+  }
+  void expect_all_told_and_none_doubled() {
+    flights_.stop();
+    EXPECT_EQ(executor_->shutdown(clock_->steady_now() + 60s), 0);
+    EXPECT_EQ(flights_.callbacks_running(), 0);
+    EXPECT_EQ(seen_->overlaps, 0);
+    EXPECT_EQ(seen_->told, asked_);
+  }
+  SingleFlight::Counters counters() const { return flights_.counters(); }
+
+ private:
+  void ask(int number) {
+    const int key = number % kKeys;
+    const std::shared_ptr<Event> told = executor_->make_event();
+    ++asked_;
+    flights_.run(
+        {"d", std::to_string(key)}, RefreshReason::asked,
+        [&] { return flight_of(seen_, key, number); },
+        [seen = seen_, told](const FlightResult&) {
+          ++seen->told;
+          told->set();
+        });
+    ASSERT_TRUE(told->wait_until(clock_->steady_now() + 60s));
+  }
+
+  std::shared_ptr<Clock> clock_ = system_clock();
+  std::shared_ptr<Executor> executor_ = thread_executor();
+  Log log_{nullptr, *clock_};
+  std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();
+  SingleFlight flights_;
+  std::vector<std::thread> threads_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<int> asked_{0};
+};
+
+TEST(RefreshStress, many_threads_never_run_a_key_twice_at_once_I5) {
+  StressedFlights flights;
+  flights.ask_from_many_threads(kRunsPerThread);
+  flights.join();
+  const auto counters = flights.counters();
+  for (const auto count : {counters.succeeded, counters.timed_out, counters.joined}) {
+    EXPECT_GT(count, 0u) << "the threads must meet every kind of end";
+  }
+  flights.expect_all_told_and_none_doubled();
+}
+
+TEST(RefreshStress, stop_among_many_threads_answers_each_handler_once) {
+  for (int round = 0; round < 20; ++round) {
+    StressedFlights flights;
+    flights.ask_from_many_threads(1'000'000);
+    flights.wait_for_calls(20 * round + 1);
+    flights.stop();
+    flights.join();
+    flights.expect_all_told_and_none_doubled();
+  }
 }
 
 TEST(RefreshStress, scheduler_armed_from_many_threads_starts_each_turn_once) {
