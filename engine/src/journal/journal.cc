@@ -1,1 +1,360 @@
-// (being written)
+#include "journal/journal.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "journal/journal_impl.h"
+
+namespace tiercache {
+namespace {
+
+// Notes beyond this are dropped: without them a write is merely sent again at the next open.
+constexpr std::size_t kMaxNotes = 1 << 16;
+// How many names are tried for the folder before giving up.
+constexpr int kNamesTried = 8;
+
+SlotName slot_of(const UnsettledWrite& write) {
+  return {write.kind, write.write.id};
+}
+
+IoStatus closed_status() {
+  return {EBADF, "the journal is closed"};
+}
+
+QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
+  QueuedRecord queued;
+  queued.record.kind = kind;
+  queued.record.subject = slot.kind;
+  queued.record.id = slot.id;
+  queued.record.entry.version = version;
+  return queued;
+}
+
+constexpr RecordKind kSlotKinds[] = {RecordKind::content, RecordKind::clocks,
+                                     RecordKind::erase_matching};
+
+}  // namespace
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// --- The folder ---
+
+IoStatus Journal::Impl::make_folder() {
+  IoStatus status;
+  for (int i = 0; i < kNamesTried; ++i) {
+    auto made = std::make_shared<JournalFolder>();
+    made->own = true;
+    made->path = options.directory + "/" + options.name + (i == 0 ? "" : "-" + std::to_string(i));
+    FileInfo info;
+    if (file_system->info(made->path, &info).ok()) continue;
+    status = file_system->make_directories(made->path);
+    if (!status.ok()) return status;
+    status = file_system->try_lock(made->path + "/owner", &made->lock);
+    // An adopter may take a folder in the instant between its making and its locking.
+    if (status.error == EAGAIN || status.absent()) continue;
+    if (status.ok()) status = file_system->sync_directory(made->path);
+    if (status.ok()) status = file_system->sync_directory(options.directory);
+    if (status.ok()) status = file_system->sync_directory(parent_of(options.directory));
+    if (!status.ok()) return status;
+    Lock lock(mutex);
+    folder = std::move(made);
+    return {};
+  }
+  return status.ok() ? IoStatus{EEXIST, "journal folder " + options.name + " exists already"}
+                     : status;
+}
+
+void Journal::Impl::let_go() {
+  current = {};
+  left_behind.clear();
+  current_number = 0;
+  segments.clear();
+  kept.clear();
+  folder.reset();
+}
+
+void Journal::Impl::close() {
+  {
+    Lock lock(mutex);
+    if (!folder) return;
+  }
+  write_notes();
+  std::vector<QueuedRecord> refused;
+  std::shared_ptr<JournalFolder> emptied;
+  {
+    Lock lock(mutex);
+    refused.swap(queue);
+    if (index.live_records() == 0 && !writing) emptied = folder;
+    if (writing) {
+      folder.reset();  // the thread that is writing lets go of the rest
+    } else {
+      let_go();
+    }
+  }
+  if (emptied) file_system->remove_tree(emptied->path);
+  for (const QueuedRecord& queued : refused) {
+    if (queued.done) queued.done({AppendStatus::not_applied, closed_status()});
+  }
+}
+
+void Journal::Impl::delete_segment(const JournalSegment& segment) {
+  file_system->remove_file(segment.path);
+  // A guarding erase may go after this segment: its folder is another one, so only a sync orders
+  // the two.
+  if (!segment.folder->own) file_system->sync_directory(segment.folder->path);
+}
+
+void Journal::Impl::trim() {
+  for (;;) {
+    std::vector<SegmentPtr> gone;
+    {
+      Lock lock(mutex);
+      if (!folder) return;
+      for (std::uint64_t number : index.dead_segments()) {
+        const SegmentPtr& segment = segments.at(number);
+        if (number == current_number || segment->going) continue;
+        segment->going = true;
+        gone.push_back(segment);
+      }
+    }
+    if (gone.empty()) return;
+    for (const SegmentPtr& segment : gone) delete_segment(*segment);
+    std::vector<std::shared_ptr<JournalFolder>> emptied;
+    {
+      Lock lock(mutex);
+      if (!folder) return;
+      for (const SegmentPtr& segment : gone) {
+        segments.erase(segment->number);
+        index.remove_segment(segment->number);
+        JournalFolder& of = *segment->folder;
+        if (--of.segments == 0 && !of.own && !of.keep) emptied.push_back(segment->folder);
+      }
+    }
+    for (const auto& old : emptied) file_system->remove_tree(old->path);
+  }
+}
+
+// --- Queueing ---
+
+void Journal::Impl::append(QueuedRecord queued) {
+  {
+    Lock lock(mutex);
+    if (folder) {
+      queue.push_back(std::move(queued));
+      return;
+    }
+  }
+  if (queued.done) queued.done({AppendStatus::not_applied, closed_status()});
+}
+
+void Journal::Impl::note_settled(const SlotName& slot, Version version, const Clocks& clocks) {
+  if (notes.size() >= kMaxNotes) return;
+  QueuedRecord note = marker(RecordKind::done, slot, version);
+  note.record.entry.clocks = clocks;
+  note.payload = encode_record(note.record);
+  notes.insert_or_assign(slot, std::move(note));
+}
+
+void Journal::Impl::settled(const UnsettledWrite& write, Settlement how) {
+  const Entry& entry = write.write.entry;
+  const SlotName slot = slot_of(write);
+  const bool with_clocks = how == Settlement::saved || write.kind == RecordKind::clocks;
+  {
+    Lock lock(mutex);
+    if (!folder || !index.settle(slot, entry.version, entry.clocks, with_clocks)) return;
+    note_settled(slot, entry.version, entry.clocks);
+    if (with_clocks && write.kind == RecordKind::content) {
+      note_settled({RecordKind::clocks, slot.id}, entry.version, entry.clocks);
+    }
+  }
+  trim();
+}
+
+void Journal::Impl::park(const UnsettledWrite& write, const std::string& why) {
+  const SlotName slot = slot_of(write);
+  const Version version = write.write.entry.version;
+  QueuedRecord queued = marker(RecordKind::parked, slot, version);
+  queued.record.why = why.empty() ? "refused" : why;
+  queued.payload = encode_record(queued.record);
+  Lock lock(mutex);
+  if (!folder || !index.park(slot, version, queued.record.why)) return;
+  queue.push_back(std::move(queued));
+}
+
+bool Journal::Impl::retry_parked(const EntryId& id) {
+  bool any = false;
+  Lock lock(mutex);
+  if (!folder) return false;
+  for (RecordKind kind : kSlotKinds) {
+    const std::optional<Version> version = index.retry_parked({kind, id});
+    if (!version) continue;
+    any = true;
+    QueuedRecord queued = marker(RecordKind::parked, {kind, id}, *version);
+    queued.payload = encode_record(queued.record);
+    queue.push_back(std::move(queued));
+  }
+  return any;
+}
+
+bool Journal::Impl::discard_parked(const EntryId& id) {
+  bool any = false;
+  {
+    Lock lock(mutex);
+    if (!folder) return false;
+    for (RecordKind kind : kSlotKinds) {
+      Clocks clocks;
+      SlotPlaces places;
+      if (kind == RecordKind::clocks) index.find_clocks(id, &places, &clocks);
+      const std::optional<Version> version = index.discard_parked({kind, id});
+      if (!version) continue;
+      any = true;
+      note_settled({kind, id}, *version, clocks);
+    }
+  }
+  trim();
+  return any;
+}
+
+JournalStats Journal::Impl::figures() const {
+  Lock lock(mutex);
+  JournalStats stats = counters;
+  stats.live_records = index.live_records();
+  stats.live_bytes = index.live_bytes();
+  stats.unsettled = index.unsettled();
+  stats.parked = index.parked_count();
+  stats.segments = segments.size();
+  for (const auto& [number, segment] : segments) stats.disk_bytes += segment->file_bytes;
+  return stats;
+}
+
+// --- The public face ---
+
+Journal::Journal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Journal::~Journal() {
+  impl_->close();
+}
+
+IoStatus Journal::open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
+                       const Recovered& recovered, std::unique_ptr<Journal>* out) {
+  out->reset();
+  auto impl = std::make_unique<Impl>(std::move(file_system), options);
+  if (const IoStatus status = impl->make_folder(); !status.ok()) return status;
+  out->reset(new Journal(std::move(impl)));
+  return (*out)->adopt(recovered);
+}
+
+IoStatus Journal::adopt(const Recovered& recovered) {
+  return impl_->adopt(recovered);
+}
+
+void Journal::close() {
+  impl_->close();
+}
+
+void Journal::append(Record record, Done done) {
+  QueuedRecord queued;
+  queued.payload = encode_record(record);
+  record.entry.document.reset();
+  queued.record = std::move(record);
+  queued.done = std::move(done);
+  impl_->append(std::move(queued));
+}
+
+bool Journal::commit() {
+  return impl_->commit();
+}
+
+bool Journal::cover_file_write(const EntryId& id, Version version) {
+  Lock lock(impl_->mutex);
+  return impl_->folder && impl_->index.cover_file_write(id, version);
+}
+
+void Journal::file_written(const EntryId& id, Version version, const Clocks& clocks) {
+  Lock lock(impl_->mutex);
+  impl_->index.file_written(id, version, clocks);
+}
+
+void Journal::files_erased(const EntryId& glob, Version version) {
+  Lock lock(impl_->mutex);
+  impl_->index.files_erased(glob, version);
+}
+
+std::uint64_t Journal::files_mark() const {
+  Lock lock(impl_->mutex);
+  return impl_->index.files_mark();
+}
+
+void Journal::files_synced(std::uint64_t mark) {
+  {
+    Lock lock(impl_->mutex);
+    impl_->index.files_synced(mark);
+  }
+  impl_->trim();
+}
+
+void Journal::settled(const UnsettledWrite& write, Settlement how) {
+  impl_->settled(write, how);
+}
+
+void Journal::park(const UnsettledWrite& write, const std::string& why) {
+  impl_->park(write, why);
+}
+
+std::vector<UnsettledWrite> Journal::take_unsettled(std::size_t limit, std::size_t max_bytes) {
+  return impl_->take_unsettled(limit, max_bytes);
+}
+
+void Journal::release(std::span<const UnsettledWrite> writes, Release how) {
+  Lock lock(impl_->mutex);
+  for (const UnsettledWrite& write : writes) {
+    impl_->index.release(slot_of(write), write.write.entry.version, how == Release::hold);
+  }
+}
+
+void Journal::resume() {
+  Lock lock(impl_->mutex);
+  impl_->index.resume();
+}
+
+bool Journal::is_unsettled(const EntryId& id, Version* version) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.is_unsettled(id, version);
+}
+
+std::optional<Version> Journal::erased_below(const EntryId& id) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.erased_below(id);
+}
+
+std::vector<ParkedWrite> Journal::parked() const {
+  std::vector<ParkedWrite> all;
+  Lock lock(impl_->mutex);
+  for (LiveIndex::ParkedSlot& parked : impl_->index.parked()) {
+    all.push_back(
+        {std::move(parked.slot.id), parked.version, std::move(parked.why), parked.slot.kind});
+  }
+  return all;
+}
+
+bool Journal::retry_parked(const EntryId& id) {
+  return impl_->retry_parked(id);
+}
+
+bool Journal::discard_parked(const EntryId& id) {
+  return impl_->discard_parked(id);
+}
+
+IoStatus Journal::compact(Compact how) {
+  return impl_->compact(how);
+}
+
+JournalStats Journal::stats() const {
+  return impl_->figures();
+}
+
+}  // namespace tiercache

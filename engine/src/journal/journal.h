@@ -2,13 +2,13 @@
 // (I1) until its file is synced and the store has settled it.
 //
 // On disk: `<directory>/journal/<name>/` with an `owner` file that carries the lock, and segments
-// `<number>.seg`, preallocated with zeros, of checksummed records. In memory: per key the place of its
-// live record, never the document, so a day without the store costs disk and not memory.
+// `<number>.seg`, preallocated with zeros, of checksummed records. In memory: per key the place of
+// its live record, never the document, so a day without the store costs disk and not memory.
 //
-// A record is live while it is the newest of its key and its file is not synced or the store has not
-// settled it. A segment without live records is deleted; when dead bytes outweigh live ones the oldest
-// segment's live records are copied forward. So the journal's size is bounded by the unconfirmed keys'
-// bytes, never by time or the number of writes.
+// A record is live while it is the newest of its key and its file is not synced or the store has
+// not settled it. A segment without live records is deleted; when dead bytes outweigh live ones the
+// oldest segment's live records are copied forward. So the journal's size is bounded by the
+// unconfirmed keys' bytes, never by time or the number of writes.
 #pragma once
 
 #include <chrono>
@@ -28,11 +28,13 @@
 namespace tiercache {
 
 struct JournalOptions {
-  std::string directory;                      // `<cache directory>/journal`
-  std::string name;                           // of this open cache; a new folder
-  std::uint64_t segment_bytes = 4 << 20;      // preallocated; a larger record gets a segment of its own
-  std::uint64_t max_bytes = 1ull << 30;       // live bytes; at it `append` answers `full`
-  bool has_store = true;                      // false: records live only until their file is synced
+  std::string directory;  // `<cache directory>/journal`
+  std::string name;       // of this open cache; a folder that nobody used before
+  // Drawn from the system's entropy: makes the segments' salts unlike any other's.
+  std::uint64_t seed = 0;
+  std::uint64_t segment_bytes = 4 << 20;  // preallocated; a larger record gets a segment of its own
+  std::uint64_t max_bytes = 1ull << 30;   // live bytes; at it `append` answers `full`
+  bool has_store = true;                  // false: records live only until their file is synced
 };
 
 enum class AppendStatus : std::uint8_t {
@@ -50,13 +52,15 @@ struct AppendResult {
 // One write the store has not settled, as the drain takes it.
 struct UnsettledWrite {
   StoreWrite write;
-  RecordKind kind = RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
+  RecordKind kind =
+      RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
 };
 
 struct ParkedWrite {
   EntryId id;
   Version version;
   std::string why;
+  RecordKind kind = RecordKind::content;  // or clocks, or erase_matching
 };
 
 struct JournalStats {
@@ -64,7 +68,7 @@ struct JournalStats {
   std::uint64_t live_bytes = 0;
   std::uint64_t disk_bytes = 0;  // of all segments
   std::uint64_t segments = 0;
-  std::uint64_t unsettled = 0;   // waiting for the store: the outbox's depth
+  std::uint64_t unsettled = 0;  // waiting for the store: the outbox's depth
   std::uint64_t parked = 0;
   std::uint64_t syncs = 0;
   std::uint64_t records_synced = 0;  // records_synced / syncs: the group commit's size
@@ -75,53 +79,90 @@ struct JournalStats {
 // Thread-safe.
 class Journal {
  public:
-  // Called once per record met at recovery, oldest first, that was live when its owner stopped.
+  // Called once per content, clocks and erase_matching record met in the folders of dead owners
+  // that was live when its owner stopped, oldest version first; what is parked too. A key's clocks
+  // records come merged into one. May call the journal.
   using Recovered = std::function<void(const Record&)>;
 
-  // Makes the journal's folder, takes its lock, then adopts the folders of dead owners beside it: copies
-  // their live records into this one, syncs, and deletes them. Folders whose lock is held belong to a
-  // living cache and are left alone. A bad tail is cut; a bad record before a good one is copied to
-  // `<directory>/../quarantine`, counted and skipped.
-  static IoStatus open(FileSystem& file_system, const JournalOptions& options,
+  // Makes the journal's folder, takes its lock, then adopts. `*out` is null only when this journal
+  // cannot be used; an error beside a journal says why some dead folder was not adopted
+  // (unreadable, or ENOTSUP: of a later format) and was left as it is.
+  static IoStatus open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
                        const Recovered& recovered, std::unique_ptr<Journal>* out);
+  // `close()`.
   ~Journal();
 
+  // Takes over the folders of dead owners beside this journal's own. Their segments are kept as
+  // they are, so that nothing needs room or can be lost here; small leftovers are copied forward at
+  // once, larger ones by `compact`, and an emptied folder is deleted. Folders whose lock is held
+  // belong to a living cache and are left alone. A bad tail is cut; a bad record before a good one
+  // is copied to
+  // `<directory>/../quarantine`, counted and skipped. The owner calls this every few seconds; only
+  // one process adopts at a time, for the others it does nothing.
+  IoStatus adopt(const Recovered& recovered);
+
+  // Writes down what is settled, and lets go of the folders: the next open adopts what is left. All
+  // other calls then do nothing, and records not yet committed are answered `not_applied`. A call
+  // that is under way in another thread holds the lock until it returns. Idempotent.
+  void close();
+
   // Queues a record for the next commit. `done` is called exactly once, from inside some thread's
-  // `commit()`, after the record was synced or could not be; by then the record is live. It must be short
-  // and must not call `commit`.
+  // `commit()`, after the record was synced or could not be; by then the record is live. It must be
+  // short and must not call `commit`. After `close` it is called at once.
   using Done = std::function<void(const AppendResult&)>;
   void append(Record record, Done done);
-  // Writes and syncs all that is queued with one fdatasync, unless another thread is at it: then that one
-  // will see to it. Returns true when this call left the queue empty, false when another thread is
-  // committing. After a failed sync the segment is abandoned, its live records are copied to a new one,
-  // and records are acknowledged only from there.
+  // Writes and syncs all that is queued with one fdatasync, unless another thread is at it: then
+  // that one will see to it. A thread serves the queue for a bounded number of rounds; false means
+  // that others kept it filled and the caller must see to another `commit` soon, best on the disk
+  // lane. After a failed write or sync the segment is abandoned, its live records are copied to a
+  // new one, and records are acknowledged only from there.
   bool commit();
 
+  // Asked before the key's file is replaced without a sync: true when the journal holds this
+  // version's content and will until a `file_written` told later is synced. False: the new file
+  // must be synced before it takes the old one's place.
+  bool cover_file_write(const EntryId& id, Version version);
   // The key's file of at least this version was written, not yet synced.
   void file_written(const EntryId& id, Version version, const Clocks& clocks);
-  // Every `file_written` told before `mark` was taken is now synced. Take the mark, sync, then tell.
+  // The files that a matching erase of this version hides were removed, not yet synced. Until that
+  // is told and synced the erase is met again at the next open, even when the store has settled it.
+  void files_erased(const EntryId& glob, Version version);
+  // Every `file_written` and `files_erased` told before `mark` was taken is now synced. Take the
+  // mark, sync, then tell.
   std::uint64_t files_mark() const;
   void files_synced(std::uint64_t mark);
-  // The store settled the key up to this version: saved, already saved or superseded. `kind` clocks
-  // settles the clocks record alone, with the clocks that were sent.
-  void settled(const UnsettledWrite& write);
-  // The store refused it for good: kept on disk and listed until retried or discarded.
+
+  // The store settled the key up to this version. `kind` clocks settles the clocks record alone.
+  // Content that was saved took the clocks sent with it along; content that was superseded did not,
+  // and they are sent again by themselves.
+  enum class Settlement : std::uint8_t { saved, superseded };
+  void settled(const UnsettledWrite& write, Settlement how = Settlement::saved);
+  // The store refused it for good: kept on disk and listed until retried or discarded. On disk from
+  // the next `commit` on.
   void park(const UnsettledWrite& write, const std::string& why);
 
-  // Up to `limit` unsettled writes and about `max_bytes`, oldest version first, that are not in
-  // `excluded`-by-key (those in flight). Erase-matching writes come alone.
+  // Up to `limit` unsettled writes and about `max_bytes`, oldest version first. Their keys are in
+  // flight and not taken again until `settled`, `park` or `release`. A key's clocks travel with its
+  // content; a matching erase comes alone. A record that cannot be read back is parked.
   std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
+  // Their attempt failed. `hold`: they wait for `resume`; a newer write of such a key does not.
+  enum class Release : std::uint8_t { again, hold };
+  void release(std::span<const UnsettledWrite> writes, Release how = Release::again);
+  void resume();
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
   // The newest unsettled matching erase that hides this key, if any.
   std::optional<Version> erased_below(const EntryId& id) const;
   std::vector<ParkedWrite> parked() const;
-  // Makes a parked write unsettled again, or gives it up for good. False when there is none.
+  // Makes what is parked of the key unsettled again, or gives it up for good. False when nothing
+  // is.
   bool retry_parked(const EntryId& id);
   bool discard_parked(const EntryId& id);
 
-  // Copies live records forward and deletes dead segments where that is due; the owner calls it now and
-  // then on the disk lane. `all`: until one segment is left.
+  // Copies live records forward where that is due: out of adopted folders, and out of the oldest
+  // segment while dead bytes outweigh live ones. The owner calls it now and then on the disk lane.
+  // `all`: whatever the proportion, out of all segments but the newest. Segments without live
+  // records are deleted at once, by whatever call emptied them.
   enum class Compact : std::uint8_t { when_due, all };
   IoStatus compact(Compact how);
 

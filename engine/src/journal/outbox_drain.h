@@ -1,5 +1,5 @@
-// Sends the journal's unsettled writes to the store in the background, in batches, oldest version first,
-// until each is settled or parked (design §4, step 5).
+// Sends the journal's unsettled writes to the store in the background, in batches, oldest version
+// first, until each is settled or parked (design §4, step 5).
 #pragma once
 
 #include <chrono>
@@ -23,22 +23,33 @@ struct DrainOptions {
   std::size_t batch_bytes = 1 << 20;
   std::chrono::milliseconds call_timeout{10'000};  // deadline of one save
   BackoffOptions backoff;                          // between attempts while the store is away
-  bool retry = true;  // false: one attempt per write, then it waits for `flush` or the next open
+  bool retry = true;  // false: one attempt per write, then it waits for `kick` or the next open
 };
 
-// What the drain tells its owner. Called on the store lane, never under a lock of the drain.
+// What the drain tells its owner. Called on the store lane, never under a lock of the drain, also
+// for a call that ends after `stop`: what the functions capture must live as long as they do.
 struct DrainEvents {
-  // Settled or parked: `result` says which.
+  // Settled or parked: `result` says which. A matching erase is `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
+  // Nothing is in flight and nothing will be until a wake, a kick or the back-off's end: `idle` may
+  // have become true.
+  std::function<void()> rested;
 };
 
-// Thread-safe. At most one batch is in flight. Owned by shared_ptr, because tasks on the executor hold it.
-class OutboxDrain : public std::enable_shared_from_this<OutboxDrain> {
+// Thread-safe. At most one batch is in flight. The executor must live until `stop` has returned, or
+// until it has dropped or run all tasks of the drain; journal, store and clock are shared with a
+// call that may still be in flight then.
+class OutboxDrain {
  public:
-  OutboxDrain(Journal& journal, std::shared_ptr<Store> store, Executor& executor, const Clock& clock,
-              DrainOptions options, DrainEvents events, std::uint64_t seed);
+  OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store, Executor& executor,
+              std::shared_ptr<const Clock> clock, DrainOptions options, DrainEvents events,
+              std::uint64_t seed);
+  // `stop()`.
+  ~OutboxDrain();
+  OutboxDrain(const OutboxDrain&) = delete;
+  OutboxDrain& operator=(const OutboxDrain&) = delete;
 
   // There is something to send: starts a batch unless one is in flight or the back-off is running.
   void wake();

@@ -1,1 +1,141 @@
-// (being written)
+#include "journal/record.h"
+
+#include <memory>
+
+#include "journal/bytes.h"
+
+namespace tiercache {
+namespace {
+
+// Which of the optional members follow, in this order.
+enum Present : std::uint8_t {
+  kLastFetch = 1,
+  kLastRichFetch = 2,
+  kInvalidatedAt = 4,
+  kFreshFor = 8,
+  kNotNewerThan = 16,
+  kDocument = 32,
+  kAllPresent = 63,
+};
+
+std::uint8_t presence(const Record& record) {
+  const Clocks& clocks = record.entry.clocks;
+  unsigned bits = 0;
+  if (clocks.last_fetch) bits |= kLastFetch;
+  if (clocks.last_rich_fetch) bits |= kLastRichFetch;
+  if (clocks.invalidated_at) bits |= kInvalidatedAt;
+  if (record.entry.fresh_for) bits |= kFreshFor;
+  if (record.not_newer_than) bits |= kNotNewerThan;
+  if (record.entry.document) bits |= kDocument;
+  return static_cast<std::uint8_t>(bits);
+}
+
+void put_version(std::string* out, const Version& version) {
+  put_number(out, version.time);
+  put_number(out, version.writer);
+}
+
+void put_time(std::string* out, const std::optional<WallTime>& time) {
+  if (time) put_number(out, static_cast<std::uint64_t>(time->time_since_epoch().count()));
+}
+
+Version get_version(ByteReader* in) {
+  Version version;
+  version.time = in->number<std::uint64_t>();
+  version.writer = in->number<std::uint32_t>();
+  return version;
+}
+
+std::chrono::milliseconds get_duration(ByteReader* in) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(in->number<std::uint64_t>()));
+}
+
+void get_clocks(ByteReader* in, std::uint8_t present, Clocks* out) {
+  *out = {};
+  if (present & kLastFetch) out->last_fetch = WallTime(get_duration(in));
+  if (present & kLastRichFetch) out->last_rich_fetch = WallTime(get_duration(in));
+  if (present & kInvalidatedAt) out->invalidated_at = WallTime(get_duration(in));
+}
+
+bool known_kind(std::uint8_t kind) {
+  return kind >= 1 && kind <= 5;
+}
+
+bool known_entry_kind(std::uint8_t kind) {
+  return kind == static_cast<std::uint8_t>(EntryKind::document) ||
+         kind == static_cast<std::uint8_t>(EntryKind::tombstone);
+}
+
+}  // namespace
+
+std::string encode_record(const Record& record) {
+  const Entry& entry = record.entry;
+  std::string out;
+  out.reserve(128 + record.id.dataset.size() + record.id.key.size() + entry.metadata.size() +
+              record.why.size() + (entry.document ? entry.document->size() : 0));
+  put_number(&out, static_cast<std::uint8_t>(record.kind));
+  put_number(&out, static_cast<std::uint8_t>(record.subject));
+  put_number(&out, static_cast<std::uint8_t>(entry.kind));
+  put_number(&out, presence(record));
+  put_version(&out, entry.version);
+  put_string(&out, record.id.dataset);
+  put_string(&out, record.id.key);
+  put_time(&out, entry.clocks.last_fetch);
+  put_time(&out, entry.clocks.last_rich_fetch);
+  put_time(&out, entry.clocks.invalidated_at);
+  if (entry.fresh_for) put_number(&out, static_cast<std::uint64_t>(entry.fresh_for->count()));
+  if (record.not_newer_than) put_version(&out, *record.not_newer_than);
+  put_number(&out, entry.checksum.high);
+  put_number(&out, entry.checksum.low);
+  put_string(&out, entry.metadata);
+  put_string(&out, entry.cache_version);
+  put_string(&out, record.why);
+  if (entry.document) put_string(&out, *entry.document);
+  return out;
+}
+
+bool decode_record(std::string_view payload, Record* out, DocumentBytes document) {
+  ByteReader in(payload);
+  const auto kind = in.number<std::uint8_t>();
+  const auto subject = in.number<std::uint8_t>();
+  const auto entry_kind = in.number<std::uint8_t>();
+  const auto present = in.number<std::uint8_t>();
+  if (!in.ok() || !known_kind(kind) || !known_kind(subject) || !known_entry_kind(entry_kind) ||
+      present > kAllPresent) {
+    return false;
+  }
+  Entry& entry = out->entry;
+  out->kind = static_cast<RecordKind>(kind);
+  out->subject = static_cast<RecordKind>(subject);
+  entry.kind = static_cast<EntryKind>(entry_kind);
+  entry.version = get_version(&in);
+  out->id.dataset = in.text();
+  out->id.key = in.text();
+  get_clocks(&in, present, &entry.clocks);
+  entry.fresh_for.reset();
+  if (present & kFreshFor) entry.fresh_for = get_duration(&in);
+  out->not_newer_than.reset();
+  if (present & kNotNewerThan) out->not_newer_than = get_version(&in);
+  entry.checksum.high = in.number<std::uint64_t>();
+  entry.checksum.low = in.number<std::uint64_t>();
+  entry.metadata = in.text();
+  entry.cache_version = in.text();
+  out->why = in.text();
+  entry.document.reset();
+  if (present & kDocument) {
+    const std::string_view text = in.text();
+    if (document == DocumentBytes::read) entry.document = std::make_shared<std::string>(text);
+  }
+  return in.at_end();
+}
+
+bool covers(const Clocks& whole, const Clocks& part) {
+  const auto covered = [](const std::optional<WallTime>& by, const std::optional<WallTime>& time) {
+    return !time || (by && *by >= *time);
+  };
+  return covered(whole.last_fetch, part.last_fetch) &&
+         covered(whole.last_rich_fetch, part.last_rich_fetch) &&
+         covered(whole.invalidated_at, part.invalidated_at);
+}
+
+}  // namespace tiercache

@@ -1,0 +1,262 @@
+// Recovery: taking over the folders of owners that died, or that closed with writes left.
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <utility>
+
+#include "journal/journal_impl.h"
+
+namespace tiercache {
+namespace {
+
+std::string last_name(const std::string& path) {
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+// The numbers of the segments among the names, rising.
+std::vector<std::uint64_t> segment_numbers(const std::vector<DirectoryItem>& items) {
+  std::vector<std::uint64_t> numbers;
+  for (const DirectoryItem& item : items) {
+    if (const auto number = parse_segment_name(item.name)) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+bool has_owner(const std::vector<DirectoryItem>& items) {
+  return std::any_of(items.begin(), items.end(),
+                     [](const DirectoryItem& item) { return item.name == "owner"; });
+}
+
+}  // namespace
+
+// What is met while the folders are read and can only be judged once all are.
+struct Journal::Impl::Replay {
+  struct Marker {
+    std::uint64_t sequence = 0;
+    Record record;
+    Place place;
+  };
+  struct Done {
+    Version version;
+    Clocks clocks;
+  };
+  std::vector<std::shared_ptr<JournalFolder>> folders;
+  std::set<std::uint64_t> segments;
+  std::map<SlotName, Marker> markers;  // the latest per slot
+  std::map<SlotName, Done> done;
+};
+
+// --- Reading ---
+
+bool Journal::Impl::quarantine(const JournalFolder& of, std::uint64_t number, std::uint64_t offset,
+                               std::string_view bytes) {
+  const std::string directory = parent_of(options.directory) + "/quarantine";
+  const std::string path = directory + "/journal-" + last_name(of.path) + "-" +
+                           std::to_string(number) + "-" + std::to_string(offset);
+  {
+    Lock lock(mutex);
+    ++counters.corrupt_records;
+  }
+  return file_system->make_directories(directory).ok() &&
+         file_system->write_file(path, bytes).ok() && file_system->sync_file(path).ok() &&
+         file_system->sync_directory(directory).ok();
+}
+
+void Journal::Impl::replay_frame(const FoundFrame& found, const JournalSegment& segment,
+                                 std::string_view bytes, Replay* replay) {
+  const Frame& frame = found.frame;
+  const auto size = static_cast<std::uint32_t>(frame_bytes(frame.payload.size()));
+  const Place place{segment.number, found.offset, size};
+  Record record;
+  if (!decode_record(frame.payload, &record, DocumentBytes::skip)) {
+    quarantine(*segment.folder, segment.number, found.offset, bytes.substr(found.offset, size));
+    return;
+  }
+  Lock lock(mutex);
+  next_sequence = std::max(next_sequence, frame.sequence + 1);
+  const SlotName slot{record.subject, record.id};
+  if (record.kind == RecordKind::parked) {
+    Replay::Marker& marker = replay->markers[slot];
+    if (marker.sequence < frame.sequence) marker = {frame.sequence, std::move(record), place};
+  } else if (record.kind == RecordKind::done) {
+    Replay::Done& done = replay->done[slot];
+    done.version = std::max(done.version, record.entry.version);
+    done.clocks.merge(record.entry.clocks);
+  } else {
+    index.add(record, place);
+  }
+}
+
+IoStatus Journal::Impl::adopt_segment(const std::shared_ptr<JournalFolder>& of,
+                                      std::uint64_t number, Replay* replay) {
+  const std::string path = of->path + "/" + segment_name(number);
+  std::string bytes;
+  IoStatus status = file_system->read_file(path, SIZE_MAX, &bytes);
+  if (!status.ok()) return status;
+  SegmentHeader header;
+  std::uint32_t format = 0;
+  switch (read_segment_header(bytes, &header, &format)) {
+    case SegmentState::newer_format:
+      return {ENOTSUP, "journal segment " + path + " has format " + std::to_string(format) +
+                           ", this library reads up to " + std::to_string(kSegmentFormat) +
+                           ": open the directory with a newer version of the library"};
+    case SegmentState::damaged:
+      if (!quarantine(*of, number, 0, bytes)) of->keep = true;
+      return {};
+    case SegmentState::empty:
+      return {};
+    case SegmentState::good:
+      break;
+  }
+  auto segment = std::make_shared<JournalSegment>();
+  segment->folder = of;
+  segment->path = path;
+  segment->salt = header.salt;
+  segment->file_bytes = bytes.size();
+  SegmentContents contents = read_frames(bytes, header.salt);
+  segment->used_bytes = contents.end - kSegmentHeaderBytes;
+  {
+    Lock lock(mutex);
+    segment->number = next_segment++;
+    segments.emplace(segment->number, segment);
+    ++of->segments;
+    index.add_segment(segment->number);
+    index.pin(segment->number);
+  }
+  replay->segments.insert(segment->number);
+  // Without a record behind it, it may be a crash while the segment was made.
+  if (!contents.frames.empty() && !bytes.starts_with(encode_segment_header(header))) {
+    contents.damage.push_back({0, kSegmentHeaderBytes});
+  }
+  for (const SegmentDamage& damage : contents.damage) {
+    const auto bad = std::string_view(bytes).substr(damage.offset, damage.size);
+    if (!quarantine(*of, number, damage.offset, bad)) of->keep = true;
+  }
+  for (const FoundFrame& found : contents.frames) replay_frame(found, *segment, bytes, replay);
+  return {};
+}
+
+IoStatus Journal::Impl::adopt_folder(const std::string& path, Replay* replay) {
+  std::vector<DirectoryItem> items;
+  IoStatus status = file_system->list(path, &items);
+  if (!status.ok()) return status.absent() ? IoStatus{} : status;
+  // A folder without either is being made by its owner right now.
+  if (!has_owner(items) && segment_numbers(items).empty()) return {};
+  auto of = std::make_shared<JournalFolder>();
+  of->path = path;
+  status = file_system->try_lock(path + "/owner", &of->lock);
+  if (status.error == EAGAIN || status.absent()) return {};
+  if (status.ok()) status = file_system->list(path, &items);
+  if (!status.ok()) return status.absent() ? IoStatus{} : status;
+  for (std::uint64_t number : segment_numbers(items)) {
+    status = adopt_segment(of, number, replay);
+    if (!status.ok()) {
+      forget(*of, replay);
+      return status;
+    }
+  }
+  replay->folders.push_back(std::move(of));
+  return {};
+}
+
+// Lets go of a folder that cannot be read to its end: all of it stays for somebody who can.
+void Journal::Impl::forget(const JournalFolder& of, Replay* replay) {
+  Lock lock(mutex);
+  for (auto it = segments.begin(); it != segments.end();) {
+    const std::uint64_t number = it->first;
+    if (it->second->folder.get() != &of) {
+      ++it;
+      continue;
+    }
+    it = segments.erase(it);
+    index.unpin(number);
+    index.forget_segment(number);
+    replay->segments.erase(number);
+    std::erase_if(replay->markers,
+                  [&](const auto& item) { return item.second.place.segment == number; });
+  }
+}
+
+// --- Taking over ---
+
+void Journal::Impl::finish(Replay* replay) {
+  Lock lock(mutex);
+  for (const auto& [slot, done] : replay->done) {
+    index.settle(slot, done.version, done.clocks, slot.kind == RecordKind::clocks);
+  }
+  for (const auto& [slot, marker] : replay->markers) {
+    if (marker.record.why.empty()) continue;
+    if (index.park(slot, marker.record.entry.version, marker.record.why)) {
+      index.add_parked_marker(marker.record, marker.place);
+    }
+  }
+  if (!replay->segments.empty()) index.guard_erasures(*replay->segments.rbegin());
+}
+
+// Returns the live bytes told of.
+std::uint64_t Journal::Impl::tell(const Recovered& recovered, const Replay& replay) {
+  std::vector<SlotPlaces> live;
+  PlaceReader reader(*file_system);
+  {
+    Lock lock(mutex);
+    live = index.live_in_any(replay.segments);
+    for (const SlotPlaces& item : live) {
+      for (const Place& place : item.places) index.pin(place.segment);
+      add_sources(item.places, &reader);
+    }
+  }
+  std::uint64_t bytes = 0;
+  std::vector<SlotPlaces> lost;
+  for (const SlotPlaces& item : live) {
+    Record record;
+    for (const Place& place : item.places) bytes += place.size;
+    if (!reader.read(item.places, &record).ok()) {
+      lost.push_back(item);
+    } else if (recovered) {
+      recovered(record);
+    }
+  }
+  Lock lock(mutex);
+  for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
+  for (const SlotPlaces& item : live) {
+    for (const Place& place : item.places) index.unpin(place.segment);
+  }
+  return bytes;
+}
+
+IoStatus Journal::Impl::adopt(const Recovered& recovered) {
+  std::unique_ptr<FileLock> adopting;
+  IoStatus status = file_system->try_lock(options.directory + "/adopting", &adopting);
+  if (status.error == EAGAIN) return {};
+  std::vector<DirectoryItem> items;
+  if (status.ok()) status = file_system->list(options.directory, &items);
+  if (!status.ok()) return status;
+  Replay replay;
+  for (const DirectoryItem& item : items) {
+    if (!item.directory) continue;
+    const IoStatus adopted = adopt_folder(options.directory + "/" + item.name, &replay);
+    if (status.ok()) status = adopted;
+  }
+  finish(&replay);
+  const std::uint64_t live_bytes = tell(recovered, replay);
+  {
+    Lock lock(mutex);
+    for (std::uint64_t number : replay.segments) index.unpin(number);
+  }
+  trim();
+  for (const auto& of : replay.folders) {
+    bool emptied = false;
+    {
+      Lock lock(mutex);
+      emptied = of->segments == 0 && !of->keep;
+      if (of->keep && folder) kept.push_back(of);
+    }
+    if (emptied) file_system->remove_tree(of->path);
+  }
+  if (live_bytes == 0 || live_bytes > options.segment_bytes) return status;
+  for (std::uint64_t number : replay.segments) compact_segment(number);
+  return status;
+}
+
+}  // namespace tiercache

@@ -1,0 +1,191 @@
+// The inside of a journal, shared by the files that implement it: journal.cc (bookkeeping),
+// commit.cc (writing), reading.cc (reading back), compaction.cc and adoption.cc (dead owners'
+// folders).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "journal/journal.h"
+#include "journal/live_index.h"
+#include "journal/segment.h"
+
+namespace tiercache {
+
+// The directory that holds this path.
+std::string parent_of(const std::string& path);
+
+// A folder of segments that this journal owns: its own, or a dead owner's.
+struct JournalFolder {
+  std::string path;
+  std::unique_ptr<FileLock> lock;
+  bool own = false;
+  bool keep = false;  // it holds bad bytes that could not be brought to quarantine: never deleted
+  std::size_t segments = 0;  // under the journal's mutex
+};
+
+struct JournalSegment {
+  // Fixed.
+  std::uint64_t number =
+      0;  // among all segments of this journal, in the order they were made or met
+  std::shared_ptr<JournalFolder> folder;
+  std::string path;
+  std::uint64_t salt = 0;
+  std::uint64_t file_bytes = 0;
+  // Under the journal's mutex.
+  std::uint64_t used_bytes = 0;  // of frames
+  bool unreadable =
+      false;            // a live record in it could not be read back: compaction leaves it alone
+  bool failed = false;  // a write or sync of it failed: what is live in it should move
+  bool going = false;   // some thread is deleting it
+};
+
+using SegmentPtr = std::shared_ptr<JournalSegment>;
+
+// A record on its way into a segment.
+struct QueuedRecord {
+  Record record;  // without its document
+  std::string payload;
+  Journal::Done done;            // may be null
+  std::optional<Place> copy_of;  // a live record that moves; else a new one
+  Place place;
+  AppendResult result;
+
+  std::uint64_t bytes() const { return frame_bytes(payload.size()); }
+};
+
+// Reads frames of several segments, each opened once. Not thread-safe. The segments are pinned
+// meanwhile.
+class PlaceReader {
+ public:
+  explicit PlaceReader(FileSystem& file_system) : file_system_(file_system) {}
+
+  void add(SegmentPtr segment) { sources_[segment->number].segment = std::move(segment); }
+  // Reads and verifies one record. EILSEQ when the bytes do not hold.
+  IoStatus read(const Place& place, Record* out, std::uint64_t* sequence = nullptr);
+  // Reads the record of a slot; clocks records are merged.
+  IoStatus read(const std::vector<Place>& places, Record* out);
+
+ private:
+  struct Source {
+    SegmentPtr segment;
+    std::unique_ptr<File> file;
+  };
+  FileSystem& file_system_;
+  std::map<std::uint64_t, Source> sources_;
+};
+
+struct Journal::Impl {
+  Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& journal_options)
+      : file_system(std::move(fs)), options(journal_options), index(journal_options.has_store) {}
+
+  // --- Bookkeeping (journal.cc) ---
+  IoStatus make_folder();
+  void close();
+  void append(QueuedRecord queued);
+  void settled(const UnsettledWrite& write, Settlement how);
+  void park(const UnsettledWrite& write, const std::string& why);
+  bool retry_parked(const EntryId& id);
+  bool discard_parked(const EntryId& id);
+  // Remembers to write, without a sync, that the slot is settled.
+  void note_settled(const SlotName& slot, Version version, const Clocks& clocks)
+      TIERCACHE_REQUIRES(mutex);
+  // Deletes segments without live records, and adopted folders without segments.
+  void trim();
+  void delete_segment(const JournalSegment& segment);
+  void let_go() TIERCACHE_REQUIRES(mutex);
+  JournalStats figures() const;
+
+  // --- Writing (commit.cc) ---
+  bool commit();
+  // Writes the notes of what was settled, without a sync, unless a thread is writing.
+  void write_notes();
+  enum class Sync : std::uint8_t { yes, no };
+  enum class Turn : std::uint8_t { mine, others, nothing_to_do };
+  Turn begin_round(Sync sync, std::vector<QueuedRecord>* batch);
+  void run_round(Sync sync, std::vector<QueuedRecord>* batch);
+
+  // The following only by the thread whose turn it is.
+  void write(std::vector<QueuedRecord>* batch, Sync sync);
+  void merge_clocks(std::vector<QueuedRecord>* batch);
+  void merge_with_live_clocks(QueuedRecord* queued);
+  std::vector<QueuedRecord*> admit(std::vector<QueuedRecord>* batch);
+  void collect_left_behind(std::vector<QueuedRecord>* copies);
+  bool fits(std::uint64_t bytes) const;
+  IoStatus start_segment(std::uint64_t capacity);
+  void drop_current_segment();
+  // Encodes records for the current segment, from its end on, and fills in their places.
+  std::string place_records(std::span<QueuedRecord* const> records);
+  IoStatus put(const std::string& bytes, Sync sync);
+  IoStatus write_records(std::span<QueuedRecord* const> records, Sync sync);
+  IoStatus rescue(std::span<QueuedRecord* const> records);
+  void make_live(std::span<QueuedRecord* const> records, Sync sync);
+  std::uint64_t reserve_sequences(std::uint64_t count);
+
+  // --- Reading back (reading.cc) ---
+  std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
+  void add_sources(const std::vector<Place>& places, PlaceReader* reader) const
+      TIERCACHE_REQUIRES(mutex);
+  // The live records of one segment, ready to be queued. Those whose bytes do not hold are parked
+  // where they are.
+  IoStatus read_live(const JournalSegment& segment, std::vector<QueuedRecord>* out);
+  void park_unreadable(const SlotName& slot, Version version) TIERCACHE_REQUIRES(mutex);
+
+  // --- Compaction (compaction.cc) ---
+  IoStatus compact(Compact how);
+  std::optional<std::uint64_t> next_to_compact(Compact how, std::uint64_t first,
+                                               std::uint64_t end) const TIERCACHE_REQUIRES(mutex);
+  IoStatus compact_segment(std::uint64_t number);
+
+  // --- Adoption (adoption.cc) ---
+  struct Replay;
+  IoStatus adopt(const Recovered& recovered);
+  IoStatus adopt_folder(const std::string& path, Replay* replay);
+  IoStatus adopt_segment(const std::shared_ptr<JournalFolder>& folder, std::uint64_t number,
+                         Replay* replay);
+  void replay_frame(const FoundFrame& found, const JournalSegment& segment, std::string_view bytes,
+                    Replay* replay);
+  void forget(const JournalFolder& folder, Replay* replay);
+  void finish(Replay* replay);
+  std::uint64_t tell(const Recovered& recovered, const Replay& replay);
+  // True when the bytes are safe in quarantine.
+  bool quarantine(const JournalFolder& folder, std::uint64_t number, std::uint64_t offset,
+                  std::string_view bytes);
+
+  const std::shared_ptr<FileSystem> file_system;
+  const JournalOptions options;
+
+  mutable Mutex mutex;
+  std::shared_ptr<JournalFolder> folder TIERCACHE_GUARDED_BY(mutex);  // null once closed
+  LiveIndex index TIERCACHE_GUARDED_BY(mutex);
+  std::map<std::uint64_t, SegmentPtr> segments TIERCACHE_GUARDED_BY(mutex);
+  std::uint64_t next_segment TIERCACHE_GUARDED_BY(mutex) = 1;
+  std::uint64_t next_sequence TIERCACHE_GUARDED_BY(mutex) = 1;
+  std::vector<std::shared_ptr<JournalFolder>> kept TIERCACHE_GUARDED_BY(mutex);  // their locks
+  std::vector<QueuedRecord> queue TIERCACHE_GUARDED_BY(mutex);
+  std::map<SlotName, QueuedRecord> notes
+      TIERCACHE_GUARDED_BY(mutex);                               // bounded; they spare repeats
+  bool writing TIERCACHE_GUARDED_BY(mutex) = false;              // some thread has its turn
+  std::uint64_t current_number TIERCACHE_GUARDED_BY(mutex) = 0;  // of `current`; 0: none
+  JournalStats counters TIERCACHE_GUARDED_BY(mutex);
+
+  // Touched only by the thread whose turn it is.
+  struct Current {
+    SegmentPtr segment;  // null: the next write makes one
+    std::unique_ptr<File> file;
+    std::uint64_t end = 0;
+    std::uint64_t synced_to = 0;
+    std::uint64_t limit = 0;
+  } current;
+  // Abandoned segments from which live records could not be copied yet.
+  std::vector<SegmentPtr> left_behind;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,248 @@
+// The half of the live index that follows a record out of it: its file written, its store settled.
+#include <algorithm>
+#include <utility>
+
+#include "base/glob.h"
+#include "journal/live_index.h"
+
+namespace tiercache {
+
+// --- Files ---
+
+void LiveIndex::wrote(const SlotName& slot, Live& live) {
+  unwrite(live);
+  live.file_synced = false;
+  live.file_mark = ++files_mark_;
+  written_.emplace(live.file_mark, slot);
+}
+
+bool LiveIndex::cover_file_write(const EntryId& id, Version version) {
+  Live* live = find({RecordKind::content, id});
+  if (live == nullptr || live->version != version) return false;
+  unwrite(*live);
+  live->file_synced = false;
+  return true;
+}
+
+void LiveIndex::file_written(const EntryId& id, Version version, const Clocks& clocks) {
+  const auto found = keys_.find(id);
+  if (found == keys_.end()) return;
+  Key& key = found->second;
+  if (key.content && key.content->version <= version) {
+    wrote({RecordKind::content, id}, *key.content);
+  }
+  if (key.clocks && covers(clocks, key.clocks->clocks)) {
+    wrote({RecordKind::clocks, id}, *key.clocks);
+  }
+}
+
+void LiveIndex::files_erased(const EntryId& glob, Version version) {
+  const auto found = erasures_.find(glob);
+  if (found == erasures_.end() || found->second.version > version) return;
+  wrote({RecordKind::erase_matching, glob}, found->second);
+}
+
+void LiveIndex::files_synced(std::uint64_t mark) {
+  while (!written_.empty() && written_.begin()->first <= mark) {
+    const SlotName slot = std::move(written_.begin()->second);
+    Live& live = *find(slot);
+    unwrite(live);
+    live.file_synced = true;
+    reconsider(slot);
+  }
+}
+
+// --- Store ---
+
+bool LiveIndex::is_in_flight(const SlotName& slot) const {
+  if (slot.kind == RecordKind::erase_matching) return erasures_.at(slot.id).in_flight;
+  return keys_.at(slot.id).in_flight;
+}
+
+void LiveIndex::set_in_flight(const SlotName& slot, bool in_flight) {
+  if (slot.kind == RecordKind::erase_matching) {
+    if (const auto found = erasures_.find(slot.id); found != erasures_.end()) {
+      found->second.in_flight = in_flight;
+    }
+    return;
+  }
+  const auto found = keys_.find(slot.id);
+  if (found == keys_.end()) return;
+  found->second.in_flight = in_flight;
+  if (!in_flight) {
+    found->second.clocks_taken = 0;
+    forget_idle_key(slot.id);
+  }
+}
+
+SlotPlaces LiveIndex::taken(const Sendable& next) {
+  SlotPlaces out;
+  out.slot = {next.kind, *next.id};
+  if (next.kind != RecordKind::erase_matching) {
+    Key& key = keys_.find(*next.id)->second;
+    const bool clocks = key.clocks && !key.clocks->settled && !key.clocks->parked;
+    const bool content =
+        key.content && !key.content->settled && !key.content->parked && !key.content->held;
+    out.slot.kind = content ? RecordKind::content : RecordKind::clocks;
+    if (clocks) key.clocks_taken = key.clocks->change;
+    if (content && clocks) out.clocks_places = places_of(RecordKind::clocks, *key.clocks);
+  }
+  const Live& live = *find(out.slot);
+  out.version = live.version;
+  out.places = places_of(out.slot.kind, live);
+  set_in_flight(out.slot, true);
+  for (const Place& place : out.places) pin(place.segment);
+  for (const Place& place : out.clocks_places) pin(place.segment);
+  return out;
+}
+
+std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes) {
+  std::vector<SlotPlaces> batch;
+  std::size_t bytes = 0;
+  for (auto next = sendable_.begin(); next != sendable_.end() && batch.size() < limit; ++next) {
+    if (is_in_flight({next->kind, *next->id})) continue;
+    const bool erasure = next->kind == RecordKind::erase_matching;
+    if (erasure && !batch.empty()) break;
+    const std::size_t size = find({next->kind, *next->id})->place.size;
+    if (!batch.empty() && bytes + size > max_bytes) break;
+    batch.push_back(taken(*next));
+    for (const Place& place : batch.back().places) bytes += place.size;
+    if (erasure) break;
+  }
+  std::stable_sort(batch.begin(), batch.end(),
+                   [](const SlotPlaces& a, const SlotPlaces& b) { return a.version < b.version; });
+  return batch;
+}
+
+void LiveIndex::release(const SlotName& slot, Version version, bool hold) {
+  const auto hold_slot = [&](const SlotName& name, Version up_to) {
+    Live* live = find(name);
+    if (live == nullptr || live->settled || live->parked || live->version > up_to) return;
+    const EntryId& id = stored_id(name);
+    unlist(name.kind, id, *live);
+    live->held = true;
+    list(name.kind, id, *live);
+  };
+  if (hold) {
+    hold_slot(slot, version);
+    const auto key = keys_.find(slot.id);
+    if (slot.kind == RecordKind::content && key != keys_.end() && key->second.clocks &&
+        key->second.clocks->change == key->second.clocks_taken) {
+      hold_slot({RecordKind::clocks, slot.id}, key->second.clocks->version);
+    }
+  }
+  set_in_flight(slot, false);
+}
+
+void LiveIndex::resume() {
+  std::vector<SlotName> held;
+  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
+    if (live.held) held.push_back({kind, id});
+  });
+  for (const SlotName& slot : held) {
+    Live& live = *find(slot);
+    const EntryId& id = stored_id(slot);
+    unlist(slot.kind, id, live);
+    list(slot.kind, id, live);
+  }
+}
+
+void LiveIndex::mark_settled(const SlotName& slot, Live& live) {
+  unlist(slot.kind, stored_id(slot), live);
+  unpark(live);
+  live.settled = true;
+  reconsider(slot);
+}
+
+bool LiveIndex::settle(const SlotName& slot, Version version, const Clocks& clocks,
+                       bool with_clocks) {
+  bool any = false;
+  if (slot.kind != RecordKind::clocks) {
+    Live* live = find(slot);
+    if (live != nullptr && !live->settled && live->version <= version) {
+      mark_settled(slot, *live);
+      any = true;
+    }
+  }
+  const auto key = keys_.find(slot.id);
+  if (slot.kind != RecordKind::erase_matching && with_clocks && key != keys_.end() &&
+      key->second.clocks) {
+    LiveClocks& live = *key->second.clocks;
+    const bool moved = key->second.clocks_taken != 0 && key->second.clocks_taken != live.change;
+    if (!live.settled && !moved && covers(clocks, live.clocks)) {
+      mark_settled({RecordKind::clocks, slot.id}, live);
+      any = true;
+    }
+  }
+  set_in_flight(slot, false);
+  return any;
+}
+
+bool LiveIndex::park(const SlotName& slot, Version version, const std::string& why) {
+  Live* live = find(slot);
+  const bool current = live != nullptr && live->version == version && !live->settled;
+  if (current) {
+    unlist(slot.kind, stored_id(slot), *live);
+    if (!live->parked) {
+      live->parked = std::make_unique<Live::Parked>();
+      ++parked_;
+    }
+    live->parked->why = why;
+  }
+  set_in_flight(slot, false);
+  return current;
+}
+
+void LiveIndex::add_parked_marker(const Record& record, const Place& place) {
+  Live* live = find({record.subject, record.id});
+  if (live == nullptr || !live->parked || live->version != record.entry.version) return;
+  if (live->parked->marker) uncount(*live->parked->marker);
+  live->parked->marker = place;
+  count(place);
+}
+
+std::optional<Version> LiveIndex::retry_parked(const SlotName& slot) {
+  Live* live = find(slot);
+  if (live == nullptr || !live->parked) return std::nullopt;
+  const Version version = live->version;
+  unpark(*live);
+  list(slot.kind, stored_id(slot), *live);
+  reconsider(slot);
+  return version;
+}
+
+std::optional<Version> LiveIndex::discard_parked(const SlotName& slot) {
+  Live* live = find(slot);
+  if (live == nullptr || !live->parked) return std::nullopt;
+  const Version version = live->version;
+  mark_settled(slot, *live);
+  return version;
+}
+
+std::vector<LiveIndex::ParkedSlot> LiveIndex::parked() const {
+  std::vector<ParkedSlot> all;
+  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
+    if (live.parked) all.push_back({{kind, id}, live.version, live.parked->why});
+  });
+  return all;
+}
+
+bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {
+  const Live* live = find({RecordKind::content, id});
+  if (live == nullptr || live->settled || live->parked) return false;
+  if (version != nullptr) *version = live->version;
+  return true;
+}
+
+std::optional<Version> LiveIndex::erased_below(const EntryId& id) const {
+  std::optional<Version> newest;
+  for (auto it = erasures_.lower_bound({id.dataset, ""});
+       it != erasures_.end() && it->first.dataset == id.dataset; ++it) {
+    const Erasure& erasure = it->second;
+    if (erasure.settled || (newest && *newest >= erasure.version)) continue;
+    if (glob_matches(it->first.key, id.key)) newest = erasure.version;
+  }
+  return newest;
+}
+
+}  // namespace tiercache

@@ -1,0 +1,146 @@
+// Reading records back from segments: for the store, for copying forward, for the owner after
+// recovery.
+#include <cerrno>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "journal/journal_impl.h"
+
+namespace tiercache {
+namespace {
+
+constexpr char kUnreadable[] =
+    "the journal cannot read this write back; retry, discard it, or put the entry again";
+
+UnsettledWrite write_of(Record record) {
+  UnsettledWrite out;
+  out.kind = record.kind;
+  out.write.kind =
+      record.kind == RecordKind::clocks ? StoreWrite::Kind::clocks : StoreWrite::Kind::content;
+  out.write.id = std::move(record.id);
+  out.write.entry = std::move(record.entry);
+  out.write.not_newer_than = record.not_newer_than;
+  return out;
+}
+
+void carry_clocks(const Record& clocks, Entry* entry) {
+  entry->clocks.merge(clocks.entry.clocks);
+  if (clocks.entry.version == entry->version) entry->metadata = clocks.entry.metadata;
+}
+
+}  // namespace
+
+IoStatus PlaceReader::read(const Place& place, Record* out, std::uint64_t* sequence) {
+  Source& source = sources_.at(place.segment);
+  if (!source.file) {
+    const IoStatus opened = file_system_.open(source.segment->path, OpenMode::read, &source.file);
+    if (!opened.ok()) return opened;
+  }
+  std::string bytes;
+  const IoStatus status = source.file->read_at(place.offset, place.size, &bytes);
+  if (!status.ok()) return status;
+  Frame frame;
+  if (!read_frame(bytes, source.segment->salt, &frame) || !decode_record(frame.payload, out)) {
+    return {EILSEQ, "journal record in " + source.segment->path + " at " +
+                        std::to_string(place.offset) + " does not hold its checksum"};
+  }
+  if (sequence != nullptr) *sequence = frame.sequence;
+  return {};
+}
+
+IoStatus PlaceReader::read(const std::vector<Place>& places, Record* out) {
+  std::uint64_t newest = 0;
+  Clocks merged;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    Record record;
+    std::uint64_t sequence = 0;
+    const IoStatus status = read(places[i], &record, &sequence);
+    if (!status.ok()) return status;
+    merged.merge(record.entry.clocks);
+    if (i > 0 && std::tie(record.entry.version, sequence) < std::tie(out->entry.version, newest)) {
+      continue;
+    }
+    newest = sequence;
+    *out = std::move(record);
+  }
+  if (out->kind == RecordKind::clocks) out->entry.clocks = merged;
+  return {};
+}
+
+void Journal::Impl::add_sources(const std::vector<Place>& places, PlaceReader* reader) const {
+  for (const Place& place : places) reader->add(segments.at(place.segment));
+}
+
+void Journal::Impl::park_unreadable(const SlotName& slot, Version version) {
+  index.park(slot, version, kUnreadable);
+  ++counters.corrupt_records;
+}
+
+std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
+                                                          std::size_t max_bytes) {
+  std::vector<SlotPlaces> batch;
+  PlaceReader reader(*file_system);
+  {
+    Lock lock(mutex);
+    if (!folder) return {};
+    batch = index.take(limit, max_bytes);
+    for (const SlotPlaces& item : batch) {
+      add_sources(item.places, &reader);
+      add_sources(item.clocks_places, &reader);
+    }
+  }
+  std::vector<UnsettledWrite> writes;
+  std::vector<SlotPlaces> lost;
+  for (const SlotPlaces& item : batch) {
+    Record record;
+    Record clocks;
+    if (!reader.read(item.places, &record).ok()) {
+      lost.push_back(item);
+      continue;
+    }
+    writes.push_back(write_of(std::move(record)));
+    if (!item.clocks_places.empty() && reader.read(item.clocks_places, &clocks).ok()) {
+      carry_clocks(clocks, &writes.back().write.entry);
+    }
+  }
+  {
+    Lock lock(mutex);
+    for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
+    for (const SlotPlaces& item : batch) {
+      for (const Place& place : item.places) index.unpin(place.segment);
+      for (const Place& place : item.clocks_places) index.unpin(place.segment);
+    }
+  }
+  trim();
+  return writes;
+}
+
+IoStatus Journal::Impl::read_live(const JournalSegment& segment, std::vector<QueuedRecord>* out) {
+  std::string bytes;
+  const IoStatus status = file_system->read_file(segment.path, SIZE_MAX, &bytes);
+  if (!status.ok()) return status;
+  std::set<std::uint64_t> known;
+  const SegmentContents contents = read_frames(bytes, segment.salt);
+  Lock lock(mutex);
+  for (const FoundFrame& found : contents.frames) {
+    QueuedRecord copy;
+    if (!decode_record(found.frame.payload, &copy.record, DocumentBytes::skip)) continue;
+    const Place place{segment.number, found.offset,
+                      static_cast<std::uint32_t>(frame_bytes(found.frame.payload.size()))};
+    if (!index.is_live_at(copy.record, place)) continue;
+    known.insert(found.offset);
+    copy.payload = found.frame.payload;
+    copy.copy_of = place;
+    out->push_back(std::move(copy));
+  }
+  const auto listed = segments.find(segment.number);
+  if (known.size() == index.live_in(segment.number) || listed == segments.end()) return {};
+  listed->second->unreadable = true;
+  for (const LiveIndex::SlotVersion& lost : index.others_in(segment.number, known)) {
+    park_unreadable(lost.slot, lost.version);
+  }
+  return {};
+}
+
+}  // namespace tiercache

@@ -1,0 +1,252 @@
+#include <gtest/gtest.h>
+
+#include "engine/journal/journal_fixture.h"
+#include "journal/segment.h"
+
+namespace tiercache {
+namespace {
+
+using testing::at;
+using testing::clocks;
+using testing::content;
+using testing::document;
+using testing::id_of;
+using testing::JournalOnDisk;
+using testing::MemoryDisk;
+using testing::ms;
+
+std::set<std::string> folders(const MemoryDisk& disk) {
+  std::set<std::string> found;
+  const std::string under = std::string(testing::kDirectory) + "/";
+  for (const std::string& path : disk.files()) {
+    if (!path.starts_with(under)) continue;
+    const std::string rest = path.substr(under.size());
+    if (rest.find('/') != std::string::npos) found.insert(rest.substr(0, rest.find('/')));
+  }
+  return found;
+}
+
+TEST(JournalAdoption, small_leftovers_are_moved_and_the_old_folder_is_deleted) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, document("k")));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
+  EXPECT_EQ(*log.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
+}
+
+TEST(JournalAdoption, large_leftovers_stay_in_place_until_compaction) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.recovered.size(), 20u);
+  EXPECT_EQ(folders(disk), (std::set<std::string>{"life-1", "life-2"}));
+  EXPECT_EQ(log.journal->take_unsettled(100, 1 << 20).size(), 20u);
+  ASSERT_TRUE(log.journal->compact(Journal::Compact::when_due).ok());
+  EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.recovered.size(), 20u);
+}
+
+TEST(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  const auto recovered = log.recovered;
+  for (const Record& record : recovered) log.finish(record);
+  EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
+  EXPECT_EQ(log.journal->stats().disk_bytes, 0u);
+}
+
+TEST(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, document("k")));
+  log.kill();
+  disk.set_capacity(1);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_NE(log.recovered_content("k"), nullptr);
+  EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::not_applied);
+  EXPECT_EQ(*log.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
+  log.finish(content("k", 5, ""));
+  EXPECT_TRUE(testing::segment_files(disk).empty()) << "what is settled makes room";
+}
+
+TEST(JournalAdoption, living_owner_is_left_alone) {
+  MemoryDisk disk;
+  JournalOnDisk alive(disk);
+  JournalOnDisk other(disk);
+  alive.options.directory = other.options.directory;
+  ASSERT_TRUE(alive.open().ok());
+  alive.put(content("k", 5, "1"));
+  // The second life of the same name must not collide with the living folder.
+  ASSERT_TRUE(other.open().ok());
+  EXPECT_TRUE(other.recovered.empty());
+  EXPECT_EQ(folders(disk), (std::set<std::string>{"life-1", "life-1-1"}));
+  other.put(content("l", 6, "1"));
+  EXPECT_EQ(alive.journal->take_unsettled(10, 1 << 20).size(), 1u);
+}
+
+TEST(JournalAdoption, living_journal_adopts_what_a_neighbour_left) {
+  MemoryDisk disk;
+  JournalOnDisk neighbour(disk);
+  JournalOnDisk alive(disk);
+  ASSERT_TRUE(alive.open().ok());
+  ASSERT_TRUE(neighbour.open().ok());
+  alive.put(content("mine", 4, "1"));
+  alive.put(content("both", 4, "1"));
+  neighbour.put(content("both", 5, "\"newer\""));
+  neighbour.put(content("theirs", 6, "1"));
+  neighbour.journal.reset();
+  std::vector<std::string> told;
+  const auto recovered = [&](const Record& record) { told.push_back(record.id.key); };
+  ASSERT_TRUE(alive.journal->adopt(recovered).ok());
+  EXPECT_EQ(told, (std::vector<std::string>{"both", "theirs"}));
+  ASSERT_TRUE(alive.journal->adopt(recovered).ok());
+  EXPECT_EQ(told.size(), 2u);
+  Version version;
+  ASSERT_TRUE(alive.journal->is_unsettled(id_of("both"), &version));
+  EXPECT_EQ(version, at(5));
+  EXPECT_EQ(alive.journal->take_unsettled(10, 1 << 20).size(), 3u);
+}
+
+TEST(JournalAdoption, newest_of_a_key_is_told_once_whichever_folder_has_it_I3) {
+  MemoryDisk disk;
+  JournalOnDisk a(disk);
+  JournalOnDisk b(disk);
+  ASSERT_TRUE(a.open().ok());
+  ASSERT_TRUE(b.open().ok());
+  a.put(content("k", 9, "\"new\""));
+  b.put(content("k", 8, "\"old\""));
+  a.put(clocks("c", 1, {ms(5), {}, {}}));
+  b.put(clocks("c", 1, {ms(1), {}, ms(7)}));
+  a.journal.reset();
+  b.journal.reset();
+  JournalOnDisk next(disk);
+  ASSERT_TRUE(next.open().ok());
+  ASSERT_EQ(next.recovered.size(), 2u);
+  EXPECT_EQ(*next.recovered_content("k")->entry.document, "\"new\"");
+  EXPECT_EQ(next.recovered_of(RecordKind::clocks, "c")->entry.clocks, (Clocks{ms(5), {}, ms(7)}));
+  next.kill();
+  ASSERT_TRUE(next.open().ok());
+  EXPECT_EQ(next.recovered.size(), 2u);
+  EXPECT_EQ(next.recovered_of(RecordKind::clocks, "c")->entry.clocks, (Clocks{ms(5), {}, ms(7)}));
+}
+
+TEST(JournalAdoption, erase_of_one_journal_hides_what_another_left_I4) {
+  MemoryDisk disk;
+  JournalOnDisk a(disk);
+  JournalOnDisk b(disk);
+  ASSERT_TRUE(a.open().ok());
+  ASSERT_TRUE(b.open().ok());
+  a.put(content("user/1", 5, "1"));
+  b.put(testing::erase_matching("user/*", 7));
+  a.journal.reset();
+  std::size_t told = 0;
+  ASSERT_TRUE(b.journal->adopt([&](const Record&) { ++told; }).ok());
+  EXPECT_EQ(told, 0u);
+  EXPECT_FALSE(b.journal->is_unsettled(id_of("user/1")));
+}
+
+TEST(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, "1"));
+  log.kill();
+  const std::string path = testing::segment_files(disk).at(0);
+  std::string bytes;
+  ASSERT_TRUE(disk.read(path, &bytes));
+  bytes[8] = 3;
+  bytes[bytes.size() - kSegmentHeaderBytes + 8] = 3;
+  disk.write(path, bytes);
+  const IoStatus status = log.open();
+  EXPECT_EQ(status.error, ENOTSUP);
+  EXPECT_NE(status.what.find("format 3"), std::string::npos) << status.what;
+  ASSERT_NE(log.journal, nullptr);
+  EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::durable);
+  std::string after;
+  ASSERT_TRUE(disk.read(path, &after));
+  EXPECT_EQ(after, bytes);
+}
+
+TEST(JournalAdoption, unreadable_folder_is_reported_and_left_for_later) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
+  log.kill();
+  const std::string last = testing::segment_files(disk).back();
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    return operation == "read_file" && path == last ? EIO : 0;
+  });
+  EXPECT_EQ(log.open().error, EIO);
+  ASSERT_NE(log.journal, nullptr);
+  EXPECT_TRUE(log.recovered.empty());
+  EXPECT_EQ(log.journal->stats().live_records, 0u);
+  disk.set_fault(nullptr);
+  std::size_t told = 0;
+  EXPECT_TRUE(log.journal->adopt([&](const Record&) { ++told; }).ok());
+  EXPECT_EQ(told, 20u);
+}
+
+TEST(JournalAdoption, folder_that_nobody_wrote_to_is_deleted) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
+}
+
+TEST(JournalAdoption, damaged_segment_is_kept_aside_I9) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, "1"));
+  log.kill();
+  const std::string path = testing::segment_files(disk).at(0);
+  std::string bytes;
+  ASSERT_TRUE(disk.read(path, &bytes));
+  bytes.replace(0, 8, "GARBAGE!");
+  bytes.replace(bytes.size() - kSegmentHeaderBytes, 8, "GARBAGE!");
+  disk.write(path, bytes);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.journal->stats().corrupt_records, 1u);
+  ASSERT_EQ(testing::quarantined_files(disk).size(), 1u);
+  std::string kept;
+  ASSERT_TRUE(disk.read(testing::quarantined_files(disk)[0], &kept));
+  EXPECT_EQ(kept, bytes);
+}
+
+TEST(JournalAdoption, damage_that_cannot_be_kept_aside_is_not_deleted_I9) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, "1"));
+  log.kill();
+  const std::string path = testing::segment_files(disk).at(0);
+  disk.write(path, "not zeros");
+  disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "write_file" ? ENOSPC : 0;
+  });
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_TRUE(log.journal->adopt(nullptr).ok());
+  EXPECT_EQ(log.journal->stats().corrupt_records, 1u) << "counted once while it is held";
+  disk.set_fault(nullptr);
+  std::string kept;
+  EXPECT_TRUE(disk.read(path, &kept));
+}
+
+}  // namespace
+}  // namespace tiercache
