@@ -124,7 +124,7 @@ IoStatus EntryFiles::Impl::rebuild_index() {
 }
 
 void EntryFiles::Impl::take_into_index(const std::string& path) {
-  const FileState state = folder.read_header(path);
+  const FileState state = folder.read_header(path, nullptr);
   if (state.status == FileState::Status::sound) {
     index.put(state.id, index_item(*state.entry, state.size));
   } else if (state.corrupt()) {
@@ -166,7 +166,7 @@ IoStatus EntryFiles::Impl::write_index() {
 void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
   if (!folder.workspace().is_open()) return;
   folder.in_turn(path, [&] {
-    const FileState state = folder.read(path);
+    const FileState state = folder.read(path, id);
     if (state.corrupt() && !folder.quarantine(path, state).ok()) return;
     const bool gone = state.corrupt() || state.status == FileState::Status::absent;
     if (gone && id != nullptr) index.remove(*id, kAnyVersion);
@@ -187,9 +187,9 @@ void EntryFiles::Impl::know(const EntryId& id, const Entry& entry, std::uint64_t
 // its header, others verified whole. What is corrupt is moved aside and so absent.
 FileState EntryFiles::Impl::standing(const EntryId& id, const std::string& path,
                                      Version compared_with) {
-  FileState state = folder.read_header(path);
+  FileState state = folder.read_header(path, &id);
   if (state.status == FileState::Status::sound && state.entry->version >= compared_with) {
-    state = folder.read(path);
+    state = folder.read(path, &id);
   }
   if (!state.corrupt()) return state;
   FileState after;
@@ -220,10 +220,10 @@ IoStatus EntryFiles::Impl::stage(const EntryId& id, const Entry& entry, Durabili
 // do where the file is newer or the same already.
 IoStatus EntryFiles::Impl::prepare(const EntryId& id, const Entry& entry, Staged* staged) {
   const std::string path = entry_path(id);
-  FileState there = folder.read_header(path);
+  FileState there = folder.read_header(path, &id);
   staged->entry = entry;
   if (there.status == FileState::Status::sound && there.entry->version >= entry.version) {
-    there = folder.read(path);
+    there = folder.read(path, &id);
     if (there.status == FileState::Status::sound) {
       if (there.entry->version > entry.version) return {};
       staged->entry = merged(entry, *there.entry);
@@ -294,9 +294,9 @@ FileWriteResult EntryFiles::Impl::replace(const EntryId& id, const std::string& 
 
 FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
   const std::string path = entry_path(id);
-  FileState there = folder.read_header(path);
+  FileState there = folder.read_header(path, &id);
   if (there.status == FileState::Status::sound && there.entry->version > up_to) {
-    there = folder.read(path);
+    there = folder.read(path, &id);
     if (there.status == FileState::Status::sound) {
       return {WriteStatus::newer_there, there.entry, {}};
     }
@@ -357,7 +357,7 @@ IoStatus EntryFiles::close() {
 
 FileReadResult EntryFiles::read(const EntryId& id) {
   const std::string path = entry_path(id);
-  FileState state = impl_->folder.read(path);
+  FileState state = impl_->folder.read(path, &id);
   switch (state.status) {
     case FileState::Status::sound:
       break;

@@ -31,26 +31,6 @@ FileState unreadable(IoStatus io) {
   return state;
 }
 
-FileState judge(const EnvelopeResult& result, Envelope& envelope, const std::string& project,
-                const std::string& path) {
-  FileState state;
-  state.why = result.why;
-  if (result.fault == EnvelopeFault::other_format) {
-    state.status = FileState::Status::other_format;
-  } else if (!result.ok()) {
-    state.status = FileState::Status::damaged;
-  } else if (envelope.project != project || entry_path(envelope.id) != path) {
-    state.status = FileState::Status::misplaced;
-    state.why = "the file holds an entry of another key or project";
-  } else {
-    state.status = FileState::Status::sound;
-    state.size = envelope.size;
-    state.id = std::move(envelope.id);
-    state.entry = std::make_shared<const Entry>(std::move(envelope.entry));
-  }
-  return state;
-}
-
 // The buffer whole files are read into: one per thread, so that reading allocates and clears
 // nothing.
 std::string& read_buffer() {
@@ -74,16 +54,16 @@ EntryFolder::EntryFolder(FileSystem& file_system, std::string directory, std::st
       max_file_bytes_(max_file_bytes),
       workspace_(file_system, directory_) {}
 
-FileState EntryFolder::read(const std::string& path) const {
+FileState EntryFolder::read(const std::string& path, const EntryId* asked) const {
   std::string& bytes = read_buffer();
   IoStatus io = file_system_.read_file(full(path), max_file_bytes_, &bytes);
   if (!io.ok()) return unreadable(std::move(io));
   Envelope envelope;
   const EnvelopeResult result = decode_envelope(bytes, &envelope);
-  return judge(result, envelope, project_, path);
+  return judge(result, envelope, path, asked);
 }
 
-FileState EntryFolder::read_header(const std::string& path) const {
+FileState EntryFolder::read_header(const std::string& path, const EntryId* asked) const {
   std::string& bytes = read_buffer();
   IoStatus io = read_front(path, kUsualHeaderBytes, &bytes);
   const bool longer =
@@ -92,7 +72,28 @@ FileState EntryFolder::read_header(const std::string& path) const {
   if (!io.ok()) return unreadable(std::move(io));
   Envelope envelope;
   const EnvelopeResult result = decode_envelope_header(bytes, &envelope);
-  return judge(result, envelope, project_, path);
+  return judge(result, envelope, path, asked);
+}
+
+FileState EntryFolder::judge(const EnvelopeResult& result, Envelope& envelope,
+                             const std::string& path, const EntryId* asked) const {
+  FileState state;
+  state.why = result.why;
+  if (result.fault == EnvelopeFault::other_format) {
+    state.status = FileState::Status::other_format;
+  } else if (!result.ok()) {
+    state.status = FileState::Status::damaged;
+  } else if (envelope.project != project_ ||
+             !(asked != nullptr ? envelope.id == *asked : entry_path(envelope.id) == path)) {
+    state.status = FileState::Status::misplaced;
+    state.why = "the file holds an entry of another key or project";
+  } else {
+    state.status = FileState::Status::sound;
+    state.size = envelope.size;
+    state.id = std::move(envelope.id);
+    state.entry = std::make_shared<const Entry>(std::move(envelope.entry));
+  }
+  return state;
 }
 
 IoStatus EntryFolder::read_front(const std::string& path, std::size_t size,

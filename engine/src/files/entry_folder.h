@@ -20,6 +20,9 @@
 
 namespace tiercache {
 
+struct Envelope;
+struct EnvelopeResult;
+
 // What a path holds.
 struct FileState {
   enum class Status : std::uint8_t { sound, absent, damaged, misplaced, other_format, failed };
@@ -40,10 +43,11 @@ class EntryFolder {
               std::size_t max_file_bytes);
 
   Workspace& workspace() { return workspace_; }
-  // Reads and verifies all of the file; a sound entry of another path is `misplaced`.
-  FileState read(const std::string& path) const;
+  // Reads and verifies all of the file. Sound is only what is of `asked`, where given, and else
+  // what is of some key with this path: anything else is `misplaced`.
+  FileState read(const std::string& path, const EntryId* asked) const;
   // Reads and verifies the header alone.
-  FileState read_header(const std::string& path) const;
+  FileState read_header(const std::string& path, const EntryId* asked) const;
 
   // Runs `act` while this thread alone may change the path, in all processes. EAGAIN when another
   // process is at it.
@@ -71,6 +75,8 @@ class EntryFolder {
   static constexpr std::size_t kStripes = 64;
 
   std::string full(const std::string& path) const { return data_ + "/" + path; }
+  FileState judge(const EnvelopeResult& result, Envelope& envelope, const std::string& path,
+                  const EntryId* asked) const;
   IoStatus read_front(const std::string& path, std::size_t size, std::string* out) const;
   IoStatus rename(const std::string& temp, const std::string& path);
   IoStatus walk_shard(const std::string& shard,

@@ -19,50 +19,55 @@ bool is_plain(char c) {
          c == '_' || c == '.' || c == ',' || c == '=' || c == '+';
 }
 
-void append_hex(std::string* out, unsigned char byte) {
+// Stops before the name would grow beyond `max_size`. A leading dot is encoded too: no name is
+// hidden,
+// "." or "..".
+void append_encoded(std::string_view text, std::size_t max_size, std::string* out) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
-  out->push_back(kDigits[byte >> 4]);
-  out->push_back(kDigits[byte & 15]);
-}
-
-// A leading dot is encoded too: no name is hidden, "." or "..".
-std::string encoded(std::string_view text, std::size_t max_size) {
-  std::string out;
+  const std::size_t start = out->size();
   for (const char c : text) {
-    const bool plain = is_plain(c) && !(c == '.' && out.empty());
-    if (out.size() + (plain ? 1 : 3) > max_size) break;
+    const bool plain = is_plain(c) && !(c == '.' && out->size() == start);
+    if (out->size() - start + (plain ? 1 : 3) > max_size) break;
     if (plain) {
-      out.push_back(c);
+      out->push_back(c);
     } else {
-      out.push_back('%');
-      append_hex(&out, static_cast<unsigned char>(c));
+      const auto byte = static_cast<unsigned char>(c);
+      out->append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
     }
   }
-  return out;
 }
 
-std::string file_name(std::string_view text) {
-  if (text.empty()) return std::string(kEmptyName);
-  if (text.size() <= kMaxName) {
-    std::string whole = encoded(text, SIZE_MAX);
-    if (whole.size() <= kMaxName) return whole;
+void append_name(std::string_view text, std::string* out) {
+  if (text.empty()) {
+    out->append(kEmptyName);
+    return;
   }
-  return encoded(text, kMaxName - kHashDigits - 1) + kHashMark + Checksum::of(text).to_string();
+  const std::size_t start = out->size();
+  if (text.size() <= kMaxName) {
+    append_encoded(text, SIZE_MAX, out);
+    if (out->size() - start <= kMaxName) return;
+    out->resize(start);
+  }
+  append_encoded(text, kMaxName - kHashDigits - 1, out);
+  out->append(1, kHashMark).append(Checksum::of(text).to_string());
 }
 
-std::string shard_of(std::string_view key) {
+void append_shard(std::string_view key, std::string* out) {
   static constexpr char kDigits[] = "0123456789abcdef";
   const std::uint64_t hash = hash64(key);
-  return {kDigits[(hash >> 4) & 15], kDigits[hash & 15]};
+  out->append({kDigits[(hash >> 4) & 15], kDigits[hash & 15], '/'});
 }
 
 }  // namespace
 
 std::string entry_path(const EntryId& id) {
-  std::string path = file_name(id.dataset);
-  path += '/';
-  if (!id.key.empty()) path.append(shard_of(id.key)).push_back('/');
-  return path.append(file_name(id.key)).append(kSuffix);
+  std::string path;
+  path.reserve(id.dataset.size() + id.key.size() + 32);
+  append_name(id.dataset, &path);
+  path.push_back('/');
+  if (!id.key.empty()) append_shard(id.key, &path);
+  append_name(id.key, &path);
+  return path.append(kSuffix);
 }
 
 }  // namespace tiercache

@@ -28,6 +28,16 @@ TEST(EntryFilesSharing, what_one_wrote_the_other_reads_and_does_not_overwrite_wi
   EXPECT_EQ(a.text(kId), "\"b\"");
 }
 
+TEST(EntryFilesSharing, file_another_removed_does_not_leave_the_index_ahead_of_the_next_write) {
+  testing::MemoryDisk disk;
+  Tier a(disk);
+  Tier b(disk);
+  a->write(kId, document(9), Sync::none);
+  EXPECT_EQ(b->remove(kId, {9, 9}).status, WriteStatus::written);
+  EXPECT_EQ(a->write(kId, document(5), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(a->index().find(kId)->version.time, 5u);
+}
+
 TEST(EntryFilesSharing, key_whose_lock_another_process_holds_is_busy_and_unchanged) {
   testing::MemoryDisk disk;
   Tier a(disk);
