@@ -1,0 +1,75 @@
+// docs/configuration.md names every option there is, and no other.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+
+#include "docs/quotes.h"
+
+namespace tiercache::docs {
+namespace {
+
+using structure::SourceFile;
+
+using FieldsByStruct = std::map<std::string, std::set<std::string>>;
+
+// Reads the data members of the structs of a header: names at the end of a declaration, before a
+// `;`, ` =` or `{`, one level deep.
+FieldsByStruct fields_declared(const SourceFile& header) {
+  static const std::regex begins(R"(^struct (\w+) \{$)");
+  static const std::regex field(R"(^  [\w:][\w:<>,&*() ]*[\w>] (\w+)(?: =.*|\{.*|;.*)?$)");
+  static const std::regex function(R"(^  (?:static|friend|constexpr|using|operator)\b.*)");
+  FieldsByStruct fields;
+  std::string name;
+  for (const std::string& line : structure::without_comments_and_literals(header.lines)) {
+    std::smatch found;
+    if (std::regex_match(line, found, begins)) name = found[1];
+    if (line == "};") name.clear();
+    const std::string code = std::regex_replace(line, std::regex(R"(\s+$)"), "");
+    if (name.empty() || std::regex_match(code, function)) continue;
+    if (std::regex_match(code, found, field)) fields[name].insert(found[1]);
+  }
+  return fields;
+}
+
+// Reads the tables: a heading names the struct, the first cell of a row the field.
+FieldsByStruct fields_documented(const SourceFile& document) {
+  static const std::regex heading(R"(^#+ .*`(\w+)`.*$)");
+  static const std::regex row(R"(^\| `(\w+)` \|.*$)");
+  FieldsByStruct fields;
+  std::string name;
+  for (const std::string& line : document.lines) {
+    std::smatch found;
+    if (line.starts_with("#")) name.clear();
+    if (std::regex_match(line, found, heading)) name = found[1];
+    if (!name.empty() && std::regex_match(line, found, row)) fields[name].insert(found[1]);
+  }
+  return fields;
+}
+
+TEST(ConfigurationReader, finds_the_fields_of_a_struct_and_nothing_else) {
+  const SourceFile header{
+      "a.h",
+      {"struct A {", "  int plain = 0;  // a comment", "  std::chrono::milliseconds ttl{20};",
+       "  std::optional<Version> if_version =", "      {};",
+       "  std::function<Answer<Value>(Context&)> refresh = {};",
+       "  static constexpr A none() { return {}; }", "};", "int not_this = 1;"}};
+  const std::set<std::string> expected = {"plain", "ttl", "if_version", "refresh"};
+  EXPECT_EQ(fields_declared(header)["A"], expected);
+}
+
+TEST(Configuration, every_option_is_documented_and_every_documented_one_is_there) {
+  FieldsByStruct declared = fields_declared(read_document("engine/include/tiercache/options.h"));
+  declared["ThreadCounts"] =
+      fields_declared(read_document("engine/include/tiercache/executor.h"))["ThreadCounts"];
+  // The store's options are `tiercache::sqlite::Options`.
+  declared["Options"] =
+      fields_declared(read_document("adapters/sqlite/include/tiercache/sqlite.h"))["Options"];
+  const FieldsByStruct documented = fields_documented(read_document("docs/configuration.md"));
+  EXPECT_GE(declared.size(), 14u) << "the reader has lost structs";
+  EXPECT_EQ(documented, declared);
+}
+
+}  // namespace
+}  // namespace tiercache::docs
