@@ -87,6 +87,7 @@ TEST_P(StoreConformance, versions_only_go_forward_under_concurrent_saves_I3) {
 TEST_P(StoreConformance, compare_and_set_loses_no_update_under_concurrency_I5) {
   constexpr unsigned kThreads = 4;
   constexpr int kEach = 15;
+  constexpr int kMaxAttempts = 20'000;  // reached only where no attempt succeeds
   const EntryId id{"d", "counter"};
   save(content(id, document(1, "0")));
   const auto add_one = [&](unsigned thread) {
@@ -99,7 +100,10 @@ TEST_P(StoreConformance, compare_and_set_loses_no_update_under_concurrency_I5) {
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      for (int done = 0; done < kEach && !HasFailure();) done += add_one(t) ? 1 : 0;
+      int done = 0;
+      for (int attempt = 0; done < kEach && attempt < kMaxAttempts; ++attempt) {
+        done += add_one(t) ? 1 : 0;
+      }
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -45,9 +45,9 @@ TEST_P(StoreConformance, matching_erase_spares_what_is_not_older_I3) {
   expect_row({"d", "newer tombstone"}, tombstone(8));
 }
 
-TEST_P(StoreConformance, matching_erase_keeps_older_writes_out_I4) {
+TEST_P(StoreConformance, matching_erase_keeps_older_writes_out_and_counts_documents_I4) {
   save_all({content({"d", "k"}, numbered(1)), content({"d", "gone"}, tombstone(1))});
-  store_->erase_matching(project_, "d", "*", version(5), patience());
+  EXPECT_EQ(store_->erase_matching(project_, "d", "*", version(5), patience()).erased, 1u);
   EXPECT_EQ(outcome(content({"d", "k"}, numbered(4))), SaveOutcome::superseded);
   EXPECT_EQ(outcome(content({"d", "gone"}, numbered(4))), SaveOutcome::superseded);
   EXPECT_EQ(outcome(content({"d", "k"}, numbered(6))), SaveOutcome::saved);
