@@ -1,20 +1,13 @@
-#include "tiercache/testing/memory_file_system.h"
-
 #include <algorithm>
 #include <cerrno>
-#include <map>
-#include <mutex>
-#include <set>
 #include <system_error>
 #include <utility>
+#include <vector>
 
-#include "disk_model.h"
+#include "memory_disk.h"
 
 namespace tiercache::testing {
 namespace {
-
-using Guard = std::lock_guard<std::mutex>;
-using Hook = std::function<void(std::uint64_t, const std::string&)>;
 
 IoStatus status_of(int error, const std::string& operation, const std::string& path) {
   if (error == 0) return {};
@@ -25,50 +18,6 @@ IoStatus status_of(int error, const std::string& operation, const std::string& p
 std::size_t part_written(std::uint64_t operation, std::size_t size) {
   return static_cast<std::size_t>(LossDice(operation + 2).below(size + 1));
 }
-
-// Everything behind one disk. The mutex is free while a test's hook or fault runs.
-struct Disk {
-  std::mutex mutex;
-  DiskModel model;
-  std::uint64_t operations = 0;
-  Hook hook;
-  MemoryDisk::Fault fault;
-  std::uint64_t capacity = 0;
-  bool remote = false;
-  std::uint64_t last_boot = 0;
-  std::set<std::uint64_t> living;
-  std::uint64_t last_lock = 0;
-  struct Holder {
-    std::uint64_t lock = 0;
-    std::uint64_t boot = 0;
-  };
-  std::map<const Node*, Holder> locks;
-
-  void end_boot(std::uint64_t boot) {
-    living.erase(boot);
-    std::erase_if(locks, [&](const auto& item) { return item.second.boot == boot; });
-  }
-
-  // Writes what the capacity allows.
-  int write(const NodePtr& file, std::uint64_t offset, std::string_view bytes) {
-    const std::uint64_t room = capacity == 0 ? UINT64_MAX : capacity - std::min(capacity, used());
-    const std::uint64_t size = file->content.size();
-    const std::uint64_t end = room > UINT64_MAX - size ? UINT64_MAX : size + room;
-    const std::uint64_t fits = end > offset ? end - offset : 0;
-    const bool all = bytes.size() <= fits;
-    model.write(file, offset, all ? bytes : bytes.substr(0, static_cast<std::size_t>(fits)));
-    return all ? 0 : ENOSPC;
-  }
-  int truncate(const NodePtr& file, std::uint64_t size) {
-    const std::uint64_t old_size = file->content.size();
-    if (capacity != 0 && size > old_size && used() + (size - old_size) > capacity) return ENOSPC;
-    model.truncate(file, size);
-    return 0;
-  }
-  std::uint64_t used() const { return model.used_bytes(); }
-};
-
-using DiskPtr = std::shared_ptr<Disk>;
 
 // One operation of a boot: tells the hook, asks for a fault, then acts under the disk's mutex.
 class Operation {
@@ -481,113 +430,8 @@ class MemoryFileSystem final : public FileSystem {
 
 }  // namespace
 
-struct MemoryDisk::State {
-  DiskPtr disk = std::make_shared<Disk>();
-};
-
-MemoryDisk::MemoryDisk() : state_(std::make_shared<State>()) {}
-MemoryDisk::~MemoryDisk() = default;
-
-std::shared_ptr<FileSystem> MemoryDisk::boot() {
-  Guard guard(state_->disk->mutex);
-  const std::uint64_t boot = ++state_->disk->last_boot;
-  state_->disk->living.insert(boot);
-  return std::make_shared<MemoryFileSystem>(state_->disk, boot);
-}
-
-void MemoryDisk::kill() {
-  Guard guard(state_->disk->mutex);
-  if (!state_->disk->living.empty()) state_->disk->end_boot(*state_->disk->living.rbegin());
-}
-
-void MemoryDisk::power_loss(std::uint64_t seed) {
-  Guard guard(state_->disk->mutex);
-  state_->disk->living.clear();
-  state_->disk->locks.clear();
-  state_->disk->model = state_->disk->model.after_loss(seed);
-}
-
-std::unique_ptr<MemoryDisk> MemoryDisk::after_power_loss(std::uint64_t seed) const {
-  auto copy = std::make_unique<MemoryDisk>();
-  Guard guard(state_->disk->mutex);
-  copy->state_->disk->model = state_->disk->model.after_loss(seed);
-  copy->state_->disk->capacity = state_->disk->capacity;
-  copy->state_->disk->remote = state_->disk->remote;
-  return copy;
-}
-
-std::uint64_t MemoryDisk::operations() const {
-  Guard guard(state_->disk->mutex);
-  return state_->disk->operations;
-}
-
-void MemoryDisk::on_operation(Hook hook) {
-  Guard guard(state_->disk->mutex);
-  state_->disk->hook = std::move(hook);
-}
-
-void MemoryDisk::set_fault(Fault fault) {
-  Guard guard(state_->disk->mutex);
-  state_->disk->fault = std::move(fault);
-}
-
-void MemoryDisk::set_capacity(std::uint64_t bytes) {
-  Guard guard(state_->disk->mutex);
-  state_->disk->capacity = bytes;
-}
-
-void MemoryDisk::set_remote(bool remote) {
-  Guard guard(state_->disk->mutex);
-  state_->disk->remote = remote;
-}
-
-bool MemoryDisk::read(const std::string& path, std::string* out) const {
-  Guard guard(state_->disk->mutex);
-  NodePtr node;
-  if (state_->disk->model.find(path, &node) != 0 || node->directory) return false;
-  *out = node->content.read(0, static_cast<std::size_t>(node->content.size()));
-  return true;
-}
-
-void MemoryDisk::write(const std::string& path, std::string bytes) {
-  Guard guard(state_->disk->mutex);
-  DiskModel& model = state_->disk->model;
-  NodePtr node;
-  for (std::size_t end = 0; end < path.size();) {
-    end = std::min(path.find('/', end + 1), path.size());
-    NodePtr parent;
-    std::string name;
-    if (model.find(path.substr(0, end), &node) == 0) continue;
-    if (model.find_parent(path.substr(0, end), &parent, &name) != 0) return;
-    node = model.make_node(end < path.size());
-    model.change_names({{parent, name, node}});
-    model.sync_directory(parent);
-  }
-  if (!node || node->directory) return;
-  model.truncate(node, 0);
-  model.write(node, 0, bytes);
-  model.sync_file(node);
-}
-
-bool MemoryDisk::remove(const std::string& path) {
-  Guard guard(state_->disk->mutex);
-  DiskModel& model = state_->disk->model;
-  NodePtr parent;
-  std::string name;
-  if (model.find_parent(path, &parent, &name) != 0 || !parent->names.contains(name)) return false;
-  model.change_names({{parent, name, nullptr}});
-  model.sync_directory(parent);
-  return true;
-}
-
-std::vector<std::string> MemoryDisk::files() const {
-  Guard guard(state_->disk->mutex);
-  return state_->disk->model.files();
-}
-
-std::uint64_t MemoryDisk::used_bytes() const {
-  Guard guard(state_->disk->mutex);
-  return state_->disk->used();
+std::shared_ptr<FileSystem> make_memory_file_system(DiskPtr disk, std::uint64_t boot) {
+  return std::make_shared<MemoryFileSystem>(std::move(disk), boot);
 }
 
 }  // namespace tiercache::testing
