@@ -1,0 +1,63 @@
+// Keys, values and the order in which they are asked for: made before anything is timed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/memory_tier.h"
+
+namespace tiercache::bench {
+
+using Document = std::shared_ptr<const std::string>;
+
+// The cheapest clock there is, as the cache reads it once per hit.
+Ticks coarse_now();
+
+// One document in the two forms in which a cache may hold it.
+struct Value {
+  Document document;
+  detail::ResidentPtr resident;
+};
+
+detail::ResidentPtr make_resident(Document document);
+
+// Keys of 24 bytes and values of 1 KiB, one of each per number.
+class Population {
+ public:
+  static constexpr std::size_t kKeyBytes = 24;
+  static constexpr std::size_t kValueBytes = 1024;
+
+  explicit Population(std::size_t count);
+  std::size_t size() const { return values_.size(); }
+  std::string_view key(std::uint32_t number) const {
+    return std::string_view(keys_).substr(number * kKeyBytes, kKeyBytes);
+  }
+  const Value& value(std::uint32_t number) const { return values_[number]; }
+
+ private:
+  std::string keys_;
+  std::vector<Value> values_;
+};
+
+// One call of a workload: a get that puts what it misses, or a put.
+struct Operation {
+  std::uint32_t number : 31;
+  std::uint32_t put : 1;
+};
+
+struct Workload {
+  std::string name;
+  std::size_t keys = 0;      // the first so many of the population
+  std::size_t capacity = 0;  // in entries
+  bool must_hit = false;     // everything fits
+  double zipf = 0;           // exponent; 0: all keys alike
+  unsigned puts_of_100 = 0;
+
+  std::vector<Operation> operations(std::size_t count, std::uint64_t seed) const;
+};
+
+}  // namespace tiercache::bench
