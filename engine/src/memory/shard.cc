@@ -47,7 +47,7 @@ MemoryShard::Found MemoryShard::find(const KeyRef& key) {
   const Node& node = slab_[number];
   const bool pinned = node.state == Node::State::pinned;
   if (!pinned) slab_.move_to_front(number);
-  // Last: counting the reference is a locked instruction, which all loads after it would wait for.
+  // Last: counting the reference is a locked instruction, for which all loads after it would wait.
   return {.resident = node.resident, .lifetimes = node.lifetimes, .pinned = pinned};
 }
 

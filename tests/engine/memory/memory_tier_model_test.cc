@@ -165,39 +165,24 @@ class Pair {
     ++now_;
     const Id& id = ids_[random_.below(ids_.size())];
     const KeyRef key(id.first, id.second);
-    switch (random_.below(16)) {
-      case 0:
-      case 1:
-      case 2:
-      case 3:
-        find(id, key);
-        break;
-      case 4:
-      case 5:
-      case 6:
-      case 7:
-        put(id, key);
-        break;
-      case 8:
-        stamps_.push_back(tier_.stamp(key));
-        break;
-      case 9:
-      case 10:
-      case 11:
-        promote(id, key);
-        break;
-      case 12:
-        renew(id, key);
-        break;
-      case 13:
-        unpin(id, key);
-        break;
-      case 14:
-        remove(id, key);
-        break;
-      default:
-        remove_matching(id.first);
-        break;
+    // In parts of 32. Pins go about as often as they come, so that all fillings are seen.
+    const auto chance = random_.below(32);
+    if (chance < 8) {
+      find(id, key);
+    } else if (chance < 16) {
+      put(id, key);
+    } else if (chance < 18) {
+      stamps_.push_back(tier_.stamp(key));
+    } else if (chance < 23) {
+      promote(id, key);
+    } else if (chance < 25) {
+      renew(id, key);
+    } else if (chance < 28) {
+      unpin(random_.below(2) == 0 ? id : some_pinned(id));
+    } else if (chance < 31) {
+      remove(id, key);
+    } else {
+      remove_matching(id.first);
     }
   }
 
@@ -234,7 +219,7 @@ class Pair {
   }
   void put(const Id& id, const KeyRef& key) {
     const auto in = some_resident();
-    const Pin pin = random_.below(4) == 0 ? Pin::yes : Pin::no;
+    const Pin pin = random_.below(6) == 0 ? Pin::yes : Pin::no;
     ASSERT_EQ(tier_.put(key, in, until(now_), pin), model_.put(id, in, now_, pin));
   }
   void promote(const Id& id, const KeyRef& key) {
@@ -253,7 +238,15 @@ class Pair {
     tier_.renew(key, of, until(now_));
     model_.renew(id, of, now_);
   }
-  void unpin(const Id& id, const KeyRef& key) {
+  Id some_pinned(const Id& otherwise) {
+    std::vector<Id> pinned;
+    for (const auto& [id, held] : model_.held()) {
+      if (held.pinned) pinned.push_back(id);
+    }
+    return pinned.empty() ? otherwise : pinned[random_.below(pinned.size())];
+  }
+  void unpin(const Id& id) {
+    const KeyRef key(id.first, id.second);
     const auto found = tier_.peek(key);
     const Version of =
         found.resident && random_.below(2) == 0 ? found.resident->entry.version : some_version();

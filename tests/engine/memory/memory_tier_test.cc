@@ -277,6 +277,17 @@ TEST(MemoryTier, growing_an_entry_evicts_others_but_not_itself) {
   EXPECT_LE(tier.stats().bytes_charged, tier.max_bytes());
 }
 
+TEST(MemoryTier, growing_a_lone_entry_by_a_pinned_write_keeps_it_although_it_exceeds_the_budget) {
+  MemoryTier tier = tier_for(1);
+  put(tier, "a", 1);
+  const auto larger = resident(2, std::string(tier.max_bytes(), ' '));
+  ASSERT_TRUE(tier.put(KeyRef(1, "a"), larger, {}, Pin::yes));
+  EXPECT_EQ(tier.find(KeyRef(1, "a")).resident, larger);
+  EXPECT_EQ(tier.stats().bytes_pinned, MemoryTier::charge("a", *larger));
+  EXPECT_EQ(tier.stats().bytes_charged, tier.stats().bytes_pinned);
+  EXPECT_EQ(tier.stats().evictions, 0u);
+}
+
 TEST(MemoryTier, charge_counts_everything_an_entry_brings) {
   detail::Resident plain;
   const std::size_t least = MemoryTier::charge("k", plain);
