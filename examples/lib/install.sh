@@ -13,8 +13,8 @@
 tiercache_packages() {
   local run=(g++ cmake ninja-build ccache libsimdjson-dev nlohmann-json3-dev libspdlog-dev
     libboost-filesystem-dev libxxhash-dev libsqlite3-dev libcpp-httplib-dev libcli11-dev
-    ca-certificates curl jq)
-  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 iso-codes)
+    pkgconf iso-codes ca-certificates curl jq)
+  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14)
   local ci=(clang-14 libclang-rt-14-dev)
   case "$1" in
     run) echo "${run[@]}" ;;

@@ -1,0 +1,93 @@
+// The service's configuration: one JSON file, checked as a whole before anything is opened.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tiercache/options.h"
+
+namespace refresh_service {
+
+// A folder of JSON documents: `<path>/<dataset>.json`, or `<path>/<key>.json` for a keyed dataset.
+struct FolderSource {
+  std::filesystem::path path;
+};
+
+// A local HTTP upstream, e.g. "http://127.0.0.1:9000/rates.json"; "{key}" in it stands for the key.
+struct HttpSource {
+  std::string origin;  // "http://127.0.0.1:9000"
+  std::string target;  // "/rates.json"
+};
+
+// What a document must be before it is accepted.
+struct Checks {
+  bool not_empty = false;             // not null, "", [] or {}
+  std::vector<std::string> required;  // members of the object, or of every item of the array
+  std::size_t min_items = 0;          // items of the array, or members of the object
+};
+
+// | field     | meaning                                                     | default |
+// |-----------|-------------------------------------------------------------|----------------------|
+// | name      | the dataset, and its place under /v1/                       | required | | source
+// | where documents come from                                   | none, where writable | | keyed |
+// many documents by key; false: one                           | false                | | writable
+// | PUT and DELETE are taken, from this machine alone           | false                | | every |
+// how often each document is refreshed; 0: when it is asked for | 0                  | | fresh_for
+// | age until which a document is fresh                         | the cache's own      | |
+// stale_for | how much longer it is served while its source is asked      | 0                    |
+// | hydrate   | documents brought from the store at start: a number, "all"  | 10,000 | | checks |
+// what a document must be                                     | none                 |
+struct DatasetConfig {
+  std::string name;
+  std::variant<std::monostate, FolderSource, HttpSource> source;
+  bool keyed = false;
+  bool writable = false;
+  std::chrono::milliseconds every{0};
+  std::optional<std::chrono::milliseconds> fresh_for;
+  std::chrono::milliseconds stale_for{0};
+  tiercache::Hydrate hydrate;
+  Checks checks;
+};
+
+// | field     | meaning                                                     | default |
+// |-----------|-------------------------------------------------------------|----------------------|
+// | listen    | {"address", "port"}; port 0: any free one                   | 127.0.0.1, 8080 | |
+// directory | where the cache lives                                       | required             |
+// | project   | the cache's namespace                                       | required | | memory
+// | {"max_bytes", "ttl"}                                        | "64MiB", "5m"        | | store |
+// "sqlite:PATH", or "none"; the directory of PATH must exist  | "none"               | | datasets
+// | a list of datasets, at least one                            | required             |
+//
+// Relative paths are looked up from the directory in which the service was started.
+struct Config {
+  std::string address = "127.0.0.1";
+  int port = 8080;
+  std::filesystem::path directory;
+  std::string project;
+  tiercache::MemoryOptions memory;
+  std::filesystem::path sqlite;  // empty: no store
+  std::vector<DatasetConfig> datasets;
+};
+
+// Lists every fault, one a line: field, value, allowed range.
+class BadConfig : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Throws BadConfig. Members that the tables above do not name are faults, duplicates too.
+Config parse_config(std::string_view text);
+Config read_config(const std::filesystem::path& file);
+
+// "250ms", "30s", "5m", "6h", "2d"; "0" alone needs no unit. Nullopt for anything else.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+// "4096", "64KiB", "64MiB", "2GiB".
+std::optional<std::size_t> parse_size(std::string_view text);
+
+}  // namespace refresh_service

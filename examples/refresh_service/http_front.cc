@@ -1,0 +1,198 @@
+#include "refresh_service/http_front.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "refresh_service/json_views.h"
+#include "refresh_service/sources.h"
+
+namespace refresh_service {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using tiercache::TierAnswer;
+
+namespace {
+
+constexpr std::size_t kLargestBody = std::size_t{64} << 20;
+
+void answer_json(httplib::Response& response, int status, const json& body) {
+  response.status = status;
+  response.set_content(body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
+                       "application/json");
+}
+
+void answer_error(httplib::Response& response, int status, const std::string& error) {
+  answer_json(response, status, {{"error", error}});
+}
+
+// Turns what the cache throws into an answer.
+void answer_exception(httplib::Response& response, std::exception_ptr thrown) {
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const tiercache::InvalidKey& error) {
+    answer_error(response, 400, error.what());
+  } catch (const tiercache::InvalidDocument& error) {
+    answer_error(response, 422, error.what());
+  } catch (const tiercache::Error& error) {
+    response.set_header("Retry-After", "1");
+    answer_error(response, 503, error.what());
+  } catch (const std::exception& error) {
+    answer_error(response, 500, error.what());
+  }
+}
+
+std::string etag_of(const tiercache::Snapshot<tiercache::JsonText>& snapshot) {
+  return '"' + snapshot.checksum().to_string() + '"';
+}
+
+// If-None-Match: "*", or a list of tags, compared weakly.
+bool names_tag(const std::string& condition, const std::string& etag) {
+  return condition == "*" || condition.find(etag) != std::string::npos;
+}
+
+long whole_seconds(std::chrono::milliseconds duration) {
+  return std::chrono::duration_cast<seconds>(duration).count();
+}
+
+// What RFC 9111 and RFC 5861 call what the dataset promises. Clients subtract `Age` themselves.
+std::string cache_control_of(const DatasetConfig& config) {
+  const auto unscheduled = config.every.count() > 0 ? config.every : tiercache::ttl::kMedium;
+  const std::string stale = std::to_string(whole_seconds(config.stale_for));
+  return "max-age=" + std::to_string(whole_seconds(config.fresh_for.value_or(unscheduled))) +
+         ", stale-while-revalidate=" + stale + ", stale-if-error=" + stale;
+}
+
+// Every tier that was asked knows that there is no such document.
+bool surely_none(const tiercache::Passage& passage) {
+  const std::array answers = {passage.memory, passage.files, passage.store, passage.source};
+  return std::all_of(answers.begin(), answers.end(), [](TierAnswer answer) {
+    return answer == TierAnswer::not_asked || answer == TierAnswer::miss ||
+           answer == TierAnswer::gone || answer == TierAnswer::not_found;
+  });
+}
+
+void answer_nothing(const tiercache::Snapshot<tiercache::JsonText>& snapshot,
+                    httplib::Response& response) {
+  const tiercache::Passage passage = snapshot.passage();
+  json body = {{"tiers", view(passage)}};
+  if (!passage.why.empty()) body["why"] = passage.why;
+  if (snapshot.gone() || snapshot.not_found() || surely_none(passage)) {
+    body["error"] = snapshot.gone() ? "the document was erased" : "there is no such document";
+    return answer_json(response, 404, body);
+  }
+  body["error"] = "no tier could serve the document";
+  response.set_header("Retry-After", "1");
+  answer_json(response, 503, body);
+}
+
+tiercache::DatasetOptions<tiercache::JsonText> options_of(const DatasetConfig& config) {
+  return {.keyed = config.keyed,
+          .refresh_every = config.every,
+          .fresh_for = config.fresh_for,
+          .stale_for = config.stale_for,
+          .hydrate = config.hydrate,
+          .refresh = make_source(config),
+          .validate = make_validate(config.checks)};
+}
+
+std::string key_of(const httplib::Request& request) {
+  return request.matches.size() > 2 ? request.matches[2].str() : std::string();
+}
+
+bool from_this_machine(const httplib::Request& request) {
+  const std::string& address = request.remote_addr;
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
+
+}  // namespace
+
+HttpFront::HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& datasets)
+    : cache_(cache) {
+  for (const DatasetConfig& config : datasets) {
+    datasets_.emplace(config.name, Served{config, cache.dataset(config.name, options_of(config)),
+                                          cache_control_of(config)});
+  }
+  add_routes();
+}
+
+void HttpFront::add_routes() {
+  static constexpr const char* kDocument = "/v1/([^/]+)(?:/([^]*))?";
+  httplib::Server& routes = server_.routes();
+  routes.set_payload_max_length(kLargestBody);
+  routes.set_exception_handler([](const Request&, Response& response, std::exception_ptr thrown) {
+    answer_exception(response, std::move(thrown));
+  });
+  routes.Get(kDocument, [this](const Request& q, Response& r) { get(q, r); });
+  routes.Put(kDocument, [this](const Request& q, Response& r) { put(q, r); });
+  routes.Delete(kDocument, [this](const Request& q, Response& r) { erase(q, r); });
+  routes.Get("/health", [this](const Request&, Response& r) { tell_health(r); });
+  routes.Get("/stats",
+             [this](const Request&, Response& r) { answer_json(r, 200, view(cache_.stats())); });
+}
+
+const HttpFront::Served* HttpFront::served(const Request& request, Response& response) const {
+  const auto found = datasets_.find(request.matches[1]);
+  if (found != datasets_.end()) return &found->second;
+  json names = json::array();
+  for (const auto& [name, dataset] : datasets_) names.push_back(name);
+  answer_json(response, 404, {{"error", "there is no such dataset"}, {"datasets", names}});
+  return nullptr;
+}
+
+const HttpFront::Served* HttpFront::writable(const Request& request, Response& response) const {
+  const Served* dataset = served(request, response);
+  if (!dataset) return nullptr;
+  if (!dataset->config.writable) {
+    response.set_header("Allow", "GET, HEAD");
+    answer_error(response, 405, "the dataset is not \"writable\" in the configuration");
+    return nullptr;
+  }
+  if (!from_this_machine(request)) {
+    answer_error(response, 403, "documents are taken from this machine alone");
+    return nullptr;
+  }
+  return dataset;
+}
+
+void HttpFront::get(const Request& request, Response& response) const {
+  const Served* dataset = served(request, response);
+  if (!dataset) return;
+  const auto snapshot = dataset->documents.get(key_of(request));
+  if (!snapshot) return answer_nothing(snapshot, response);
+  const std::string etag = etag_of(snapshot);
+  response.set_header("ETag", etag);
+  response.set_header("Age", std::to_string(whole_seconds(snapshot.age())));
+  response.set_header("Cache-Control", dataset->cache_control);
+  response.set_header("X-Tiercache-Tier", std::string(to_string(snapshot.tier())));
+  response.set_header("X-Tiercache-Freshness", std::string(to_string(snapshot.freshness())));
+  response.set_header("X-Tiercache-Version", snapshot.version().to_string());
+  if (names_tag(request.get_header_value("If-None-Match"), etag)) {
+    response.status = 304;
+    return;
+  }
+  response.set_content(*snapshot, "application/json");
+}
+
+void HttpFront::put(const Request& request, Response& response) const {
+  const Served* dataset = writable(request, response);
+  if (!dataset) return;
+  answer_json(response, 201, view(dataset->documents.put(key_of(request), request.body)));
+}
+
+void HttpFront::erase(const Request& request, Response& response) const {
+  const Served* dataset = writable(request, response);
+  if (!dataset) return;
+  answer_json(response, 200, view(dataset->documents.erase(key_of(request))));
+}
+
+void HttpFront::tell_health(Response& response) const {
+  const json health = view(cache_.health(), ready_);
+  const bool serving = health["status"] == "ok" || health["status"] == "degraded";
+  answer_json(response, serving ? 200 : 503, health);
+}
+
+}  // namespace refresh_service

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# A tour of tiercache on real documents, or the service of the tour, from nothing but a Debian with bash
+# and apt.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: examples/run.sh [--documents DIR]       a tour of about half a minute
+       examples/run.sh serve [--config FILE]   the service, until Ctrl-C
+       examples/run.sh --help
+
+Installs what is missing (apt-get, through sudo unless root), builds, runs. Writes below build/ alone.
+
+  --documents DIR   take the JSON files of this folder instead of Debian's iso-codes
+  --config FILE     the service's configuration; without it, examples/refresh_service/iso_codes.json,
+                    with an upstream of its own on port 8081
+
+Exit status: 0 every promise was kept (or the service was stopped), 1 not, 2 wrong usage.
+TEXT
+}
+
+fail() {
+  echo "examples/run.sh: $1" >&2
+  exit "${2:-1}"
+}
+
+mode=tour
+documents=
+config=
+if [[ ${1:-} == serve ]]; then
+  mode=serve
+  shift
+fi
+while (($# > 0)); do
+  case "$mode $1" in
+    "tour --documents" | "serve --config")
+      (($# >= 2)) || fail "$1 needs a value" 2
+      declare "${1#--}=$2"
+      shift
+      ;;
+    *" --help")
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+if [[ -n $documents && ! -d $documents ]]; then fail "there is no folder $documents" 2; fi
+if [[ -n $config && ! -r $config ]]; then fail "there is no file $config" 2; fi
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/examples/lib/install.sh"
+install_packages run || fail "the packages that the build needs are missing"
+
+build=$root/build/examples
+mkdir -p "$build" 2>/dev/null || true
+[[ -w $build ]] || fail "$build cannot be written"
+export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
+echo "Building in $build (a few minutes the first time)"
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIERCACHE_BUILD_TESTS=OFF \
+  -DTIERCACHE_BUILD_BENCH=OFF >"$build/configure.log" 2>&1 ||
+  { cat "$build/configure.log" >&2 && fail "cmake could not configure the build"; }
+cmake --build "$build" --target refresh_service tiercache_tour || fail "the build failed"
+
+service=$build/examples/refresh_service/refresh_service
+if [[ $mode == tour ]]; then
+  rm -rf "$root/build/tour"
+  arguments=(--work "$root/build/tour")
+  if [[ -n $documents ]]; then arguments+=(--documents "$documents"); fi
+  echo
+  exec "$build/examples/tour/tiercache_tour" "${arguments[@]}"
+fi
+if [[ -n $config ]]; then exec "$service" --config "$config"; fi
+
+cd "$root"
+mkdir -p build/serve
+cat <<'TEXT'
+
+Try, in another terminal:
+  curl -i http://127.0.0.1:8080/v1/currencies            # from the upstream, refreshed every 30 s
+  curl -i http://127.0.0.1:8080/v1/iso/iso_3166-1        # by key, from a folder
+  curl -X PUT -d '{"text":"hello"}' http://127.0.0.1:8080/v1/notes/mine
+  curl -X POST 'http://127.0.0.1:8081/_fail?status=503'  # the upstream fails until POST /_heal
+  curl http://127.0.0.1:8080/health; curl http://127.0.0.1:8080/stats
+
+TEXT
+exec "$service" --config examples/refresh_service/iso_codes.json \
+  --upstream-from /usr/share/iso-codes/json --upstream-port 8081

@@ -1,0 +1,95 @@
+// A tour of what tiercache promises, on a real service: started, killed and restarted as a process,
+// asked over HTTP, with its upstream and its store taken away. Exits with 1 if a promise broke.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tour/report.h"
+#include "tour/steps.h"
+#include "tour/world.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// An empty directory for the tour.
+fs::path make_work_directory(const std::string& given) {
+  if (!given.empty()) {
+    fs::create_directories(given);
+    if (!fs::is_empty(given)) throw std::runtime_error(given + " is not empty");
+    return fs::absolute(given);
+  }
+  std::string pattern = (fs::temp_directory_path() / "tiercache-tour-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
+  return pattern;
+}
+
+tour::Step take(const tour::PlannedStep& planned, tour::World& world) {
+  tour::Step step(planned.name, planned.promise);
+  try {
+    planned.take(world, step);
+  } catch (const std::exception& error) {
+    step.must(false, error.what());
+  }
+  return step;
+}
+
+// False when a promise broke. The steps build on each other, so the first broken one ends the tour.
+bool run(const tour::World::Setup& setup) {
+  tour::World world(setup);
+  std::cout << "The service keeps " << world.documents().size() << " documents from "
+            << setup.documents.string() << "; its files are in " << setup.work.string() << "\n\n";
+  world.start_upstream();
+  world.start_service();
+  std::vector<tour::Step> steps;
+  for (const tour::PlannedStep& planned : tour::planned_steps()) {
+    steps.push_back(take(planned, world));
+    std::cout << steps.size() << ". " << steps.back().to_string() << std::endl;
+    if (!steps.back().kept()) break;
+  }
+  std::cout << '\n' << tour::table(steps);
+  return steps.back().kept();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A tour of what tiercache promises.");
+  tour::World::Setup setup;
+  setup.service = TIERCACHE_REFRESH_SERVICE;
+  setup.documents = "/usr/share/iso-codes/json";
+  std::string work;
+  bool keep = false;
+  app.add_option("--documents", setup.documents, "folder of JSON documents")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  app.add_option("--at-most", setup.at_most, "documents to take from it")->capture_default_str();
+  app.add_option("--service", setup.service, "the service's program")->check(CLI::ExistingFile);
+  app.add_option("--work", work, "empty directory for its files; default: a temporary one");
+  app.add_flag("--keep", keep, "leave its files and logs behind; so it does when a promise broke");
+  CLI11_PARSE(app, argc, argv);
+
+  const auto began = std::chrono::steady_clock::now();
+  bool kept = false;
+  try {
+    setup.work = make_work_directory(work);
+    kept = run(setup);
+  } catch (const std::exception& error) {
+    std::cerr << "tour: " << error.what() << '\n';
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began);
+  if (kept && !keep) {
+    fs::remove_all(setup.work);
+  } else if (!setup.work.empty()) {
+    std::cout << "\nFiles and logs: " << setup.work.string() << '\n';
+  }
+  std::cout << (kept ? "\nEvery promise was kept; " : "\nA promise BROKE; ") << took.count()
+            << " s.\n";
+  return kept ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,79 @@
+#include "tour/report.h"
+
+#include <algorithm>
+#include <sstream>
+#include <thread>
+
+namespace tour {
+
+void Tally::add(const Answer& answer) {
+  if (answer.status != 200) {
+    ++unserved_;
+    return;
+  }
+  ++tiers_[answer.tier];
+  if (answer.freshness != "fresh") ++stale_;
+  oldest_ = std::max(oldest_, answer.age);
+}
+
+int Tally::from(const std::string& tier) const {
+  const auto found = tiers_.find(tier);
+  return found == tiers_.end() ? 0 : found->second;
+}
+
+std::string Tally::to_string() const {
+  std::string text;
+  for (const auto& [tier, count] : tiers_) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " from " + tier;
+  }
+  if (unserved_ > 0) text += (text.empty() ? "" : ", ") + std::to_string(unserved_) + " not served";
+  text += (oldest_ > 0 ? ", up to " : ", ") + std::to_string(oldest_) + " s old";
+  if (stale_ > 0) text += ", " + std::to_string(stale_) + " stale";
+  return text;
+}
+
+void Step::add(std::string& text, const std::string& what) {
+  text += (text.empty() ? "" : "; ") + what;
+}
+
+void Step::must(bool kept, const std::string& otherwise) {
+  if (!kept) problems_.push_back(otherwise);
+}
+
+std::string Step::to_string() const {
+  std::string line = name_ + ": " + did_;
+  line += ". A reader got: " + (served_.empty() ? "nothing" : served_);
+  line += ". Promised: " + promise_ + (kept() ? ": kept." : ": BROKEN");
+  for (const std::string& problem : problems_) line += " (" + problem + ")";
+  return line;
+}
+
+std::string table(const std::vector<Step>& steps) {
+  std::size_t name_width = 4;
+  std::size_t promise_width = 7;
+  for (const Step& step : steps) {
+    name_width = std::max(name_width, step.name().size());
+    promise_width = std::max(promise_width, step.promise().size());
+  }
+  std::ostringstream out;
+  const auto row = [&](std::string name, std::string promise, const std::string& kept) {
+    name.resize(name_width, ' ');
+    promise.resize(promise_width, ' ');
+    out << "| " << name << " | " << promise << " | " << kept << " |\n";
+  };
+  row("step", "promise", "kept?");
+  row(std::string(name_width, '-'), std::string(promise_width, '-'), "-----");
+  for (const Step& step : steps) row(step.name(), step.promise(), step.kept() ? "yes  " : "NO   ");
+  return out.str();
+}
+
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds within) {
+  const auto deadline = std::chrono::steady_clock::now() + within;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace tour

@@ -1,0 +1,91 @@
+// The service as a program: how it starts, what it says, how it ends.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "common/scratch.h"
+#include "refresh_service/local_server.h"
+#include "tour/child.h"
+
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using tour::Child;
+
+class ServiceProgram : public testing::Test {
+ protected:
+  json config() const {
+    return {{"listen", {{"port", 0}}},
+            {"directory", (scratch_.path() / "cache").string()},
+            {"project", "test"},
+            {"store", "sqlite:" + (scratch_.path() / "store.db").string()},
+            {"datasets", {{{"name", "notes"}, {"keyed", true}, {"writable", true}}}}};
+  }
+  std::vector<std::string> command(const json& content) const {
+    const auto file = scratch_.path() / "config.json";
+    std::ofstream(file) << content.dump();
+    return {TIERCACHE_REFRESH_SERVICE, "--config", file.string()};
+  }
+  std::filesystem::path log() const { return scratch_.path() / "log"; }
+  std::string logged() const {
+    std::ifstream in(log());
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+
+  example::Scratch scratch_;
+};
+
+TEST_F(ServiceProgram, sigterm_closes_with_a_receipt_and_no_loss) {
+  {
+    Child service(command(config()), log());
+    httplib::Client client(service.wait_for_line("listening on "));
+    EXPECT_EQ(client.Put("/v1/notes/k", "[1]", "application/json")->status, 201);
+    EXPECT_EQ(service.terminate(), 0);
+    const std::string receipt = service.wait_for_line("closed: ");
+    EXPECT_THAT(receipt, HasSubstr("left in the outbox 0"));
+    EXPECT_THAT(receipt, HasSubstr("dropped 0"));
+  }
+  Child service(command(config()), log());
+  httplib::Client client(service.wait_for_line("listening on "));
+  EXPECT_EQ(client.Get("/v1/notes/k")->body, "[1]");
+}
+
+TEST_F(ServiceProgram, bad_configuration_is_explained_and_nothing_is_made) {
+  json bad = config();
+  bad["listen"]["port"] = 99999;
+  bad["datasets"][0]["every"] = "often";
+  Child service(command(bad), log());
+  EXPECT_EQ(service.wait(), 2);
+  EXPECT_THAT(logged(), HasSubstr("config.json"));
+  EXPECT_THAT(logged(), HasSubstr("listen.port = 99999: must be a whole number from 0"));
+  EXPECT_THAT(logged(), HasSubstr("datasets[0].every = \"often\": must be a duration"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "cache"));
+}
+
+TEST_F(ServiceProgram, directory_that_cannot_be_used_is_explained) {
+  json bad = config();
+  std::ofstream(scratch_.path() / "cache") << "a file";
+  Child service(command(bad), log());
+  EXPECT_EQ(service.wait(), 1);
+  EXPECT_THAT(logged(), HasSubstr((scratch_.path() / "cache").string()));
+}
+
+TEST_F(ServiceProgram, port_that_is_taken_is_explained) {
+  refresh_service::LocalServer other;
+  json taken = config();
+  taken["listen"]["port"] = other.start("127.0.0.1", 0);
+  Child service(command(taken), log());
+  EXPECT_EQ(service.wait(), 1);
+  EXPECT_THAT(logged(), HasSubstr("cannot listen on 127.0.0.1 port"));
+}
+
+TEST_F(ServiceProgram, without_anything_to_do_it_says_how_it_is_used) {
+  Child service({TIERCACHE_REFRESH_SERVICE}, log());
+  EXPECT_EQ(service.wait(), 2);
+  EXPECT_THAT(logged(), HasSubstr("--config"));
+}
+
+}  // namespace
