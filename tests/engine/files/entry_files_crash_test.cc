@@ -253,8 +253,7 @@ TEST(EntryFilesCrashOfSync, synced_write_of_what_stands_unsynced_makes_it_last) 
     const EntryId id{"d", batch ? "batch" : "single"};
     const std::vector<std::pair<EntryId, EntryPtr>> one = {{id, shared(kNext)}};
     ASSERT_TRUE(written(tier->write(id, kNext, Sync::none)));
-    ASSERT_TRUE(
-        written(batch ? tier->write_synced(one)[0] : tier->write(id, kNext, Sync::before)));
+    ASSERT_TRUE(written(batch ? tier->write_synced(one)[0] : tier->write(id, kNext, Sync::before)));
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
       std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
       EXPECT_EQ(Tier(*after).text(id), *kNext.document) << batch << seed;
