@@ -64,7 +64,7 @@ echo "Building in $build (a few minutes the first time)"
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIERCACHE_BUILD_TESTS=OFF \
   -DTIERCACHE_BUILD_BENCH=OFF >"$build/configure.log" 2>&1 ||
   { cat "$build/configure.log" >&2 && fail "cmake could not configure the build"; }
-cmake --build "$build" --target refresh_service tiercache_tour || fail "the build failed"
+cmake --build "$build" --target refresh_service tiercache_tour --parallel "$(nproc)" || fail "the build failed"
 
 service=$build/examples/refresh_service/refresh_service
 if [[ $mode == tour ]]; then

@@ -6,6 +6,13 @@
 
 namespace tour {
 
+namespace {
+
+// The rest of a step's problems are only counted.
+constexpr std::size_t kMostProblems = 3;
+
+}  // namespace
+
 void Tally::add(const Answer& answer) {
   if (answer.status != 200) {
     ++unserved_;
@@ -44,7 +51,12 @@ std::string Step::to_string() const {
   std::string line = name_ + ": " + did_;
   line += ". A reader got: " + (served_.empty() ? "nothing" : served_);
   line += ". Promised: " + promise_ + (kept() ? ": kept." : ": BROKEN");
-  for (const std::string& problem : problems_) line += " (" + problem + ")";
+  for (std::size_t i = 0; i < problems_.size() && i < kMostProblems; ++i) {
+    line += " (" + problems_[i] + ")";
+  }
+  if (problems_.size() > kMostProblems) {
+    line += " (and " + std::to_string(problems_.size() - kMostProblems) + " more)";
+  }
   return line;
 }
 
