@@ -33,17 +33,17 @@ struct Checks {
   std::size_t min_items = 0;          // items of the array, or members of the object
 };
 
-// | field     | meaning                                                     | default |
-// |-----------|-------------------------------------------------------------|----------------------|
-// | name      | the dataset, and its place under /v1/                       | required | | source
-// | where documents come from                                   | none, where writable | | keyed |
-// many documents by key; false: one                           | false                | | writable
-// | PUT and DELETE are taken, from this machine alone           | false                | | every |
-// how often each document is refreshed; 0: when it is asked for | 0                  | | fresh_for
-// | age until which a document is fresh                         | the cache's own      | |
-// stale_for | how much longer it is served while its source is asked      | 0                    |
-// | hydrate   | documents brought from the store at start: a number, "all"  | 10,000 | | checks |
-// what a document must be                                     | none                 |
+// | field     | meaning                                                    | default              |
+// |-----------|------------------------------------------------------------|----------------------|
+// | name      | the dataset, and its place under /v1/                      | required             |
+// | source    | where documents come from                                  | none, where writable |
+// | keyed     | many documents by key; false: one                          | false                |
+// | writable  | PUT and DELETE are taken, from this machine alone          | false                |
+// | every     | how often each is refreshed; 0: when it is asked for       | 0                    |
+// | fresh_for | age until which a document is fresh                        | the cache's own      |
+// | stale_for | how much longer it is served while its source is asked     | 0                    |
+// | hydrate   | documents brought from the store at start: number or "all" | 10,000               |
+// | checks    | what a document must be                                    | none                 |
 struct DatasetConfig {
   std::string name;
   std::variant<std::monostate, FolderSource, HttpSource> source;
@@ -56,14 +56,14 @@ struct DatasetConfig {
   Checks checks;
 };
 
-// | field     | meaning                                                     | default |
-// |-----------|-------------------------------------------------------------|----------------------|
-// | listen    | {"address", "port"}; port 0: any free one                   | 127.0.0.1, 8080 | |
-// directory | where the cache lives                                       | required             |
-// | project   | the cache's namespace                                       | required | | memory
-// | {"max_bytes", "ttl"}                                        | "64MiB", "5m"        | | store |
-// "sqlite:PATH", or "none"; the directory of PATH must exist  | "none"               | | datasets
-// | a list of datasets, at least one                            | required             |
+// | field     | meaning                                                    | default         |
+// |-----------|------------------------------------------------------------|-----------------|
+// | listen    | {"address", "port"}; port 0: any free one                  | 127.0.0.1, 8080 |
+// | directory | where the cache lives                                      | required        |
+// | project   | the cache's namespace                                      | required        |
+// | memory    | {"max_bytes", "ttl"}                                       | "64MiB", "5m"   |
+// | store     | "sqlite:PATH", or "none"; the directory of PATH must exist | "none"          |
+// | datasets  | a list of datasets, at least one                           | required        |
 //
 // Relative paths are looked up from the directory in which the service was started.
 struct Config {

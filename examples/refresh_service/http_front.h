@@ -11,15 +11,15 @@
 
 namespace refresh_service {
 
-// | request                        | answer |
-// |--------------------------------|---------------------------------------------------------------|
-// | GET /v1/<dataset>[/<key>]      | 200 the document; 304 where If-None-Match names it; 404 it was
-// | |                                | erased or there is none; 503 no tier could tell | | PUT
-// /v1/<dataset>[/<key>]      | 201 once the document survives power loss, with the receipt;   | |
-// | 405 not writable; 403 not from this machine; 422 not acceptable | | DELETE
-// /v1/<dataset>[/<key>]   | 200 with the receipt; else as PUT                             | | GET
-// /health                    | 200, or 503 while starting or when writes cannot be kept       | |
-// GET /stats                     | 200                                                           |
+// | request                      | answer                                                        |
+// |------------------------------|---------------------------------------------------------------|
+// | GET /v1/<dataset>[/<key>]    | 200 the document; 304 where If-None-Match names it;           |
+// |                              | 404 it was erased or there is none; 503 no tier could tell    |
+// | PUT /v1/<dataset>[/<key>]    | 201 and the receipt, once it survives power loss;             |
+// |                              | 405 not writable; 403 not from this machine; 422 unacceptable |
+// | DELETE /v1/<dataset>[/<key>] | 200 and the receipt; else as PUT                              |
+// | GET /health                  | 200, or 503 while starting or when writes cannot be kept      |
+// | GET /stats                   | 200                                                           |
 //
 // Documents come with ETag, Age, Cache-Control, X-Tiercache-Tier, X-Tiercache-Freshness and
 // X-Tiercache-Version. Errors are JSON and say what each tier said. Thread-safe.

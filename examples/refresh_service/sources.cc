@@ -22,8 +22,7 @@ using Answer = tiercache::RefreshAnswer<std::string>;
 
 namespace {
 
-// --- A folder
-// ------------------------------------------------------------------------------------------
+// --- A folder ----------------------------------------------------------------
 
 // A key is a file's name, never a path.
 bool is_file_name(const std::string& key) {
@@ -48,8 +47,7 @@ Answer read_folder(const FolderSource& source, const RefreshContext& context) {
   return text;
 }
 
-// --- An HTTP upstream
-// ------------------------------------------------------------------------------------------
+// --- An HTTP upstream --------------------------------------------------------
 
 std::string target_for(const HttpSource& source, const std::string& key) {
   constexpr std::string_view kPlace = "{key}";
@@ -127,8 +125,7 @@ Answer read_http(const HttpSource& source, const RefreshContext& context) {
   return answer_of(*response, what);
 }
 
-// --- Checks
-// ------------------------------------------------------------------------------------------
+// --- Checks ------------------------------------------------------------------
 
 bool is_empty(const json& document) {
   return document.empty() ||

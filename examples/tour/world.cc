@@ -61,8 +61,7 @@ World::World(const Setup& setup)
   fs::create_directories(setup_.work / "store");
 }
 
-// --- Processes
-// ------------------------------------------------------------------------------------------
+// --- Processes ---------------------------------------------------------------
 
 void World::write_config() const {
   const std::string upstream = "http://127.0.0.1:" + std::to_string(upstream_port_) + "/";
@@ -128,8 +127,7 @@ void World::kill_service() {
   service_.reset();
 }
 
-// --- Requests
-// ------------------------------------------------------------------------------------------
+// --- Requests ----------------------------------------------------------------
 
 int World::upstream_calls() const {
   const json calls =
@@ -167,8 +165,7 @@ json World::health() const {
   return get_json(service_url_, "/health");
 }
 
-// --- Disks
-// ------------------------------------------------------------------------------------------
+// --- Disks -------------------------------------------------------------------
 
 void World::take_store_away() {
   fs::rename(setup_.work / "store", setup_.work / "store-away");
