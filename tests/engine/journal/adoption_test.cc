@@ -67,6 +67,24 @@ TEST(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
   EXPECT_EQ(log.journal->stats().disk_bytes, 0u);
 }
 
+TEST(JournalAdoption, what_a_later_life_says_counts_while_the_old_folder_is_still_there) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
+  log.journal->park(log.journal->take_unsettled(1, 1).at(0), "no");
+  EXPECT_TRUE(log.journal->commit());
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_TRUE(log.journal->retry_parked(id_of("k0")));
+  EXPECT_TRUE(log.journal->commit());
+  log.kill();
+  ASSERT_EQ(folders(disk).size(), 2u);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(log.journal->parked().empty());
+  EXPECT_EQ(log.journal->stats().unsettled, 20u);
+}
+
 TEST(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
   MemoryDisk disk;
   JournalOnDisk log(disk);
