@@ -142,8 +142,7 @@ class Dataset {
   std::shared_ptr<detail::DatasetCore> core_;
 };
 
-// --- Implementation
-// ----------------------------------------------------------------------------------
+// --- Implementation ---
 
 template <class T>
 std::size_t Dataset<T>::memory_bytes(const value_type& value, std::size_t document_bytes) {

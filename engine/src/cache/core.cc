@@ -35,8 +35,7 @@ std::string hex_name(std::uint64_t value) {
 
 }  // namespace
 
-// --- Health marks
-// --------------------------------------------------------------------------------------
+// --- Health marks ---
 
 void HealthMark::failed(WallTime now, const std::string& why) {
   Lock lock(mutex_);
@@ -58,8 +57,7 @@ TierHealth HealthMark::read() const {
   return health_;
 }
 
-// --- Opening
-// -------------------------------------------------------------------------------------------
+// --- Opening ---
 
 std::shared_ptr<Core> Core::open(CacheOptions options) {
   check_cache_options(options);
@@ -139,7 +137,8 @@ void Core::open_tiers() {
 
 // What was replayed is in its files: once they are synced, the journal may let go of it.
 void Core::settle_adopted(const Adopted& adopted) {
-  if (adopted.empty()) return;
+  // Where the sync fails nothing is told: the records stay in the journal until the next open.
+  if (adopted.empty() || !files->sync().ok()) return;
   for (const AdoptedRecord& record : adopted) {
     if (record.kind == RecordKind::erase_matching) {
       journal->files_erased(record.id, record.version);
@@ -147,8 +146,7 @@ void Core::settle_adopted(const Adopted& adopted) {
       journal->file_written(record.id, record.version, record.clocks);
     }
   }
-  const std::uint64_t mark = journal->files_mark();
-  if (files->sync().ok()) journal->files_synced(mark);
+  journal->files_synced(journal->files_mark());
 }
 
 void Core::adopt_later() {
@@ -187,8 +185,10 @@ void Core::replay(const Record& record, Adopted& adopted) {
   const AdoptedRecord done{record.kind, record.id, record.entry.version, record.entry.clocks};
   versions->observe(record.entry.version);
   if (record.kind == RecordKind::erase_matching) {
-    erase_files_matching(record.id.dataset, record.id.key, record.entry.version);
-    return adopted.push_back(done);
+    if (erase_files_matching(record.id.dataset, record.id.key, record.entry.version)) {
+      adopted.push_back(done);
+    }
+    return;
   }
   Entry entry = record.entry;
   if (record.kind == RecordKind::clocks) {
@@ -307,8 +307,7 @@ DatasetState* Core::find_dataset(const std::string& name) const {
   return there == datasets_.end() ? nullptr : there->second.get();
 }
 
-// --- Time and state
-// ------------------------------------------------------------------------------------
+// --- Time and state ---
 
 void Core::check_open() const {
   if (forks_so_far() != forks_at_open) {
@@ -362,12 +361,33 @@ void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
   log->warn(topic, "dataset {}: {}", id.dataset, what);
 }
 
-// --- What other caches wrote
-// -----------------------------------------------------------------------------
+// --- What other caches wrote ---
+
+FileReadResult Core::read_file(const EntryId& id) const {
+  FileReadResult file = files->read(id);
+  const auto erased = journal->erased_below(id);
+  if (file.entry && erased && file.entry->version < *erased) {
+    auto tombstone = std::make_shared<Entry>();
+    tombstone->kind = EntryKind::tombstone;
+    tombstone->version = *erased;
+    file.entry = std::move(tombstone);
+  }
+  return file;
+}
+
+void Core::keep_in_files(const EntryId& id, const Entry& entry) {
+  const auto is_erased = [&] {
+    const auto erased = journal->erased_below(id);
+    return erased && entry.version < *erased;
+  };
+  if (is_erased()) return;
+  files->write(id, entry, EntryFiles::Sync::before);
+  if (is_erased()) files->remove(id, entry.version);
+}
 
 void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
   versions->observe(entry->version);
-  files->write(id, *entry, EntryFiles::Sync::before);
+  keep_in_files(id, *entry);
   DatasetState* dataset = find_dataset(id.dataset);
   if (dataset == nullptr) return;
   auto resident = std::make_shared<Resident>();
@@ -389,14 +409,50 @@ void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
   refresh_path->arm(*dataset, id);
 }
 
-void Core::erase_files_matching(const std::string& dataset, const std::string& glob,
+void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
+  const bool below_ours = !winner || winner->version < ours;
+  if (below_ours) {
+    if (DatasetState* dataset = find_dataset(id.dataset)) {
+      memory->remove(dataset->ref(id.key), ours);
+    }
+    files->remove(id, ours);
+  }
+  if (winner) take_newer(id, winner);
+  if (!below_ours) return;
+  // Else a crash could bring the refused entry back, from its old file or from the journal.
+  journal->file_written(id, ours, {});
+  file_writer->sync();
+}
+
+bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,
                                 Version version) {
+  bool all = true;
   files->index().for_each(dataset, [&](const std::string& key, const IndexItem& item) {
     if (item.version >= version || !glob_matches(glob, key)) return;
     const EntryId id{dataset, key};
-    files->remove(id, item.version);
+    const FileWriteResult removed = files->remove(id, item.version);
+    all = all && (removed.status == FileWriteResult::Status::written ||
+                  removed.status == FileWriteResult::Status::newer_there);
     if (scheduler) scheduler->disarm(id);
   });
+  if (!all) {
+    Lock lock(mutex_);
+    unfinished_erasures_.push_back({dataset, glob, version});
+  }
+  return all;
+}
+
+void Core::erase_files_again() {
+  std::vector<Erasure> unfinished;
+  {
+    Lock lock(mutex_);
+    unfinished.swap(unfinished_erasures_);
+  }
+  for (const Erasure& erasure : unfinished) {
+    if (erase_files_matching(erasure.dataset, erasure.glob, erasure.version)) {
+      journal->files_erased({erasure.dataset, erasure.glob}, erasure.version);
+    }
+  }
 }
 
 void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
@@ -407,7 +463,9 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
     log->error(LogTopic::outbox, "the store refused a write of dataset {}; it is parked: {}",
                write.write.id.dataset, result.why);
   }
-  if (superseded && result.current) take_newer(write.write.id, result.current);
+  if (superseded && write.kind == RecordKind::content) {
+    take_winner(write.write.id, write.write.entry.version, result.current);
+  }
   if (write.kind == RecordKind::content) {
     write_path->on_settled(write.write.id, write.write.entry.version,
                            {.superseded = superseded, .refused = refused, .why = result.why});
@@ -415,8 +473,7 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   changed->notify();
 }
 
-// --- Flush, close
-// --------------------------------------------------------------------------------------
+// --- Flush, close ---
 
 bool Core::flush(SteadyTime deadline) {
   check_open();

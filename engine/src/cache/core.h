@@ -72,17 +72,27 @@ class Core : public std::enable_shared_from_this<Core> {
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
   Now now() const;
-  // `last_fetch` of what is fetched or put from now on: after the key's invalidation, also within one
-  // millisecond.
+  // `last_fetch` of what is fetched or put from now on: after the key's invalidation, also within
+  // one millisecond.
   WallTime fetch_time(const EntryId& id) const;
   Ticks coarse_ticks() const;
   SteadyTime after(std::chrono::milliseconds delay) const;
   // Takes note of what a store said: its clock, and whether it works.
   void store_answered(const StoreReply& reply, std::chrono::nanoseconds took);
+  // The key's file; a tombstone where a matching erase hides it.
+  FileReadResult read_file(const EntryId& id) const;
+  // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
+  void keep_in_files(const EntryId& id, const Entry& entry);
   // A newer entry than ours was met in the store or in a file: the local tiers take it.
   void take_newer(const EntryId& id, const EntryPtr& entry);
-  // Removes the files of every key of the dataset that matches and is older than `version`.
-  void erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
+  // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
+  // instead, also where a guarded write's version is above it, unless a later write is there
+  // already.
+  void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
+  // Removes the files of every key of the dataset that matches and is older than `version`, and tells the
+  // journal. False when the disk refused some: `erase_files_again` goes on, and readers do not see them.
+  bool erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
+  void erase_files_again();
   // Logs what was found wrong with an entry, without its key or document.
   void report(LogTopic topic, const EntryId& id, const std::string& what);
 
@@ -145,6 +155,12 @@ class Core : public std::enable_shared_from_this<Core> {
   mutable Mutex mutex_;
   std::map<std::string, std::unique_ptr<DatasetState>, std::less<>> datasets_
       TIERCACHE_GUARDED_BY(mutex_);
+  struct Erasure {
+    std::string dataset;
+    std::string glob;
+    Version version;
+  };
+  std::vector<Erasure> unfinished_erasures_ TIERCACHE_GUARDED_BY(mutex_);
   // Writes found in the journal whose files could not be written at open: served from memory
   // instead.
   std::map<EntryId, Entry> unwritten_ TIERCACHE_GUARDED_BY(mutex_);

@@ -122,7 +122,8 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
   if (!is_json_object(options.metadata)) {
-    throw InvalidDocument(what + "its metadata is not a JSON object of at most 32 KiB. Nothing was stored.");
+    throw InvalidDocument(
+        what + "its metadata is not a JSON object of at most 32 KiB. Nothing was stored.");
   }
   const void* value = item.value ? item.value.get() : static_cast<const void*>(item.document.get());
   try {
@@ -212,8 +213,7 @@ const std::string& DatasetCore::name() const {
   return state_.name;
 }
 
-// --- Reading
-// -------------------------------------------------------------------------------------------
+// --- Reading ---
 
 ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
   if (forks_so_far() == core_->forks_at_open) {
@@ -333,8 +333,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
   return result;
 }
 
-// --- Writing
-// -------------------------------------------------------------------------------------------
+// --- Writing ---
 
 PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
   core_->check_open();
@@ -445,11 +444,9 @@ PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& 
   PutReceipt receipt = write_one(*core_, state_, std::move(change), journal_only);
   if (options.durability == Durability::store) {
     core_->drain->kick();
-    const EntryId probe = state_.id(glob);
-    if (!core_->changed->wait(core_->after(options.deadline), [&] {
-          const auto erased = core_->journal->erased_below(probe);
-          return !erased || *erased > receipt.version;
-        })) {
+    const EntryId erased = state_.id(glob);
+    if (!core_->changed->wait(core_->after(options.deadline),
+                              [&] { return !core_->journal->is_erase_unsettled(erased); })) {
       throw DeadlineExceeded(
           "the erase of \"" + std::string(glob) + "\" in dataset \"" + state_.name +
           "\" is journaled, but the store has not confirmed it in time; it will be "
@@ -473,8 +470,7 @@ PutReceipt DatasetCore::invalidate(std::string_view key, const PutOptions& optio
   return write_one(*core_, state_, std::move(change), options);
 }
 
-// --- Looking
-// -------------------------------------------------------------------------------------------
+// --- Looking ---
 
 std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
   core_->check_open();
@@ -484,7 +480,7 @@ std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
   if (found.resident && found.resident->kind == ResidentKind::document) {
     entry = std::make_shared<Entry>(found.resident->entry);
   } else if (!found.resident || found.resident->kind == ResidentKind::not_found) {
-    entry = core_->files->read(state_.id(key)).entry;
+    entry = core_->read_file(state_.id(key)).entry;
   }
   if (!entry || entry->kind == EntryKind::tombstone) return std::nullopt;
   return EntryInfo{.version = entry->version,

@@ -65,6 +65,7 @@ bool FileWriter::flush() {
       all = false;
     } else {
       unsynced_ = true;
+      written_.insert(std::move(*id));
     }
   }
   {
@@ -130,28 +131,55 @@ void FileWriter::touched() {
 }
 
 bool FileWriter::sync() {
+  core_.erase_files_again();
+  const bool sound = rewrite_suspects();
+  std::set<EntryId> written;
   {
     Lock lock(mutex_);
     sync_armed_ = false;
     unsynced_ = false;
+    written.swap(written_);
   }
   const std::uint64_t mark = core_.journal->files_mark();
   const IoStatus status = core_.files->sync();
-  if (!status.ok()) {
-    core_.files_health.failed(core_.now().wall, status.what);
-    core_.log->error(LogTopic::files, "entry files not synced, the journal keeps them: {}",
-                     status.what);
-    Lock lock(mutex_);
-    unsynced_ = true;
-    arm_sync();
-    return false;
-  }
+  if (!status.ok() || !sound) return sync_failed(status, std::move(written));
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
   if (!compacted.ok()) {
     core_.log->warn(LogTopic::journal, "journal not compacted: {}", compacted.what);
   }
   return true;
+}
+
+bool FileWriter::rewrite_suspects() {
+  std::set<EntryId> suspects;
+  {
+    Lock lock(mutex_);
+    suspects.swap(suspect_);
+  }
+  std::set<EntryId> left;
+  for (const EntryId& id : suspects) {
+    const auto record = core_.journal->live_content(id);
+    const FileWriteResult result = core_.files->rewrite(id, record ? &record->entry : nullptr);
+    if (result.status != FileWriteResult::Status::written) left.insert(id);
+  }
+  Lock lock(mutex_);
+  suspect_.merge(left);
+  return suspect_.empty();
+}
+
+// The files written since the last good sync may lack bytes on the disk, whatever the next sync says.
+bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
+  if (!status.ok()) {
+    core_.files_health.failed(core_.now().wall, status.what);
+    core_.log->error(LogTopic::files, "entry files not synced, the journal keeps them: {}",
+                     status.what);
+  }
+  Lock lock(mutex_);
+  suspect_.merge(written);
+  unsynced_ = true;
+  arm_sync();
+  return false;
 }
 
 std::size_t FileWriter::waiting() const {

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "tiercache/entry.h"
 #include "tiercache/executor.h"
+#include "tiercache/file_system.h"
 
 namespace tiercache::detail {
 
@@ -41,6 +42,9 @@ class FileWriter {
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
   void run();
   Written write_one(const EntryId& id);
+  // Writes anew what a failed sync left in doubt. False while some of it cannot be.
+  bool rewrite_suspects();
+  bool sync_failed(const IoStatus& status, std::set<EntryId> written);
 
   Core& core_;
   mutable Mutex mutex_;
@@ -49,6 +53,8 @@ class FileWriter {
   bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool sync_armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool unsynced_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  std::set<EntryId> written_ TIERCACHE_GUARDED_BY(mutex_);  // since the last sync
+  std::set<EntryId> suspect_ TIERCACHE_GUARDED_BY(mutex_);  // written before a sync that failed
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::uint64_t failed_writes_ TIERCACHE_GUARDED_BY(mutex_) = 0;

@@ -13,8 +13,7 @@ namespace tiercache {
 
 using std::chrono::milliseconds;
 
-// --- Cache
-// ---------------------------------------------------------------------------------------------
+// --- Cache ---
 
 Cache::Cache(CacheOptions options) : core_(detail::Core::open(std::move(options))) {}
 
@@ -47,8 +46,7 @@ CloseReceipt Cache::close(milliseconds deadline) {
   return core_->close(deadline);
 }
 
-// --- Snapshots
-// -----------------------------------------------------------------------------------------
+// --- Snapshots ---
 
 namespace detail {
 
@@ -66,8 +64,7 @@ void throw_no_data(const ReadResult& result) {
 
 }  // namespace detail
 
-// --- Words
-// ---------------------------------------------------------------------------------------------
+// --- Words ---
 
 std::string_view to_string(Tier tier) {
   constexpr std::array<std::string_view, 5> kWords = {"none", "memory", "files", "store", "source"};
@@ -127,8 +124,7 @@ std::chrono::microseconds Histogram::quantile(double q) const {
   return std::chrono::microseconds(std::uint64_t{1} << (buckets.size() - 1));
 }
 
-// --- Keys
-// ----------------------------------------------------------------------------------------------
+// --- Keys ---
 
 namespace {
 

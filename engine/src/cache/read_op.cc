@@ -41,8 +41,7 @@ ReadOp::ReadOp(std::shared_ptr<Core> core, ReadRequest request)
       ref_(dataset_.ref(id_.key)),
       began_(core_->clock->steady_now()) {}
 
-// --- Memory and files
-// ----------------------------------------------------------------------------------
+// --- Memory and files ---
 
 std::optional<ReadResult> ReadOp::local() {
   auto result = ask_local();
@@ -89,7 +88,7 @@ ReadOp::Next ReadOp::ask_memory() {
 }
 
 void ReadOp::ask_files() {
-  const FileReadResult file = core_->files->read(id_);
+  const FileReadResult file = core_->read_file(id_);
   switch (file.status) {
     case FileReadResult::Status::found:
       core_->files_health.worked();
@@ -117,17 +116,21 @@ void ReadOp::ask_files() {
 }
 
 void ReadOp::take_file(const EntryPtr& entry) {
-  const auto erased = core_->journal->erased_below(id_);
-  if (entry->kind == EntryKind::tombstone || (erased && entry->version < *erased)) {
+  if (entry->kind == EntryKind::tombstone) {
     if (entry->version >= newest_local_) {
-      newest_local_ = std::max(entry->version, erased.value_or(entry->version));
+      newest_local_ = entry->version;
       drop_candidate();
     }
     return answer(&Passage::files, TierAnswer::gone);
   }
   const Candidate known = candidate();
   if (known.resident && known.resident->entry.version > entry->version) {
-    return answer(&Passage::files, TierAnswer::miss);
+    if (pinned_) return answer(&Passage::files, TierAnswer::miss);
+    // The store refused what memory has, and another process took the winner into the file.
+    core_->memory->remove(ref_, known.resident->entry.version);
+    drop_candidate();
+    newest_local_ = Version{};
+    stamp_ = core_->memory->stamp(ref_);
   }
   const Clocks clocks = merged_clocks(*entry);
   if (known.resident && known.resident->entry.version == entry->version &&
@@ -177,8 +180,7 @@ TierAnswer ReadOp::consider(const EntryPtr& entry, Tier tier) {
   return answer_of(freshness_at(lifetimes, core_->coarse_ticks()));
 }
 
-// --- Store
-// ---------------------------------------------------------------------------------------------
+// --- Store ---
 
 void ReadOp::remote(ReadHandler handler) {
   {
@@ -232,15 +234,16 @@ void ReadOp::take_row(const EntryPtr& row) {
   }
   const EntryPtr taken = with_clocks(row, clocks);
   answer(&Passage::store, consider(taken, Tier::store));
-  core_->executor->post(Lane::disk, [core = core_, id = id_, row = taken] {
-    core->files->write(id, *row, EntryFiles::Sync::before);
-    if (DatasetState* dataset = core->find_dataset(id.dataset))
-      core->refresh_path->arm(*dataset, id);
+  core_->executor->post(Lane::disk, [core = core_, &dataset = dataset_, id = id_, row = taken] {
+    // Gone from memory again: something was written or erased since, or there was no room.
+    const auto found = core->memory->peek(dataset.ref(id.key));
+    if (!found.resident || found.resident->entry.version != row->version) return;
+    core->keep_in_files(id, *row);
+    core->refresh_path->arm(dataset, id);
   });
 }
 
-// --- Source
-// --------------------------------------------------------------------------------------------
+// --- Source ---
 
 bool ReadOp::has_source() const {
   return core_->refresh_path->has_source(
@@ -289,7 +292,8 @@ void ReadOp::on_source(const FlightResult& result) {
         set_candidate({found.resident, found.lifetimes, Tier::source});
         return finish(serve(candidate()));
       }
-      const FileReadResult file = core_->files->read(id_);
+      FileReadResult file;
+      if (!found.resident) file = core_->read_file(id_);
       if (file.entry && file.entry->kind == EntryKind::document) {
         answer(&Passage::source, consider(file.entry, Tier::source));
         return finish(candidate().resident ? serve(candidate()) : serve_nothing());
@@ -314,8 +318,7 @@ void ReadOp::on_source(const FlightResult& result) {
   finish(conclude());
 }
 
-// --- Ending
-// --------------------------------------------------------------------------------------------
+// --- Ending ---
 
 bool ReadOp::good_enough() const {
   const Candidate now = candidate();
@@ -419,8 +422,7 @@ void ReadOp::time_out() {
   finish(conclude());
 }
 
-// --- State that a time-out may read meanwhile
-// ------------------------------------------------------------
+// --- State that a time-out may read meanwhile ---
 
 void ReadOp::answer(TierAnswer Passage::*tier, TierAnswer said, const std::string& why) {
   Lock lock(mutex_);

@@ -18,7 +18,8 @@ using std::chrono::milliseconds;
 // What a refresh remembers of its start.
 struct RefreshPath::Start {
   WallTime at;
-  Version base;  // the key's version then: the answer counts only while it still is (I5)
+  Version base;   // the key's version then: the answer counts only while it still is (I5)
+  Version guard;  // for the store: the same, or for a key unknown here, a stamp of the start
   EntryPtr previous;
   bool both = false;  // the rich callback runs too
 };
@@ -47,8 +48,7 @@ RefreshResult call_both(const Callback& normal, const Callback& rich, RefreshCon
 
 }  // namespace
 
-// --- Flights
-// -------------------------------------------------------------------------------------------
+// --- Flights ---
 
 bool RefreshPath::has_source(const RefreshRequest& request) const {
   const DatasetPolicy& policy = request.dataset->policy;
@@ -61,7 +61,9 @@ EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
   if (found.resident && found.resident->kind == ResidentKind::document) {
     return std::make_shared<Entry>(found.resident->entry);
   }
-  const FileReadResult file = core_.files->read(id);
+  // The file may still hold what was erased.
+  if (found.resident && found.resident->kind == ResidentKind::tombstone) return nullptr;
+  const FileReadResult file = core_.read_file(id);
   return file.entry && file.entry->kind == EntryKind::document ? file.entry : nullptr;
 }
 
@@ -82,6 +84,7 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
   const DatasetPolicy& policy = dataset.policy;
   Start start;
   start.base = core_.write_path->known_version(dataset, request.id);
+  start.guard = start.base.is_zero() ? core_.versions->next() : start.base;
   start.at = core_.fetch_time(request.id);
   start.previous = newest_local(dataset, request.id);
   start.both = !request.callback && request.cadence == Cadence::normal && policy.rich_refresh &&
@@ -127,8 +130,7 @@ void RefreshPath::ended(const RefreshRequest& request, const FlightResult& resul
   core_.changed->notify();
 }
 
-// --- Applying answers
-// ----------------------------------------------------------------------------------
+// --- Applying answers ---
 
 void RefreshPath::apply(const RefreshRequest& request, const Start& start, RefreshResult answer,
                         std::function<void(FlightResult)> finish) {
@@ -172,6 +174,7 @@ void RefreshPath::apply_document(const RefreshRequest& request, const Start& sta
   if (request.cadence == Cadence::rich || start.both)
     change.entry.clocks.last_rich_fetch = start.at;
   change.base = start.base;
+  change.guard = start.guard;
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   core_.write_path->write(
@@ -202,6 +205,7 @@ void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start&
   change.key = request.id.key;
   change.entry.metadata = answer.metadata.empty() ? start.previous->metadata : answer.metadata;
   change.base = start.base;
+  change.guard = start.guard;
   if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
   if (request.cadence == Cadence::rich) change.entry.clocks.last_rich_fetch = start.at;
   std::vector<Change> changes;
@@ -223,6 +227,7 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     change.key = request.id.key;
     change.entry.kind = EntryKind::tombstone;
     change.base = start.base;
+    change.guard = start.guard;
     std::vector<Change> changes;
     changes.push_back(std::move(change));
     return core_.write_path->write(
@@ -243,8 +248,7 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
   finish(not_found);
 }
 
-// --- Behind and on schedule
-// ------------------------------------------------------------------------------
+// --- Behind and on schedule ---
 
 void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Callback& callback,
                              std::optional<milliseconds> ttl) {
@@ -336,8 +340,7 @@ void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
   }
 }
 
-// --- Hydration
-// -----------------------------------------------------------------------------------------
+// --- Hydration ---
 
 void RefreshPath::hydrate(DatasetState& dataset) {
   {
@@ -390,6 +393,11 @@ void RefreshPath::take_page(DatasetState& dataset, const ScanReply& page) {
   }
   core_.files->write_synced(newer);
   for (const auto& [id, entry] : newer) {
+    const auto erased = core_.journal->erased_below(id);
+    if (erased && entry->version < *erased) {
+      core_.files->remove(id, entry->version);
+      continue;
+    }
     const auto found = core_.memory->peek(dataset.ref(id.key));
     if (found.resident && found.resident->entry.version < entry->version)
       core_.take_newer(id, entry);

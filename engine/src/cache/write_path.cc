@@ -34,7 +34,7 @@ Record record_of(const Change& change) {
   record.kind = change.kind;
   record.id = change.dataset->id(change.key);
   record.entry = change.entry;
-  record.not_newer_than = change.base ? change.base : change.if_version;
+  record.not_newer_than = change.guard;
   return record;
 }
 
@@ -43,7 +43,7 @@ StoreWrite store_write_of(const Change& change) {
                                                     : StoreWrite::Kind::content,
           .id = change.dataset->id(change.key),
           .entry = change.entry,
-          .not_newer_than = change.base ? change.base : change.if_version};
+          .not_newer_than = change.guard};
 }
 
 ResidentPtr resident_of(const Change& change) {
@@ -58,8 +58,7 @@ ResidentPtr resident_of(const Change& change) {
 
 }  // namespace
 
-// --- Stamping
-// ------------------------------------------------------------------------------------------
+// --- Stamping ---
 
 Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
   Stripe& stripe = stripe_of(dataset.ref(id.key).hash);
@@ -96,7 +95,7 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
     const bool erased = item && item->version == known && item->kind == EntryKind::tombstone;
     const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
     if (!matches) return result_of(Status::conflict, known);
-    change.if_version = known;
+    change.guard = known;
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
   const WallTime now = core_.versions->now();
@@ -121,8 +120,7 @@ void WritePath::forget_under_way(const Change& change) {
   if (under_way->second.empty()) stripe.under_way.erase(under_way);
 }
 
-// --- Journaling
-// ----------------------------------------------------------------------------------------
+// --- Journaling ---
 
 void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done done) {
   auto batch = std::make_shared<Batch>();
@@ -225,6 +223,13 @@ void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::
   const SaveReply reply = core_.store->save(core_.options.project, {&write, 1}, batch->deadline);
   core_.store_saves.add();
   core_.store_answered(reply, core_.clock->steady_now() - began);
+  if (reply.status == StoreStatus::ok &&
+      (reply.results.front().outcome == SaveOutcome::saved ||
+       reply.results.front().outcome == SaveOutcome::already_saved)) {
+    make_visible(change);  // pinned in memory until the disk takes its file
+    forget_under_way(change);
+    return finish_one(batch, index, result_of(Status::stored, change.entry.version));
+  }
   forget_under_way(change);
   if (reply.status != StoreStatus::ok) {
     const bool nowhere =
@@ -242,13 +247,10 @@ void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::
                   change.entry.version, result.io.what + "; the store: " + saved.why));
     return;
   }
-  if (saved.outcome == SaveOutcome::superseded) {
-    if (saved.current) core_.take_newer(write.id, saved.current);
-    finish_one(batch, index, result_of(Status::superseded, change.entry.version));
-    return;
+  if (change.kind == RecordKind::content) {
+    core_.take_winner(write.id, change.entry.version, saved.current);
   }
-  core_.take_newer(write.id, std::make_shared<Entry>(change.entry));
-  finish_one(batch, index, result_of(Status::stored, change.entry.version));
+  finish_one(batch, index, result_of(Status::superseded, change.entry.version));
 }
 
 void WritePath::finish_one(const std::shared_ptr<Batch>& batch, std::size_t index,
@@ -258,8 +260,7 @@ void WritePath::finish_one(const std::shared_ptr<Batch>& batch, std::size_t inde
   if (--batch->open == 0) batch->done(std::move(batch->results));
 }
 
-// --- Making visible
-// ------------------------------------------------------------------------------------
+// --- Making visible ---
 
 void WritePath::make_visible(const Change& change) {
   DatasetState& dataset = *change.dataset;
@@ -294,7 +295,7 @@ void WritePath::make_clocks_visible(const Change& change) {
   const EntryId id = dataset.id(change.key);
   const KeyRef ref = dataset.ref(change.key);
   FileReadResult file;
-  if (!core_.memory->peek(ref).resident) file = core_.files->read(id);
+  if (!core_.memory->peek(ref).resident) file = core_.read_file(id);
 
   Stripe& stripe = stripe_of(ref.hash);
   {
@@ -337,14 +338,14 @@ void WritePath::make_matching_erase_visible(const Change& change) {
   const Version version = change.entry.version;
   core_.memory->remove_matching(
       dataset.number, version, [&](std::string_view key) { return glob_matches(change.key, key); });
-  core_.erase_files_matching(dataset.name, change.key, version);
-  core_.journal->files_erased(dataset.id(change.key), version);
+  if (core_.erase_files_matching(dataset.name, change.key, version)) {
+    core_.journal->files_erased(dataset.id(change.key), version);
+  }
   core_.file_writer->touched();
   if (core_.drain) core_.drain->wake();
 }
 
-// --- Waiting for the store
-// -----------------------------------------------------------------------------
+// --- Waiting for the store ---
 
 void WritePath::when_settled(const EntryId& id, Version version,
                              std::function<void(const Settled&)> fn) {

@@ -34,6 +34,7 @@ struct Change {
   std::size_t value_bytes = 0;
   std::optional<Version> if_version;  // a caller's compare-and-set: `conflict` when it is another
   std::optional<Version> base;        // a refresh's: `superseded` when it is another
+  std::optional<Version> guard;       // the store's: see StoreWrite::not_newer_than
 };
 
 struct ChangeResult {

@@ -108,6 +108,7 @@ struct EntryFiles::Impl {
                                  const FileState& there, Sync sync, Staged* staged);
   FileWriteResult replace(const EntryId& id, const std::string& path, const Entry& entry,
                           Durability durability, Staged* staged);
+  FileWriteResult rewrite(const EntryId& id, const Entry* entry);
   FileWriteResult remove(const EntryId& id, Version up_to);
   bool refuses(FileWriteResult* result) const;
 };
@@ -292,6 +293,22 @@ FileWriteResult EntryFiles::Impl::replace(const EntryId& id, const std::string& 
   return outcome(std::move(io));
 }
 
+FileWriteResult EntryFiles::Impl::rewrite(const EntryId& id, const Entry* entry) {
+  const std::string path = entry_path(id);
+  const FileState there = folder.read(path, &id);
+  const bool sound = there.status == FileState::Status::sound;
+  if (there.status == FileState::Status::failed) return {WriteStatus::failed, nullptr, there.io};
+  if (there.status == FileState::Status::other_format) return {};
+  if (there.corrupt()) {
+    if (IoStatus io = folder.quarantine(path, there); !io.ok()) return outcome(std::move(io));
+  }
+  if (!sound && entry == nullptr) return {};
+  if (!sound || (entry != nullptr && entry->version > there.entry->version)) {
+    return replace(id, path, *entry, Durability::unsynced, nullptr);
+  }
+  return replace(id, path, *there.entry, Durability::unsynced, nullptr);
+}
+
 FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
   const std::string path = entry_path(id);
   FileState there = folder.read_header(path, &id);
@@ -415,6 +432,14 @@ std::vector<FileWriteResult> EntryFiles::write_synced(
     if (!names.ok() && result.status == WriteStatus::written) result = outcome(names);
   }
   return results;
+}
+
+FileWriteResult EntryFiles::rewrite(const EntryId& id, const Entry* entry) {
+  FileWriteResult result;
+  if (impl_->refuses(&result)) return result;
+  IoStatus turn =
+      impl_->folder.in_turn(entry_path(id), [&] { result = impl_->rewrite(id, entry); });
+  return turn.ok() ? result : outcome(std::move(turn));
 }
 
 FileWriteResult EntryFiles::remove(const EntryId& id, Version up_to) {

@@ -84,6 +84,10 @@ class EntryFiles {
   // entries too. An entry of kind document without one moves clocks alone: ENODATA unless its
   // version is there.
   FileWriteResult write(const EntryId& id, const Entry& entry, Sync sync);
+  // Writes the key's file anew from what a reader gets of it, or from `entry` (null: nothing) where that is
+  // newer or the file is damaged. After a failed sync a file's bytes may be missing on the disk although
+  // they can still be read, and the next sync would not say so. Not synced.
+  FileWriteResult rewrite(const EntryId& id, const Entry* entry);
   // Many at once with one syncfs before the exchanges (hydration). Results in order.
   std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries);
   // Removes the key's file if its version is not above `up_to`. Not synced.

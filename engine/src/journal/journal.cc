@@ -321,9 +321,18 @@ void Journal::resume() {
   impl_->index.resume();
 }
 
+std::optional<Record> Journal::live_content(const EntryId& id) const {
+  return impl_->live_content(id);
+}
+
 bool Journal::is_unsettled(const EntryId& id, Version* version) const {
   Lock lock(impl_->mutex);
   return impl_->index.is_unsettled(id, version);
+}
+
+bool Journal::is_erase_unsettled(const EntryId& glob) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.is_erase_unsettled(glob);
 }
 
 std::optional<Version> Journal::erased_below(const EntryId& id) const {

@@ -143,15 +143,21 @@ class Journal {
 
   // Up to `limit` unsettled writes and about `max_bytes`, oldest version first. Their keys are in
   // flight and not taken again until `settled`, `park` or `release`. A key's clocks travel with its
-  // content; a matching erase comes alone. A record that cannot be read back is parked.
+  // content; a matching erase comes alone. A record whose bytes do
+  // not hold is parked; one that the disk will not read just now waits for `resume`.
   std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
   // Their attempt failed. `hold`: they wait for `resume`; a newer write of such a key does not.
   enum class Release : std::uint8_t { again, hold };
   void release(std::span<const UnsettledWrite> writes, Release how = Release::again);
   void resume();
+  // The key's live content, read from its segment; nullopt when there is none or it cannot be read.
+  std::optional<Record> live_content(const EntryId& id) const;
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
-  // The newest unsettled matching erase that hides this key, if any.
+  // True while the store has not settled the matching erase of this glob (`glob.key`).
+  bool is_erase_unsettled(const EntryId& glob) const;
+  // The newest matching erase that hides older entries of this key, if any: until the store has
+  // settled it and its files were removed and synced.
   std::optional<Version> erased_below(const EntryId& id) const;
   std::vector<ParkedWrite> parked() const;
   // Makes what is parked of the key unsettled again, or gives it up for good. False when nothing

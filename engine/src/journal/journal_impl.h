@@ -130,6 +130,7 @@ struct Journal::Impl {
   std::uint64_t reserve_sequences(std::uint64_t count);
 
   // --- Reading back (reading.cc) ---
+  std::optional<Record> live_content(const EntryId& id);
   std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
   void add_sources(const std::vector<Place>& places, PlaceReader* reader) const
       TIERCACHE_REQUIRES(mutex);

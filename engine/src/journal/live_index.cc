@@ -303,6 +303,13 @@ void LiveIndex::guard_erasures(std::uint64_t segment) {
   for (auto& [id, erasure] : erasures_) erasure.guards = std::max(erasure.guards, segment);
 }
 
+bool LiveIndex::find_content(const EntryId& id, Place* out) const {
+  const Live* live = find({RecordKind::content, id});
+  if (live == nullptr) return false;
+  *out = live->place;
+  return true;
+}
+
 bool LiveIndex::find_clocks(const EntryId& id, SlotPlaces* out, Clocks* clocks) const {
   const auto found = keys_.find(id);
   if (found == keys_.end() || !found->second.clocks) return false;

@@ -92,6 +92,8 @@ class LiveIndex {
   // From now on no segment up to `segment` may outlive a matching erase, since it may hold what the
   // erase hides.
   void guard_erasures(std::uint64_t segment);
+  // Where the key's content record lies; false without one.
+  bool find_content(const EntryId& id, Place* out) const;
   // The clocks of the key's clocks record; false without one.
   bool find_clocks(const EntryId& id, SlotPlaces* out, Clocks* clocks) const;
   // Bytes that would no longer be live once this record is.
@@ -142,6 +144,7 @@ class LiveIndex {
   };
   std::vector<ParkedSlot> parked() const;
   bool is_unsettled(const EntryId& id, Version* version) const;
+  bool is_erase_unsettled(const EntryId& glob) const;
   std::optional<Version> erased_below(const EntryId& id) const;
 
   // --- Figures ---

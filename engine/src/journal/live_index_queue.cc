@@ -234,12 +234,18 @@ bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {
   return true;
 }
 
+bool LiveIndex::is_erase_unsettled(const EntryId& glob) const {
+  const auto found = erasures_.find(glob);
+  return found != erasures_.end() && !found->second.settled;
+}
+
 std::optional<Version> LiveIndex::erased_below(const EntryId& id) const {
   std::optional<Version> newest;
   for (auto it = erasures_.lower_bound({id.dataset, ""});
        it != erasures_.end() && it->first.dataset == id.dataset; ++it) {
     const Erasure& erasure = it->second;
-    if (erasure.settled || (newest && *newest >= erasure.version)) continue;
+    if (erasure.settled && erasure.file_synced) continue;
+    if (newest && *newest >= erasure.version) continue;
     if (glob_matches(it->first.key, id.key)) newest = erasure.version;
   }
   return newest;

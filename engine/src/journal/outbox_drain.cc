@@ -175,6 +175,12 @@ void OutboxDrain::State::rest() {
     calling = false;
     if (woken && !stopped) return post_send();
     phase = Phase::resting;
+    if (!stopped && options.retry && journal->stats().unsettled > 0) {
+      // The journal's disk would not give them back just now.
+      journal->resume();
+      ++failures;
+      back_off();
+    }
   }
   if (events.rested) events.rested();
 }

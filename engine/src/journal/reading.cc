@@ -77,6 +77,26 @@ void Journal::Impl::park_unreadable(const SlotName& slot, Version version) {
   ++counters.corrupt_records;
 }
 
+std::optional<Record> Journal::Impl::live_content(const EntryId& id) {
+  Place place;
+  PlaceReader reader(*file_system);
+  {
+    Lock lock(mutex);
+    if (!folder || !index.find_content(id, &place)) return std::nullopt;
+    add_sources({place}, &reader);
+    index.pin(place.segment);
+  }
+  Record record;
+  const IoStatus status = reader.read(place, &record);
+  {
+    Lock lock(mutex);
+    index.unpin(place.segment);
+  }
+  trim();
+  if (!status.ok()) return std::nullopt;
+  return record;
+}
+
 std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
                                                           std::size_t max_bytes) {
   std::vector<SlotPlaces> batch;
@@ -92,11 +112,12 @@ std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
   }
   std::vector<UnsettledWrite> writes;
   std::vector<SlotPlaces> lost;
+  std::vector<SlotPlaces> later;  // the disk says no for now
   for (const SlotPlaces& item : batch) {
     Record record;
     Record clocks;
-    if (!reader.read(item.places, &record).ok()) {
-      lost.push_back(item);
+    if (const IoStatus status = reader.read(item.places, &record); !status.ok()) {
+      (status.error == EILSEQ ? lost : later).push_back(item);
       continue;
     }
     writes.push_back(write_of(std::move(record)));
@@ -107,6 +128,7 @@ std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
   {
     Lock lock(mutex);
     for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
+    for (const SlotPlaces& item : later) index.release(item.slot, item.version, true);
     for (const SlotPlaces& item : batch) {
       for (const Place& place : item.places) index.unpin(place.segment);
       for (const Place& place : item.clocks_places) index.unpin(place.segment);

@@ -106,7 +106,7 @@ TEST_P(JournalCrash, crash_at_every_operation_of_recovery_keeps_every_promise_I1
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Lives, JournalCrash, ::testing::Values(1, 2, 3, 4));
+INSTANTIATE_TEST_SUITE_P(Lives, JournalCrash, ::testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace
 }  // namespace tiercache
