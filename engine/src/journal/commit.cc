@@ -230,16 +230,11 @@ IoStatus Journal::Impl::start_segment(std::uint64_t capacity) {
   return {};
 }
 
-// Gives up a segment that holds nothing live.
+// Gives up a segment that holds nothing live: the round's end deletes it.
 void Journal::Impl::drop_current_segment() {
-  const SegmentPtr segment = current.segment;
   current = {};
-  file_system->remove_file(segment->path);
   Lock lock(mutex);
   current_number = 0;
-  --segment->folder->segments;
-  segments.erase(segment->number);
-  index.remove_segment(segment->number);
 }
 
 std::string Journal::Impl::place_records(std::span<QueuedRecord* const> records) {

@@ -57,6 +57,11 @@ IoStatus Journal::Impl::compact_segment(std::uint64_t number) {
 
 IoStatus Journal::Impl::compact(Compact how) {
   write_notes();
+  {
+    Lock lock(mutex);
+    for (auto& [number, segment] : segments) segment->stuck = false;
+  }
+  trim();
   std::optional<std::uint64_t> next;
   std::uint64_t end = 0;
   for (std::uint64_t first = 0;; first = *next + 1) {

@@ -101,11 +101,12 @@ void Journal::Impl::close() {
   }
 }
 
-void Journal::Impl::delete_segment(const JournalSegment& segment) {
-  file_system->remove_file(segment.path);
+bool Journal::Impl::delete_segment(const JournalSegment& segment) {
+  const IoStatus removed = file_system->remove_file(segment.path);
+  if (!removed.ok() && !removed.absent()) return false;
   // A guarding erase may go after this segment: its folder is another one, so only a sync orders
   // the two.
-  if (!segment.folder->own) file_system->sync_directory(segment.folder->path);
+  return segment.folder->own || file_system->sync_directory(segment.folder->path).ok();
 }
 
 void Journal::Impl::trim() {
@@ -116,17 +117,27 @@ void Journal::Impl::trim() {
       if (!folder) return;
       for (std::uint64_t number : index.dead_segments()) {
         const SegmentPtr& segment = segments.at(number);
-        if (number == current_number || segment->going) continue;
+        if (number == current_number || segment->going || segment->stuck) continue;
         segment->going = true;
         gone.push_back(segment);
       }
     }
     if (gone.empty()) return;
-    for (const SegmentPtr& segment : gone) delete_segment(*segment);
+    // One that stays is still counted, so that what guards against its records stays too.
+    std::vector<SegmentPtr> stuck;
+    std::erase_if(gone, [&](const SegmentPtr& segment) {
+      if (delete_segment(*segment)) return false;
+      stuck.push_back(segment);
+      return true;
+    });
     std::vector<std::shared_ptr<JournalFolder>> emptied;
     {
       Lock lock(mutex);
       if (!folder) return;
+      for (const SegmentPtr& segment : stuck) {
+        segment->stuck = true;
+        segment->going = false;
+      }
       for (const SegmentPtr& segment : gone) {
         segments.erase(segment->number);
         index.remove_segment(segment->number);

@@ -45,6 +45,7 @@ struct JournalSegment {
       false;            // a live record in it could not be read back: compaction leaves it alone
   bool failed = false;  // a write or sync of it failed: what is live in it should move
   bool going = false;   // some thread is deleting it
+  bool stuck = false;   // its deletion failed; the next compaction tries again
 };
 
 using SegmentPtr = std::shared_ptr<JournalSegment>;
@@ -99,7 +100,8 @@ struct Journal::Impl {
       TIERCACHE_REQUIRES(mutex);
   // Deletes segments without live records, and adopted folders without segments.
   void trim();
-  void delete_segment(const JournalSegment& segment);
+  // False when the file may still be there after a power loss.
+  bool delete_segment(const JournalSegment& segment);
   void let_go() TIERCACHE_REQUIRES(mutex);
   JournalStats figures() const;
 

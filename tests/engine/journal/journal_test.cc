@@ -255,6 +255,39 @@ TEST_F(JournalTest, erase_settled_in_a_later_segment_still_hides_what_lies_befor
   EXPECT_EQ(log.recovered_content("user/1"), nullptr);
 }
 
+TEST_F(JournalTest, erase_stays_while_a_segment_that_it_guards_cannot_be_deleted_I4) {
+  const Record hidden = content("user/1", 5, document("user/1", 3000));
+  log.put(hidden);
+  const std::string first = testing::segment_files(disk).at(0);
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    return operation == "remove_file" && path == first ? EIO : 0;
+  });
+  log.put(content("fill", 6, document("fill", 3000)));
+  const Record erase = erase_matching("user/*", 7);
+  log.put(erase);
+  log.finish(erase);
+  for (int i = 0; i < 5; ++i) log.put(content("fill", 8 + i, document("fill", 3000)));
+  disk.set_fault(nullptr);
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
+}
+
+TEST_F(JournalTest, segment_that_could_not_be_deleted_goes_with_the_next_compaction) {
+  const Record record = content("k", 5, document("k", 3000));
+  log.put(record);
+  log.put(content("l", 6, document("l", 3000)));
+  disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "remove_file" ? EIO : 0;
+  });
+  log.finish(record);
+  EXPECT_EQ(journal().stats().segments, 2u);
+  disk.set_fault(nullptr);
+  EXPECT_TRUE(journal().compact(Journal::Compact::when_due).ok());
+  EXPECT_EQ(journal().stats().segments, 1u);
+  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+}
+
 TEST_F(JournalTest, erase_is_met_again_until_its_files_are_removed_for_good) {
   const Record erase = erase_matching("user/*", 7);
   log.put(erase);
