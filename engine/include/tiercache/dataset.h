@@ -90,7 +90,8 @@ class Dataset {
       requires(!std::is_convertible_v<const value_type&, std::string_view>) {
     return core_->put(item({}, value), options);
   }
-  // Many with one sync. All are validated first: one bad document refuses all.
+  // Many with one sync. All are validated first: one bad document refuses all. An item that could not be
+  // written has a receipt of version zero; throws as `put` does when none could.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const {
     std::vector<detail::PutItem> items;

@@ -58,6 +58,33 @@ TEST(WritePath, durability_store_waits_for_the_store_and_says_so) {
   EXPECT_NE(world.store->row("test", {"d", "c"}), nullptr);
 }
 
+TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.store_down();
+  std::exception_ptr failure;
+  const auto began = world.clock->steady_now();
+  data.put_async("k", "1", {.durability = Durability::store, .deadline = 1s},
+                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
+  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
+  EXPECT_THROW(std::rethrow_exception(failure), DeadlineExceeded);
+  EXPECT_EQ(world.clock->steady_now() - began, 1s);
+  EXPECT_EQ(*data.get("k"), "1") << "journaled all the same";
+}
+
+TEST(WritePath, asynchronous_put_that_the_store_refuses_says_so) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.store->set_refusal([](const StoreWrite&) { return std::optional<std::string>("no room"); });
+  std::exception_ptr failure;
+  data.put_async("k", "1", {.durability = Durability::store},
+                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
+  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
+  EXPECT_THROW(std::rethrow_exception(failure), NotDurable);
+}
+
 TEST(WritePath, compare_and_set_refuses_another_version) {
   World world;
   auto cache = world.open();

@@ -1,0 +1,252 @@
+// The reading calls of a dataset, in terms of read operations.
+#include <atomic>
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/config_check.h"
+#include "cache/core.h"
+#include "cache/read_op.h"
+#include "cache/refresh_path.h"
+#include "cache/write_path.h"
+#include "json/document.h"
+#include "json/envelope.h"
+#include "system/process.h"
+#include "tiercache/detail/dataset_core.h"
+#include "tiercache/error.h"
+
+namespace tiercache::detail {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+// An answer that another thread brings.
+struct PendingRead {
+  explicit PendingRead(Executor& executor) : event(executor.make_event()) {}
+
+  void set(ReadResult read) {
+    result = std::move(read);
+    event->set();
+  }
+
+  std::shared_ptr<Event> event;
+  ReadResult result;  // written before `event` is set, read after
+};
+
+ReadRequest read_request(const Core& core, DatasetState& dataset, std::string_view key,
+                         const GetOptions& options) {
+  return {.dataset = &dataset,
+          .key = std::string(key),
+          .reach = options.reach,
+          .deadline = core.after(options.deadline),
+          .max_stale = options.max_stale,
+          .callback = {},
+          .ttl = {},
+          .reason = RefreshReason::emergency,
+          .behind = false,
+          .fetched_after = {}};
+}
+
+// Waits for what `local` could not answer; at the deadline takes what there is.
+ReadResult wait_for(const std::shared_ptr<Core>& core, const std::shared_ptr<ReadOp>& op,
+                    SteadyTime deadline) {
+  auto pending = std::make_shared<PendingRead>(*core->executor);
+  op->remote([pending](ReadResult result) { pending->set(std::move(result)); });
+  if (!pending->event->wait_until(deadline)) {
+    op->time_out();
+    pending->event->wait_until(kNever);
+  }
+  return std::move(pending->result);
+}
+
+ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
+  const SteadyTime deadline = request.deadline;
+  auto op = std::make_shared<ReadOp>(core, std::move(request));
+  if (auto result = op->local()) return std::move(*result);
+  return wait_for(core, op, deadline);
+}
+
+// A resident that memory may serve as it is: no look at lower tiers, nothing to refresh.
+bool servable_from_memory(const MemoryTier::Found& found, Ticks ticks) {
+  return found.resident && found.resident->kind == ResidentKind::document &&
+         ticks < found.lifetimes.fresh_until &&
+         (ticks < found.lifetimes.trusted_until || found.pinned);
+}
+
+ReadResult memory_result(MemoryTier::Found&& found, Ticks ticks) {
+  ReadResult result;
+  result.age = age_at(found.lifetimes, ticks);
+  result.freshness = freshness_at(found.lifetimes, ticks);
+  result.tier = Tier::memory;
+  result.resident = std::move(found.resident);
+  return result;
+}
+
+}  // namespace
+
+DatasetCore::DatasetCore(std::shared_ptr<Core> core, DatasetState& state)
+    : core_(std::move(core)), state_(state) {}
+
+DatasetCore::~DatasetCore() = default;
+
+const std::string& DatasetCore::name() const {
+  return state_.name;
+}
+
+ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
+  if (forks_so_far() == core_->forks_at_open) {
+    MemoryTier::Found found = core_->memory->find(state_.ref(key));
+    const Ticks ticks = core_->coarse_ticks();
+    if (servable_from_memory(found, ticks)) {
+      state_.counters.memory_hits.add();
+      return memory_result(std::move(found), ticks);
+    }
+  }
+  if (options.reach != Reach::memory) core_->check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  return run_read(core_, read_request(*core_, state_, key, options));
+}
+
+ReadResult DatasetCore::peek(std::string_view key) {
+  return get(key, {.deadline = milliseconds(0), .reach = Reach::memory, .max_stale = {}});
+}
+
+void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHandler handler) {
+  core_->check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
+  // Whichever lane has the answer, the handler runs on the compute lane.
+  ReadHandler answer = [core = core_, handler = std::move(handler)](ReadResult result) {
+    core->executor->post(Lane::compute, [handler, result = std::move(result)] { handler(result); });
+  };
+  core_->executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
+    if (auto result = op->local()) return answer(std::move(*result));
+    op->remote(std::move(answer));
+  });
+}
+
+std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
+                                              const GetOptions& options) {
+  core_->check_open();
+  for (const std::string& key : keys) {
+    check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  }
+  const SteadyTime deadline = core_->after(options.deadline);
+  struct Open {
+    std::size_t index;
+    std::shared_ptr<ReadOp> op;
+    std::shared_ptr<PendingRead> pending;
+  };
+  std::vector<ReadResult> results(keys.size());
+  std::vector<Open> open;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, keys[i], options));
+    if (auto result = op->local()) {
+      results[i] = std::move(*result);
+    } else {
+      open.push_back({i, std::move(op), std::make_shared<PendingRead>(*core_->executor)});
+    }
+  }
+  for (const Open& one : open) {
+    one.op->remote([pending = one.pending](ReadResult result) { pending->set(std::move(result)); });
+  }
+  for (const Open& one : open) {
+    if (!one.pending->event->wait_until(deadline)) {
+      one.op->time_out();
+      one.pending->event->wait_until(kNever);
+    }
+    results[one.index] = std::move(one.pending->result);
+  }
+  return results;
+}
+
+ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
+                                    std::optional<milliseconds> ttl, const GetOptions& options) {
+  MemoryTier::Found found = core_->memory->find(state_.ref(key));
+  const Ticks ticks = core_->coarse_ticks();
+  if (servable_from_memory(found, ticks)) {
+    state_.counters.memory_hits.add();
+    return memory_result(std::move(found), ticks);
+  }
+  core_->check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  ReadRequest request = read_request(*core_, state_, key, options);
+  request.callback = std::move(callback);
+  request.ttl = ttl;
+  return run_read(core_, std::move(request));
+}
+
+ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
+  core_->check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  const SteadyTime until = core_->after(deadline);
+  RefreshRequest request{.dataset = &state_, .id = state_.id(key), .reason = RefreshReason::asked};
+  if (!core_->refresh_path->has_source(request)) {
+    throw BadConfiguration("dataset \"" + state_.name + "\" has no refresh callback to run");
+  }
+  struct Answer {
+    std::shared_ptr<Event> event;
+    FlightResult flight;
+  };
+  auto answer = std::make_shared<Answer>();
+  answer->event = core_->executor->make_event();
+  core_->refresh_path->run(std::move(request), [answer](const FlightResult& result) {
+    answer->flight = result;
+    answer->event->set();
+  });
+  const bool in_time = answer->event->wait_until(until);
+  ReadResult result = run_read(
+      core_, read_request(*core_, state_, key,
+                          {.deadline = milliseconds(0), .reach = Reach::local, .max_stale = {}}));
+  Passage passage = passage_of(result);
+  if (!in_time) {
+    passage.source = TierAnswer::timed_out;
+  } else if (answer->flight.status == FlightResult::Status::saved ||
+             answer->flight.status == FlightResult::Status::not_modified) {
+    passage.source = TierAnswer::hit;
+    if (result.resident && result.tier != Tier::none) result.tier = Tier::source;
+  } else {
+    passage.source = answer->flight.status == FlightResult::Status::not_found
+                         ? TierAnswer::not_found
+                         : TierAnswer::failed;
+    passage.why = answer->flight.why;
+  }
+  result.passage = std::make_shared<Passage>(std::move(passage));
+  return result;
+}
+
+// --- Looking ---
+
+std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
+  core_->check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  EntryPtr entry;
+  const auto found = core_->memory->peek(state_.ref(key));
+  if (found.resident && found.resident->kind == ResidentKind::document) {
+    entry = std::make_shared<Entry>(found.resident->entry);
+  } else if (!found.resident || found.resident->kind == ResidentKind::not_found) {
+    entry = core_->read_file(state_.id(key)).entry;
+  }
+  if (!entry || entry->kind == EntryKind::tombstone) return std::nullopt;
+  return EntryInfo{.version = entry->version,
+                   .size = entry->document->size(),
+                   .last_fetch = entry->clocks.last_fetch,
+                   .last_rich_fetch = entry->clocks.last_rich_fetch,
+                   .invalidated_at = entry->clocks.invalidated_at,
+                   .cache_version = entry->cache_version,
+                   .metadata = entry->metadata};
+}
+
+bool DatasetCore::contains(std::string_view key) {
+  return info(key).has_value();
+}
+
+KeyPage DatasetCore::keys(std::optional<std::string_view> after, std::size_t limit) {
+  core_->check_open();
+  KeyPage page;
+  page.keys = core_->files->index().page(state_.name, after, limit);
+  if (limit > 0 && page.keys.size() == limit) page.next = page.keys.back();
+  return page;
+}
+
+}  // namespace tiercache::detail
