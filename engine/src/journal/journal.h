@@ -143,8 +143,8 @@ class Journal {
 
   // Up to `limit` unsettled writes and about `max_bytes`, oldest version first. Their keys are in
   // flight and not taken again until `settled`, `park` or `release`. A key's clocks travel with its
-  // content; a matching erase comes alone. A record whose bytes do
-  // not hold is parked; one that the disk will not read just now waits for `resume`.
+  // content; a matching erase comes alone. A record whose bytes do not hold is parked; one that the
+  // disk will not read just now waits for `resume`.
   std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
   // Their attempt failed. `hold`: they wait for `resume`; a newer write of such a key does not.
   enum class Release : std::uint8_t { again, hold };

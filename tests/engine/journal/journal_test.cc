@@ -343,6 +343,42 @@ TEST_F(JournalTest, unreadable_write_is_parked_not_lost_silently_I9) {
   EXPECT_EQ(journal().stats().corrupt_records, 1u);
 }
 
+TEST_F(JournalTest, write_that_the_disk_will_not_read_now_waits_for_resume) {
+  log.put(content("k", 5, document("k")));
+  disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "read_at" ? EIO : 0;
+  });
+  EXPECT_TRUE(take().empty());
+  EXPECT_TRUE(journal().parked().empty());
+  EXPECT_EQ(journal().stats().unsettled, 1u);
+  disk.set_fault(nullptr);
+  EXPECT_TRUE(take().empty());
+  journal().resume();
+  EXPECT_EQ(take().size(), 1u);
+}
+
+TEST_F(JournalTest, live_content_is_read_back_by_key) {
+  EXPECT_FALSE(journal().live_content(id_of("k")).has_value());
+  const Record record = content("k", 5, document("k"));
+  log.put(record);
+  const std::optional<Record> read = journal().live_content(id_of("k"));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(*read->entry.document, document("k"));
+  log.finish(record);
+  EXPECT_FALSE(journal().live_content(id_of("k")).has_value());
+}
+
+TEST_F(JournalTest, erase_hides_until_settled_and_its_files_are_gone_for_good_I4) {
+  const Record erase = erase_matching("user/*", 7);
+  log.put(erase);
+  EXPECT_TRUE(journal().is_erase_unsettled(erase.id));
+  log.settle(erase);
+  EXPECT_FALSE(journal().is_erase_unsettled(erase.id));
+  EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7));
+  log.sync_files(erase);
+  EXPECT_EQ(journal().erased_below(id_of("user/1")), std::nullopt);
+}
+
 TEST_F(JournalTest, closed_journal_answers_and_does_nothing_else) {
   log.put(content("k", 5, "1"));
   journal().close();
