@@ -32,7 +32,8 @@ json get_json(const std::string& url, const std::string& path) {
 }
 
 std::string path_of(const std::string& dataset, const std::string& key) {
-  return "/v1/" + dataset + (key.empty() ? "" : "/" + refresh_service::percent_encoded(key));
+  const std::string path = "/v1/" + dataset;
+  return key.empty() ? path : path + '/' + refresh_service::percent_encoded(key);
 }
 
 }  // namespace
