@@ -142,11 +142,15 @@ void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done d
                             core->write_path->journaled(batch, i, result);
                           });
   }
-  if (!core_.journal->commit()) {
-    core_.executor->post(Lane::disk,
-                         [core = core_.shared_from_this()] { core->journal->commit(); });
-  }
+  if (!core_.journal->commit()) commit_later();
   if (--batch->open == 0) batch->done(std::move(batch->results));
+}
+
+// Others kept the journal's queue filled: somebody must go on.
+void WritePath::commit_later() {
+  core_.executor->post(Lane::disk, [core = core_.shared_from_this()] {
+    if (!core->journal->commit()) core->write_path->commit_later();
+  });
 }
 
 // Writes that wait for their files are pinned in memory; past half the budget the writers bring

@@ -94,6 +94,7 @@ class WritePath {
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change);
   void make_room();
+  void commit_later();
   void forget_under_way(const Change& change);
   void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
                  const AppendResult& result);
