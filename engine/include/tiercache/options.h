@@ -25,22 +25,20 @@
 
 namespace tiercache {
 
-// | field     | meaning                                              | default | zero |
-// |-----------|------------------------------------------------------|---------|------------------------|
-// | max_bytes | budget for keys, documents, decoded values, overhead | 64 MiB  | only pending
-// writes    | | ttl       | how long memory is trusted without a look at the file| 5 min   | every
-// read looks       |
+// | field     | meaning                                     | default | zero                |
+// |-----------|---------------------------------------------|---------|---------------------|
+// | max_bytes | budget: keys, documents, values, overhead   | 64 MiB  | only pending writes |
+// | ttl       | how long memory is trusted without its file | 5 min   | every read looks    |
 struct MemoryOptions {
   std::size_t max_bytes = 64 << 20;
   std::chrono::milliseconds ttl = std::chrono::minutes(5);
 };
 
-// | field          | meaning                                                  | default | zero |
-// |----------------|----------------------------------------------------------|---------|-------------|
-// | write_behind   | longest time until a write is in its file                | 20 ms   | at once |
-// | sync_every     | longest time until files are synced, so that the journal | 5 s     | not
-// allowed | |                | may let go of them                                       |         |
-// | | allow_remote   | accept NFS, SMB, FUSE, where locks and syncs may not hold | false   | |
+// | field        | meaning                                         | default | zero        |
+// |--------------|-------------------------------------------------|---------|-------------|
+// | write_behind | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
+// | sync_every   | until files are synced and leave the journal    | 5 s     | not allowed |
+// | allow_remote | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
@@ -56,13 +54,12 @@ struct JournalLimits {
   std::uint64_t segment_bytes = 4 << 20;
 };
 
-// | field          | meaning                                                 | default | zero |
-// |----------------|---------------------------------------------------------|---------|-------------|
-// | call_timeout   | deadline of one call into the store by background work  | 10 s    | not
-// allowed | | batch_items    | writes sent in one call                                 | 100     |
-// not allowed | | retry_first    | bound of the first back-off while the store is away     | 100 ms
-// | not allowed | | retry_cap      | no back-off is longer                                   | 5
-// min   | not allowed |
+// | field        | meaning                                             | default | zero        |
+// |--------------|-----------------------------------------------------|---------|-------------|
+// | call_timeout | deadline of one call of background work             | 10 s    | not allowed |
+// | batch_items  | writes sent in one call                             | 100     | not allowed |
+// | retry_first  | bound of the first back-off while the store is away | 100 ms  | not allowed |
+// | retry_cap    | no back-off is longer                               | 5 min   | not allowed |
 struct StoreOptions {
   std::chrono::milliseconds call_timeout{10'000};
   std::size_t batch_items = 100;
@@ -153,25 +150,28 @@ class RefreshAnswer {
 
 // The policy of one dataset.
 //
-// | field             | meaning                                                     | default |
-// |-------------------|-------------------------------------------------------------|---------------|
-// | keyed             | many documents by key; false: one document, the empty key   | false | |
-// refresh_every     | turns of `refresh`; 0: only on demand                       | 0             |
-// | refresh_jitter    | each turn moves by up to this, either way                   | every / 20 |
-// | rich_refresh_every| turns of `rich_refresh`; 0: only with an emergency refresh  | 0 | |
-// fresh_for         | age until which an entry is fresh                           | every + jitter
-// + hard_timeout, or 5 min | | stale_for         | how much longer it is served while a refresh
-// runs           | 0: not at all | | soft_timeout      | how long a reader of a stale entry waits
-// for a fresh one    | 0: served at once | | hard_timeout      | after it a refresh has failed | 30
-// s          | | retry_first       | bound of the first back-off after a failed refresh          |
-// 1 s           | | not_found_for     | how long «the source has none» is remembered; 0: not | 1
-// min         | | not_found_erases  | such an answer erases an existing entry                     |
-// false         | | cache_version     | format of the documents; others do not decode | "1.0" | |
-// hydrate           | what is brought from the store at open                      | 10,000 most
-// recent | | refresh           | rebuilds a document from its source; may throw, `RetryAfter` too |
-// none     | | rich_refresh      | the costlier second kind of refresh                         |
-// none          | | validate          | false or an exception: the document is not accepted | none
-// | | fallback          | returned (tier none, expired) when all else failed, never saved | none |
+// | field              | meaning                                           | default       |
+// |--------------------|---------------------------------------------------|---------------|
+// | keyed              | many documents by key; false: one, the empty key  | false         |
+// | refresh_every      | turns of `refresh`; 0: only on demand             | 0             |
+// | refresh_jitter     | each turn moves by up to this, either way         | every / 20    |
+// | rich_refresh_every | turns of `rich_refresh`; 0: in an emergency only  | 0             |
+// | fresh_for          | age until which an entry is fresh                 | see below     |
+// | stale_for          | how much longer it is served while a refresh runs | 0: not at all |
+// | soft_timeout       | how long its reader waits for a fresh one         | 0: not at all |
+// | hard_timeout       | after it a refresh has failed                     | 30 s          |
+// | retry_first        | bound of the first back-off after a failure       | 1 s           |
+// | not_found_for      | how long «not found» is remembered; 0: not        | 1 min         |
+// | not_found_erases   | such an answer erases an existing entry           | false         |
+// | cache_version      | format of the documents; others do not decode     | "1.0"         |
+// | hydrate            | what is brought from the store at open            | 10,000 newest |
+// | refresh            | rebuilds a document from its source; may throw    | none          |
+// | rich_refresh       | the costlier second kind of refresh               | none          |
+// | validate           | false or throws: the document is refused          | none          |
+// | fallback           | returned when all else failed, never saved        | none          |
+//
+// `fresh_for` defaults to refresh_every + refresh_jitter + hard_timeout, and to 5 min without a
+// schedule.
 template <class Value>
 struct BasicDatasetOptions {
   bool keyed = false;

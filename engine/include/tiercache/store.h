@@ -29,7 +29,7 @@ struct StoreWrite {
   enum class Kind : std::uint8_t {
     content,  // `entry` replaces what is older: a document or a tombstone
     clocks,   // only `entry.clocks`, and `entry.metadata` where `entry.version` is still the row's
-             // and its `last_fetch` is not before the row's; never creates a row
+              // and its `last_fetch` is not before the row's; never creates a row
   };
   Kind kind = Kind::content;
   EntryId id;

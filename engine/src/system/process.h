@@ -12,7 +12,9 @@ extern std::atomic<std::uint32_t> fork_count;
 
 // How many forks lie between the first process and this one. Threads do not survive a fork, so a cache
 // opened before it is unusable in the child. A plain load.
-inline std::uint32_t forks_so_far() { return detail::fork_count.load(std::memory_order_relaxed); }
+inline std::uint32_t forks_so_far() {
+  return detail::fork_count.load(std::memory_order_relaxed);
+}
 
 // Unpredictable bits, for writer ids and the seed of jitter. Not for secrets.
 std::uint64_t random_seed();

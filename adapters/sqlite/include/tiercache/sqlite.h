@@ -18,15 +18,15 @@ enum class Synchronous : std::uint8_t {
   normal,  // survives the death of the process; the last commits before a power loss may be gone
 };
 
-// | field | meaning | default | zero |
-// |---|---|---|---|
-// | path | the database file; its directory must exist; ":memory:" and URIs are not taken |
-// required | | | synchronous | what a `saved` promises | full | | | readers | connections for loads
-// and scans, beside the one that writes | 2 | not allowed | | max_document_bytes | larger documents
-// are refused, at most 512 MiB | 64 MiB | not allowed | | max_bytes | the file grows no larger;
-// then writes find the store unavailable | 0 | no bound | | allow_remote | take a file system on
-// which locks cannot be trusted (NFS, SMB, FUSE) | false | | | clock | by which deadlines pass and
-// `store_time` is told | the machine's | |
+// | field              | meaning                             | default       | zero        |
+// |--------------------|-------------------------------------|---------------|-------------|
+// | path               | file; its directory must exist      | required      |             |
+// | synchronous        | what a `saved` promises             | full          |             |
+// | readers            | connections beside the writer       | 2             | not allowed |
+// | max_document_bytes | larger are refused, at most 512 MiB | 64 MiB        | not allowed |
+// | max_bytes          | the file grows no larger            | 0             | no bound    |
+// | allow_remote       | take NFS, SMB, FUSE                 | false         |             |
+// | clock              | for deadlines and `store_time`      | the machine's |             |
 struct Options {
   std::string path;
   Synchronous synchronous = Synchronous::full;

@@ -18,14 +18,14 @@
 
 namespace tiercache::testing {
 
-// | field | meaning | default |
-// |---|---|---|
-// | name | shown in the cases' names of a failure | required |
-// | open | a store that is empty, or in which the project names are unused; once per case |
-// required | | reopen | the store that `open` gave last, as found after a restart; the old one is
-// gone by then | none: not tested | | keeps_bytes | documents and metadata come back byte for byte;
-// false: equal as JSON | true | | large_document_bytes | size of the largest document tried, where
-// the store's limit is higher | 4 MiB | | clock | by which deadlines are made | the machine's |
+// | field                | meaning                                        | default       |
+// |----------------------|------------------------------------------------|---------------|
+// | name                 | shown in the cases' names of a failure         | required      |
+// | open                 | an empty store; once per case                  | required      |
+// | reopen               | the store `open` gave last, as after a restart | not tested    |
+// | keeps_bytes          | byte for byte; false: equal as JSON            | true          |
+// | large_document_bytes | size of the largest document tried, if allowed | 4 MiB         |
+// | clock                | by which deadlines are made                    | the machine's |
 struct StoreUnderTest {
   std::string name;
   std::function<std::shared_ptr<Store>()> open;
