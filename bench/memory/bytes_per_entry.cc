@@ -33,11 +33,11 @@ struct Usage {
 // All entries share one document, which so does not count; residents are the tier's own.
 template <class Subject>
 void fill(Subject& subject) {
-  const auto document = std::make_shared<const std::string>(Population::kValueBytes, 'x');
+  const auto document = std::make_shared<const std::string>(Population::kDocumentBytes, 'x');
   for (std::size_t number = 0; number < kEntries; ++number) {
     char key[Population::kKeyBytes + 1];
     std::snprintf(key, sizeof key, "activity:%015zu", number);
-    subject.put({key, Population::kKeyBytes}, {document, make_resident(document)});
+    subject.put({key, Population::kKeyBytes}, document);
   }
 }
 

@@ -25,8 +25,16 @@
 namespace tiercache::bench {
 
 // A subject has a kName, is made for a number of entries, and:
-//   bool get(key)         true for a hit within its lifetime
-//   void put(key, value)
+//   bool get(key)             true for a hit within its lifetime
+//   void put(key, document)   makes of the document what the subject holds
+
+// What the tier holds of a document: with its version, clocks and metadata.
+inline detail::ResidentPtr make_resident(Document document) {
+  auto made = std::make_shared<detail::Resident>();
+  made->entry.version = {.time = 1, .writer = 1};
+  made->entry.document = std::move(document);
+  return made;
+}
 
 class TiercacheMemory {
  public:
@@ -40,14 +48,14 @@ class TiercacheMemory {
     const Ticks now = coarse_now();
     return now < found.lifetimes.trusted_until && now < found.lifetimes.fresh_until;
   }
-  void put(std::string_view key, const Value& value) {
+  void put(std::string_view key, const Document& document) {
     constexpr Lifetimes kForever{kForeverTicks, kForeverTicks, kForeverTicks, 0};
-    tier_.put(KeyRef(1, key), value.resident, kForever, MemoryTier::Pin::no);
+    tier_.put(KeyRef(1, key), make_resident(document), kForever, MemoryTier::Pin::no);
   }
 
  private:
   static std::size_t charge_of_one() {
-    const auto document = std::make_shared<const std::string>(Population::kValueBytes, 'x');
+    const auto document = std::make_shared<const std::string>(Population::kDocumentBytes, 'x');
     return MemoryTier::charge(std::string(Population::kKeyBytes, 'k'), *make_resident(document));
   }
 
@@ -74,10 +82,10 @@ class NaiveLru {
     }
     return coarse_now() < until;
   }
-  void put(std::string_view key, const Value& value) {
+  void put(std::string_view key, const Document& document) {
     const std::lock_guard lock(mutex_);
     if (const auto at = map_.find(key); at != map_.end()) {
-      at->second->document = value.document;
+      at->second->document = document;
       order_.splice(order_.begin(), order_, at->second);
       return;
     }
@@ -85,7 +93,7 @@ class NaiveLru {
       map_.erase(map_.find(order_.back().key));
       order_.pop_back();
     }
-    order_.push_front({std::string(key), value.document, kForeverTicks});
+    order_.push_front({std::string(key), document, kForeverTicks});
     map_.emplace(order_.front().key, order_.begin());
   }
 
@@ -121,9 +129,9 @@ class RocksDb {
     cache_->Release(handle);
     return coarse_now() < until;
   }
-  void put(rocksdb::Slice key, const Value& value) {
+  void put(rocksdb::Slice key, const Document& document) {
     const auto drop = [](const rocksdb::Slice&, void* item) { delete static_cast<Item*>(item); };
-    auto item = std::make_unique<Item>(Item{value.document, kForeverTicks});
+    auto item = std::make_unique<Item>(Item{document, kForeverTicks});
     if (cache_->Insert(key, item.get(), 1, drop).ok()) item.release();
   }
 
@@ -145,8 +153,8 @@ class RocksDbLru : public RocksDb<HandsOut::shared_ptr> {
       : RocksDb(rocksdb::NewLRUCache(entries, 4, false, 0.0, nullptr, false,
                                      rocksdb::kDontChargeCacheMetadata)) {}
   bool get(std::string_view key) { return RocksDb::get({key.data(), key.size()}); }
-  void put(std::string_view key, const Value& value) {
-    RocksDb::put({key.data(), key.size()}, value);
+  void put(std::string_view key, const Document& document) {
+    RocksDb::put({key.data(), key.size()}, document);
   }
 };
 
@@ -165,9 +173,9 @@ class HyperClock : public RocksDb<kHandsOut> {
     const Checksum digest = Checksum::of(key);
     return RocksDb<kHandsOut>::get(slice(digest));
   }
-  void put(std::string_view key, const Value& value) {
+  void put(std::string_view key, const Document& document) {
     const Checksum digest = Checksum::of(key);
-    RocksDb<kHandsOut>::put(slice(digest), value);
+    RocksDb<kHandsOut>::put(slice(digest), document);
   }
 
  private:

@@ -6,18 +6,15 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
-#include <utility>
-
-#include "base/backoff.h"
 
 namespace tiercache::bench {
 namespace {
 
 std::string document_text(std::size_t number) {
   std::string text;
-  text.reserve(Population::kValueBytes);
+  text.reserve(Population::kDocumentBytes);
   text.append(R"({"number":)").append(std::to_string(number)).append(R"(,"text":")");
-  text.append(Population::kValueBytes - text.size() - 2, 'x');
+  text.append(Population::kDocumentBytes - text.size() - 2, 'x');
   return text.append("\"}");
 }
 
@@ -40,22 +37,14 @@ Ticks coarse_now() {
   return static_cast<Ticks>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-detail::ResidentPtr make_resident(Document document) {
-  detail::Resident made;
-  made.entry.version = {.time = 1, .writer = 1};
-  made.entry.document = std::move(document);
-  return std::make_shared<const detail::Resident>(std::move(made));
-}
-
 Population::Population(std::size_t count) {
   keys_.reserve(count * kKeyBytes);
-  values_.reserve(count);
+  documents_.reserve(count);
   for (std::size_t number = 0; number < count; ++number) {
     char key[kKeyBytes + 1];
     std::snprintf(key, sizeof key, "activity:%015zu", number * 2'654'435'761 % 1'000'000'000'039);
     keys_.append(key, kKeyBytes);
-    const auto document = std::make_shared<const std::string>(document_text(number));
-    values_.push_back({document, make_resident(document)});
+    documents_.push_back(std::make_shared<const std::string>(document_text(number)));
   }
 }
 

@@ -1,4 +1,4 @@
-// Keys, values and the order in which they are asked for: made before anything is timed.
+// Keys, documents and the order in which they are asked for: made before anything is timed.
 #pragma once
 
 #include <cstddef>
@@ -17,30 +17,22 @@ using Document = std::shared_ptr<const std::string>;
 // The cheapest clock there is, as the cache reads it once per hit.
 Ticks coarse_now();
 
-// One document in the two forms in which a cache may hold it.
-struct Value {
-  Document document;
-  detail::ResidentPtr resident;
-};
-
-detail::ResidentPtr make_resident(Document document);
-
-// Keys of 24 bytes and values of 1 KiB, one of each per number.
+// Keys of 24 bytes and documents of 1 KiB, one of each per number.
 class Population {
  public:
   static constexpr std::size_t kKeyBytes = 24;
-  static constexpr std::size_t kValueBytes = 1024;
+  static constexpr std::size_t kDocumentBytes = 1024;
 
   explicit Population(std::size_t count);
-  std::size_t size() const { return values_.size(); }
+  std::size_t size() const { return documents_.size(); }
   std::string_view key(std::uint32_t number) const {
     return std::string_view(keys_).substr(number * kKeyBytes, kKeyBytes);
   }
-  const Value& value(std::uint32_t number) const { return values_[number]; }
+  const Document& document(std::uint32_t number) const { return documents_[number]; }
 
  private:
   std::string keys_;
-  std::vector<Value> values_;
+  std::vector<Document> documents_;
 };
 
 // One call of a workload: a get that puts what it misses, or a put.

@@ -11,7 +11,7 @@
 namespace tiercache {
 namespace {
 
-constexpr std::size_t kLeastShare = 8 << 20;
+constexpr std::size_t kLeastShare = 4 << 20;
 constexpr std::size_t kMostShards = 256;
 constexpr unsigned kShardHashBits = 16;  // of the hash, from the top
 

@@ -48,7 +48,7 @@ class MemoryTier {
   // `max_bytes`: the budget over all shards, shared out evenly; 0 keeps only what is pinned. What
   // is pinned takes from its shard's share first and is never refused. An entry that is not pinned
   // and larger than what the share then leaves is not kept, rather than evicting all others for
-  // itself. `shards`: a power of two; 0 chooses by the budget: 8 MiB or more to a share, at most
+  // itself. `shards`: a power of two; 0 chooses by the budget: 4 MiB or more to a share, at most
   // 256 shards.
   MemoryTier(std::size_t max_bytes, unsigned shards = 0);
   ~MemoryTier();

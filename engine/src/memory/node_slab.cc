@@ -13,7 +13,6 @@ NodeSlab::Chunk::Chunk(std::size_t nodes)
 
 NodeSlab::NodeSlab() {
   add_chunk(Chunk(next_chunk_nodes()));
-  link(kNoNode) = {.previous = kNoNode, .next = kNoNode};
 }
 
 NodeSlab::~NodeSlab() {

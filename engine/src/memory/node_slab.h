@@ -92,12 +92,11 @@ class NodeSlab {
   NodeNumber end() const { return end_; }
 
   // The order of use. The node least recently used, `kNoNode` when none is in the order.
-  NodeNumber least_recent() const { return chunks_[0].links_[kNoNode].previous; }
+  NodeNumber least_recent() const { return ends_.previous; }
   void push_front(NodeNumber number) {
-    Link& ends = link(kNoNode);
-    link(number) = {.previous = kNoNode, .next = ends.next};
-    link(ends.next).previous = number;
-    ends.next = number;
+    link(number) = {.previous = kNoNode, .next = ends_.next};
+    link(ends_.next).previous = number;
+    ends_.next = number;
   }
   void unlink(NodeNumber number) {
     const Link at = link(number);
@@ -105,7 +104,7 @@ class NodeSlab {
     link(at.next).previous = at.previous;
   }
   void move_to_front(NodeNumber number) {
-    if (link(kNoNode).next == number) return;
+    if (ends_.next == number) return;
     unlink(number);
     push_front(number);
   }
@@ -126,12 +125,15 @@ class NodeSlab {
             shifted ^ (std::uint64_t{1} << top)};
   }
   Link& link(NodeNumber number) {
+    if (number == kNoNode) return ends_;
     const Place at = place(number);
     return at.chunk.links_[at.offset];
   }
 
-  // The order is a ring through the link of number 0, which names no node: next is the most
-  // recently used, previous the least. The nodes given back are a list through `next`.
+  // The order is a ring through `ends_`, which stands for number 0: next is the most recently used,
+  // previous the least. First, so as to share the cache line of the lock before it. The nodes given
+  // back are a list through `next`.
+  Link ends_;
   NodeNumber first_free_ = kNoNode;
   NodeNumber end_ = 1;
   std::uint64_t capacity_ = 0;
