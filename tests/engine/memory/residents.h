@@ -1,6 +1,8 @@
 // Residents for the memory tier's tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,6 +29,22 @@ inline detail::ResidentPtr resident(std::uint64_t time, std::string document = "
 
 inline Lifetimes until(Ticks ticks) {
   return {.trusted_until = ticks, .fresh_until = ticks + 1, .stale_until = ticks + 2};
+}
+
+inline const KeyRef kKey(1, "session:42:state");
+
+// Room for `count` entries as large as `resident(1)` under short keys, in one shard.
+inline MemoryTier tier_for(std::size_t count) {
+  return MemoryTier(count * MemoryTier::charge("a", *resident(1)), 1);
+}
+
+inline bool holds(const MemoryTier& tier, std::string_view key) {
+  return tier.peek(KeyRef(1, key)).resident != nullptr;
+}
+
+inline void put(MemoryTier& tier, std::string_view key, std::uint64_t time = 1,
+                MemoryTier::Pin pin = MemoryTier::Pin::no) {
+  ASSERT_TRUE(tier.put(KeyRef(1, key), resident(time), {}, pin));
 }
 
 }  // namespace tiercache::memory_test
