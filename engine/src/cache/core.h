@@ -139,6 +139,7 @@ class Core : public std::enable_shared_from_this<Core> {
   };
   using Adopted = std::vector<AdoptedRecord>;
   void replay(const Record& record, Adopted& adopted);
+  bool superseded_in_files(const Record& record) const;
   void settle_adopted(const Adopted& adopted);
   void adopt_orphans();
   void adopt_later();

@@ -158,6 +158,13 @@ void Core::adopt_orphans() {
   if (!adopted.empty() && drain) drain->wake();
 }
 
+// The store refused this write by its guard and the winner, of a lower version, took its place (I5).
+bool Core::superseded_in_files(const Record& record) const {
+  if (!record.not_newer_than) return false;
+  const EntryPtr there = files->read(record.id).entry;
+  return there && there->version > *record.not_newer_than && there->version < record.entry.version;
+}
+
 // A write that a stopped cache had journaled: its file may lack it.
 void Core::replay(const Record& record, Adopted& adopted) {
   const AdoptedRecord done{record.kind, record.id, record.entry.version, record.entry.clocks};
@@ -177,6 +184,8 @@ void Core::replay(const Record& record, Adopted& adopted) {
     if (entry.version == record.entry.version) entry.metadata = record.entry.metadata;
   } else if (record.kind != RecordKind::content && record.kind != RecordKind::parked) {
     return;
+  } else if (superseded_in_files(record)) {
+    return adopted.push_back(done);
   }
   const FileWriteResult written = files->write(record.id, entry, EntryFiles::Sync::none);
   if (written.status == FileWriteResult::Status::failed ||

@@ -132,13 +132,14 @@ void FileWriter::touched() {
 
 bool FileWriter::sync() {
   core_.erase_files_again();
-  const bool sound = rewrite_suspects();
   std::set<EntryId> written;
+  const bool sound = rewrite_suspects(&written);
   {
     Lock lock(mutex_);
     sync_armed_ = false;
     unsynced_ = false;
-    written.swap(written_);
+    written.merge(written_);
+    written_.clear();
   }
   const std::uint64_t mark = core_.journal->files_mark();
   const IoStatus status = core_.files->sync();
@@ -151,7 +152,7 @@ bool FileWriter::sync() {
   return true;
 }
 
-bool FileWriter::rewrite_suspects() {
+bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
   std::set<EntryId> suspects;
   {
     Lock lock(mutex_);
@@ -161,7 +162,8 @@ bool FileWriter::rewrite_suspects() {
   for (const EntryId& id : suspects) {
     const auto record = core_.journal->live_content(id);
     const FileWriteResult result = core_.files->rewrite(id, record ? &record->entry : nullptr);
-    if (result.status != FileWriteResult::Status::written) left.insert(id);
+    const bool done = result.status == FileWriteResult::Status::written;
+    (done ? *rewritten : left).insert(id);
   }
   Lock lock(mutex_);
   suspect_.merge(left);

@@ -42,8 +42,9 @@ class FileWriter {
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
   void run();
   Written write_one(const EntryId& id);
-  // Writes anew what a failed sync left in doubt. False while some of it cannot be.
-  bool rewrite_suspects();
+  // Writes anew what a failed sync left in doubt; `*rewritten` is in doubt again should the next
+  // sync fail too. False while some of it cannot be written.
+  bool rewrite_suspects(std::set<EntryId>* rewritten);
   bool sync_failed(const IoStatus& status, std::set<EntryId> written);
 
   Core& core_;

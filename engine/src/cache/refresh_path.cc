@@ -242,8 +242,11 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     const Ticks now = core_.now().ticks;
     const Ticks until = now + remember_for.count();
     const KeyRef ref = dataset.ref(request.id.key);
-    core_.memory->promote(ref, std::move(resident), {until, until, until, now},
-                          core_.memory->stamp(ref));
+    const auto stamp = core_.memory->stamp(ref);
+    // A write since the start may be in its file alone by now: memory would not know of it.
+    if (core_.write_path->known_version(dataset, request.id) == start.base) {
+      core_.memory->promote(ref, std::move(resident), {until, until, until, now}, stamp);
+    }
   }
   finish(not_found);
 }

@@ -177,7 +177,11 @@ void Journal::Impl::settled(const UnsettledWrite& write, Settlement how) {
   {
     Lock lock(mutex);
     if (!folder || !index.settle(slot, entry.version, entry.clocks, with_clocks)) return;
-    note_settled(slot, entry.version, entry.clocks);
+    // A guard may have refused it for an older entry, which takes its place in the files only now.
+    // Until that is done a crash must leave it to be sent, and refused, once more.
+    const bool refused_by_guard = how == Settlement::superseded && write.write.not_newer_than &&
+                                  write.kind == RecordKind::content;
+    if (!refused_by_guard) note_settled(slot, entry.version, entry.clocks);
     if (with_clocks && write.kind == RecordKind::content) {
       note_settled({RecordKind::clocks, slot.id}, entry.version, entry.clocks);
     }
