@@ -243,8 +243,10 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     const Ticks until = now + remember_for.count();
     const KeyRef ref = dataset.ref(request.id.key);
     const auto stamp = core_.memory->stamp(ref);
-    // A write since the start may be in its file alone by now: memory would not know of it.
-    if (core_.write_path->known_version(dataset, request.id) == start.base) {
+    // A write since the start may be in its file alone by now: memory would not know of it. A
+    // tombstone on its way to its file must not lose its place in memory.
+    const bool pinned = core_.memory->peek(ref).pinned;
+    if (!pinned && core_.write_path->known_version(dataset, request.id) == start.base) {
       core_.memory->promote(ref, std::move(resident), {until, until, until, now}, stamp);
     }
   }
