@@ -32,6 +32,7 @@ class Oracle {
     for (auto& [key, known] : keys_) {
       known.floor = known.durable_floor;
       known.erased = known.durably_erased;
+      known.local = known.durably_local;
     }
   }
   void attempted_erase(const std::string& key) { keys_[key].may_be_erased = true; }
@@ -41,7 +42,7 @@ class Oracle {
   // The directory was wiped: until they are seen again, entries may be missing where the store is
   // not asked or away.
   void wiped() {
-    for (auto& [key, known] : keys_) known.local = false;
+    for (auto& [key, known] : keys_) known.local = known.durably_local = false;
   }
 
   // Nullopt, or what is wrong with this answer. `floor` is what the key's floor was when the read
@@ -63,7 +64,7 @@ class Oracle {
       return "erased entry is back as " + snapshot.version().to_string();
     }
     if (known.written.count(*snapshot) == 0) return "nobody wrote these bytes: " + *snapshot;
-    known.local = known.local || snapshot.tier() == Tier::files;
+    if (snapshot.tier() == Tier::files) known.local = known.durably_local = true;
     return std::nullopt;
   }
   Version floor(const std::string& key) { return keys_[key].floor; }
@@ -74,7 +75,10 @@ class Oracle {
     Version floor;
     bool erased = false;
     bool store_only = false;  // the store may know a newer one that the disk refused
-    bool local = true;        // the directory has it
+    bool local = true;        // the directory has it, or memory until a crash
+    // What only the store took is in memory alone: after a crash in a wiped directory it may be
+    // missing until the store is asked.
+    bool durably_local = true;
     Version durable_floor;
     bool durably_erased = false;
     bool may_be_erased = false;  // an erase was begun and not acknowledged
@@ -86,6 +90,7 @@ class Oracle {
       known.durable_floor = version;
       known.durably_erased = erased;
     }
+    known.durably_local = known.durably_local || journaled;
     if (version < known.floor) return;
     known.floor = version;
     known.erased = erased;
