@@ -202,8 +202,9 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
     take_winner(write.write.id, write.write.entry.version, result.current);
   }
   if (write.kind == RecordKind::content) {
-    write_path->on_settled(write.write.id, write.write.entry.version,
-                           {.superseded = superseded, .refused = refused, .why = result.why});
+    write_path->on_settled(
+        write.write.id, write.write.entry.version,
+        {.superseded = superseded, .refused = refused, .closed = false, .why = result.why});
   }
   changed->notify();
 }
@@ -272,6 +273,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
     }
     drain->stop();
   }
+  write_path->close();
   // Tasks still running, above all a call into a store that hangs, get a moment, then are left
   // alone.
   constexpr milliseconds kGrace{250};

@@ -112,6 +112,12 @@ PutReceipt settled_or_throw(const DatasetState& dataset, PutReceipt receipt,
                      "a write to dataset \"" + dataset.name +
                          "\" is kept here, but the store refused it: " + settled.why);
   }
+  if (settled.closed) {
+    throw Closed(
+        "a write to dataset \"" + dataset.name + "\" is journaled as version " +
+        receipt.version.to_string() +
+        ", but the cache was closed before the store confirmed it; the next open sends it");
+  }
   receipt.stored = !settled.superseded;
   receipt.superseded = settled.superseded;
   return receipt;

@@ -25,15 +25,18 @@ void FileWriter::dirty(const EntryId& id) {
 void FileWriter::arm(std::chrono::milliseconds delay) {
   if (armed_ || stopped_) return;
   armed_ = true;
-  core_.executor->schedule(core_.after(delay), Lane::disk,
-                           [core = core_.shared_from_this()] { core->file_writer->run(); });
+  core_.executor->schedule(core_.after(delay), Lane::disk, [weak = core_.weak_from_this()] {
+    if (const auto core = weak.lock()) core->file_writer->run();
+  });
 }
 
 void FileWriter::arm_sync() {
   if (sync_armed_ || stopped_) return;
   sync_armed_ = true;
   core_.executor->schedule(core_.after(core_.options.files.sync_every), Lane::disk,
-                           [core = core_.shared_from_this()] { core->file_writer->sync(); });
+                           [weak = core_.weak_from_this()] {
+                             if (const auto core = weak.lock()) core->file_writer->sync();
+                           });
 }
 
 void FileWriter::run() {

@@ -363,7 +363,7 @@ void WritePath::when_settled(const EntryId& id, Version version,
     for (const ParkedWrite& parked : core_.journal->parked()) {
       if (parked.id == id && parked.version == version) {
         return core_.executor->post(Lane::compute, [fn = std::move(fn), why = parked.why] {
-          fn({.superseded = false, .refused = true, .why = why});
+          fn({.superseded = false, .refused = true, .closed = false, .why = why});
         });
       }
     }
@@ -385,8 +385,22 @@ void WritePath::on_settled(const EntryId& id, Version version, const Settled& se
     if (waiting->second.empty()) settle_waiters_.erase(waiting);
   }
   for (const SettleWaiter& waiter : ready) {
-    waiter.fn(waiter.version == version ? settled
-                                        : Settled{.superseded = true, .refused = false, .why = {}});
+    waiter.fn(waiter.version == version
+                  ? settled
+                  : Settled{.superseded = true, .refused = false, .closed = false, .why = {}});
+  }
+}
+
+void WritePath::close() {
+  std::map<EntryId, std::vector<SettleWaiter>> waiters;
+  {
+    Lock lock(settle_mutex_);
+    waiters.swap(settle_waiters_);
+  }
+  for (const auto& [id, waiting] : waiters) {
+    for (const SettleWaiter& waiter : waiting) {
+      waiter.fn({.superseded = false, .refused = false, .closed = true, .why = {}});
+    }
   }
 }
 

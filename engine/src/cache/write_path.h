@@ -73,10 +73,13 @@ class WritePath {
   struct Settled {
     bool superseded = false;
     bool refused = false;
+    bool closed = false;  // the cache closed first
     std::string why;
   };
   void when_settled(const EntryId& id, Version version, std::function<void(const Settled&)> fn);
   void on_settled(const EntryId& id, Version version, const Settled& settled);
+  // Answers whoever still waits: the cache closes.
+  void close();
 
  private:
   struct Batch;

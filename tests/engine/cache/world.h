@@ -20,8 +20,13 @@ class World {
  public:
   explicit World(std::uint64_t seed = 1) : seed_(seed) { store->set_limits({}); }
 
+  ~World() { drop_tasks(); }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
   // Opens a cache on this world's disk and store; `adjust` may change the options.
   std::unique_ptr<Cache> open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    drop_tasks();
     executor = std::make_shared<SeededExecutor>(clock, ++seed_);
     CacheOptions options;
     options.project = "test";
@@ -67,6 +72,11 @@ class World {
   std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>(clock);
 
  private:
+  // Tasks hold their cache, which holds its executor: nobody will run them any more.
+  void drop_tasks() {
+    if (executor) executor->shutdown(clock->steady_now());
+  }
+
   std::uint64_t seed_;
 };
 

@@ -73,6 +73,21 @@ TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7)
   EXPECT_EQ(*data.get("k"), "1") << "journaled all the same";
 }
 
+TEST(WritePath, close_answers_puts_that_wait_for_the_store) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.store_down();
+  std::exception_ptr failure;
+  data.put_async("k", "1", {.durability = Durability::store, .deadline = 1h},
+                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
+  world.executor->run_for(1s);
+  EXPECT_EQ(failure, nullptr);
+  cache->close(0ms);
+  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
+  EXPECT_THROW(std::rethrow_exception(failure), Closed);
+}
+
 TEST(WritePath, asynchronous_put_that_the_store_refuses_says_so) {
   World world;
   auto cache = world.open();
