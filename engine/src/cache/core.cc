@@ -274,6 +274,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
     drain->stop();
   }
   write_path->close();
+  store_reader->close();
   // Tasks still running, above all a call into a store that hangs, get a moment, then are left
   // alone.
   constexpr milliseconds kGrace{250};

@@ -82,4 +82,15 @@ void StoreReader::run_batch() {
   }
 }
 
+void StoreReader::close() {
+  std::map<EntryId, std::vector<Handler>> waiting;
+  {
+    Lock lock(mutex_);
+    waiting.swap(waiting_);
+  }
+  for (const auto& [id, handlers] : waiting) {
+    for (const Handler& handler : handlers) handler(unavailable("the cache is closing"));
+  }
+}
+
 }  // namespace tiercache::detail

@@ -35,6 +35,8 @@ class StoreReader {
   // the store was found away a moment ago. Reads of one key waiting at the same time share one
   // load.
   void load(const EntryId& id, Handler handler);
+  // Answers whoever still waits: the cache closes.
+  void close();
 
  private:
   static constexpr std::size_t kBatch = 100;
