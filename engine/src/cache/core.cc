@@ -165,9 +165,13 @@ bool Core::erase_files_matching(const std::string& dataset, const std::string& g
   files->index().for_each(dataset, [&](const std::string& key, const IndexItem& item) {
     if (item.version >= version || !glob_matches(glob, key)) return;
     const EntryId id{dataset, key};
-    const FileWriteResult removed = files->remove(id, item.version);
-    all = all && (removed.status == FileWriteResult::Status::written ||
-                  removed.status == FileWriteResult::Status::newer_there);
+    Entry tombstone;
+    tombstone.kind = EntryKind::tombstone;
+    tombstone.version = version;
+    tombstone.clocks = item.clocks;
+    const FileWriteResult erased = files->write(id, tombstone, EntryFiles::Sync::none);
+    all = all && (erased.status == FileWriteResult::Status::written ||
+                  erased.status == FileWriteResult::Status::newer_there);
     if (scheduler) scheduler->disarm(id);
   });
   if (!all) {

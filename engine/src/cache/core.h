@@ -89,8 +89,10 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
-  // Removes the files of every key of the dataset that matches and is older than `version`, and tells the
-  // journal. False when the disk refused some: `erase_files_again` goes on, and readers do not see them.
+  // Puts tombstones in the place of every file of the dataset that matches and is older than
+  // `version`: another process's journal may still hold what they hide, and later writes must be
+  // stamped above them. Tells the journal. False when the disk refused some: `erase_files_again` goes
+  // on, and readers do not see them.
   bool erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
   void erase_files_again();
   // Logs what was found wrong with an entry, without its key or document.
@@ -141,6 +143,9 @@ class Core : public std::enable_shared_from_this<Core> {
   void replay(const Record& record, Adopted& adopted);
   bool superseded_in_files(const Record& record) const;
   void settle_adopted(const Adopted& adopted);
+  void pause(std::chrono::milliseconds span) const;
+  FileWriteResult write_in_turn(const EntryId& id, const Entry& entry);
+  void serve_unwritten();
   void adopt_orphans();
   void adopt_later();
   void make_paths();

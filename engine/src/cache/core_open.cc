@@ -1,5 +1,6 @@
 // Opening: the ports, the tiers, what stopped caches left in the journal, the datasets.
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <utility>
 
@@ -24,6 +25,10 @@ namespace {
 // Room for the envelope's header around the largest document.
 constexpr std::size_t kHeaderRoom = 128 << 10;
 constexpr milliseconds kAdoptEvery{5'000};
+constexpr milliseconds kAdoptPatience{10'000};
+// Between tries for what another process holds for a moment, and how many.
+constexpr milliseconds kTurnPause{2};
+constexpr int kTurnTries = 1'000;
 
 std::string hex_name(std::uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -97,20 +102,29 @@ void Core::open_tiers() {
                                        .segment_bytes = options.journal.segment_bytes,
                                        .max_bytes = options.journal.max_bytes,
                                        .has_store = options.store != nullptr};
-  const IoStatus status = Journal::open(
-      file_system, journal_options, [&](const Record& record) { replay(record, adopted); },
-      &opened);
+  const auto recovered = [&](const Record& record) { replay(record, adopted); };
+  IoStatus status = Journal::open(file_system, journal_options, recovered, &opened);
   if (!opened) {
     throw BadDirectory("the journal of " + directory + " cannot be opened: " + status.what +
                        ". Nothing in it was changed; make the directory readable and writable for "
                        "this user, with space left.");
   }
+  journal = std::move(opened);
+  // Another process may be adopting what this cache's last life has acknowledged.
+  const SteadyTime patience = after(kAdoptPatience);
+  while (status.error == EAGAIN && clock->steady_now() < patience) {
+    pause(kTurnPause);
+    status = journal->adopt(recovered);
+  }
   if (!status.ok()) {
     journal_health.failed(now().wall, status.what);
     log->error(LogTopic::journal, "a stopped cache's journal was left as it is: {}", status.what);
   }
-  journal = std::move(opened);
   settle_adopted(adopted);
+}
+
+void Core::pause(milliseconds span) const {
+  executor->make_event()->wait_until(after(span));
 }
 
 // What was replayed is in its files: once they are synced, the journal may let go of it.
@@ -152,9 +166,10 @@ void Core::adopt_orphans() {
       memory->remove(dataset->ref(record.id.key), record.entry.version);  // the file has it
     }
   });
-  if (!status.ok())
+  if (!status.ok() && status.error != EAGAIN)
     log->warn(LogTopic::journal, "a stopped cache's journal was not adopted: {}", status.what);
   settle_adopted(adopted);
+  serve_unwritten();
   if (!adopted.empty() && drain) drain->wake();
 }
 
@@ -187,7 +202,7 @@ void Core::replay(const Record& record, Adopted& adopted) {
   } else if (superseded_in_files(record)) {
     return adopted.push_back(done);
   }
-  const FileWriteResult written = files->write(record.id, entry, EntryFiles::Sync::none);
+  const FileWriteResult written = write_in_turn(record.id, entry);
   if (written.status == FileWriteResult::Status::failed ||
       written.status == FileWriteResult::Status::busy) {
     files_health.failed(now().wall, written.io.what);
@@ -196,6 +211,52 @@ void Core::replay(const Record& record, Adopted& adopted) {
     return;
   }
   adopted.push_back(done);
+}
+
+// Others hold a key's turn only for a moment.
+FileWriteResult Core::write_in_turn(const EntryId& id, const Entry& entry) {
+  FileWriteResult written = files->write(id, entry, EntryFiles::Sync::none);
+  for (int i = 0; i < kTurnTries && written.status == FileWriteResult::Status::busy; ++i) {
+    pause(kTurnPause);
+    written = files->write(id, entry, EntryFiles::Sync::none);
+  }
+  return written;
+}
+
+// What was replayed and is in no file is served from memory, and written when that is possible.
+void Core::serve_unwritten() {
+  std::map<EntryId, Entry> unwritten;
+  {
+    Lock lock(mutex_);
+    std::erase_if(unwritten_, [&](const auto& item) {
+      if (!datasets_.contains(item.first.dataset)) return false;
+      unwritten.insert(item);
+      return true;
+    });
+  }
+  for (const auto& [id, entry] : unwritten) {
+    DatasetState& dataset = *find_dataset(id.dataset);
+    if (const auto found = memory->peek(dataset.ref(id.key));
+        found.resident && found.resident->entry.version >= entry.version) {
+      continue;
+    }
+    auto resident = std::make_shared<Resident>();
+    resident->kind =
+        entry.kind == EntryKind::tombstone ? ResidentKind::tombstone : ResidentKind::document;
+    resident->entry = entry;
+    try {
+      if (entry.document) {
+        Decoded decoded = dataset.decode(*entry.document);
+        resident->value = std::move(decoded.value);
+        resident->value_bytes = decoded.bytes;
+      }
+    } catch (const std::exception&) {
+      continue;  // undecodable: stays in the journal
+    }
+    memory->put(dataset.ref(id.key), std::move(resident), judge(entry, dataset.ages, now()),
+                MemoryTier::Pin::yes);
+    file_writer->dirty(id);
+  }
 }
 
 void Core::make_paths() {
@@ -246,7 +307,6 @@ void Core::start_drain() {
 DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) {
   check_open();
   check_dataset_options(name, policy);
-  std::map<EntryId, Entry> unwritten;
   DatasetState* opened = nullptr;
   {
     Lock lock(mutex_);
@@ -260,30 +320,8 @@ DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) 
     auto state =
         std::make_unique<DatasetState>(name, number, std::move(policy), options.memory.ttl);
     opened = datasets_.emplace(name, std::move(state)).first->second.get();
-    std::erase_if(unwritten_, [&](const auto& item) {
-      if (item.first.dataset != name) return false;
-      unwritten.insert(item);
-      return true;
-    });
   }
-  for (const auto& [id, entry] : unwritten) {
-    auto resident = std::make_shared<Resident>();
-    resident->kind =
-        entry.kind == EntryKind::tombstone ? ResidentKind::tombstone : ResidentKind::document;
-    resident->entry = entry;
-    try {
-      if (entry.document) {
-        Decoded decoded = opened->decode(*entry.document);
-        resident->value = std::move(decoded.value);
-        resident->value_bytes = decoded.bytes;
-      }
-    } catch (const std::exception&) {
-      continue;  // undecodable: stays in the journal
-    }
-    memory->put(opened->ref(id.key), std::move(resident), judge(entry, opened->ages, now()),
-                MemoryTier::Pin::yes);
-    file_writer->dirty(id);
-  }
+  serve_unwritten();
   refresh_path->hydrate(*opened);
   return *opened;
 }

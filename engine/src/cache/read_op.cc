@@ -111,6 +111,10 @@ void ReadOp::ask_files() {
       return answer(&Passage::files, TierAnswer::undecodable, file.why);
     case FileReadResult::Status::failed:
       core_->files_health.failed(core_->now().wall, file.why);
+      // The store may lag behind what cannot be read here (I3, I4).
+      if (const auto item = core_->files->index().find(id_)) {
+        newest_local_ = std::max(newest_local_, item->version);
+      }
       return answer(&Passage::files, TierAnswer::unavailable, file.why);
   }
 }

@@ -287,6 +287,16 @@ void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Cal
   });
 }
 
+// The index, like the files, keeps a clock that was once wrong, because it merges by maximum;
+// memory's were judged when they came in.
+Clocks RefreshPath::known_clocks(DatasetState& dataset, const EntryId& id) const {
+  const auto item = core_.files->index().find(id);
+  if (!item) return {};
+  const auto found = core_.memory->peek(dataset.ref(id.key));
+  const bool same = found.resident && found.resident->entry.version == item->version;
+  return same ? found.resident->entry.clocks : item->clocks;
+}
+
 void RefreshPath::due(const EntryId& id, Cadence cadence, milliseconds lateness) {
   DatasetState* dataset = core_.find_dataset(id.dataset);
   if (dataset == nullptr || !core_.is_open()) return;
@@ -297,9 +307,7 @@ void RefreshPath::due(const EntryId& id, Cadence cadence, milliseconds lateness)
     return run(
         {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence}, {});
   }
-  const auto item = core_.files->index().find(id);
-  const auto last_fetch =
-      item ? believable(item->clocks.last_fetch, core_.now().wall) : std::nullopt;
+  const auto last_fetch = believable(known_clocks(*dataset, id).last_fetch, core_.now().wall);
   const auto deadline =
       core_.options.store_calls.call_timeout + 2 * dataset->policy.options.hard_timeout;
   auto op = std::make_shared<ReadOp>(core_.shared_from_this(),
@@ -329,7 +337,7 @@ void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
   const auto item = core_.files->index().find(id);
   const bool wanted = item ? item->kind == EntryKind::document : !options.keyed;
   if (!wanted) return core_.scheduler->disarm(id);
-  const Clocks clocks = item ? item->clocks : Clocks{};
+  const Clocks clocks = known_clocks(dataset, id);
   const auto retry_at = core_.flights->retry_at(id);
   for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
     const Schedule schedule = dataset.schedule(cadence);

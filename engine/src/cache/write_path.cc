@@ -77,12 +77,21 @@ Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe
   return newest;
 }
 
+// Another process's clock may be ahead of ours by a moment, an earlier life's by more.
+Version WritePath::newest_matching(const DatasetState& dataset, const std::string& glob) const {
+  Version newest;
+  core_.files->index().for_each(dataset.name, [&](const std::string& key, const IndexItem& item) {
+    if (item.version > newest && glob_matches(glob, key)) newest = item.version;
+  });
+  return newest;
+}
+
 std::optional<ChangeResult> WritePath::stamp(Change& change) {
   using Status = ChangeResult::Status;
   DatasetState& dataset = *change.dataset;
   const EntryId id = dataset.id(change.key);
   if (change.kind == RecordKind::erase_matching) {
-    change.entry.version = core_.versions->next();
+    change.entry.version = core_.versions->next(newest_matching(dataset, change.key));
     return std::nullopt;
   }
   const KeyRef ref = dataset.ref(change.key);
@@ -99,8 +108,12 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
   const WallTime now = core_.versions->now();
-  if (item) change.entry.clocks.merge(believable(item->clocks, now));
-  if (found.resident) change.entry.clocks.merge(believable(found.resident->entry.clocks, now));
+  Clocks& clocks = change.entry.clocks;
+  const bool invalidates = change.kind == RecordKind::clocks && clocks.invalidated_at;
+  if (item) clocks.merge(believable(item->clocks, now));
+  if (found.resident) clocks.merge(believable(found.resident->entry.clocks, now));
+  // What was fetched by a clock that was ahead is invalidated all the same.
+  if (invalidates) clocks.invalidated_at = std::max(clocks.invalidated_at, clocks.last_fetch);
   if (change.kind == RecordKind::clocks) {
     change.entry.version = known;
     return std::nullopt;

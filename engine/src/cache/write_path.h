@@ -94,6 +94,7 @@ class WritePath {
   Stripe& stripe_of(std::uint64_t hash) { return stripes_[hash % stripes_.size()]; }
   Version newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe)
       TIERCACHE_REQUIRES(stripe.mutex);
+  Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change);
   void make_room();

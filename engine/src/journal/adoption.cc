@@ -228,7 +228,6 @@ std::uint64_t Journal::Impl::tell(const Recovered& recovered, const Replay& repl
 IoStatus Journal::Impl::adopt(const Recovered& recovered) {
   std::unique_ptr<FileLock> adopting;
   IoStatus status = file_system->try_lock(options.directory + "/adopting", &adopting);
-  if (status.error == EAGAIN) return {};
   std::vector<DirectoryItem> items;
   if (status.ok()) status = file_system->list(options.directory, &items);
   if (!status.ok()) return status;

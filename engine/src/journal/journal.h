@@ -98,7 +98,8 @@ class Journal {
   // belong to a living cache and are left alone. A bad tail is cut; a bad record before a good one
   // is copied to
   // `<directory>/../quarantine`, counted and skipped. The owner calls this every few seconds; only
-  // one process adopts at a time, for the others it does nothing.
+  // one process adopts at a time: EAGAIN, with nothing done, while another one does. What that one
+  // adopts is in the files only once it has ended, so whoever opens tries again before it serves.
   IoStatus adopt(const Recovered& recovered);
 
   // Writes down what is settled, and lets go of the folders: the next open adopts what is left. All

@@ -138,6 +138,25 @@ TEST(JournalAdoption, living_journal_adopts_what_a_neighbour_left) {
   EXPECT_EQ(alive.journal->take_unsettled(10, 1 << 20).size(), 3u);
 }
 
+TEST(JournalAdoption, one_journal_adopts_at_a_time_and_others_are_told) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("k", 5, "1"));
+  log.kill();
+  std::unique_ptr<FileLock> adopting;
+  const std::string path = std::string(testing::kDirectory) + "/adopting";
+  ASSERT_TRUE(disk.boot()->try_lock(path, &adopting).ok());
+  EXPECT_EQ(log.open().error, EAGAIN);
+  ASSERT_NE(log.journal, nullptr);
+  EXPECT_TRUE(log.recovered.empty());
+  adopting.reset();
+  std::vector<std::string> told;
+  ASSERT_TRUE(
+      log.journal->adopt([&](const Record& record) { told.push_back(record.id.key); }).ok());
+  EXPECT_EQ(told, std::vector<std::string>{"k"});
+}
+
 TEST(JournalAdoption, newest_of_a_key_is_told_once_whichever_folder_has_it_I3) {
   MemoryDisk disk;
   JournalOnDisk a(disk);

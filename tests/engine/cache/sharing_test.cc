@@ -1,0 +1,179 @@
+// Starts beside and after other processes, clocks that were set back, files that cannot be read:
+// what the kill -9 test and the search over power-loss states found.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h};
+}
+
+using Locks = std::vector<std::unique_ptr<FileLock>>;
+
+// The turns of all keys, as another process would hold them.
+Locks take_all_turns(World& world) {
+  const auto other = world.disk.boot();
+  Locks locks;
+  for (int i = 0; i < 64; ++i) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    const std::string name = {kDigits[i >> 4], kDigits[i & 15]};
+    std::unique_ptr<FileLock> lock;
+    EXPECT_TRUE(other->try_lock("/cache/locks/" + name, &lock).ok());
+    locks.push_back(std::move(lock));
+  }
+  return locks;
+}
+
+void let_go_later(const CacheOptions& options, std::shared_ptr<Locks> locks) {
+  options.ports.executor->schedule(options.ports.clock->steady_now() + 100ms, Lane::compute,
+                                   [locks] { locks->clear(); });
+}
+
+TEST(Sharing, open_waits_for_a_process_that_is_adopting_the_last_life_I1) {
+  World world;
+  world.store_down();
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  world.kill(cache);
+  auto adopting = std::make_shared<Locks>(1);
+  ASSERT_TRUE(world.disk.boot()->try_lock("/cache/journal/adopting", &adopting->front()).ok());
+  cache = world.open([&](CacheOptions& options) { let_go_later(options, adopting); });
+  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+}
+
+TEST(Sharing, open_waits_for_turns_that_another_process_holds_I1) {
+  World world;
+  world.store_down();
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  world.kill(cache);
+  auto turns = std::make_shared<Locks>(take_all_turns(world));
+  cache = world.open([&](CacheOptions& options) { let_go_later(options, turns); });
+  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+}
+
+TEST(Sharing, what_is_adopted_and_cannot_be_filed_is_served_from_memory_I1) {
+  World world;
+  world.store_down();
+  auto living = world.open();
+  auto data = living->dataset("d", keyed());
+  const auto living_executor = std::exchange(world.executor, nullptr);
+  auto dying = world.open();
+  dying->dataset("d", keyed()).put("k", "1");
+  world.kill(dying);
+  const Locks turns = take_all_turns(world);
+  living_executor->run_for(10s);
+  EXPECT_EQ(*data.get("k"), "1");
+  living_executor->shutdown(world.clock->steady_now());
+}
+
+TEST(Sharing, matching_erase_hides_what_another_journal_still_holds_I4) {
+  World world;
+  world.store_down();
+  auto dying = world.open();
+  dying->dataset("d", keyed()).put("k", "1");
+  world.kill(dying);
+  auto adopter = world.open();
+  const auto adopters_executor = std::exchange(world.executor, nullptr);
+  auto eraser = world.open();
+  world.store_up();
+  eraser->dataset("d", keyed()).erase_matching("*");
+  ASSERT_TRUE(eraser->flush());
+  eraser->close();
+  eraser.reset();
+  world.store_down();
+  world.disk.power_loss(1);
+  adopters_executor->shutdown(world.clock->steady_now());
+  adopter.reset();
+  auto cache = world.open();
+  EXPECT_FALSE(cache->dataset("d", keyed()).get("k").has_value());
+}
+
+TEST(Sharing, write_after_a_matching_erase_is_newer_with_the_clock_set_back_I3) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  const PutReceipt erased = data.erase_matching("*");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.clock->set_wall(world.clock->wall_now() - 5min);
+  cache = world.open();
+  data = cache->dataset("d", keyed());
+  EXPECT_GT(data.put("k", "2").version, erased.version);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(*data.get("k"), "2");
+  EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "2");
+}
+
+TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("erased", "1");
+  data.put("replaced", "1");
+  ASSERT_TRUE(cache->flush());
+  world.store_down();
+  data.erase("erased");
+  data.put("replaced", "2");
+  cache->close(1s);
+  cache = world.open();
+  data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()});
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    return operation == "read_file" && path.find("/data/") != std::string::npos ? EIO : 0;
+  });
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "load" ? StoreFault::none : StoreFault::unavailable;
+  });
+  EXPECT_FALSE(data.get("erased").has_value());
+  EXPECT_FALSE(data.get("replaced").has_value());
+  world.disk.set_fault({});
+  EXPECT_EQ(*data.get("replaced"), "2");
+}
+
+TEST(Sharing, entry_of_a_clock_that_was_ahead_is_stale_once_invalidated_I1) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  cache->close();
+  world.clock->set_wall(world.clock->wall_now() - 30s);
+  cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.invalidate("k");
+  EXPECT_EQ(data.get("k", {.reach = Reach::local}).freshness(), Freshness::stale);
+}
+
+TEST(Sharing, clock_set_back_does_not_make_refreshes_run_without_pause) {
+  World world;
+  int asked = 0;
+  const auto with_source = [&] {
+    DatasetOptions<JsonText> options = keyed();
+    options.refresh_every = 1min;
+    options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+      ++asked;
+      return NotModified{};
+    };
+    return options;
+  };
+  auto cache = world.open();
+  cache->dataset("d", with_source()).put("k", "1");
+  cache->close();
+  world.clock->set_wall(world.clock->wall_now() - 5min);
+  cache = world.open();
+  auto data = cache->dataset("d", with_source());
+  world.executor->run_for(4min);  // the executor throws where time stands still for ever
+  EXPECT_GE(asked, 2);
+  EXPECT_LE(asked, 8);
+}
+
+}  // namespace
+}  // namespace tiercache::testing
