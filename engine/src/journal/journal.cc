@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -30,8 +31,10 @@ QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
   return queued;
 }
 
-constexpr RecordKind kSlotKinds[] = {RecordKind::content, RecordKind::clocks,
-                                     RecordKind::erase_matching};
+std::array<SlotName, 4> slots_of(const EntryId& id) {
+  return {SlotName{RecordKind::content, id, true}, SlotName{RecordKind::content, id},
+          SlotName{RecordKind::clocks, id}, SlotName{RecordKind::erase_matching, id}};
+}
 
 }  // namespace
 
@@ -204,11 +207,11 @@ bool Journal::Impl::retry_parked(const EntryId& id) {
   bool any = false;
   Lock lock(mutex);
   if (!folder) return false;
-  for (RecordKind kind : kSlotKinds) {
-    const std::optional<Version> version = index.retry_parked({kind, id});
+  for (const SlotName& slot : slots_of(id)) {
+    const std::optional<Version> version = index.retry_parked(slot);
     if (!version) continue;
     any = true;
-    QueuedRecord queued = marker(RecordKind::parked, {kind, id}, *version);
+    QueuedRecord queued = marker(RecordKind::parked, slot, *version);
     queued.payload = encode_record(queued.record);
     queue.push_back(std::move(queued));
   }
@@ -220,14 +223,14 @@ bool Journal::Impl::discard_parked(const EntryId& id) {
   {
     Lock lock(mutex);
     if (!folder) return false;
-    for (RecordKind kind : kSlotKinds) {
+    for (const SlotName& slot : slots_of(id)) {
       Clocks clocks;
       SlotPlaces places;
-      if (kind == RecordKind::clocks) index.find_clocks(id, &places, &clocks);
-      const std::optional<Version> version = index.discard_parked({kind, id});
+      if (slot.kind == RecordKind::clocks) index.find_clocks(id, &places, &clocks);
+      const std::optional<Version> version = index.discard_parked(slot);
       if (!version) continue;
       any = true;
-      note_settled({kind, id}, *version, clocks);
+      note_settled(slot, *version, clocks);
     }
   }
   trim();

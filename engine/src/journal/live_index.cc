@@ -7,6 +7,22 @@
 #include "base/glob.h"
 
 namespace tiercache {
+namespace {
+
+// The guarded record `above` was made without knowledge of `version`.
+bool blind_to(const std::optional<Version>& guard, Version version) {
+  return guard && *guard < version;
+}
+
+bool blind_to(const LiveRecord& above, Version version) {
+  return blind_to(above.guard, version);
+}
+
+bool has_seen(const Record& above, const LiveRecord& older) {
+  return !blind_to(above.not_newer_than, older.version);
+}
+
+}  // namespace
 
 // --- Segments ---
 
@@ -70,12 +86,34 @@ const LiveIndex::Live* LiveIndex::find(const SlotName& slot) const {
   const auto found = keys_.find(slot.id);
   if (found == keys_.end()) return nullptr;
   if (slot.kind == RecordKind::clocks) return found->second.clocks.get();
+  if (slot.below) return found->second.below.get();
   return found->second.content ? &*found->second.content : nullptr;
 }
 
 const EntryId& LiveIndex::stored_id(const SlotName& slot) const {
   return slot.kind == RecordKind::erase_matching ? erasures_.find(slot.id)->first
                                                  : keys_.find(slot.id)->first;
+}
+
+SlotName LiveIndex::with_version(SlotName slot, Version version) const {
+  slot.below = false;
+  if (slot.kind != RecordKind::content) return slot;
+  const auto key = keys_.find(slot.id);
+  slot.below = key != keys_.end() && key->second.below && key->second.below->version == version;
+  return slot;
+}
+
+std::optional<SlotName> LiveIndex::slot_at(const Record& record, const Place& place) const {
+  const bool marker = record.kind == RecordKind::parked;
+  const SlotName slot =
+      with_version({marker ? record.subject : record.kind, record.id}, record.entry.version);
+  const Live* live = find(slot);
+  if (live == nullptr) return std::nullopt;
+  if (marker)
+    return live->parked && live->parked->marker == place ? std::optional(slot) : std::nullopt;
+  const std::vector<Place> places = places_of(slot.kind, *live);
+  const bool there = std::find(places.begin(), places.end(), place) != places.end();
+  return there ? std::optional(slot) : std::nullopt;
 }
 
 std::vector<Place> LiveIndex::places_of(RecordKind kind, const Live& live) {
@@ -152,8 +190,11 @@ void LiveIndex::empty(const SlotName& slot) {
   Key& key = keys_.find(slot.id)->second;
   if (slot.kind == RecordKind::clocks) {
     key.clocks.reset();
+  } else if (slot.below) {
+    key.below.reset();
   } else {
     key.content.reset();
+    if (key.below) surface(key);
   }
   forget_idle_key(slot.id);
 }
@@ -199,14 +240,48 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
   const Version version = record.entry.version;
   if (hidden(record.id, version, place.segment)) return;
   const auto [found, fresh] = keys_.try_emplace(record.id);
-  std::optional<Live>& content = found->second.content;
-  if (content) {
-    if (content->version >= version) return;
-    retire(RecordKind::content, found->first, *content);
-    uncount(content->place);
+  const EntryId& id = found->first;
+  Key& key = found->second;
+  if (key.content && key.content->version >= version) return add_below(record, place, id, key);
+  if (key.content && !key.content->settled && !key.below && !has_seen(record, *key.content)) {
+    sink(key);
+  } else if (key.content) {
+    // What has not seen the one below either is no better than the content, whose place it takes.
+    if (key.below && has_seen(record, *key.below)) empty({RecordKind::content, id, true});
+    retire(RecordKind::content, id, *key.content);
+    uncount(key.content->place);
   }
-  content.emplace();
-  start(RecordKind::content, found->first, *content, version, place);
+  key.content.emplace();
+  key.content->guard = record.not_newer_than;
+  start(RecordKind::content, id, *key.content, version, place);
+}
+
+void LiveIndex::add_below(const Record& record, const Place& place, const EntryId& id, Key& key) {
+  const Version version = record.entry.version;
+  if (!has_store_ || key.content->version == version || !blind_to(*key.content, version)) return;
+  if (key.below) {
+    const Live& below = *key.below;
+    const bool record_wins =
+        below.version < version ? has_seen(record, below) : blind_to(below, version);
+    if (below.version == version || !record_wins) return;
+    empty({RecordKind::content, id, true});
+  }
+  key.below = std::make_unique<Live>();
+  key.below->guard = record.not_newer_than;
+  start(RecordKind::content, id, *key.below, version, place);
+  key.below->file_synced = true;
+}
+
+void LiveIndex::sink(Key& key) {
+  unwrite(*key.content);
+  key.below = std::make_unique<Live>(std::move(*key.content));
+  key.below->file_synced = true;
+}
+
+void LiveIndex::surface(Key& key) {
+  key.content = std::move(*key.below);
+  key.below.reset();
+  key.content->file_synced = false;
 }
 
 void LiveIndex::add_clocks(const Record& record, const Place& place) {
@@ -251,6 +326,7 @@ void LiveIndex::bury_erased(const EntryId& glob, Version below) {
   std::vector<SlotName> hidden;
   for (const auto& [id, key] : keys_) {
     if (id.dataset != glob.dataset || !glob_matches(glob.key, id.key)) continue;
+    if (key.below && key.below->version < below) hidden.push_back({RecordKind::content, id, true});
     if (key.content && key.content->version < below) hidden.push_back({RecordKind::content, id});
     if (key.clocks && key.clocks->version < below) hidden.push_back({RecordKind::clocks, id});
   }
@@ -270,25 +346,19 @@ bool LiveIndex::hidden(const EntryId& id, Version version, std::uint64_t segment
 }
 
 bool LiveIndex::is_live_at(const Record& record, const Place& place) const {
-  const bool marker = record.kind == RecordKind::parked;
-  const RecordKind kind = marker ? record.subject : record.kind;
-  const Live* live = find({kind, record.id});
-  if (live == nullptr) return false;
-  if (marker) return live->parked && live->parked->marker == place;
-  const std::vector<Place> places = places_of(kind, *live);
-  return std::find(places.begin(), places.end(), place) != places.end();
+  return slot_at(record, place).has_value();
 }
 
 void LiveIndex::move(const Record& record, const Place& from, const Place& to) {
-  if (!is_live_at(record, from)) {
+  const auto slot = slot_at(record, from);
+  if (!slot) {
     hidden(record.id, record.entry.version, to.segment);
     return;
   }
-  const bool marker = record.kind == RecordKind::parked;
-  Live& live = *find({marker ? record.subject : record.kind, record.id});
+  Live& live = *find(*slot);
   uncount(from);
   count(to);
-  if (marker) {
+  if (record.kind == RecordKind::parked) {
     live.parked->marker = to;
   } else if (live.place == from) {
     live.place = to;
@@ -296,7 +366,7 @@ void LiveIndex::move(const Record& record, const Place& from, const Place& to) {
     std::vector<Place>& more = static_cast<LiveClocks&>(live).more_places;
     std::replace(more.begin(), more.end(), from, to);
   }
-  if (record.kind == RecordKind::erase_matching) reconsider({record.kind, record.id});
+  if (record.kind == RecordKind::erase_matching) reconsider(*slot);
 }
 
 void LiveIndex::guard_erasures(std::uint64_t segment) {
@@ -321,14 +391,16 @@ bool LiveIndex::find_clocks(const EntryId& id, SlotPlaces* out, Clocks* clocks) 
 
 std::uint64_t LiveIndex::replaced_bytes(const Record& record) const {
   const Live* live = find({record.kind, record.id});
-  return live == nullptr ? 0 : live->place.size;
+  const bool stays = live != nullptr && record.kind == RecordKind::content && !live->settled &&
+                     !has_seen(record, *live);
+  return live == nullptr || stays ? 0 : live->place.size;
 }
 
 std::vector<SlotPlaces> LiveIndex::live_in_any(const std::set<std::uint64_t>& segments) const {
   std::vector<SlotPlaces> all;
-  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
+  for_each([&](const SlotRef& slot, const Live& live) {
     if (!segments.contains(live.place.segment)) return;
-    all.push_back({{kind, id}, live.version, places_of(kind, live), {}});
+    all.push_back({slot.name(), live.version, places_of(slot.kind, live), {}});
   });
   std::sort(all.begin(), all.end(), [](const SlotPlaces& a, const SlotPlaces& b) {
     return std::tie(a.version, a.slot) < std::tie(b.version, b.slot);
@@ -339,12 +411,12 @@ std::vector<SlotPlaces> LiveIndex::live_in_any(const std::set<std::uint64_t>& se
 std::vector<LiveIndex::SlotVersion> LiveIndex::others_in(
     std::uint64_t segment, const std::set<std::uint64_t>& known) const {
   std::vector<SlotVersion> others;
-  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
-    const std::vector<Place> places = places_of(kind, live);
+  for_each([&](const SlotRef& slot, const Live& live) {
+    const std::vector<Place> places = places_of(slot.kind, live);
     if (std::any_of(places.begin(), places.end(), [&](const Place& place) {
           return place.segment == segment && !known.contains(place.offset);
         })) {
-      others.push_back({{kind, id}, live.version});
+      others.push_back({slot.name(), live.version});
     }
   });
   return others;

@@ -4,6 +4,10 @@
 // dataset and glob. A record is live while its slot holds it; the slot is emptied once the record's
 // file is synced and the store has settled it. The index counts what is live per segment, so that
 // its owner knows which segments may go.
+//
+// A guarded record does not stand for an older unsettled one that it has not seen (two processes
+// wrote, one of them died). The older one then has the slot below and is sent first; the store
+// judges the guarded one against it.
 #pragma once
 
 #include <compare>
@@ -35,6 +39,7 @@ struct Place {
 struct SlotName {
   RecordKind kind = RecordKind::content;
   EntryId id;
+  bool below = false;  // with content: of what the newest content has not seen
 
   friend auto operator<=>(const SlotName&, const SlotName&) = default;
 };
@@ -55,7 +60,8 @@ struct LiveRecord {
   };
   Place place;
   Version version;
-  std::uint64_t file_mark = 0;  // 0: its file was not written, or is synced
+  std::optional<Version> guard;  // of content: `Record::not_newer_than`
+  std::uint64_t file_mark = 0;   // 0: its file was not written, or is synced
   bool file_synced = false;
   bool settled = false;
   bool held = false;  // attempted; waits for `resume`
@@ -84,7 +90,8 @@ class LiveIndex {
 
   // --- Records ---
   // Takes in a content, clocks or erase_matching record unless a newer one makes it dead on
-  // arrival. Order does not matter: the newest version stays, clocks merge by maximum.
+  // arrival. Order does not matter: the newest version stays, clocks merge by maximum; below a
+  // guarded one also what that has not seen.
   void add(const Record& record, const Place& place);
   // The live record at `from` was copied to `to`.
   void move(const Record& record, const Place& from, const Place& to);
@@ -126,8 +133,9 @@ class LiveIndex {
   void release(const SlotName& slot, Version version, bool hold);
   void resume();
   // Settles the slot up to `version`. `clocks` are those that were sent; with `with_clocks` they
-  // settle the key's clocks record too, unless it moved since it was taken. False when nothing was
-  // unsettled.
+  // settle the key's clocks record too, unless it moved since it was taken. What is below is
+  // settled by its own version, or when the store took what is above (`with_clocks`). False when
+  // nothing was unsettled.
   bool settle(const SlotName& slot, Version version, const Clocks& clocks, bool with_clocks);
   // Takes the slot's record out of the queue if it is still this version and unsettled, else false.
   bool park(const SlotName& slot, Version version, const std::string& why);
@@ -162,6 +170,7 @@ class LiveIndex {
   };
   struct Key {
     std::optional<Live> content;
+    std::unique_ptr<Live> below;  // only with content, which has not seen it; has no file
     std::unique_ptr<LiveClocks> clocks;
     bool in_flight = false;
     std::uint64_t clocks_taken = 0;  // `change` of the clocks in flight; 0: none
@@ -192,6 +201,9 @@ class LiveIndex {
   using Erasures = std::map<EntryId, Erasure>;
 
   void add_content(const Record& record, const Place& place);
+  void add_below(const Record& record, const Place& place, const EntryId& id, Key& key);
+  void sink(Key& key);     // the content becomes what is below
+  void surface(Key& key);  // what is below becomes the content
   void add_clocks(const Record& record, const Place& place);
   void add_erasure(const Record& record, const Place& place);
   void bury_erased(const EntryId& glob, Version below);
@@ -202,7 +214,18 @@ class LiveIndex {
   Live* find(const SlotName& slot);
   const Live* find(const SlotName& slot) const;
   const EntryId& stored_id(const SlotName& slot) const;
+  // The slot of this kind and key that holds `version`, where that is the one below.
+  SlotName with_version(SlotName slot, Version version) const;
+  std::optional<SlotName> slot_at(const Record& record, const Place& place) const;
   static std::vector<Place> places_of(RecordKind kind, const Live& live);
+  struct SlotRef {
+    RecordKind kind;
+    const EntryId& id;
+    bool below;
+
+    SlotName name() const { return {kind, id, below}; }
+  };
+  // What is below comes before what is above.
   template <class Visit>
   void for_each(Visit visit) const;
 
@@ -226,7 +249,8 @@ class LiveIndex {
   bool guarding(const Erasure& erasure) const;
   void set_in_flight(const SlotName& slot, bool in_flight);
   bool is_in_flight(const SlotName& slot) const;
-  SlotPlaces taken(const Sendable& next);
+  std::optional<SlotName> to_send(const Sendable& next) const;
+  SlotPlaces taken(const SlotName& slot);
 
   const bool has_store_;
   Keys keys_;
@@ -246,11 +270,14 @@ class LiveIndex {
 template <class Visit>
 void LiveIndex::for_each(Visit visit) const {
   for (const auto& [id, key] : keys_) {
-    if (key.content) visit(RecordKind::content, id, *key.content);
-    if (key.clocks) visit(RecordKind::clocks, id, static_cast<const Live&>(*key.clocks));
+    if (key.below) visit(SlotRef{RecordKind::content, id, true}, *key.below);
+    if (key.content) visit(SlotRef{RecordKind::content, id, false}, *key.content);
+    if (key.clocks) {
+      visit(SlotRef{RecordKind::clocks, id, false}, static_cast<const Live&>(*key.clocks));
+    }
   }
   for (const auto& [id, erasure] : erasures_) {
-    visit(RecordKind::erase_matching, id, static_cast<const Live&>(erasure));
+    visit(SlotRef{RecordKind::erase_matching, id, false}, static_cast<const Live&>(erasure));
   }
 }
 

@@ -75,22 +75,36 @@ void LiveIndex::set_in_flight(const SlotName& slot, bool in_flight) {
   }
 }
 
-SlotPlaces LiveIndex::taken(const Sendable& next) {
-  SlotPlaces out;
-  out.slot = {next.kind, *next.id};
-  if (next.kind != RecordKind::erase_matching) {
-    Key& key = keys_.find(*next.id)->second;
-    const bool clocks = key.clocks && !key.clocks->settled && !key.clocks->parked;
-    const bool content =
-        key.content && !key.content->settled && !key.content->parked && !key.content->held;
-    out.slot.kind = content ? RecordKind::content : RecordKind::clocks;
-    if (clocks) key.clocks_taken = key.clocks->change;
-    if (content && clocks) out.clocks_places = places_of(RecordKind::clocks, *key.clocks);
+// Which slot of the key goes to the store now; nullopt: one that must go first is held.
+std::optional<SlotName> LiveIndex::to_send(const Sendable& next) const {
+  SlotName slot{next.kind, *next.id};
+  if (next.kind == RecordKind::erase_matching) return slot;
+  const Key& key = keys_.find(*next.id)->second;
+  if (key.below && !key.below->settled && !key.below->parked) {
+    if (key.below->held) return std::nullopt;
+    return SlotName{RecordKind::content, *next.id, true};
   }
-  const Live& live = *find(out.slot);
+  const bool content =
+      key.content && !key.content->settled && !key.content->parked && !key.content->held;
+  slot.kind = content ? RecordKind::content : RecordKind::clocks;
+  return slot;
+}
+
+SlotPlaces LiveIndex::taken(const SlotName& slot) {
+  SlotPlaces out;
+  out.slot = slot;
+  if (slot.kind != RecordKind::erase_matching && !slot.below) {
+    Key& key = keys_.find(slot.id)->second;
+    const bool clocks = key.clocks && !key.clocks->settled && !key.clocks->parked;
+    if (clocks) key.clocks_taken = key.clocks->change;
+    if (clocks && slot.kind == RecordKind::content) {
+      out.clocks_places = places_of(RecordKind::clocks, *key.clocks);
+    }
+  }
+  const Live& live = *find(slot);
   out.version = live.version;
-  out.places = places_of(out.slot.kind, live);
-  set_in_flight(out.slot, true);
+  out.places = places_of(slot.kind, live);
+  set_in_flight(slot, true);
   for (const Place& place : out.places) pin(place.segment);
   for (const Place& place : out.clocks_places) pin(place.segment);
   return out;
@@ -103,9 +117,11 @@ std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes
     if (is_in_flight({next->kind, *next->id})) continue;
     const bool erasure = next->kind == RecordKind::erase_matching;
     if (erasure && !batch.empty()) break;
-    const std::size_t size = find({next->kind, *next->id})->place.size;
+    const std::optional<SlotName> slot = to_send(*next);
+    if (!slot) continue;
+    const std::size_t size = find(*slot)->place.size;
     if (!batch.empty() && bytes + size > max_bytes) break;
-    batch.push_back(taken(*next));
+    batch.push_back(taken(*slot));
     for (const Place& place : batch.back().places) bytes += place.size;
     if (erasure) break;
   }
@@ -124,7 +140,7 @@ void LiveIndex::release(const SlotName& slot, Version version, bool hold) {
     list(name.kind, id, *live);
   };
   if (hold) {
-    hold_slot(slot, version);
+    hold_slot(with_version(slot, version), version);
     const auto key = keys_.find(slot.id);
     if (slot.kind == RecordKind::content && key != keys_.end() && key->second.clocks &&
         key->second.clocks->change == key->second.clocks_taken) {
@@ -136,8 +152,8 @@ void LiveIndex::release(const SlotName& slot, Version version, bool hold) {
 
 void LiveIndex::resume() {
   std::vector<SlotName> held;
-  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
-    if (live.held) held.push_back({kind, id});
+  for_each([&](const SlotRef& slot, const Live& live) {
+    if (live.held) held.push_back(slot.name());
   });
   for (const SlotName& slot : held) {
     Live& live = *find(slot);
@@ -157,10 +173,19 @@ void LiveIndex::mark_settled(const SlotName& slot, Live& live) {
 bool LiveIndex::settle(const SlotName& slot, Version version, const Clocks& clocks,
                        bool with_clocks) {
   bool any = false;
+  if (const SlotName below{RecordKind::content, slot.id, true}; slot.kind == RecordKind::content) {
+    Live* live = find(below);
+    const bool taken_or_beaten =
+        live != nullptr && (with_clocks ? live->version <= version : live->version == version);
+    if (taken_or_beaten && !live->settled) {
+      mark_settled(below, *live);
+      any = true;
+    }
+  }
   if (slot.kind != RecordKind::clocks) {
-    Live* live = find(slot);
+    Live* live = find({slot.kind, slot.id});
     if (live != nullptr && !live->settled && live->version <= version) {
-      mark_settled(slot, *live);
+      mark_settled({slot.kind, slot.id}, *live);
       any = true;
     }
   }
@@ -178,7 +203,8 @@ bool LiveIndex::settle(const SlotName& slot, Version version, const Clocks& cloc
   return any;
 }
 
-bool LiveIndex::park(const SlotName& slot, Version version, const std::string& why) {
+bool LiveIndex::park(const SlotName& named, Version version, const std::string& why) {
+  const SlotName slot = with_version(named, version);
   Live* live = find(slot);
   const bool current = live != nullptr && live->version == version && !live->settled;
   if (current) {
@@ -194,7 +220,7 @@ bool LiveIndex::park(const SlotName& slot, Version version, const std::string& w
 }
 
 void LiveIndex::add_parked_marker(const Record& record, const Place& place) {
-  Live* live = find({record.subject, record.id});
+  Live* live = find(with_version({record.subject, record.id}, record.entry.version));
   if (live == nullptr || !live->parked || live->version != record.entry.version) return;
   if (live->parked->marker) uncount(*live->parked->marker);
   live->parked->marker = place;
@@ -221,8 +247,8 @@ std::optional<Version> LiveIndex::discard_parked(const SlotName& slot) {
 
 std::vector<LiveIndex::ParkedSlot> LiveIndex::parked() const {
   std::vector<ParkedSlot> all;
-  for_each([&](RecordKind kind, const EntryId& id, const Live& live) {
-    if (live.parked) all.push_back({{kind, id}, live.version, live.parked->why});
+  for_each([&](const SlotRef& slot, const Live& live) {
+    if (live.parked) all.push_back({slot.name(), live.version, live.parked->why});
   });
   return all;
 }

@@ -302,6 +302,168 @@ TEST_F(LiveIndexTest, forgotten_segment_takes_only_its_own_records_along) {
   EXPECT_FALSE(index.is_unsettled(id_of("b"), nullptr));
 }
 
+// --- Guarded records above others' unsettled ones ---
+
+Record guarded(const std::string& key, std::uint64_t version, std::uint64_t seen) {
+  Record record = content(key, version, "1");
+  record.not_newer_than = at(seen);
+  return record;
+}
+
+TEST_F(LiveIndexTest, write_that_a_guarded_one_has_not_seen_is_sent_first_whatever_the_order_I1) {
+  for (const bool guarded_first : {true, false}) {
+    const std::string key = guarded_first ? "a" : "b";
+    const Record write = content(key, 5, "1");
+    const Record refresh = guarded(key, 7, 3);
+    add(guarded_first ? refresh : write);
+    add(guarded_first ? write : refresh, 2);
+    EXPECT_EQ(index.unsettled(), 2u);
+    const auto first = index.take(10, 1 << 20);
+    ASSERT_EQ(first.size(), 1u) << "the key is in flight";
+    EXPECT_EQ(first[0].version, at(5));
+    settle(slot(key), 5);
+    const auto second = index.take(10, 1 << 20);
+    ASSERT_EQ(second.size(), 1u);
+    EXPECT_EQ(second[0].version, at(7));
+    settle(slot(key), 7);
+    EXPECT_EQ(index.unsettled(), 0u);
+    index.file_written(id_of(key), at(7), {});
+    index.files_synced(index.files_mark());
+    EXPECT_EQ(index.live_records(), 0u);
+    EXPECT_EQ(index.live_bytes(), 0u);
+  }
+}
+
+TEST_F(LiveIndexTest, guarded_write_stands_for_what_it_has_seen) {
+  add(content("k", 5, "1"));
+  add(guarded("k", 7, 5));
+  add(guarded("k", 9, 7));
+  EXPECT_EQ(index.unsettled(), 1u);
+  EXPECT_EQ(index.live_records(), 1u);
+  add(content("k", 6, "1"));
+  EXPECT_EQ(index.unsettled(), 1u);
+}
+
+TEST_F(LiveIndexTest, plain_write_stands_for_a_guarded_one_and_what_is_below_it) {
+  add(content("k", 5, "1"));
+  add(guarded("k", 7, 3));
+  add(content("k", 9, "1"));
+  EXPECT_EQ(index.live_records(), 1u);
+  const auto next = index.take(10, 1 << 20);
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_EQ(next[0].version, at(9));
+}
+
+TEST_F(LiveIndexTest, newest_of_several_guarded_ones_stays_above_what_none_has_seen) {
+  add(guarded("k", 7, 3));
+  add(content("k", 5, "1"));
+  add(guarded("k", 8, 4));
+  add(guarded("k", 6, 3));
+  EXPECT_EQ(index.unsettled(), 2u);
+  EXPECT_EQ(index.take(10, 1 << 20).at(0).version, at(5));
+  settle(slot("k"), 5);
+  EXPECT_EQ(index.take(10, 1 << 20).at(0).version, at(8));
+}
+
+TEST_F(LiveIndexTest, newer_write_below_takes_the_place_of_an_older_one) {
+  add(guarded("k", 9, 3));
+  add(content("k", 5, "1"));
+  add(guarded("k", 7, 5));
+  EXPECT_EQ(index.live_records(), 2u);
+  EXPECT_EQ(index.take(10, 1 << 20).at(0).version, at(7));
+}
+
+TEST_F(LiveIndexTest, guarded_record_that_the_store_took_settles_what_is_below_it) {
+  add(guarded("k", 7, 3));
+  ASSERT_EQ(index.take(10, 1 << 20).size(), 1u);
+  add(content("k", 5, "1"));
+  settle(slot("k"), 7);
+  EXPECT_EQ(index.unsettled(), 0u);
+}
+
+TEST_F(LiveIndexTest, what_is_below_comes_to_light_when_the_refused_one_has_left_the_files_I1) {
+  add(guarded("k", 7, 3));
+  ASSERT_EQ(index.take(10, 1 << 20).size(), 1u);
+  add(content("k", 5, "1"));
+  index.settle(slot("k"), at(7), {}, false);
+  index.file_written(id_of("k"), at(7), {});
+  index.files_synced(index.files_mark());
+  Version version;
+  ASSERT_TRUE(index.is_unsettled(id_of("k"), &version));
+  EXPECT_EQ(version, at(5));
+  EXPECT_TRUE(index.cover_file_write(id_of("k"), at(5)));
+  settle(slot("k"), 5);
+  EXPECT_EQ(index.live_records(), 1u) << "its file is not there yet";
+  index.file_written(id_of("k"), at(5), {});
+  index.files_synced(index.files_mark());
+  EXPECT_EQ(index.live_records(), 0u);
+}
+
+TEST_F(LiveIndexTest, what_is_above_waits_while_what_is_below_is_held) {
+  add(guarded("k", 7, 3));
+  add(content("k", 5, "1"));
+  add(clocks("k", 5, {ms(1), {}, {}}));
+  ASSERT_EQ(index.take(10, 1 << 20).size(), 1u);
+  index.release(slot("k"), at(5), true);
+  EXPECT_TRUE(index.take(10, 1 << 20).empty());
+  EXPECT_EQ(index.unsettled(), 3u);
+  index.resume();
+  EXPECT_EQ(index.take(10, 1 << 20).at(0).version, at(5));
+}
+
+TEST_F(LiveIndexTest, what_is_below_may_be_parked_retried_and_discarded_by_itself) {
+  add(content("k", 5, "1"));
+  add(guarded("k", 7, 3));
+  ASSERT_EQ(index.take(10, 1 << 20).size(), 1u);
+  ASSERT_TRUE(index.park(slot("k"), at(5), "too large"));
+  ASSERT_EQ(index.parked().size(), 1u);
+  EXPECT_EQ(index.parked()[0].version, at(5));
+  EXPECT_EQ(index.take(10, 1 << 20).at(0).version, at(7));
+  index.release(slot("k"), at(7), false);
+  const SlotName below{RecordKind::content, id_of("k"), true};
+  EXPECT_EQ(index.retry_parked(below), at(5));
+  ASSERT_TRUE(index.park(slot("k"), at(5), "too large"));
+  EXPECT_EQ(index.discard_parked(below), at(5));
+  EXPECT_EQ(index.live_records(), 1u);
+  EXPECT_EQ(index.parked_count(), 0u);
+}
+
+TEST_F(LiveIndexTest, both_move_by_their_places_and_leave_with_their_segment) {
+  const Place write = add(content("k", 5, "1"), 1);
+  const Place refresh = add(guarded("k", 7, 3), 1);
+  EXPECT_TRUE(index.is_live_at(content("k", 5, "1"), write));
+  EXPECT_FALSE(index.is_live_at(content("k", 5, "1"), refresh));
+  index.add_segment(3);
+  index.move(content("k", 5, "1"), write, {3, 64, 64});
+  EXPECT_EQ(index.live_in(1), 1u);
+  EXPECT_EQ(index.live_in(3), 1u);
+  index.forget_segment(1);
+  Version version;
+  ASSERT_TRUE(index.is_unsettled(id_of("k"), &version));
+  EXPECT_EQ(version, at(5));
+  add(guarded("k", 8, 3), 3);
+  index.forget_segment(3);
+  EXPECT_EQ(index.live_records(), 0u);
+  EXPECT_EQ(index.unsettled(), 0u);
+}
+
+TEST_F(LiveIndexTest, matching_erase_buries_both_I4) {
+  add(content("k", 5, "1"));
+  add(guarded("k", 7, 3));
+  add(erase_matching("*", 9), 2);
+  EXPECT_EQ(index.live_records(), 1u);
+  EXPECT_FALSE(index.is_unsettled(id_of("k"), nullptr));
+}
+
+TEST(LiveIndexWithoutStore, guarded_record_replaces_like_any_other) {
+  LiveIndex index(false);
+  index.add_segment(1);
+  index.add(content("k", 5, "1"), {1, 64, 64});
+  index.add(guarded("k", 7, 3), {1, 128, 64});
+  index.add(content("k", 6, "1"), {1, 192, 64});
+  EXPECT_EQ(index.live_records(), 1u);
+}
+
 TEST(LiveIndexWithoutStore, record_is_live_until_its_file_is_synced) {
   LiveIndex index(false);
   index.add_segment(1);
