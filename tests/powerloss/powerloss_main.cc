@@ -78,7 +78,8 @@ class Search {
                             .rows = rows_of(workload),
                             .now = workload.world().clock->wall_now(),
                             .origin = "operation " + std::to_string(number) + " (" + what +
-                                      ") loss " + std::to_string(loss)});
+                                      ") loss " + std::to_string(loss),
+                            .sound = workload.disk() == Disk::sound});
         });
   }
 

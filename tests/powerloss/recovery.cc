@@ -60,6 +60,7 @@ class Recovery {
                 .now = clock_->wall_now(),
                 .origin = state_.origin + ", then recovery operation " + std::to_string(number) +
                           " (" + what + ") loss " + std::to_string(loss),
+                .sound = state_.sound,
                 .crashes = state_.crashes + 1});
     });
   }
@@ -119,6 +120,7 @@ class Recovery {
                     .fresh = snapshot.freshness() == Freshness::fresh};
       if (snapshot.has_value()) answer.document = *snapshot;
       if (auto verdict = history.judge(answer)) {
+        if (!answer.document && !state_.sound && is_in_store(id, history)) continue;
         verdict->why += " passage: " + snapshot.passage().to_string();
         return violation(*std::move(verdict), when);
       }
@@ -132,14 +134,21 @@ class Recovery {
     if (!cache_->flush(1h)) return violation({Broken::lost, "flush ends not"}, "the store is back");
     if (auto bad = judge_served("the store is back")) return bad;
     for (const auto& [id, history] : *state_.histories) {
-      const EntryPtr row = store_->row(kProject, id);
-      Answer answer;
-      if (row) answer.version = row->version;
-      if (row && row->document) answer.document = *row->document;
-      if (auto verdict = history.judge(answer))
+      if (auto verdict = judge_row(id, history))
         return violation(*std::move(verdict), "in the store");
     }
     return std::nullopt;
+  }
+  std::optional<Verdict> judge_row(const EntryId& id, const KeyHistory& history) const {
+    const EntryPtr row = store_->row(kProject, id);
+    Answer answer;
+    if (row) answer.version = row->version;
+    if (row && row->document) answer.document = *row->document;
+    return history.judge(answer);
+  }
+  // A disk that refuses writes may cost the directory its copy of what the store has confirmed.
+  bool is_in_store(const EntryId& id, const KeyHistory& history) const {
+    return store_->row(kProject, id) != nullptr && !judge_row(id, history);
   }
 
   Violation violation(Verdict verdict, const std::string& when) const {

@@ -23,6 +23,7 @@ struct CrashState {
   std::shared_ptr<const Rows> rows;
   WallTime now;
   std::string origin;  // for a person who replays
+  bool sound = true;   // the disk has refused nothing so far
   int crashes = 1;     // this many in a row
 };
 

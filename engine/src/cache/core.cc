@@ -110,6 +110,12 @@ FileReadResult Core::read_file(const EntryId& id) const {
   return file;
 }
 
+Clocks Core::clocks_with_pending(const EntryId& id, const Entry& entry) const {
+  Clocks clocks = believable(entry.clocks, now().wall);
+  clocks.merge(journal->live_clocks(id));
+  return clocks;
+}
+
 void Core::keep_in_files(const EntryId& id, const Entry& entry) {
   const auto is_erased = [&] {
     const auto erased = journal->erased_below(id);
@@ -150,7 +156,9 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
     if (DatasetState* dataset = find_dataset(id.dataset)) {
       memory->remove(dataset->ref(id.key), ours);
     }
-    files->remove(id, ours);
+    const bool replaced =
+        winner && files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
+    if (!replaced) files->remove(id, ours);
   }
   if (winner) take_newer(id, winner);
   if (!below_ours) return;
@@ -162,18 +170,25 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
 bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,
                                 Version version) {
   bool all = true;
+  std::vector<std::pair<EntryId, EntryPtr>> batch;
+  const auto write_batch = [&] {
+    for (const FileWriteResult& result : files->write_synced(batch, EntryFiles::Sync::anew)) {
+      all = all && (result.status == FileWriteResult::Status::written ||
+                    result.status == FileWriteResult::Status::newer_there);
+    }
+    batch.clear();
+  };
   files->index().for_each(dataset, [&](const std::string& key, const IndexItem& item) {
-    if (item.version >= version || !glob_matches(glob, key)) return;
-    const EntryId id{dataset, key};
-    Entry tombstone;
-    tombstone.kind = EntryKind::tombstone;
-    tombstone.version = version;
-    tombstone.clocks = item.clocks;
-    const FileWriteResult erased = files->write(id, tombstone, EntryFiles::Sync::none);
-    all = all && (erased.status == FileWriteResult::Status::written ||
-                  erased.status == FileWriteResult::Status::newer_there);
-    if (scheduler) scheduler->disarm(id);
+    if (item.version > version || !glob_matches(glob, key)) return;
+    auto tombstone = std::make_shared<Entry>();
+    tombstone->kind = EntryKind::tombstone;
+    tombstone->version = version;
+    tombstone->clocks = item.clocks;
+    const EntryId& id = batch.emplace_back(EntryId{dataset, key}, std::move(tombstone)).first;
+    scheduler->disarm(id);
+    if (batch.size() == kFilesAtOnce) write_batch();
   });
+  write_batch();
   if (!all) {
     Lock lock(mutex_);
     unfinished_erasures_.push_back({dataset, glob, version});

@@ -54,6 +54,9 @@ class HealthMark {
 // Made by `open`, shared by handles and by tasks on the executor. Thread-safe.
 class Core : public std::enable_shared_from_this<Core> {
  public:
+  // How many files are written with one sync, at most.
+  static constexpr std::size_t kFilesAtOnce = 256;
+
   static std::shared_ptr<Core> open(CacheOptions options);
   ~Core();
 
@@ -95,6 +98,13 @@ class Core : public std::enable_shared_from_this<Core> {
   // on, and readers do not see them.
   bool erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
   void erase_files_again();
+  // A replayed entry whose file could not be written.
+  void keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why);
+  // Waits on this thread.
+  void pause(std::chrono::milliseconds span) const;
+  // Those that a file or a row of the store has, as far as believable, and what the journal has to
+  // tell them yet.
+  Clocks clocks_with_pending(const EntryId& id, const Entry& entry) const;
   // Logs what was found wrong with an entry, without its key or document.
   void report(LogTopic topic, const EntryId& id, const std::string& what);
 
@@ -130,21 +140,9 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   explicit Core(CacheOptions cache_options);
   void choose_ports();
-  void open_tiers();
-  // What a replayed record has brought to the files, to be told to the journal once they are
-  // synced.
-  struct AdoptedRecord {
-    RecordKind kind;
-    EntryId id;
-    Version version;
-    Clocks clocks;
-  };
-  using Adopted = std::vector<AdoptedRecord>;
-  void replay(const Record& record, Adopted& adopted);
-  bool superseded_in_files(const Record& record) const;
-  void settle_adopted(const Adopted& adopted);
-  void pause(std::chrono::milliseconds span) const;
-  FileWriteResult write_in_turn(const EntryId& id, const Entry& entry);
+  void open_files();
+  void open_journal();
+  // What was replayed and is in no file is served from memory, and written when that is possible.
   void serve_unwritten();
   void adopt_orphans();
   void adopt_later();
@@ -169,7 +167,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::vector<Erasure> unfinished_erasures_ TIERCACHE_GUARDED_BY(mutex_);
   // Writes found in the journal whose files could not be written at open: served from memory
   // instead.
-  std::map<EntryId, Entry> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
+  std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
   bool closing_ TIERCACHE_GUARDED_BY(mutex_) = false;
 };

@@ -4,11 +4,11 @@
 #include <exception>
 #include <utility>
 
-#include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
+#include "cache/replay.h"
 #include "cache/store_reader.h"
 #include "cache/write_path.h"
 #include "files/directory.h"
@@ -26,9 +26,7 @@ namespace {
 constexpr std::size_t kHeaderRoom = 128 << 10;
 constexpr milliseconds kAdoptEvery{5'000};
 constexpr milliseconds kAdoptPatience{10'000};
-// Between tries for what another process holds for a moment, and how many.
-constexpr milliseconds kTurnPause{2};
-constexpr int kTurnTries = 1'000;
+constexpr milliseconds kAdoptPause{2};
 
 std::string hex_name(std::uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -46,8 +44,9 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   check_cache_options(options);
   std::shared_ptr<Core> core(new Core(std::move(options)));
   core->choose_ports();
-  core->open_tiers();
+  core->open_files();
   core->make_paths();
+  core->open_journal();
   core->start_drain();
   core->adopt_later();
   core->log->info(
@@ -82,7 +81,7 @@ void Core::choose_ports() {
   }
 }
 
-void Core::open_tiers() {
+void Core::open_files() {
   const std::string directory = options.directory.string();
   open_directory(
       *file_system,
@@ -94,15 +93,19 @@ void Core::open_tiers() {
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
   }
+}
+
+void Core::open_journal() {
+  const std::string directory = options.directory.string();
   std::unique_ptr<Journal> opened;
-  Adopted adopted;
+  Replay replay(*this);
   const JournalOptions journal_options{.directory = directory + "/journal",
                                        .name = hex_name(Random(seed_).next()),
                                        .seed = seed_ + 4,
                                        .segment_bytes = options.journal.segment_bytes,
                                        .max_bytes = options.journal.max_bytes,
                                        .has_store = options.store != nullptr};
-  const auto recovered = [&](const Record& record) { replay(record, adopted); };
+  const auto recovered = [&](const Record& record) { replay.take(record); };
   IoStatus status = Journal::open(file_system, journal_options, recovered, &opened);
   if (!opened) {
     throw BadDirectory("the journal of " + directory + " cannot be opened: " + status.what +
@@ -113,32 +116,24 @@ void Core::open_tiers() {
   // Another process may be adopting what this cache's last life has acknowledged.
   const SteadyTime patience = after(kAdoptPatience);
   while (status.error == EAGAIN && clock->steady_now() < patience) {
-    pause(kTurnPause);
+    pause(kAdoptPause);
     status = journal->adopt(recovered);
   }
   if (!status.ok()) {
     journal_health.failed(now().wall, status.what);
     log->error(LogTopic::journal, "a stopped cache's journal was left as it is: {}", status.what);
   }
-  settle_adopted(adopted);
+  replay.finish();
+}
+
+void Core::keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why) {
+  files_health.failed(now().wall, why);
+  Lock lock(mutex_);
+  unwritten_.insert_or_assign(id, std::move(entry));
 }
 
 void Core::pause(milliseconds span) const {
   executor->make_event()->wait_until(after(span));
-}
-
-// What was replayed is in its files: once they are synced, the journal may let go of it.
-void Core::settle_adopted(const Adopted& adopted) {
-  // Where the sync fails nothing is told: the records stay in the journal until the next open.
-  if (adopted.empty() || !files->sync().ok()) return;
-  for (const AdoptedRecord& record : adopted) {
-    if (record.kind == RecordKind::erase_matching) {
-      journal->files_erased(record.id, record.version);
-    } else {
-      journal->file_written(record.id, record.version, record.clocks);
-    }
-  }
-  journal->files_synced(journal->files_mark());
 }
 
 void Core::adopt_later() {
@@ -152,80 +147,18 @@ void Core::adopt_later() {
 
 // Another process on this directory died: its writes are ours to finish.
 void Core::adopt_orphans() {
-  Adopted adopted;
-  const IoStatus status = journal->adopt([&](const Record& record) {
-    replay(record, adopted);
-    DatasetState* dataset = find_dataset(record.id.dataset);
-    if (dataset == nullptr) return;
-    if (record.kind == RecordKind::erase_matching) {
-      memory->remove_matching(dataset->number, record.entry.version, [&](std::string_view key) {
-        return glob_matches(record.id.key, key);
-      });
-    } else if (const auto found = memory->peek(dataset->ref(record.id.key));
-               found.resident && !found.pinned) {
-      memory->remove(dataset->ref(record.id.key), record.entry.version);  // the file has it
-    }
-  });
+  Replay replay(*this);
+  const IoStatus status = journal->adopt([&](const Record& record) { replay.take(record); });
   if (!status.ok() && status.error != EAGAIN)
     log->warn(LogTopic::journal, "a stopped cache's journal was not adopted: {}", status.what);
-  settle_adopted(adopted);
+  if (!replay.finish()) return;
   serve_unwritten();
-  if (!adopted.empty() && drain) drain->wake();
-}
-
-// The store refused this write by its guard and the winner, of a lower version, took its place (I5).
-bool Core::superseded_in_files(const Record& record) const {
-  if (!record.not_newer_than) return false;
-  const EntryPtr there = files->read(record.id).entry;
-  return there && there->version > *record.not_newer_than && there->version < record.entry.version;
-}
-
-// A write that a stopped cache had journaled: its file may lack it.
-void Core::replay(const Record& record, Adopted& adopted) {
-  const AdoptedRecord done{record.kind, record.id, record.entry.version, record.entry.clocks};
-  versions->observe(record.entry.version);
-  if (record.kind == RecordKind::erase_matching) {
-    if (erase_files_matching(record.id.dataset, record.id.key, record.entry.version)) {
-      adopted.push_back(done);
-    }
-    return;
-  }
-  Entry entry = record.entry;
-  if (record.kind == RecordKind::clocks) {
-    const FileReadResult file = files->read(record.id);
-    if (!file.entry || file.entry->kind != EntryKind::document) return adopted.push_back(done);
-    entry = *file.entry;
-    entry.clocks.merge(record.entry.clocks);
-    if (entry.version == record.entry.version) entry.metadata = record.entry.metadata;
-  } else if (record.kind != RecordKind::content && record.kind != RecordKind::parked) {
-    return;
-  } else if (superseded_in_files(record)) {
-    return adopted.push_back(done);
-  }
-  const FileWriteResult written = write_in_turn(record.id, entry);
-  if (written.status == FileWriteResult::Status::failed ||
-      written.status == FileWriteResult::Status::busy) {
-    files_health.failed(now().wall, written.io.what);
-    Lock lock(mutex_);
-    unwritten_.insert_or_assign(record.id, std::move(entry));
-    return;
-  }
-  adopted.push_back(done);
-}
-
-// Others hold a key's turn only for a moment.
-FileWriteResult Core::write_in_turn(const EntryId& id, const Entry& entry) {
-  FileWriteResult written = files->write(id, entry, EntryFiles::Sync::none);
-  for (int i = 0; i < kTurnTries && written.status == FileWriteResult::Status::busy; ++i) {
-    pause(kTurnPause);
-    written = files->write(id, entry, EntryFiles::Sync::none);
-  }
-  return written;
+  if (drain) drain->wake();
 }
 
 // What was replayed and is in no file is served from memory, and written when that is possible.
 void Core::serve_unwritten() {
-  std::map<EntryId, Entry> unwritten;
+  std::map<EntryId, EntryPtr> unwritten;
   {
     Lock lock(mutex_);
     std::erase_if(unwritten_, [&](const auto& item) {
@@ -236,25 +169,25 @@ void Core::serve_unwritten() {
   }
   for (const auto& [id, entry] : unwritten) {
     DatasetState& dataset = *find_dataset(id.dataset);
-    if (const auto found = memory->peek(dataset.ref(id.key));
-        found.resident && found.resident->entry.version >= entry.version) {
-      continue;
-    }
     auto resident = std::make_shared<Resident>();
     resident->kind =
-        entry.kind == EntryKind::tombstone ? ResidentKind::tombstone : ResidentKind::document;
-    resident->entry = entry;
+        entry->kind == EntryKind::tombstone ? ResidentKind::tombstone : ResidentKind::document;
+    resident->entry = *entry;
+    if (const ResidentPtr known = memory->peek(dataset.ref(id.key)).resident) {
+      if (known->entry.version > entry->version) continue;
+      if (known->entry.version == entry->version) resident->entry.clocks.merge(known->entry.clocks);
+    }
     try {
-      if (entry.document) {
-        Decoded decoded = dataset.decode(*entry.document);
+      if (entry->document) {
+        Decoded decoded = dataset.decode(*entry->document);
         resident->value = std::move(decoded.value);
         resident->value_bytes = decoded.bytes;
       }
     } catch (const std::exception&) {
       continue;  // undecodable: stays in the journal
     }
-    memory->put(dataset.ref(id.key), std::move(resident), judge(entry, dataset.ages, now()),
-                MemoryTier::Pin::yes);
+    const Lifetimes lifetimes = judge(resident->entry, dataset.ages, now());
+    memory->put(dataset.ref(id.key), std::move(resident), lifetimes, MemoryTier::Pin::yes);
     file_writer->dirty(id);
   }
 }

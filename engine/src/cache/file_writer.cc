@@ -146,7 +146,7 @@ bool FileWriter::sync() {
   }
   const std::uint64_t mark = core_.journal->files_mark();
   const IoStatus status = core_.files->sync();
-  if (!status.ok() || !sound) return sync_failed(status, std::move(written));
+  if (syncs_failed() || !sound) return sync_failed(status, std::move(written));
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
   if (!compacted.ok()) {
@@ -173,6 +173,12 @@ bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
   return suspect_.empty();
 }
 
+bool FileWriter::syncs_failed() {
+  const std::uint64_t failed = core_.files->failed_syncs();
+  Lock lock(mutex_);
+  return std::exchange(failed_syncs_, failed) != failed;
+}
+
 // The files written since the last good sync may lack bytes on the disk, whatever the next sync says.
 bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
   if (!status.ok()) {
@@ -182,6 +188,7 @@ bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) 
   }
   Lock lock(mutex_);
   suspect_.merge(written);
+  suspect_.merge(written_);  // while that sync ran
   unsynced_ = true;
   arm_sync();
   return false;

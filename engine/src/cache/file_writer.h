@@ -45,6 +45,8 @@ class FileWriter {
   // Writes anew what a failed sync left in doubt; `*rewritten` is in doubt again should the next
   // sync fail too. False while some of it cannot be written.
   bool rewrite_suspects(std::set<EntryId>* rewritten);
+  // Whether any sync of entry files failed since this was asked last.
+  bool syncs_failed();
   bool sync_failed(const IoStatus& status, std::set<EntryId> written);
 
   Core& core_;
@@ -59,6 +61,7 @@ class FileWriter {
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::uint64_t failed_writes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_syncs_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tiercache::detail

@@ -32,7 +32,9 @@ Clocks believable(const Clocks& clocks, WallTime now) {
   Clocks good = clocks;
   good.last_fetch = believable(clocks.last_fetch, now);
   good.last_rich_fetch = believable(clocks.last_rich_fetch, now);
-  if (good.invalidated_at && *good.invalidated_at > now + kMaxClockAhead) good.invalidated_at = now;
+  if (good.invalidated_at && *good.invalidated_at > now + kMaxClockAhead) {
+    good.invalidated_at = std::max(now, good.last_fetch.value_or(now));
+  }
   return good;
 }
 

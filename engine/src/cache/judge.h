@@ -34,7 +34,7 @@ std::chrono::milliseconds default_fresh_for(const BasicDatasetOptions<std::strin
 std::optional<WallTime> believable(std::optional<WallTime> last_fetch, WallTime now);
 
 // Clocks as they may be taken over from a file or a row: what is not believable is dropped, an
-// invalidation in the future counts as one of now. So a clock that was once wrong does not stay
+// invalidation in the future counts as one of now, and of what was fetched until now. So a clock that was once wrong does not stay
 // wrong by merging.
 Clocks believable(const Clocks& clocks, WallTime now);
 

@@ -148,7 +148,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
 }
 
 Clocks ReadOp::merged_clocks(const Entry& entry) const {
-  Clocks clocks = believable(entry.clocks, core_->now().wall);
+  Clocks clocks = core_->clocks_with_pending(id_, entry);
   const Candidate known = candidate();
   if (known.resident && known.resident->entry.version == entry.version) {
     clocks.merge(known.resident->entry.clocks);

@@ -287,27 +287,33 @@ void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Cal
   });
 }
 
-// The index, like the files, keeps a clock that was once wrong, because it merges by maximum;
-// memory's were judged when they came in.
-Clocks RefreshPath::known_clocks(DatasetState& dataset, const EntryId& id) const {
+// Where the disk refuses, memory is ahead of the index. And the index, like the files, keeps a clock
+// that was once wrong, because it merges by maximum; memory's were judged when they came in.
+std::optional<RefreshPath::Known> RefreshPath::newest_known(DatasetState& dataset,
+                                                            const EntryId& id) const {
   const auto item = core_.files->index().find(id);
-  if (!item) return {};
-  const auto found = core_.memory->peek(dataset.ref(id.key));
-  const bool same = found.resident && found.resident->entry.version == item->version;
-  return same ? found.resident->entry.clocks : item->clocks;
+  const ResidentPtr resident = core_.memory->peek(dataset.ref(id.key)).resident;
+  if (resident && resident->kind != ResidentKind::not_found &&
+      (!item || resident->entry.version >= item->version)) {
+    const bool gone = resident->kind == ResidentKind::tombstone;
+    return Known{gone ? EntryKind::tombstone : EntryKind::document, resident->entry.clocks};
+  }
+  if (!item) return std::nullopt;
+  return Known{item->kind, item->clocks};
 }
 
 void RefreshPath::due(const EntryId& id, Cadence cadence, milliseconds lateness) {
   DatasetState* dataset = core_.find_dataset(id.dataset);
   if (dataset == nullptr || !core_.is_open()) return;
   dataset->counters.refresh_lateness.add(lateness);
+  const auto known = newest_known(*dataset, id);
   // With nothing to enrich yet, the turn brings the document first.
-  if (cadence == Cadence::rich &&
-      (!dataset->policy.refresh || core_.files->index().find(id).has_value())) {
+  if (cadence == Cadence::rich && (!dataset->policy.refresh || known)) {
     return run(
         {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence}, {});
   }
-  const auto last_fetch = believable(known_clocks(*dataset, id).last_fetch, core_.now().wall);
+  const auto last_fetch =
+      known ? believable(known->clocks.last_fetch, core_.now().wall) : std::nullopt;
   const auto deadline =
       core_.options.store_calls.call_timeout + 2 * dataset->policy.options.hard_timeout;
   auto op = std::make_shared<ReadOp>(core_.shared_from_this(),
@@ -334,10 +340,10 @@ void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
   if (!dataset.hydrated.load() || !core_.is_open()) return;
   const auto& options = dataset.policy.options;
   if (options.refresh_every.count() == 0 && options.rich_refresh_every.count() == 0) return;
-  const auto item = core_.files->index().find(id);
-  const bool wanted = item ? item->kind == EntryKind::document : !options.keyed;
+  const auto known = newest_known(dataset, id);
+  const bool wanted = known ? known->kind == EntryKind::document : !options.keyed;
   if (!wanted) return core_.scheduler->disarm(id);
-  const Clocks clocks = known_clocks(dataset, id);
+  const Clocks clocks = known ? known->clocks : Clocks{};
   const auto retry_at = core_.flights->retry_at(id);
   for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
     const Schedule schedule = dataset.schedule(cadence);
@@ -394,14 +400,15 @@ void RefreshPath::take_page(DatasetState& dataset, const ScanReply& page) {
     const auto erased = core_.journal->erased_below(row.id);
     if (erased && row.entry->version < *erased) continue;
     const auto item = core_.files->index().find(row.id);
+    const Clocks clocks = core_.clocks_with_pending(row.id, *row.entry);
     if (item) {
       Clocks merged = item->clocks;
-      merged.merge(believable(row.entry->clocks, core_.now().wall));
+      merged.merge(clocks);
       if (row.entry->version < item->version) continue;
       if (row.entry->version == item->version && merged == item->clocks) continue;
     }
     auto taken = std::make_shared<Entry>(*row.entry);
-    taken->clocks = believable(row.entry->clocks, core_.now().wall);
+    taken->clocks = clocks;
     newer.emplace_back(row.id, std::move(taken));
   }
   core_.files->write_synced(newer);

@@ -69,7 +69,11 @@ class RefreshPath {
   void ended(const RefreshRequest& request, const FlightResult& result);
   EntryPtr newest_local(DatasetState& dataset, const EntryId& id);
   // What the schedule goes by.
-  Clocks known_clocks(DatasetState& dataset, const EntryId& id) const;
+  struct Known {
+    EntryKind kind;
+    Clocks clocks;
+  };
+  std::optional<Known> newest_known(DatasetState& dataset, const EntryId& id) const;
   void hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
   void take_page(DatasetState& dataset, const ScanReply& page);
   void hydrated(DatasetState& dataset);

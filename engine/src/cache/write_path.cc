@@ -86,6 +86,19 @@ Version WritePath::newest_matching(const DatasetState& dataset, const std::strin
   return newest;
 }
 
+// What the key's clocks say so far goes into the change.
+void WritePath::carry_clocks(const Clocks& known, Change& change) const {
+  Clocks& clocks = change.entry.clocks;
+  Clocks good = believable(known, core_.versions->now());
+  if (change.kind == RecordKind::content && good.invalidated_at != known.invalidated_at) {
+    good.invalidated_at.reset();  // by a clock that was ahead: before this content all the same
+  }
+  const bool invalidates = change.kind == RecordKind::clocks && clocks.invalidated_at;
+  clocks.merge(good);
+  // What was fetched by a clock that was ahead is invalidated all the same, also once time gets there.
+  if (invalidates) clocks.invalidated_at = std::max(clocks.invalidated_at, known.last_fetch);
+}
+
 std::optional<ChangeResult> WritePath::stamp(Change& change) {
   using Status = ChangeResult::Status;
   DatasetState& dataset = *change.dataset;
@@ -107,13 +120,8 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
     change.guard = known;
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
-  const WallTime now = core_.versions->now();
-  Clocks& clocks = change.entry.clocks;
-  const bool invalidates = change.kind == RecordKind::clocks && clocks.invalidated_at;
-  if (item) clocks.merge(believable(item->clocks, now));
-  if (found.resident) clocks.merge(believable(found.resident->entry.clocks, now));
-  // What was fetched by a clock that was ahead is invalidated all the same.
-  if (invalidates) clocks.invalidated_at = std::max(clocks.invalidated_at, clocks.last_fetch);
+  if (item) carry_clocks(item->clocks, change);
+  if (found.resident) carry_clocks(found.resident->entry.clocks, change);
   if (change.kind == RecordKind::clocks) {
     change.entry.version = known;
     return std::nullopt;

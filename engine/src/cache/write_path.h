@@ -95,6 +95,7 @@ class WritePath {
   Version newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe)
       TIERCACHE_REQUIRES(stripe.mutex);
   Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
+  void carry_clocks(const Clocks& known, Change& change) const;
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change);
   void make_room();

@@ -1,13 +1,10 @@
 #include "files/entry_files.h"
 
-#include <atomic>
-#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
 
-#include "files/entry_folder.h"
-#include "json/envelope.h"
+#include "files/entry_files_impl.h"
 
 namespace tiercache {
 namespace {
@@ -16,102 +13,9 @@ using ReadStatus = FileReadResult::Status;
 using WriteStatus = FileWriteResult::Status;
 using Durability = Workspace::Durability;
 
-constexpr Version kAnyVersion = {std::numeric_limits<std::uint64_t>::max(),
-                                 std::numeric_limits<std::uint32_t>::max()};
 constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 31;
 
-FileWriteResult failed(int error, std::string what) {
-  return {WriteStatus::failed, nullptr, {error, std::move(what)}};
-}
-
-FileWriteResult outcome(IoStatus io) {
-  if (io.ok()) return {};
-  const WriteStatus status = io.error == EAGAIN ? WriteStatus::busy : WriteStatus::failed;
-  return {status, nullptr, std::move(io)};
-}
-
-IndexItem index_item(const Entry& entry, std::uint64_t size) {
-  return {entry.kind, entry.version, entry.checksum, size, entry.clocks};
-}
-
-std::uint64_t size_of(const Entry& entry) {
-  return entry.document ? entry.document->size() : 0;
-}
-
-// Such an entry moves clocks alone.
-bool lacks_document(const Entry& entry) {
-  return entry.kind == EntryKind::document && !entry.document;
-}
-
-bool same_entry(const Entry& a, const Entry& b) {
-  return a.kind == b.kind && a.version == b.version && a.checksum == b.checksum &&
-         a.clocks == b.clocks && a.metadata == b.metadata && a.cache_version == b.cache_version &&
-         a.fresh_for == b.fresh_for;
-}
-
-// Two states of one version: the one fetched later says what the metadata is, clocks take the
-// later.
-Entry merged(const Entry& entry, const Entry& there) {
-  Entry out = entry.clocks.last_fetch >= there.clocks.last_fetch ? entry : there;
-  const bool complete = entry.document || entry.kind == EntryKind::tombstone;
-  const Entry& content = complete ? entry : there;
-  out.kind = content.kind;
-  out.checksum = content.checksum;
-  out.document = content.document;
-  out.clocks = entry.clocks;
-  out.clocks.merge(there.clocks);
-  if (out.metadata.empty()) out.metadata = "{}";
-  return out;
-}
-
-// A file written before its turn, and what is in it.
-struct Staged {
-  Entry entry;
-  std::string temp;  // empty: there is none, or it was used
-};
-
 }  // namespace
-
-struct EntryFiles::Impl {
-  Impl(FileSystem& fs, std::string root, std::string project_name, std::size_t max_bytes)
-      : file_system(fs),
-        directory(std::move(root)),
-        project(std::move(project_name)),
-        max_file_bytes(max_bytes),
-        folder(fs, directory, project, max_bytes) {}
-
-  FileSystem& file_system;
-  const std::string directory;
-  const std::string project;
-  const std::size_t max_file_bytes;
-  EntryFolder folder;
-  Index index;
-  std::atomic<bool> writable{false};
-
-  std::string index_path() const { return directory + "/index"; }
-  std::string shared_path() const { return directory + "/index.shared"; }
-
-  bool load_index();
-  IoStatus rebuild_index();
-  void take_into_index(const std::string& path);
-  IoStatus leave_index();
-  IoStatus write_index();
-  void settle(const std::string& path, const EntryId* id);
-
-  void know(const EntryId& id, const Entry& entry, std::uint64_t size);
-  FileState standing(const EntryId& id, const std::string& path, Version compared_with);
-  IoStatus stage(const EntryId& id, const Entry& entry, Durability durability, std::string* temp);
-  IoStatus prepare(const EntryId& id, const Entry& entry, Staged* staged);
-  FileWriteResult take_turn(const EntryId& id, const Entry& entry, Sync sync, Staged* staged);
-  FileWriteResult apply(const EntryId& id, const Entry& entry, Sync sync, Staged* staged);
-  FileWriteResult apply_to_known(const EntryId& id, const std::string& path, const Entry& entry,
-                                 const FileState& there, Sync sync, Staged* staged);
-  FileWriteResult replace(const EntryId& id, const std::string& path, const Entry& entry,
-                          Durability durability, Staged* staged);
-  FileWriteResult rewrite(const EntryId& id, const Entry* entry);
-  FileWriteResult remove(const EntryId& id, Version up_to);
-  bool refuses(FileWriteResult* result) const;
-};
 
 // ---- opening and closing
 
@@ -182,162 +86,6 @@ void EntryFiles::Impl::know(const EntryId& id, const Entry& entry, std::uint64_t
   index.put(id, index_item(entry, size));
 }
 
-// ---- writing
-
-// What the path holds, in its turn, as far as a write of `compared_with` must know: an older one by
-// its header, others verified whole. What is corrupt is moved aside and so absent.
-FileState EntryFiles::Impl::standing(const EntryId& id, const std::string& path,
-                                     Version compared_with) {
-  FileState state = folder.read_header(path, &id);
-  if (state.status == FileState::Status::sound && state.entry->version >= compared_with) {
-    state = folder.read(path, &id);
-  }
-  if (!state.corrupt()) return state;
-  FileState after;
-  after.io = folder.quarantine(path, state);
-  if (!after.io.ok()) {
-    after.status = FileState::Status::failed;
-  } else {
-    index.remove(id, kAnyVersion);
-  }
-  return after;
-}
-
-IoStatus EntryFiles::Impl::stage(const EntryId& id, const Entry& entry, Durability durability,
-                                 std::string* temp) {
-  const std::string bytes = encode_envelope(project, id, entry);
-  if (bytes.size() > max_file_bytes) {
-    return {EFBIG, "write an entry of " + std::to_string(bytes.size()) + " bytes: files may have " +
-                       std::to_string(max_file_bytes)};
-  }
-  if (bytes.find('\n') >= kMaxHeaderBytes) {
-    return {EFBIG, "write an entry whose header is longer than " + std::to_string(kMaxHeaderBytes) +
-                       " bytes"};
-  }
-  return folder.workspace().stage(bytes, durability, temp);
-}
-
-// Writes the file that will probably be wanted, without the key's turn; `apply` decides. Nothing to
-// do where the file is newer or the same already.
-IoStatus EntryFiles::Impl::prepare(const EntryId& id, const Entry& entry, Staged* staged) {
-  const std::string path = entry_path(id);
-  FileState there = folder.read_header(path, &id);
-  staged->entry = entry;
-  if (there.status == FileState::Status::sound && there.entry->version >= entry.version) {
-    there = folder.read(path, &id);
-    if (there.status == FileState::Status::sound) {
-      if (there.entry->version > entry.version) return {};
-      staged->entry = merged(entry, *there.entry);
-      if (same_entry(staged->entry, *there.entry)) return {};
-    }
-  }
-  if (lacks_document(staged->entry)) return {};
-  return stage(id, staged->entry, Durability::unsynced, &staged->temp);
-}
-
-FileWriteResult EntryFiles::Impl::take_turn(const EntryId& id, const Entry& entry, Sync sync,
-                                            Staged* staged) {
-  FileWriteResult result;
-  IoStatus turn = folder.in_turn(entry_path(id), [&] { result = apply(id, entry, sync, staged); });
-  return turn.ok() ? result : outcome(std::move(turn));
-}
-
-// Decides in the key's turn what becomes of a write. `staged`, where given, is used if it is what
-// is wanted, and all that was there before it is synced.
-FileWriteResult EntryFiles::Impl::apply(const EntryId& id, const Entry& entry, Sync sync,
-                                        Staged* staged) {
-  const std::string path = entry_path(id);
-  const FileState there = standing(id, path, entry.version);
-  if (there.status == FileState::Status::failed) return {WriteStatus::failed, nullptr, there.io};
-  if (there.status == FileState::Status::other_format) {
-    return failed(ENOTSUP, "write \"" + path + "\": the file is of a newer format, " + there.why);
-  }
-  if (there.status == FileState::Status::sound && there.entry->version >= entry.version) {
-    return apply_to_known(id, path, entry, there, sync, staged);
-  }
-  if (lacks_document(entry)) {
-    return failed(ENODATA, "move the clocks of \"" + path + "\": this version is not there");
-  }
-  const Durability durability = sync == Sync::before ? Durability::synced : Durability::unsynced;
-  return replace(id, path, entry, durability, staged);
-}
-
-// The file is of the write's version or newer.
-FileWriteResult EntryFiles::Impl::apply_to_known(const EntryId& id, const std::string& path,
-                                                 const Entry& entry, const FileState& there,
-                                                 Sync sync, Staged* staged) {
-  if (there.entry->version == entry.version) {
-    const Entry wanted = merged(entry, *there.entry);
-    if (!same_entry(wanted, *there.entry)) {
-      return replace(id, path, wanted, Durability::synced, staged);
-    }
-  }
-  know(id, *there.entry, there.size);
-  if (there.entry->version > entry.version) return {WriteStatus::newer_there, there.entry, {}};
-  const bool sync_it = sync == Sync::before && staged == nullptr;
-  return sync_it ? outcome(folder.sync_bytes(path)) : FileWriteResult{};
-}
-
-FileWriteResult EntryFiles::Impl::replace(const EntryId& id, const std::string& path,
-                                          const Entry& entry, Durability durability,
-                                          Staged* staged) {
-  std::string temp;
-  IoStatus io;
-  if (staged != nullptr && !staged->temp.empty() && same_entry(staged->entry, entry)) {
-    temp.swap(staged->temp);
-  } else {
-    io = stage(id, entry, durability, &temp);
-  }
-  if (io.ok()) io = folder.place(temp, path);
-  if (io.ok()) know(id, entry, size_of(entry));
-  return outcome(std::move(io));
-}
-
-FileWriteResult EntryFiles::Impl::rewrite(const EntryId& id, const Entry* entry) {
-  const std::string path = entry_path(id);
-  const FileState there = folder.read(path, &id);
-  const bool sound = there.status == FileState::Status::sound;
-  if (there.status == FileState::Status::failed) return {WriteStatus::failed, nullptr, there.io};
-  if (there.status == FileState::Status::other_format) return {};
-  if (there.corrupt()) {
-    if (IoStatus io = folder.quarantine(path, there); !io.ok()) return outcome(std::move(io));
-  }
-  if (!sound && entry == nullptr) return {};
-  if (!sound || (entry != nullptr && entry->version > there.entry->version)) {
-    return replace(id, path, *entry, Durability::unsynced, nullptr);
-  }
-  return replace(id, path, *there.entry, Durability::unsynced, nullptr);
-}
-
-FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
-  const std::string path = entry_path(id);
-  FileState there = folder.read_header(path, &id);
-  if (there.status == FileState::Status::sound && there.entry->version > up_to) {
-    there = folder.read(path, &id);
-    if (there.status == FileState::Status::sound) {
-      return {WriteStatus::newer_there, there.entry, {}};
-    }
-  }
-  IoStatus io;
-  if (there.corrupt()) {
-    io = folder.quarantine(path, there);
-  } else if (there.status == FileState::Status::sound) {
-    io = folder.remove(path);
-  } else if (there.status == FileState::Status::other_format) {
-    return failed(ENOTSUP, "remove \"" + path + "\": the file is of a newer format, " + there.why);
-  } else if (there.status == FileState::Status::failed) {
-    io = there.io;
-  }
-  if (io.ok()) index.remove(id, kAnyVersion);
-  return outcome(std::move(io));
-}
-
-bool EntryFiles::Impl::refuses(FileWriteResult* result) const {
-  if (writable.load()) return false;
-  *result = failed(ESHUTDOWN, "write an entry file: the file tier is not open");
-  return true;
-}
-
 // ---- the class
 
 EntryFiles::EntryFiles(FileSystem& file_system, std::string directory, std::string project,
@@ -399,14 +147,14 @@ FileWriteResult EntryFiles::write(const EntryId& id, const Entry& entry, Sync sy
   FileWriteResult result;
   if (impl_->refuses(&result)) return result;
   result = impl_->take_turn(id, entry, sync, nullptr);
-  if (sync == Sync::before && result.status == WriteStatus::written) {
+  if (sync != Sync::none && result.status == WriteStatus::written) {
     result = outcome(impl_->folder.sync_names({entry_path(id)}));
   }
   return result;
 }
 
 std::vector<FileWriteResult> EntryFiles::write_synced(
-    std::span<const std::pair<EntryId, EntryPtr>> entries) {
+    std::span<const std::pair<EntryId, EntryPtr>> entries, Sync sync) {
   FileWriteResult refusal;
   if (entries.empty() || impl_->refuses(&refusal)) {
     return std::vector<FileWriteResult>(entries.size(), refusal);
@@ -414,15 +162,15 @@ std::vector<FileWriteResult> EntryFiles::write_synced(
   std::vector<FileWriteResult> results(entries.size());
   std::vector<Staged> staged(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    results[i] = outcome(impl_->prepare(entries[i].first, *entries[i].second, &staged[i]));
+    results[i] = outcome(impl_->prepare(entries[i].first, *entries[i].second, sync, &staged[i]));
   }
   const IoStatus synced = impl_->folder.sync_all();
   std::set<std::string> written;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (results[i].io.ok()) {
-      results[i] = synced.ok() ? impl_->take_turn(entries[i].first, *entries[i].second,
-                                                  Sync::before, &staged[i])
-                               : outcome(synced);
+      results[i] = synced.ok()
+                       ? impl_->take_turn(entries[i].first, *entries[i].second, sync, &staged[i])
+                       : outcome(synced);
     }
     if (results[i].status == WriteStatus::written) written.insert(entry_path(entries[i].first));
     if (!staged[i].temp.empty()) impl_->folder.workspace().discard(staged[i].temp);
@@ -442,11 +190,38 @@ FileWriteResult EntryFiles::rewrite(const EntryId& id, const Entry* entry) {
   return turn.ok() ? result : outcome(std::move(turn));
 }
 
+FileWriteResult EntryFiles::replace(const EntryId& id, Version up_to, const Entry& entry) {
+  FileWriteResult result;
+  if (impl_->refuses(&result)) return result;
+  const std::string path = entry_path(id);
+  IoStatus turn = impl_->folder.in_turn(path, [&] {
+    const FileState there = impl_->standing(id, path, up_to);
+    if (there.status == FileState::Status::failed) {
+      result = {WriteStatus::failed, nullptr, there.io};
+    } else if (there.status == FileState::Status::other_format) {
+      result = failed(ENOTSUP, "replace \"" + path + "\": the file is of a newer format");
+    } else if (there.status == FileState::Status::sound && there.entry->version > up_to) {
+      result = {WriteStatus::newer_there, there.entry, {}};
+    } else {
+      result = impl_->replace(id, path, entry, Durability::synced, nullptr);
+    }
+  });
+  if (!turn.ok()) return outcome(std::move(turn));
+  if (result.status == WriteStatus::written) {
+    result = outcome(impl_->folder.sync_names({path}));
+  }
+  return result;
+}
+
 FileWriteResult EntryFiles::remove(const EntryId& id, Version up_to) {
   FileWriteResult result;
   if (impl_->refuses(&result)) return result;
   IoStatus turn = impl_->folder.in_turn(entry_path(id), [&] { result = impl_->remove(id, up_to); });
   return turn.ok() ? result : outcome(std::move(turn));
+}
+
+std::uint64_t EntryFiles::failed_syncs() const {
+  return impl_->folder.failed_syncs();
 }
 
 IoStatus EntryFiles::sync() {

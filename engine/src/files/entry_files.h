@@ -78,6 +78,7 @@ class EntryFiles {
   enum class Sync : std::uint8_t {
     none,    // the journal holds it: exchange without a sync
     before,  // nothing else holds it: the new file is synced before it takes the old one's place
+    anew,    // as before, and written also where the same is there: it may never have been synced
   };
   // Replaces the key's file unless what is there is newer. Equal versions merge clocks, and since
   // their content may by now be nowhere else, that file is always synced first. Tombstones are
@@ -86,14 +87,22 @@ class EntryFiles {
   FileWriteResult write(const EntryId& id, const Entry& entry, Sync sync);
   // Writes the key's file anew from what a reader gets of it, or from `entry` (null: nothing) where that is
   // newer or the file is damaged. After a failed sync a file's bytes may be missing on the disk although
-  // they can still be read, and the next sync would not say so. Not synced.
+  // they can still be read, and the next sync would not say so. What `entry` does not hold is synced first.
   FileWriteResult rewrite(const EntryId& id, const Entry* entry);
-  // Many at once with one syncfs before the exchanges (hydration). Results in order.
-  std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries);
+  // Many at once with one syncfs before the exchanges. `sync` is before or anew. Results in order.
+  // What is written survives power loss.
+  std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries,
+                                            Sync sync = Sync::before);
+  // Puts `entry` in the place of a file whose version is not above `up_to`, also where that is newer
+  // than the entry. Synced.
+  FileWriteResult replace(const EntryId& id, Version up_to, const Entry& entry);
   // Removes the key's file if its version is not above `up_to`. Not synced.
   FileWriteResult remove(const EntryId& id, Version up_to);
   // One syncfs: every file written so far survives power loss.
   IoStatus sync();
+  // Of `sync` and of the calls that sync many files on their way. One that fails leaves in doubt
+  // whatever was not synced before it.
+  std::uint64_t failed_syncs() const;
 
   Index& index();
   const Index& index() const;

@@ -184,12 +184,10 @@ IoStatus EntryFolder::sync_names(const std::set<std::string>& paths) {
   return status;
 }
 
-IoStatus EntryFolder::sync_bytes(const std::string& path) {
-  return file_system_.sync_file(full(path));
-}
-
 IoStatus EntryFolder::sync_all() {
-  return file_system_.sync_all(directory_);
+  IoStatus status = file_system_.sync_all(directory_);
+  if (!status.ok()) ++failed_syncs_;
+  return status;
 }
 
 IoStatus EntryFolder::walk(const std::function<void(const std::string& path)>& visit) const {

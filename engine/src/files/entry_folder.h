@@ -63,8 +63,8 @@ class EntryFolder {
 
   // Makes the names in these paths' directories survive power loss, up to the root of ours.
   IoStatus sync_names(const std::set<std::string>& paths);
-  IoStatus sync_bytes(const std::string& path);
   IoStatus sync_all();
+  std::uint64_t failed_syncs() const { return failed_syncs_.load(); }
 
   // Every path that looks like an entry's, dataset by dataset.
   IoStatus walk(const std::function<void(const std::string& path)>& visit) const;
@@ -90,6 +90,7 @@ class EntryFolder {
   Workspace workspace_;
   std::array<Mutex, kStripes> stripes_;
   std::atomic<bool> can_exchange_{true};
+  std::atomic<std::uint64_t> failed_syncs_{0};
   std::atomic<std::uint64_t> damaged_{0};
   std::atomic<std::uint64_t> misplaced_{0};
   Mutex mutex_;

@@ -343,6 +343,14 @@ std::optional<Record> Journal::live_content(const EntryId& id) const {
   return impl_->live_content(id);
 }
 
+Clocks Journal::live_clocks(const EntryId& id) const {
+  SlotPlaces places;
+  Clocks clocks;
+  Lock lock(impl_->mutex);
+  impl_->index.find_clocks(id, &places, &clocks);
+  return clocks;
+}
+
 bool Journal::is_unsettled(const EntryId& id, Version* version) const {
   Lock lock(impl_->mutex);
   return impl_->index.is_unsettled(id, version);

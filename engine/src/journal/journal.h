@@ -153,6 +153,8 @@ class Journal {
   void resume();
   // The key's live content, read from its segment; nullopt when there is none or it cannot be read.
   std::optional<Record> live_content(const EntryId& id) const;
+  // What a clocks record of the key says that a file or the store may lack yet.
+  Clocks live_clocks(const EntryId& id) const;
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
   // True while the store has not settled the matching erase of this glob (`glob.key`).

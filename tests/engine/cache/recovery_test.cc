@@ -1,5 +1,11 @@
-// What a seed of tests/simulation once found: promises that only a certain order of faults broke.
+// What seeds of tests/simulation and tests/powerloss once found: promises that only a certain order of
+// faults broke.
 #include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/cache/world.h"
 
@@ -56,6 +62,139 @@ TEST(Recovery, source_that_knows_nothing_does_not_keep_a_tombstone_from_its_file
   cache = world.open();
   data = cache->dataset("d", options);
   EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+}
+
+// A sync that fails has dropped what it should have written; the next one says nothing of it.
+void fail_next_sync_all(World& world) {
+  auto left = std::make_shared<int>(1);
+  world.disk.set_fault([left](const std::string& operation, const std::string&) {
+    return operation == "sync_all" && (*left)-- > 0 ? EIO : 0;
+  });
+}
+
+constexpr std::uint64_t kSeeds = 40;
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
+}
+
+std::string after_power_loss(World& world, std::uint64_t seed) {
+  World later;
+  later.store_down();
+  CacheOptions options;
+  auto disk = world.disk.after_power_loss(seed);
+  auto cache = later.open([&](CacheOptions& given) { given.ports.file_system = disk->boot(); });
+  const auto snapshot = cache->dataset("d", keyed()).get("k", {.reach = Reach::local});
+  disk->kill();
+  later.executor->shutdown(later.clock->steady_now());
+  return snapshot.has_value() ? *snapshot : "nothing";
+}
+
+TEST(Recovery, entry_whose_sync_failed_before_a_kill_lasts_once_the_store_has_it_I1) {
+  World world;
+  world.store_down();
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  fail_next_sync_all(world);
+  world.executor->run_for(100ms);  // the file is written
+  cache->close(0ms);               // and its sync fails
+  world.store_up();
+  cache = world.open();
+  (void)cache->dataset("d", keyed());
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1min);  // the journal lets go of it
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    EXPECT_EQ(after_power_loss(world, seed), "1") << seed;
+  }
+}
+
+// Its record may be in the page cache alone: the file it replaces must stay until the new one is synced.
+TEST(Recovery, record_of_a_failed_write_does_not_cost_the_older_entry_I1) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1min);
+  world.store_down();
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    const bool journal = path.find("/journal/") != std::string::npos;
+    return journal && (operation == "sync_data" || operation == "open") ? EIO : 0;
+  });
+  EXPECT_THROW(cache->dataset("d", keyed()).put("k", "2"), NotDurable);
+  world.kill(cache);
+  world.disk.set_fault({});
+  std::vector<std::string> seen;
+  world.disk.on_operation([&](std::uint64_t, const std::string&) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) seen.push_back(after_power_loss(world, seed));
+  });
+  cache = world.open();
+  world.disk.on_operation({});
+  ASSERT_GT(seen.size(), 40u);
+  for (const std::string& text : seen) EXPECT_TRUE(text == "1" || text == "2") << text;
+}
+
+TEST(Recovery, invalidation_of_what_only_the_store_has_holds_for_its_row_I1) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "save" ? StoreFault::unavailable : StoreFault::none;
+  });
+  data.invalidate("k");
+  world.kill(cache);
+  world.disk.boot()->remove_tree("/cache/data");
+  cache = world.open();
+  data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h});
+  EXPECT_EQ(data.get("k").freshness(), Freshness::stale);
+  cache->warm_up(1s);
+  EXPECT_EQ(data.get("k").freshness(), Freshness::stale);
+}
+
+TEST(Recovery, invalidation_stays_when_the_clock_is_set_back_far_I1) {
+  for (const auto by : {30s, 90s, 600s}) {
+    World world;
+    auto cache = world.open();
+    auto data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h});
+    data.put("k", "1");
+    world.clock->advance(45s);
+    data.invalidate("k");
+    ASSERT_TRUE(cache->flush());
+    cache->close();
+    world.clock->set_wall(world.clock->wall_now() - by);
+    for (int minutes = 0; minutes < 15; ++minutes) {
+      cache = world.open();
+      data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h});
+      EXPECT_EQ(data.get("k", {.reach = Reach::local}).freshness(), Freshness::stale)
+          << by.count() << " s back, " << minutes << " min later";
+      cache->close();
+      world.clock->advance(1min);
+    }
+  }
+}
+
+// The index lags behind memory while the disk refuses: schedules go by the newer of them.
+TEST(Recovery, schedule_on_a_disk_that_refuses_does_not_run_without_pause) {
+  World world;
+  int asked = 0;
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh_every = 1min;
+  options.fresh_for = 2min;
+  options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+    return std::to_string(++asked);
+  };
+  auto cache = world.open();
+  auto data = cache->dataset("d", options);
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    const bool journal = path.find("/journal/") != std::string::npos;
+    return journal || operation.starts_with("read") ? 0 : EIO;
+  });
+  world.executor->run_for(5min);  // the executor throws where time stands still for ever
+  EXPECT_GE(asked, 3);
+  EXPECT_LE(asked, 10);
 }
 
 }  // namespace

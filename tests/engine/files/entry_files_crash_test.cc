@@ -54,6 +54,12 @@ const std::vector<Case>& cases() {
                 written(files.write(kNew, kNext, Sync::none)) && files.sync().ok();
        },
        true},
+      {"replace",
+       [](EntryFiles& files) {
+         return written(files.replace(kId, {9, 9}, kNext)) &&
+                written(files.replace(kNew, {9, 9}, kNext));
+       },
+       true},
       {"merge_of_clocks",
        [](EntryFiles& files) {
          Entry moved = kOld;
@@ -259,6 +265,50 @@ TEST(EntryFilesCrashOfSync, synced_write_of_what_stands_unsynced_makes_it_last) 
       EXPECT_EQ(Tier(*after).text(id), *kNext.document) << batch << seed;
     }
   }
+}
+
+// The first sync drops what it should have written, and only says so; the next one succeeds.
+TEST(EntryFilesCrashOfSync, write_anew_makes_what_a_failed_sync_dropped_last) {
+  testing::MemoryDisk disk;
+  Tier tier(disk);
+  ASSERT_TRUE(written(tier->write(kId, kNext, Sync::none)));
+  disk.set_fault(
+      [](const std::string& name, const std::string&) { return name == "sync_all" ? EIO : 0; });
+  ASSERT_FALSE(tier->sync().ok());
+  EXPECT_EQ(tier->failed_syncs(), 1u);
+  disk.set_fault({});
+  ASSERT_TRUE(tier->sync().ok());
+  ASSERT_NE(Tier(*disk.after_power_loss(0)).text(kId), *kNext.document) << "it was not dropped";
+  const std::vector<std::pair<EntryId, EntryPtr>> batch = {{kId, shared(kNext)}};
+  ASSERT_TRUE(written(tier->write_synced(batch, Sync::anew)[0]));
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    EXPECT_EQ(Tier(*disk.after_power_loss(seed)).text(kId), *kNext.document) << seed;
+  }
+}
+
+TEST(EntryFilesCrashOfSync, rewrite_of_what_no_journal_has_never_loses_it) {
+  testing::MemoryDisk disk;
+  Tier tier(disk);
+  ASSERT_TRUE(written(tier->write(kId, kOld, Sync::before)));
+  std::vector<std::string> seen;
+  disk.on_operation([&](std::uint64_t, const std::string&) {
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+      seen.push_back(Tier(*disk.after_power_loss(seed)).text(kId));
+    }
+  });
+  ASSERT_TRUE(written(tier->rewrite(kId, nullptr)));
+  disk.write("/after", "");
+  disk.on_operation({});
+  ASSERT_GE(seen.size(), 3 * kSeeds);
+  for (const std::string& text : seen) EXPECT_EQ(text, *kOld.document);
+}
+
+TEST(EntryFilesCrashOfReplace, newer_file_than_the_bound_stays_I3) {
+  testing::MemoryDisk disk;
+  Tier tier(disk);
+  ASSERT_TRUE(written(tier->write(kId, kNext, Sync::before)));
+  EXPECT_EQ(tier->replace(kId, kOld.version, kOld).status, WriteStatus::newer_there);
+  EXPECT_EQ(tier.text(kId), *kNext.document);
 }
 
 TEST(EntryFilesCrashOfRemove, removed_entry_is_gone_for_good_once_synced_I4) {

@@ -1,0 +1,81 @@
+// What `EntryFiles` is made of: entry_files.cc opens, reads and closes, entry_writing.cc decides what a
+// write does to a file.
+#pragma once
+
+#include <atomic>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "files/entry_files.h"
+#include "files/entry_folder.h"
+
+namespace tiercache {
+
+inline constexpr Version kAnyVersion = {std::numeric_limits<std::uint64_t>::max(),
+                                        std::numeric_limits<std::uint32_t>::max()};
+
+inline FileWriteResult failed(int error, std::string what) {
+  return {FileWriteResult::Status::failed, nullptr, {error, std::move(what)}};
+}
+
+inline FileWriteResult outcome(IoStatus io) {
+  if (io.ok()) return {};
+  const FileWriteResult::Status status =
+      io.error == EAGAIN ? FileWriteResult::Status::busy : FileWriteResult::Status::failed;
+  return {status, nullptr, std::move(io)};
+}
+
+inline IndexItem index_item(const Entry& entry, std::uint64_t size) {
+  return {entry.kind, entry.version, entry.checksum, size, entry.clocks};
+}
+
+// A file written before its turn, and what is in it.
+struct Staged {
+  Entry entry;
+  std::string temp;  // empty: there is none, or it was used
+};
+
+struct EntryFiles::Impl {
+  Impl(FileSystem& fs, std::string root, std::string project_name, std::size_t max_bytes)
+      : file_system(fs),
+        directory(std::move(root)),
+        project(std::move(project_name)),
+        max_file_bytes(max_bytes),
+        folder(fs, directory, project, max_bytes) {}
+
+  FileSystem& file_system;
+  const std::string directory;
+  const std::string project;
+  const std::size_t max_file_bytes;
+  EntryFolder folder;
+  Index index;
+  std::atomic<bool> writable{false};
+
+  std::string index_path() const { return directory + "/index"; }
+  std::string shared_path() const { return directory + "/index.shared"; }
+
+  bool load_index();
+  IoStatus rebuild_index();
+  void take_into_index(const std::string& path);
+  IoStatus leave_index();
+  IoStatus write_index();
+  void settle(const std::string& path, const EntryId* id);
+
+  void know(const EntryId& id, const Entry& entry, std::uint64_t size);
+  FileState standing(const EntryId& id, const std::string& path, Version compared_with);
+  IoStatus stage(const EntryId& id, const Entry& entry, Workspace::Durability durability,
+                 std::string* temp);
+  IoStatus prepare(const EntryId& id, const Entry& entry, Sync sync, Staged* staged);
+  FileWriteResult take_turn(const EntryId& id, const Entry& entry, Sync sync, Staged* staged);
+  FileWriteResult apply(const EntryId& id, const Entry& entry, Sync sync, Staged* staged);
+  FileWriteResult apply_to_known(const EntryId& id, const std::string& path, const Entry& entry,
+                                 const FileState& there, Sync sync, Staged* staged);
+  FileWriteResult replace(const EntryId& id, const std::string& path, const Entry& entry,
+                          Workspace::Durability durability, Staged* staged);
+  FileWriteResult rewrite(const EntryId& id, const Entry* entry);
+  FileWriteResult remove(const EntryId& id, Version up_to);
+  bool refuses(FileWriteResult* result) const;
+};
+
+}  // namespace tiercache
