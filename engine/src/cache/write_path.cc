@@ -93,10 +93,7 @@ void WritePath::carry_clocks(const Clocks& known, Change& change) const {
   if (change.kind == RecordKind::content && good.invalidated_at != known.invalidated_at) {
     good.invalidated_at.reset();  // by a clock that was ahead: before this content all the same
   }
-  const bool invalidates = change.kind == RecordKind::clocks && clocks.invalidated_at;
   clocks.merge(good);
-  // What was fetched by a clock that was ahead is invalidated all the same, also once time gets there.
-  if (invalidates) clocks.invalidated_at = std::max(clocks.invalidated_at, known.last_fetch);
 }
 
 std::optional<ChangeResult> WritePath::stamp(Change& change) {
@@ -120,10 +117,18 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
     change.guard = known;
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
+  const bool invalidates = change.kind == RecordKind::clocks && change.entry.clocks.invalidated_at;
   if (item) carry_clocks(item->clocks, change);
   if (found.resident) carry_clocks(found.resident->entry.clocks, change);
   if (change.kind == RecordKind::clocks) {
     change.entry.version = known;
+    // What was fetched by a clock that was ahead is invalidated all the same, also once time gets
+    // there or when the store still has that clock; versions never went back.
+    auto& invalidated_at = change.entry.clocks.invalidated_at;
+    if (invalidates) {
+      invalidated_at = std::max(*invalidated_at, WallTime(known.stamped_at()));
+      if (item) invalidated_at = std::max(invalidated_at, item->clocks.last_fetch);
+    }
     return std::nullopt;
   }
   change.entry.version = core_.versions->next(known);

@@ -174,6 +174,25 @@ TEST(Recovery, invalidation_stays_when_the_clock_is_set_back_far_I1) {
   }
 }
 
+TEST(Recovery, invalidation_outlasts_a_later_fetch_time_that_the_store_has_kept_I1) {
+  World world;
+  const DatasetOptions<JsonText> options{.keyed = true, .fresh_for = 24h, .stale_for = 24h};
+  auto cache = world.open();
+  cache->dataset("d", options).put("k", "1");
+  cache->close();
+  world.clock->set_wall(world.clock->wall_now() - 5min);
+  cache = world.open();
+  auto data = cache->dataset("d", options);
+  data.put("k", "2");
+  data.invalidate("k");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.wipe();
+  world.clock->advance(6min);
+  cache = world.open();
+  EXPECT_EQ(cache->dataset("d", options).get("k").freshness(), Freshness::stale);
+}
+
 // The index lags behind memory while the disk refuses: schedules go by the newer of them.
 TEST(Recovery, schedule_on_a_disk_that_refuses_does_not_run_without_pause) {
   World world;
