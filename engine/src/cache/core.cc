@@ -165,6 +165,19 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
   // Else a crash could bring the refused entry back, from its old file or from the journal.
   journal->file_written(id, ours, {});
   file_writer->sync();
+  serve_what_was_below(id);
+}
+
+// The refused write may have hidden another process's older one that still waits for the store.
+void Core::serve_what_was_below(const EntryId& id) {
+  Version unsettled;
+  if (!journal->is_unsettled(id, &unsettled)) return;
+  const auto item = files->index().find(id);
+  if (item && item->version >= unsettled) return;
+  const auto record = journal->live_content(id);
+  if (!record) return;
+  take_newer(id, std::make_shared<Entry>(record->entry));
+  file_writer->dirty(id);
 }
 
 bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,

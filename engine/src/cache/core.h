@@ -144,6 +144,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void open_journal();
   // What was replayed and is in no file is served from memory, and written when that is possible.
   void serve_unwritten();
+  void serve_what_was_below(const EntryId& id);
   void adopt_orphans();
   void adopt_later();
   void make_paths();

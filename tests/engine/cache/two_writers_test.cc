@@ -112,5 +112,18 @@ TEST_F(TwoWriters, both_writes_of_two_dead_processes_are_met_by_a_third_I1) {
   expect_everywhere("\"put\"");
 }
 
+TEST_F(TwoWriters, write_adopted_while_the_refresh_is_being_refused_is_not_lost_I1) {
+  refresh();
+  put_row("\"another machine's\"", {put.time - 1, put.writer});
+  world.store_up();
+  bool first = true;
+  world.store->on_call([&](const std::string& operation) {
+    if (operation == "save" && std::exchange(first, false)) world.executor->sleep_for(6s);
+  });
+  ASSERT_TRUE(living->flush());
+  ASSERT_FALSE(first);
+  expect_everywhere("\"put\"");
+}
+
 }  // namespace
 }  // namespace tiercache::testing
