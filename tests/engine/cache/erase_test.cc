@@ -9,6 +9,37 @@ DatasetOptions<JsonText> keyed() {
   return {.keyed = true, .fresh_for = 24h};
 }
 
+// A fetch during which something else happens: the callback begins, then `meanwhile` runs as a task of
+// its own, and only then does the callback answer "late". No time passes.
+class Overtaken {
+ public:
+  Overtaken(World& world, std::function<void()> meanwhile)
+      : world_(world), meanwhile_(std::move(meanwhile)) {}
+
+  DatasetOptions<JsonText> options() {
+    return {.keyed = true, .fresh_for = 1h, .stale_for = 1h, .refresh = [this](RefreshContext&) {
+              return answer();
+            }};
+  }
+  int calls() const { return calls_; }
+
+ private:
+  std::string answer() {
+    if (++calls_ > 1) return "\"later\"";
+    const std::shared_ptr<Event> done = world_.executor->make_event();
+    world_.executor->post(Lane::compute, [this, done] {
+      meanwhile_();
+      done->set();
+    });
+    EXPECT_TRUE(done->wait_until(world_.clock->steady_now() + 1s));
+    return "\"late\"";
+  }
+
+  World& world_;
+  const std::function<void()> meanwhile_;
+  int calls_ = 0;
+};
+
 TEST(Erase, erased_entry_stays_gone_through_kill_and_hydration_I4) {
   World world;
   auto cache = world.open();
@@ -32,39 +63,59 @@ TEST(Erase, erased_entry_stays_gone_through_kill_and_hydration_I4) {
 TEST(Erase, refresh_begun_before_the_erase_does_not_bring_it_back_I4_I5) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", {.keyed = true, .refresh = [&](RefreshContext&) {
-                                     world.executor->sleep_for(1s);
-                                     return std::string("\"late\"");
-                                   }});
-  data.put("k", "1");
-  bool ended = false;
-  world.executor->post(Lane::compute, [&] {
-    (void)data.refresh("k");
-    ended = true;
-  });
-  world.executor->run_for(500ms);
-  data.erase("k");
-  ASSERT_TRUE(world.run_until([&] { return ended; }, 1min));
-  EXPECT_FALSE(data.get("k", {.reach = Reach::store}).has_value());
+  std::optional<Dataset<JsonText>> data;
+  Overtaken fetch(world, [&] { data->erase("k"); });
+  data.emplace(cache->dataset("d", fetch.options()));
+  data->put("k", "1");
+  world.store_down();  // so that its guard in the store does not help
+  (void)data->refresh("k");
+  ASSERT_EQ(fetch.calls(), 1);
+  EXPECT_TRUE(data->get("k", {.reach = Reach::local}).gone());
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::tombstone);
+  world.kill(cache);
+  cache = world.open();
+  EXPECT_FALSE(cache->dataset("d", keyed()).get("k").has_value());
+}
+
+TEST(Erase, refresh_of_an_unknown_key_begun_before_its_erase_does_not_bring_it_back_I4_I5) {
+  World world;
+  auto cache = world.open();
+  std::optional<Dataset<JsonText>> data;
+  Overtaken fetch(world, [&] { data->erase("k"); });
+  data.emplace(cache->dataset("d", fetch.options()));
+  world.store_down();  // so that its guard in the store does not help
+  (void)data->refresh("k");
+  ASSERT_EQ(fetch.calls(), 1);
+  EXPECT_TRUE(data->get("k", {.reach = Reach::local}).gone());
+}
+
+TEST(Erase, refresh_begun_before_a_matching_erase_does_not_bring_it_back_I4_I5) {
+  World world;
+  auto cache = world.open();
+  std::optional<Dataset<JsonText>> data;
+  Overtaken fetch(world, [&] { data->erase_matching("*"); });
+  data.emplace(cache->dataset("d", fetch.options()));
+  data->put("k", "1");
+  world.store_down();  // so that its guard in the store does not help
+  (void)data->refresh("k");
+  ASSERT_EQ(fetch.calls(), 1);
+  EXPECT_FALSE(data->get("k", {.reach = Reach::local}).has_value());
 }
 
 TEST(Erase, refresh_begun_before_a_put_does_not_replace_it_I5) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", {.keyed = true, .refresh = [&](RefreshContext&) {
-                                     world.executor->sleep_for(1s);
-                                     return std::string("\"late\"");
-                                   }});
-  data.put("k", "1");
-  bool ended = false;
-  world.executor->post(Lane::compute, [&] {
-    (void)data.refresh("k");
-    ended = true;
-  });
-  world.executor->run_for(500ms);
-  data.put("k", "\"put\"");
-  ASSERT_TRUE(world.run_until([&] { return ended; }, 1min));
-  EXPECT_EQ(*data.get("k"), "\"put\"");
+  std::optional<Dataset<JsonText>> data;
+  Overtaken fetch(world, [&] { data->put("k", "\"put\""); });
+  data.emplace(cache->dataset("d", fetch.options()));
+  data->put("k", "1");
+  world.store_down();  // so that its guard in the store does not help
+  (void)data->refresh("k");
+  ASSERT_EQ(fetch.calls(), 1);
+  EXPECT_EQ(*data->get("k"), "\"put\"");
+  world.store_up();
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "\"put\"");
 }
@@ -160,23 +211,15 @@ TEST(Erase, invalidated_entry_is_stale_keeps_its_document_and_is_refreshed) {
 TEST(Erase, refresh_begun_before_an_invalidate_stores_its_content_but_stays_stale) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset(
-      "d", {.keyed = true, .fresh_for = 1h, .stale_for = 1h, .refresh = [&](RefreshContext&) {
-              world.executor->sleep_for(1s);
-              return std::string("\"new\"");
-            }});
-  data.put("k", "0");
-  bool ended = false;
-  world.executor->post(Lane::compute, [&] {
-    (void)data.refresh("k");
-    ended = true;
-  });
-  world.executor->run_for(500ms);
-  data.invalidate("k");
-  ASSERT_TRUE(world.run_until([&] { return ended; }, 1min));
-  const auto snapshot = data.peek("k");
+  std::optional<Dataset<JsonText>> data;
+  Overtaken fetch(world, [&] { data->invalidate("k"); });
+  data.emplace(cache->dataset("d", fetch.options()));
+  data->put("k", "0");
+  (void)data->refresh("k");
+  ASSERT_EQ(fetch.calls(), 1);
+  const auto snapshot = data->peek("k");
   ASSERT_TRUE(snapshot.has_value());
-  EXPECT_EQ(*snapshot, "\"new\"");
+  EXPECT_EQ(*snapshot, "\"late\"");
   EXPECT_EQ(snapshot.freshness(), Freshness::stale);
 }
 

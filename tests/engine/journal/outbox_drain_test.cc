@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <stdexcept>
 
 #include "engine/journal/journal_fixture.h"
@@ -270,6 +271,64 @@ TEST_P(OutboxDrainTest, kick_cuts_the_back_off_short) {
   const std::uint64_t calls = store->calls("save");
   executor.run_for(hours(1));
   EXPECT_EQ(store->calls("save"), calls) << "the old timer is gone";
+}
+
+TEST_P(OutboxDrainTest, records_that_the_disk_will_not_read_are_tried_again_with_pauses_I1) {
+  put_many(3);
+  int reads = 0;
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    const bool reading = operation.starts_with("read") || operation == "open";
+    return reading && path.ends_with(".seg") ? (++reads, EIO) : 0;
+  });
+  drain->wake();
+  executor.run_for(hours(2));
+  EXPECT_GE(reads, 15);
+  EXPECT_LE(reads, 1500) << "the back-off holds";
+  EXPECT_EQ(journal->stats().unsettled, 3u) << "neither lost nor parked";
+  EXPECT_EQ(journal->stats().parked, 0u);
+  EXPECT_EQ(store->calls("save"), 0u);
+  EXPECT_FALSE(drain->idle());
+  disk.set_fault({});
+  executor.run_for(options.backoff.cap);
+  EXPECT_TRUE(drain->idle());
+  EXPECT_EQ(store->rows(), 3u);
+}
+
+TEST_P(OutboxDrainTest, record_that_the_disk_will_not_read_does_not_keep_the_others_waiting) {
+  put(content("a", 1, "1"));
+  bool first = true;
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    const bool refuse = operation == "read_at" && path.ends_with(".seg") && first;
+    if (refuse) first = false;
+    return refuse ? EIO : 0;
+  });
+  put(content("b", 2, "2"));
+  drain->wake();
+  executor.run_ready();
+  EXPECT_EQ(row("a"), nullptr);
+  ASSERT_NE(row("b"), nullptr);
+  executor.run_for(options.backoff.cap);
+  EXPECT_NE(row("a"), nullptr);
+  EXPECT_TRUE(drain->idle());
+}
+
+TEST_P(OutboxDrainTest, without_retry_records_that_the_disk_will_not_read_wait_for_a_kick) {
+  options.retry = false;
+  start();
+  put_many(3);
+  int reads = 0;
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    return operation == "read_at" && path.ends_with(".seg") ? (++reads, EIO) : 0;
+  });
+  drain->wake();
+  executor.run_for(hours(2));
+  EXPECT_EQ(reads, 3);
+  disk.set_fault({});
+  executor.run_for(hours(2));
+  EXPECT_EQ(store->rows(), 0u);
+  drain->kick();
+  ASSERT_TRUE(run_until_idle());
+  EXPECT_EQ(store->rows(), 3u);
 }
 
 TEST_P(OutboxDrainTest, kick_during_a_failing_call_tries_again_at_once) {

@@ -1,0 +1,107 @@
+// Writes that the store refuses by their guard, met again after a restart (docs/decisions/0014).
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+const EntryId kId{"d", "k"};
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
+}
+
+// The store has "base", and a machine that has lost sight of the store refreshed it to "fetched". Then it
+// died, and another machine wrote "other", with a version between the two.
+class Losing : public ::testing::Test {
+ protected:
+  Losing() {
+    auto options = keyed();
+    options.refresh = [](RefreshContext&) { return std::string("\"fetched\""); };
+    auto cache = world.open();
+    auto data = cache->dataset("d", options);
+    data.put("k", "\"base\"");
+    EXPECT_TRUE(cache->flush());
+    world.store_down();
+    world.clock->advance(1s);
+    EXPECT_TRUE(data.refresh("k").has_value());
+    fetched = data.peek("k").version();
+    world.kill(cache);
+    Entry other;
+    other.version = {fetched.time - 1, fetched.writer};
+    other.document = std::make_shared<std::string>("\"other\"");
+    other.checksum = Checksum::of(*other.document);
+    world.store->put_row("test", kId, other);
+  }
+
+  std::string local(Cache& cache) const {
+    const auto snapshot = cache.dataset("d", keyed()).get("k", {.reach = Reach::local});
+    return snapshot.has_value() ? *snapshot : "nothing";
+  }
+  std::string row() const { return *world.store->row("test", kId)->document; }
+
+  World world;
+  Version fetched;
+};
+
+TEST_F(Losing, refusal_on_replay_gives_the_local_tiers_the_stores_row_I5) {
+  auto cache = world.open();
+  EXPECT_EQ(local(*cache), "\"fetched\"") << "nobody has refused it yet";
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(row(), "\"other\"");
+  EXPECT_EQ(local(*cache), "\"other\"");
+  EXPECT_EQ(*cache->dataset("d", keyed()).peek("k"), "\"other\"");
+  EXPECT_EQ(cache->stats().outbox_depth, 0u);
+  EXPECT_EQ(cache->stats().outbox_parked, 0u);
+}
+
+TEST_F(Losing, refused_write_is_not_sent_again) {
+  auto cache = world.open();
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  const std::uint64_t saves = world.store->calls("save");
+  world.executor->run_for(1h);
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open();
+  EXPECT_EQ(cache->stats().outbox_depth, 0u);
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1h);
+  EXPECT_EQ(world.store->calls("save"), saves);
+  EXPECT_EQ(local(*cache), "\"other\"");
+}
+
+// The refused write may be met and refused once more, but neither the journal nor its old file brings
+// it back.
+TEST_F(Losing, refused_write_does_not_come_back_after_power_loss_I3_I5) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    auto cache = world.open();
+    world.store_up();
+    ASSERT_TRUE(cache->flush());
+    ASSERT_EQ(local(*cache), "\"other\"") << seed;
+    world.store_down();
+    world.lose_power(cache, seed);
+    cache = world.open();
+    EXPECT_EQ(local(*cache), "\"other\"") << seed;
+    world.kill(cache);
+  }
+}
+
+TEST_F(Losing, next_write_of_the_key_is_above_the_refused_version_I3) {
+  auto cache = world.open();
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  const PutReceipt put = cache->dataset("d", keyed()).put("k", "\"put\"");
+  EXPECT_GT(put.version, fetched);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(row(), "\"put\"");
+}
+
+}  // namespace
+}  // namespace tiercache::testing
