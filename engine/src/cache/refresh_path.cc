@@ -27,6 +27,7 @@ struct RefreshPath::Start {
 namespace {
 
 constexpr std::size_t kHydratePage = 500;
+constexpr double kNoMove = 0.5;  // the spread of a turn that its jitter does not move
 
 FlightResult failed(std::string why) {
   return {.status = FlightResult::Status::failed, .why = std::move(why)};
@@ -344,19 +345,27 @@ void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
   const bool wanted = known ? known->kind == EntryKind::document : !options.keyed;
   if (!wanted) return core_.scheduler->disarm(id);
   const Clocks clocks = known ? known->clocks : Clocks{};
-  const auto retry_at = core_.flights->retry_at(id);
+  const WallTime now = core_.now().wall;
+  const auto retry_at = retry_time(id);
   for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
     const Schedule schedule = dataset.schedule(cadence);
     if (schedule.every.count() == 0) continue;
-    if (retry_at) {
-      const auto wait =
-          std::chrono::duration_cast<milliseconds>(*retry_at - core_.clock->steady_now());
-      core_.scheduler->arm_at(id, cadence, core_.now().wall + wait + milliseconds(1));
-      continue;
+    const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
+    // After a failure what is due waits; what is not is no sooner due for it.
+    if (retry_at && due_at(schedule, last, now, kNoMove) <= *retry_at) {
+      core_.scheduler->arm_at(id, cadence, *retry_at);
+    } else {
+      core_.scheduler->arm(id, cadence, schedule, last);
     }
-    core_.scheduler->arm(id, cadence, schedule,
-                         cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch);
   }
+}
+
+// By the time of day.
+std::optional<WallTime> RefreshPath::retry_time(const EntryId& id) const {
+  const auto retry_at = core_.flights->retry_at(id);
+  if (!retry_at) return std::nullopt;
+  const auto wait = std::chrono::duration_cast<milliseconds>(*retry_at - core_.clock->steady_now());
+  return core_.now().wall + wait + milliseconds(1);
 }
 
 // --- Hydration ---

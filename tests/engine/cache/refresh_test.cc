@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <vector>
+
 #include "engine/cache/world.h"
 
 namespace tiercache::testing {
@@ -144,6 +147,58 @@ TEST(RefreshPath, emergency_refresh_runs_the_rich_callback_too_and_moves_both_cl
   ASSERT_TRUE(info.has_value());
   EXPECT_TRUE(info->last_fetch.has_value());
   EXPECT_EQ(info->last_fetch, info->last_rich_fetch);
+}
+
+TEST(RefreshPath, failure_of_one_cadence_does_not_bring_the_other_ones_turn_forward) {
+  World world;
+  auto cache = world.open();
+  bool failing = false;
+  int plain = 0;
+  int rich = 0;
+  const auto fetch = [&](int& calls) {
+    return [&](RefreshContext&) -> RefreshAnswer<std::string> {
+      ++calls;
+      if (failing) throw std::runtime_error("the source is down");
+      return std::string("\"document\"");
+    };
+  };
+  auto data = cache->dataset("d", {.refresh_every = 10min,
+                                   .rich_refresh_every = 24h,
+                                   .stale_for = 24h,
+                                   .refresh = fetch(plain),
+                                   .rich_refresh = fetch(rich)});
+  ASSERT_TRUE(cache->warm_up());
+  ASSERT_EQ(plain, 1);
+  ASSERT_EQ(rich, 1);
+  failing = true;
+  world.executor->run_for(3h);
+  EXPECT_GE(plain, 10) << "tried again";
+  EXPECT_EQ(rich, 1) << "not due for a day";
+  failing = false;
+  world.executor->run_for(20h);
+  EXPECT_EQ(rich, 1);
+  world.executor->run_for(3h);
+  EXPECT_EQ(rich, 2) << "its own turn is kept";
+}
+
+TEST(RefreshPath, failed_turn_is_tried_again_after_the_back_off_and_not_before) {
+  World world;
+  auto cache = world.open();
+  bool failing = true;
+  std::vector<SteadyTime> asked;
+  auto data = cache->dataset("d", {.refresh_every = 10min,
+                                   .retry_first = 1min,
+                                   .refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+                                     asked.push_back(world.clock->steady_now());
+                                     if (failing) throw std::runtime_error("the source is down");
+                                     return std::string("1");
+                                   }});
+  world.executor->run_for(1h);
+  ASSERT_GE(asked.size(), 12u) << "at most 5 min apart";
+  ASSERT_LE(asked.size(), 60u);
+  failing = false;
+  world.executor->run_for(5min);
+  EXPECT_EQ(*data.peek(), "1");
 }
 
 TEST(RefreshPath, emergency_flag_off_makes_a_miss_an_outcome) {
