@@ -43,10 +43,11 @@ std::size_t document_bytes(const std::shared_ptr<const std::string>& document) {
 }  // namespace
 
 MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards)
-    : max_bytes_(max_bytes), shard_bits_(shard_bits(max_bytes, shards)) {
-  const std::size_t count = std::size_t{1} << shard_bits_;
-  shards_ = std::make_unique<MemoryShard[]>(count);
-  for (std::size_t i = 0; i < count; ++i) shards_[i].set_budget(max_bytes / count);
+    : max_bytes_(max_bytes),
+      shard_bits_(shard_bits(max_bytes, shards)),
+      share_(max_bytes >> shard_bits_),
+      shards_(std::make_unique<MemoryShard[]>(std::size_t{1} << shard_bits_)) {
+  for (std::size_t i = 0; i < this->shards(); ++i) shards_[i].set_budget(share_, &spare_);
 }
 
 MemoryTier::~MemoryTier() = default;
@@ -69,12 +70,67 @@ MemoryTier::Stamp MemoryTier::stamp(const KeyRef& key) const {
 
 bool MemoryTier::put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
                      Pin pin) {
-  return shard_of(key).put(key, std::move(resident), lifetimes, pin);
+  const std::size_t charged = charge(key.key, *resident);
+  return admit(
+      MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, pin, std::nullopt});
 }
 
 bool MemoryTier::promote(const KeyRef& key, detail::ResidentPtr resident,
                          const Lifetimes& lifetimes, Stamp stamp) {
-  return shard_of(key).promote(key, std::move(resident), lifetimes, stamp);
+  const std::size_t charged = charge(key.key, *resident);
+  return admit(MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, Pin::no, stamp});
+}
+
+template <class Arrival>
+bool MemoryTier::admit(Arrival arrival) {
+  MemoryShard& shard = shard_of(arrival.key);
+  if (arrival.charge <= share_) return shard.admit(arrival);
+  const std::size_t borrowed = arrival.loan = borrow(arrival.charge);
+  const bool admitted = shard.admit(arrival);
+  if (borrowed > 0 && arrival.loan == 0) remember_large(arrival.key);
+  spare_.give(arrival.loan);
+  return admitted;
+}
+
+// First what nobody has, then a fair part of each shard's, then what more some can give, then that
+// of entries that came in so before.
+std::size_t MemoryTier::borrow(std::size_t bytes) {
+  if (bytes > (share_ - MemoryShard::kept_of(share_)) * shards()) return 0;
+  std::size_t got = spare_.take(bytes);
+  for (std::size_t i = 0; i < shards() && got < bytes; ++i) {
+    const std::size_t left = shards() - i;
+    got += shards_[i].lend((bytes - got + left - 1) / left);
+  }
+  for (std::size_t i = 0; i < shards() && got < bytes; ++i) got += shards_[i].lend(bytes - got);
+  while (got < bytes) {
+    const std::optional<LargeKey> oldest = oldest_large();
+    if (!oldest) break;
+    const KeyRef key(oldest->dataset, oldest->key);
+    shard_of(key).evict_on_loan(key);
+    got += spare_.take(bytes - got);
+  }
+  if (got == bytes) return bytes;
+  spare_.give(got);
+  return 0;
+}
+
+void MemoryTier::remember_large(const KeyRef& key) {
+  Lock lock(large_mutex_);
+  const auto left = [&](const LargeKey& large) {
+    const KeyRef ref(large.dataset, large.key);
+    return (large.dataset == key.dataset && large.key == key.key) || !shard_of(ref).is_on_loan(ref);
+  };
+  // More than one for each share cannot be there at once.
+  if (large_.size() > shards()) std::erase_if(large_, left);
+  large_.push_back({key.dataset, std::string(key.key)});
+}
+
+std::optional<MemoryTier::LargeKey> MemoryTier::oldest_large() {
+  Lock lock(large_mutex_);
+  if (large_.empty()) return std::nullopt;
+  LargeKey oldest = std::move(large_.front());
+  large_.pop_front();
+  return oldest;
 }
 
 void MemoryTier::renew(const KeyRef& key, const detail::Resident* resident,
@@ -93,7 +149,7 @@ void MemoryTier::remove(const KeyRef& key, Version up_to) {
 std::size_t MemoryTier::remove_matching(std::uint32_t dataset, Version below,
                                         const std::function<bool(std::string_view)>& matches) {
   std::size_t removed = 0;
-  for (std::size_t i = 0; i >> shard_bits_ == 0; ++i) {
+  for (std::size_t i = 0; i < shards(); ++i) {
     removed += shards_[i].remove_matching(dataset, below, matches);
   }
   return removed;
@@ -101,7 +157,7 @@ std::size_t MemoryTier::remove_matching(std::uint32_t dataset, Version below,
 
 MemoryStats MemoryTier::stats() const {
   MemoryStats total;
-  for (std::size_t i = 0; i >> shard_bits_ == 0; ++i) shards_[i].add_to(&total);
+  for (std::size_t i = 0; i < shards(); ++i) shards_[i].add_to(&total);
   return total;
 }
 

@@ -7,11 +7,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
+#include "base/annotations.h"
 #include "base/key_ref.h"
+#include "base/mutex.h"
+#include "memory/spare_budget.h"
 #include "tiercache/detail/resident.h"
 #include "tiercache/version.h"
 
@@ -35,7 +41,7 @@ struct MemoryStats {
   std::uint64_t bytes_pinned = 0;   // the part that cannot be evicted yet
   std::uint64_t evictions = 0;
   std::uint64_t refused_promotions = 0;
-  std::uint64_t too_large = 0;  // arrivals that were not kept, being too large for their shard
+  std::uint64_t too_large = 0;  // arrivals that were not kept, being too large
 };
 
 class MemoryShard;
@@ -46,10 +52,11 @@ class MemoryShard;
 class MemoryTier {
  public:
   // `max_bytes`: the budget over all shards, shared out evenly; 0 keeps only what is pinned. What
-  // is pinned takes from its shard's share first and is never refused. An entry that is not pinned
-  // and larger than what the share then leaves is not kept, rather than evicting all others for
-  // itself. `shards`: a power of two; 0 chooses by the budget: 4 MiB or more to a share, at most
-  // 256 shards.
+  // is pinned takes from its shard's share first and is never refused. For an entry larger than a
+  // share all shards give up budget, up to seven eighths of theirs, until it leaves; where that is
+  // not enough, the entries that came in so longest ago are evicted. An entry that is not pinned and
+  // larger than what can be had is not kept, rather than evicting all others for itself. `shards`: a
+  // power of two; 0 chooses by the budget: 4 MiB or more to a share, at most 256 shards.
   MemoryTier(std::size_t max_bytes, unsigned shards = 0);
   ~MemoryTier();
   MemoryTier(const MemoryTier&) = delete;
@@ -101,11 +108,28 @@ class MemoryTier {
   static std::size_t charge(std::string_view key, const detail::Resident& resident);
 
  private:
+  struct LargeKey {
+    std::uint32_t dataset;
+    std::string key;
+  };
+
+  std::size_t shards() const { return std::size_t{1} << shard_bits_; }
   MemoryShard& shard_of(const KeyRef& key) const;
+  template <class Arrival>
+  bool admit(Arrival arrival);
+  // `bytes` of budget that the shards gave up, or 0 where there is not so much to be had.
+  std::size_t borrow(std::size_t bytes);
+  void remember_large(const KeyRef& key);
+  std::optional<LargeKey> oldest_large();
 
   std::size_t max_bytes_;
   unsigned shard_bits_;
+  std::size_t share_;
+  SpareBudget spare_;
   std::unique_ptr<MemoryShard[]> shards_;
+  Mutex large_mutex_;
+  // What came in on a loan, oldest first. Some have left since.
+  std::deque<LargeKey> large_ TIERCACHE_GUARDED_BY(large_mutex_);
 };
 
 }  // namespace tiercache

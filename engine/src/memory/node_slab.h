@@ -24,6 +24,7 @@ struct alignas(64) Node {
   std::uint32_t dataset = 0;
   std::uint32_t tag = 0;  // the key's place in the table follows from it
   State state = State::free;
+  bool on_loan = false;  // its charge is in budget that other shards gave up for it
   detail::ResidentPtr resident;
 
   Lifetimes lifetimes;

@@ -79,19 +79,13 @@ MemoryShard::Stamp MemoryShard::stamp() const {
   return writes_;
 }
 
-bool MemoryShard::put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
-                      Pin pin) {
-  const std::size_t charge = MemoryTier::charge(key.key, *resident);
-  return admit({key, std::move(resident), lifetimes, charge, pin, std::nullopt});
+void MemoryShard::set_budget(std::size_t share, SpareBudget* spare) {
+  const SpinGuard lock(lock_);
+  share_ = budget_ = share;
+  spare_ = spare;
 }
 
-bool MemoryShard::promote(const KeyRef& key, detail::ResidentPtr resident,
-                          const Lifetimes& lifetimes, Stamp stamp) {
-  const std::size_t charge = MemoryTier::charge(key.key, *resident);
-  return admit({key, std::move(resident), lifetimes, charge, Pin::no, stamp});
-}
-
-bool MemoryShard::admit(Arrival arrival) {
+bool MemoryShard::admit(Arrival& arrival) {
   for (Baggage baggage;; baggage.prepare(arrival.key.key)) {
     const SpinGuard lock(lock_);
     const Step step = try_admit(arrival, baggage);
@@ -108,16 +102,19 @@ MemoryShard::Step MemoryShard::try_admit(Arrival& arrival, Baggage& baggage) {
   // Not written since the stamp, so not until now: what this call evicts to make room may raise the
   // floor above the old stamp, and must not refuse the arrival on its next try.
   if (arrival.stamp) arrival.stamp = writes_;
+  if (bytes_ + arrival.charge > budget_) refill();
   if (!can_hold(arrival, number)) {
     turn_away(arrival, number, baggage);
     return Step::done;
   }
+  // What is on loan comes and goes with its budget.
+  const std::size_t coming = arrival.charge - arrival.loan;
   std::size_t leaving = 0;
   if (number != kNoNode) {
-    leaving = slab_[number].charge;
+    leaving = slab_[number].on_loan ? 0 : slab_[number].charge;
     if (slab_[number].state == Node::State::evictable) slab_.move_to_front(number);
   }
-  if (!make_room(leaving, arrival.charge, number, baggage)) return Step::again;
+  if (!make_room(leaving, coming, number, baggage)) return Step::again;
   if (number == kNoNode) number = make_node(arrival.key, baggage);
   if (number == kNoNode) return Step::again;
   fill(number, arrival);
@@ -134,7 +131,9 @@ bool MemoryShard::refuses(const Arrival& arrival, NodeNumber number) const {
 bool MemoryShard::can_hold(const Arrival& arrival, NodeNumber number) const {
   if (arrival.pin == Pin::yes) return true;
   if (number != kNoNode && slab_[number].state == Node::State::pinned) return true;
-  return bytes_pinned_ + arrival.charge <= budget_;
+  const std::size_t leaving_loan =
+      number != kNoNode && slab_[number].on_loan ? slab_[number].charge : 0;
+  return bytes_pinned_ + arrival.charge - arrival.loan + leaving_loan <= budget_;
 }
 
 void MemoryShard::turn_away(const Arrival& arrival, NodeNumber number, Baggage& baggage) {
@@ -182,6 +181,11 @@ void MemoryShard::fill(NodeNumber number, Arrival& arrival) {
   node.lifetimes = arrival.lifetimes;
   if (!arrival.stamp) node.written_at = ++writes_;
   set_charge(node, arrival.charge);
+  if (arrival.loan > 0) {
+    node.on_loan = true;
+    on_loan_ += arrival.loan;
+    budget_ += std::exchange(arrival.loan, 0);
+  }
   if (arrival.pin == Pin::yes) {
     node.pinned_for = node.resident->entry.version;
     set_state(node, number, Node::State::pinned);
@@ -200,9 +204,50 @@ void MemoryShard::set_state(Node& node, NodeNumber number, Node::State state) {
 }
 
 void MemoryShard::set_charge(Node& node, std::size_t charge) {
+  if (node.on_loan) return_loan(node);
   bytes_ += charge - node.charge;
   if (node.state == Node::State::pinned) bytes_pinned_ += charge - node.charge;
   node.charge = charge;
+}
+
+void MemoryShard::return_loan(Node& node) {
+  node.on_loan = false;
+  on_loan_ -= node.charge;
+  budget_ -= node.charge;
+  spare_->give(node.charge);
+}
+
+void MemoryShard::refill() {
+  const std::size_t own = budget_ - on_loan_;
+  if (own < share_) budget_ += spare_->take(share_ - own);
+}
+
+std::size_t MemoryShard::lend(std::size_t wanted) {
+  for (Baggage baggage;; baggage.prepare({})) {
+    const SpinGuard lock(lock_);
+    const std::size_t own = budget_ - on_loan_;
+    wanted = std::min(wanted, own - std::min(own, kept_of(share_)));
+    if (!make_room(0, wanted, kNoNode, baggage)) continue;
+    const std::size_t given = std::min(wanted, budget_ - std::min(budget_, bytes_));
+    budget_ -= given;
+    return given;
+  }
+}
+
+void MemoryShard::evict_on_loan(const KeyRef& key) {
+  Baggage baggage;
+  const SpinGuard lock(lock_);
+  const NodeNumber number = find_node(key);
+  if (number == kNoNode || !slab_[number].on_loan) return;
+  if (slab_[number].state != Node::State::evictable) return;
+  drop(number, baggage);
+  ++evictions_;
+}
+
+bool MemoryShard::is_on_loan(const KeyRef& key) const {
+  const SpinGuard lock(lock_);
+  const NodeNumber number = find_node(key);
+  return number != kNoNode && slab_[number].on_loan;
 }
 
 void MemoryShard::drop(NodeNumber number, Baggage& baggage) {
