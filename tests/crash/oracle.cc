@@ -6,6 +6,11 @@
 #include "oracle/document.h"
 
 namespace tiercache::testing {
+namespace {
+
+constexpr std::size_t kRecentEvents = 40;  // of a key, shown where a promise of it broke
+
+}  // namespace
 
 Oracle::Oracle() {
   for (int worker = 0; worker < kWorkers; ++worker) {
@@ -26,10 +31,13 @@ void Oracle::tell(const Event& event, std::uint64_t life) {
   const std::string where = "life " + std::to_string(life);
   if (event.kind == Event::Kind::acknowledged) ++acknowledged_;
   if (event.kind == Event::Kind::read || event.kind == Event::Kind::read_nothing) ++reads_;
+  remember(event, life);
   if (const auto own = own_.find(event.key); own != own_.end()) {
     tell_own(own->second, event, where);
   } else if (const auto shared = shared_.find(event.key); shared != shared_.end()) {
-    if (const auto verdict = shared->second.tell(event, life)) broken(*verdict, where);
+    if (const auto verdict = shared->second.tell(event, life)) {
+      broken_at(event.key, *verdict, where);
+    }
   }
 }
 
@@ -57,14 +65,14 @@ void Oracle::tell_own(KeyHistory& history, const Event& event, const std::string
     case Event::Kind::confirmed:
       return history.confirmed();
     case Event::Kind::wrong:
-      return broken({Broken::wrong, event.key + ": bytes that nobody wrote"}, where);
+      return broken_at(event.key, {Broken::wrong, event.key + ": bytes that nobody wrote"}, where);
     case Event::Kind::read:
     case Event::Kind::read_nothing:
       break;
   }
   Answer answer{.document = {}, .version = event.version, .fresh = event.fresh};
   if (event.kind == Event::Kind::read) answer.document = make_document(event.key, event.number);
-  if (const auto verdict = history.judge(answer)) broken(*verdict, where);
+  if (const auto verdict = history.judge(answer)) broken_at(event.key, *verdict, where);
   // What the source brought is served only once it is journaled: from then on it must stay.
   if (answer.document && history.is_open(event.number) && refreshed_.contains(event.number)) {
     history.acknowledged(event.number, event.version);
@@ -74,11 +82,25 @@ void Oracle::tell_own(KeyHistory& history, const Event& event, const std::string
 void Oracle::judge(const std::string& where,
                    const std::function<Answer(const std::string& key)>& look) {
   for (const auto& [key, history] : own_) {
-    if (const auto verdict = history.judge(look(key))) broken(*verdict, where);
+    if (const auto verdict = history.judge(look(key))) broken_at(key, *verdict, where);
   }
   for (const auto& [key, shared] : shared_) {
-    if (const auto verdict = shared.judge(look(key))) broken(*verdict, where);
+    if (const auto verdict = shared.judge(look(key))) broken_at(key, *verdict, where);
   }
+}
+
+void Oracle::remember(const Event& event, std::uint64_t life) {
+  std::deque<std::string>& events = recent_[event.key];
+  std::string line = "    life " + std::to_string(life) + ": " + to_line(event);
+  events.push_back(std::move(line));
+  if (events.size() > kRecentEvents) events.pop_front();
+}
+
+void Oracle::broken_at(const std::string& key, const Verdict& verdict, const std::string& where) {
+  broken(verdict, where);
+  std::printf("  The last that was told of it:\n");
+  for (const std::string& event : recent_[key]) std::fputs(event.c_str(), stdout);
+  std::fflush(stdout);
 }
 
 void Oracle::broken(const Verdict& verdict, const std::string& where) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -34,11 +35,14 @@ class Oracle {
 
  private:
   void tell_own(KeyHistory& history, const Event& event, const std::string& where);
+  void remember(const Event& event, std::uint64_t life);
+  void broken_at(const std::string& key, const Verdict& verdict, const std::string& where);
 
   std::vector<std::string> keys_;
   std::map<std::string, KeyHistory> own_;
   std::map<std::string, SharedKey> shared_;
   std::set<std::uint64_t> refreshed_;  // numbers of documents that came from the source
+  std::map<std::string, std::deque<std::string>> recent_;  // events by key, for a person
   std::map<Broken, std::uint64_t> counts_;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t reads_ = 0;

@@ -71,6 +71,7 @@ Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe
   const auto found = core_.memory->peek(dataset.ref(id.key));
   if (found.resident) newest = found.resident->entry.version;
   if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
+  if (const auto erased = core_.journal->erased_below(id)) newest = std::max(newest, *erased);
   if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
     for (const Version version : under_way->second) newest = std::max(newest, version);
   }
@@ -96,12 +97,30 @@ void WritePath::carry_clocks(const Clocks& known, Change& change) const {
   clocks.merge(good);
 }
 
+void WritePath::stamp_erasure(Change& change) {
+  Lock lock(erasures_mutex_);
+  change.entry.version = core_.versions->next(newest_matching(*change.dataset, change.key));
+  erasures_.push_back({change.dataset->id(change.key), change.entry.version});
+}
+
+Version WritePath::erased_under_way(const EntryId& id, Version below) {
+  Version newest;
+  Lock lock(erasures_mutex_);
+  for (const Erasure& erasure : erasures_) {
+    if (erasure.version < below && erasure.version > newest && erasure.glob.dataset == id.dataset &&
+        glob_matches(erasure.glob.key, id.key)) {
+      newest = erasure.version;
+    }
+  }
+  return newest;
+}
+
 std::optional<ChangeResult> WritePath::stamp(Change& change) {
   using Status = ChangeResult::Status;
   DatasetState& dataset = *change.dataset;
   const EntryId id = dataset.id(change.key);
   if (change.kind == RecordKind::erase_matching) {
-    change.entry.version = core_.versions->next(newest_matching(dataset, change.key));
+    stamp_erasure(change);
     return std::nullopt;
   }
   const KeyRef ref = dataset.ref(change.key);
@@ -111,7 +130,8 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
   const auto found = core_.memory->peek(ref);
   const auto item = core_.files->index().find(id);
   if (change.if_version) {
-    const bool erased = item && item->version == known && item->kind == EntryKind::tombstone;
+    const bool erased = core_.journal->erased_below(id) == known ||
+                        (item && item->version == known && item->kind == EntryKind::tombstone);
     const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
     if (!matches) return result_of(Status::conflict, known);
     change.guard = known;
@@ -132,11 +152,21 @@ std::optional<ChangeResult> WritePath::stamp(Change& change) {
     return std::nullopt;
   }
   change.entry.version = core_.versions->next(known);
+  // The store would refuse it for that erase, after readers were served it (I5).
+  if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
+    if (change.if_version) return result_of(Status::conflict, erased);
+    if (change.base) return result_of(Status::superseded, erased);
+  }
   stripe.under_way[id].push_back(change.entry.version);
   return std::nullopt;
 }
 
 void WritePath::forget_under_way(const Change& change) {
+  if (change.kind == RecordKind::erase_matching) {
+    Lock lock(erasures_mutex_);
+    std::erase_if(erasures_,
+                  [&](const Erasure& erasure) { return erasure.version == change.entry.version; });
+  }
   if (change.kind != RecordKind::content) return;
   Stripe& stripe = stripe_of(change.dataset->ref(change.key).hash);
   Lock lock(stripe.mutex);

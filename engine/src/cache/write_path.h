@@ -65,7 +65,8 @@ class WritePath {
   std::vector<ChangeResult> write_and_wait(std::vector<Change> changes,
                                            std::chrono::milliseconds deadline);
 
-  // The newest version of the key known in this process: memory, index, writes under way.
+  // The newest version of the key known in this process: memory, index, matching erases that wait
+  // for its file, writes under way.
   Version known_version(DatasetState& dataset, const EntryId& id);
 
   // `fn` is called once the store has settled the key's write of `version` (or a later one), with
@@ -91,11 +92,19 @@ class WritePath {
     Version version;
     std::function<void(const Settled&)> fn;
   };
+  struct Erasure {
+    EntryId glob;
+    Version version;
+  };
   Stripe& stripe_of(std::uint64_t hash) { return stripes_[hash % stripes_.size()]; }
   Version newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe)
       TIERCACHE_REQUIRES(stripe.mutex);
   Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
   void carry_clocks(const Clocks& known, Change& change) const;
+  void stamp_erasure(Change& change);
+  // Of the matching erases that are being journaled, the newest that the key's write of `below`
+  // comes after.
+  Version erased_under_way(const EntryId& id, Version below);
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change);
   void make_room();
@@ -112,6 +121,8 @@ class WritePath {
 
   Core& core_;
   std::array<Stripe, 256> stripes_;
+  Mutex erasures_mutex_;
+  std::vector<Erasure> erasures_ TIERCACHE_GUARDED_BY(erasures_mutex_);  // being journaled
   Mutex settle_mutex_;
   std::map<EntryId, std::vector<SettleWaiter>> settle_waiters_ TIERCACHE_GUARDED_BY(settle_mutex_);
 };

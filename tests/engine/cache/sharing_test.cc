@@ -115,6 +115,27 @@ TEST(Sharing, write_after_a_matching_erase_is_newer_with_the_clock_set_back_I3) 
   EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "2");
 }
 
+// The store would refuse what such a refresh brought, after readers had been served it.
+TEST(Sharing, refresh_does_not_come_after_a_matching_erase_that_waits_for_turns_I5) {
+  World world;
+  auto cache = world.open();
+  Locks turns;
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh = [&](RefreshContext&) {
+    turns = take_all_turns(world);
+    cache->dataset("d", keyed()).erase_matching("*");
+    return "2";
+  };
+  auto data = cache->dataset("d", options);
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  EXPECT_FALSE(data.refresh("k").has_value());
+  turns.clear();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::tombstone);
+}
+
 TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) {
   World world;
   auto cache = world.open();
