@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -187,6 +188,9 @@ class Driver {
     Running running = std::move(running_.at(worker));
     running_.erase(worker);
     const int status = running.process->wait();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WorkerProcess::kNotStarted) {
+      throw std::runtime_error("cannot run " + arguments_.worker);
+    }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       ++figures_.kills;
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -323,7 +327,7 @@ int main(int count, char** values) {
     std::perror("crash_driver: mkdtemp");
     return 2;
   }
-  int status = 1;
+  int status = 2;
   try {
     status = Driver(arguments, root).run() ? 0 : 1;
   } catch (const std::exception& error) {

@@ -24,7 +24,7 @@ WorkerProcess::WorkerProcess(const Start& start) : start_(start) {
     ::fcntl(ends[1], F_SETFD, 0);
     ::execl(start.program.c_str(), start.program.c_str(), start.directory.c_str(),
             start.store.c_str(), worker.c_str(), life.c_str(), seed.c_str(), end.c_str(), nullptr);
-    ::_exit(127);
+    ::_exit(kNotStarted);
   }
   ::close(ends[1]);
   pipe_ = ends[0];

@@ -22,6 +22,9 @@ class WorkerProcess {
     std::uint64_t life = 0;
     std::uint64_t seed = 0;
   };
+  // The status of one whose program cannot be run.
+  static constexpr int kNotStarted = 127;
+
   // Throws when no process can be made.
   explicit WorkerProcess(const Start& start);
   // Kills it.

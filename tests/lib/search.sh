@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# What the scripts share that run a search as large as one likes; for bash, sourced by
+# tests/crash/run.sh and tests/powerloss/run.sh.
+
+search_fail() {
+  echo "run.sh: $1" >&2
+  exit 2
+}
+
+search_need_number() {
+  [[ $2 =~ ^(0|[1-9][0-9]{0,17})$ ]] || search_fail "$1 needs a number, not '$2'"
+}
+
+# search_build ROOT TARGET...: installs what is missing and builds these targets with the dev preset.
+search_build() {
+  local root=$1
+  shift
+  # shellcheck source=examples/lib/install.sh
+  source "$root/examples/lib/install.sh"
+  install_packages test || search_fail "packages are missing"
+  (cd "$root" && cmake --preset dev >/dev/null) || search_fail "cmake --preset dev failed"
+  cmake --build "$root/build/dev" --target "$@" || search_fail "$* does not build"
+}
+
+search_temporary=
+search_program=
+
+search_clean() {
+  if [[ -n $search_program ]]; then
+    kill -KILL -- "-$search_program" 2>/dev/null
+    wait "$search_program" 2>/dev/null
+  fi
+  [[ -z $search_temporary ]] || rm -rf "$search_temporary"
+}
+
+# search_run PROGRAM ARGUMENT...: runs it in a process group and with a temporary directory of its own,
+# neither of which outlives the script, and ends the script with its status: 0 or 1, else 2.
+search_run() {
+  trap search_clean EXIT
+  trap 'exit 130' INT TERM HUP
+  search_temporary=$(mktemp -d "${TMPDIR:-/tmp}/tiercache-search.XXXXXX") ||
+    search_fail "there is no room for a temporary directory"
+  set -m
+  TMPDIR=$search_temporary "$@" </dev/null &
+  search_program=$!
+  set +m
+  local status=0
+  wait "$search_program" || status=$?
+  ((status <= 1)) || search_fail "${1##*/} ended with status $status"
+  exit "$status"
+}
