@@ -20,6 +20,13 @@ namespace tiercache::detail {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// How often memory may refuse what a lower tier gave because of writes of other keys.
+constexpr int kShowTries = 4;
+
+}  // namespace
+
 // --- Health marks ---
 
 void HealthMark::failed(WallTime now, const std::string& why) {
@@ -145,23 +152,36 @@ void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
       return;
     }
   }
-  memory->put(dataset->ref(id.key), std::move(resident), judge(*entry, dataset->ages, now()),
-              MemoryTier::Pin::no);
+  show_newer(*dataset, id, resident);
   refresh_path->arm(*dataset, id);
 }
 
-void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
-  const bool below_ours = !winner || winner->version < ours;
-  if (below_ours) {
-    if (DatasetState* dataset = find_dataset(id.dataset)) {
-      memory->remove(dataset->ref(id.key), ours);
-    }
-    const bool replaced =
-        winner && files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
-    if (!replaced) files->remove(id, ours);
+// Unless the key was written or erased while the entry was on its way here.
+void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident) {
+  const KeyRef ref = dataset.ref(id.key);
+  const Version version = resident->entry.version;
+  const Lifetimes lifetimes = judge(resident->entry, dataset.ages, now());
+  for (int i = 0; i < kShowTries; ++i) {
+    const MemoryTier::Stamp stamp = memory->stamp(ref);
+    const auto erased = journal->erased_below(id);
+    const auto known = files->index().find(id);
+    if ((erased && version < *erased) || (known && version < known->version)) return;
+    if (memory->promote(ref, resident, lifetimes, stamp)) return;
   }
-  if (winner) take_newer(id, winner);
-  if (!below_ours) return;
+  memory->remove(ref, version);  // the file has it
+}
+
+void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
+  if (winner && winner->version >= ours) return take_newer(id, winner);
+  if (DatasetState* dataset = find_dataset(id.dataset)) {
+    memory->remove(dataset->ref(id.key), ours);
+  }
+  const EntryPtr there = files->read(id).entry;
+  const bool anothers = there && there->version != ours;
+  const bool replaced = !anothers && winner &&
+                        files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
+  if (!anothers && !replaced) files->remove(id, ours);
+  if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
   // Else a crash could bring the refused entry back, from its old file or from the journal.
   journal->file_written(id, ours, {});
   file_writer->sync();
@@ -178,6 +198,26 @@ void Core::serve_what_was_below(const EntryId& id) {
   if (!record) return;
   take_newer(id, std::make_shared<Entry>(record->entry));
   file_writer->dirty(id);
+}
+
+// Another process's write that gave way to ours in the files may have come to the store only after
+// `winner` was read; later than this its own cache sees to its file (`hold_in_files`).
+EntryPtr Core::newest_row(const EntryId& id, const EntryPtr& winner) {
+  const LoadReply reply =
+      store->load(options.project, {&id, 1}, after(options.store_calls.call_timeout));
+  const bool found = reply.status == StoreStatus::ok && reply.entries.front();
+  if (!found || (winner && reply.entries.front()->version < winner->version)) return winner;
+  return reply.entries.front();
+}
+
+// A write whose file another process's refresh had taken: where the store refused that refresh, its
+// cache may have put something older than ours in its place.
+void Core::hold_in_files(const EntryId& id, const Entry& entry) {
+  const auto known = files->index().find(id);
+  if (known && known->version <= entry.version) return;
+  Version unsettled;
+  if (journal->is_unsettled(id, &unsettled) && unsettled > entry.version) return;
+  keep_in_files(id, entry);
 }
 
 bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,
@@ -229,6 +269,9 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   if (refused) {
     log->error(LogTopic::outbox, "the store refused a write of dataset {}; it is parked: {}",
                write.write.id.dataset, result.why);
+  }
+  if (!refused && !superseded && write.kind == RecordKind::content) {
+    hold_in_files(write.write.id, write.write.entry);
   }
   if (superseded && write.kind == RecordKind::content) {
     take_winner(write.write.id, write.write.entry.version, result.current);

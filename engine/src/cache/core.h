@@ -150,6 +150,9 @@ class Core : public std::enable_shared_from_this<Core> {
   void make_paths();
   void start_drain();
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
+  void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident);
+  EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);
+  void hold_in_files(const EntryId& id, const Entry& entry);
   CloseReceipt shut_down(SteadyTime deadline);
   // Every single-document dataset with a schedule has its next turn ahead of it.
   bool nothing_overdue() const;

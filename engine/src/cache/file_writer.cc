@@ -93,6 +93,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
   const MemoryTier::Found found = core_.memory->peek(ref);
   if (!found.resident || found.resident->kind == ResidentKind::not_found) return Written::done;
   const Entry& entry = found.resident->entry;
+  if (gives_way(id, ref, entry)) return Written::done;
   const auto sync = core_.journal->cover_file_write(id, entry.version) ? EntryFiles::Sync::none
                                                                        : EntryFiles::Sync::before;
   const FileWriteResult result = core_.files->write(id, entry, sync);
@@ -125,6 +126,19 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
       return Written::done;
   }
   return Written::done;
+}
+
+// A guarded write does not replace what another process wrote since: the store would refuse it, and
+// by then the other write might be nowhere here (I5).
+bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry) {
+  const std::optional<Version> guard = core_.journal->guard_of(id, entry.version);
+  if (!guard) return false;
+  const EntryPtr there = core_.files->read(id).entry;
+  if (!there || there->version <= *guard || there->version >= entry.version) return false;
+  core_.memory->remove(ref, entry.version);
+  core_.take_newer(id, there);
+  core_.journal->file_written(id, entry.version, entry.clocks);
+  return true;
 }
 
 void FileWriter::touched() {

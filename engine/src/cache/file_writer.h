@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/annotations.h"
+#include "base/key_ref.h"
 #include "base/mutex.h"
 #include "tiercache/entry.h"
 #include "tiercache/executor.h"
@@ -42,6 +43,7 @@ class FileWriter {
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
   void run();
   Written write_one(const EntryId& id);
+  bool gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry);
   // Writes anew what a failed sync left in doubt; `*rewritten` is in doubt again should the next
   // sync fail too. False while some of it cannot be written.
   bool rewrite_suspects(std::set<EntryId>* rewritten);

@@ -120,22 +120,20 @@ void ReadOp::ask_files() {
 }
 
 void ReadOp::take_file(const EntryPtr& entry) {
-  if (entry->kind == EntryKind::tombstone) {
-    if (entry->version >= newest_local_) {
-      newest_local_ = entry->version;
-      drop_candidate();
-    }
-    return answer(&Passage::files, TierAnswer::gone);
-  }
-  const Candidate known = candidate();
-  if (known.resident && known.resident->entry.version > entry->version) {
+  if (newest_local_ > entry->version) {
     if (pinned_) return answer(&Passage::files, TierAnswer::miss);
     // The store refused what memory has, and another process took the winner into the file.
-    core_->memory->remove(ref_, known.resident->entry.version);
+    core_->memory->remove(ref_, newest_local_);
     drop_candidate();
     newest_local_ = Version{};
     stamp_ = core_->memory->stamp(ref_);
   }
+  if (entry->kind == EntryKind::tombstone) {
+    newest_local_ = entry->version;
+    drop_candidate();
+    return answer(&Passage::files, TierAnswer::gone);
+  }
+  const Candidate known = candidate();
   const Clocks clocks = merged_clocks(*entry);
   if (known.resident && known.resident->entry.version == entry->version &&
       known.resident->entry.clocks == clocks) {

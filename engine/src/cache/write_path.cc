@@ -354,43 +354,48 @@ void WritePath::make_clocks_visible(const Change& change) {
   DatasetState& dataset = *change.dataset;
   const EntryId id = dataset.id(change.key);
   const KeyRef ref = dataset.ref(change.key);
-  FileReadResult file;
-  if (!core_.memory->peek(ref).resident) file = core_.read_file(id);
-
-  Stripe& stripe = stripe_of(ref.hash);
-  {
-    Lock lock(stripe.mutex);
-    const auto found = core_.memory->peek(ref);
-    auto moved = std::make_shared<Resident>();
-    if (found.resident) {
-      *moved = *found.resident;
-    } else if (file.entry && file.entry->kind == EntryKind::document) {
-      moved->entry = *file.entry;
-      try {
-        const Decoded decoded = dataset.decode(*file.entry->document);
-        moved->value = decoded.value;
-        moved->value_bytes = decoded.bytes;
-      } catch (const std::exception&) {
-        return;  // undecodable: never overwritten but by a successful refresh or put
-      }
-    } else {
-      return;
-    }
-    if (moved->kind != ResidentKind::document) return;
-    moved->entry.clocks.merge(change.entry.clocks);
-    if (moved->entry.version == change.entry.version && !change.entry.metadata.empty()) {
-      moved->entry.metadata = change.entry.metadata;
-    }
-    const Lifetimes lifetimes = judge(moved->entry, dataset.ages, core_.now());
+  // Each further try means that another write of the key came between: an erase must not be undone.
+  for (;;) {
+    const MemoryTier::Stamp stamp = core_.memory->stamp(ref);
+    const auto moved = with_clocks_of(change);
+    if (!moved) return;
     const IndexItem item{.kind = EntryKind::document,
                          .version = moved->entry.version,
                          .checksum = moved->entry.checksum,
                          .size = moved->entry.document->size(),
                          .clocks = moved->entry.clocks};
-    core_.memory->put(ref, std::move(moved), lifetimes, MemoryTier::Pin::yes);
+    const Lifetimes lifetimes = judge(moved->entry, dataset.ages, core_.now());
+    if (!core_.memory->promote(ref, moved, lifetimes, stamp, MemoryTier::Pin::yes)) continue;
     core_.files->index().put(id, item);
+    break;
   }
   core_.file_writer->dirty(id);
+}
+
+// The key's document as memory or the file has it, with the change's clocks; null without one.
+ResidentPtr WritePath::with_clocks_of(const Change& change) {
+  DatasetState& dataset = *change.dataset;
+  auto moved = std::make_shared<Resident>();
+  if (const ResidentPtr resident = core_.memory->peek(dataset.ref(change.key)).resident) {
+    *moved = *resident;
+  } else {
+    const EntryPtr entry = core_.read_file(dataset.id(change.key)).entry;
+    if (!entry || entry->kind != EntryKind::document) return nullptr;
+    moved->entry = *entry;
+    try {
+      const Decoded decoded = dataset.decode(*entry->document);
+      moved->value = decoded.value;
+      moved->value_bytes = decoded.bytes;
+    } catch (const std::exception&) {
+      return nullptr;  // undecodable: never overwritten but by a successful refresh or put
+    }
+  }
+  if (moved->kind != ResidentKind::document) return nullptr;
+  moved->entry.clocks.merge(change.entry.clocks);
+  if (moved->entry.version == change.entry.version && !change.entry.metadata.empty()) {
+    moved->entry.metadata = change.entry.metadata;
+  }
+  return moved;
 }
 
 void WritePath::make_matching_erase_visible(const Change& change) {

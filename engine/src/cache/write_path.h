@@ -114,6 +114,7 @@ class WritePath {
                  const AppendResult& result);
   void make_visible(const Change& change);
   void make_clocks_visible(const Change& change);
+  ResidentPtr with_clocks_of(const Change& change);
   void make_matching_erase_visible(const Change& change);
   void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
                              AppendResult result);

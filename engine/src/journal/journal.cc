@@ -356,6 +356,11 @@ bool Journal::is_unsettled(const EntryId& id, Version* version) const {
   return impl_->index.is_unsettled(id, version);
 }
 
+std::optional<Version> Journal::guard_of(const EntryId& id, Version version) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.guard_of(id, version);
+}
+
 bool Journal::is_erase_unsettled(const EntryId& glob) const {
   Lock lock(impl_->mutex);
   return impl_->index.is_erase_unsettled(glob);

@@ -157,6 +157,8 @@ class Journal {
   Clocks live_clocks(const EntryId& id) const;
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
+  // The guard of the key's content of this version, where it has one and is not settled.
+  std::optional<Version> guard_of(const EntryId& id, Version version) const;
   // True while the store has not settled the matching erase of this glob (`glob.key`).
   bool is_erase_unsettled(const EntryId& glob) const;
   // The newest matching erase that hides older entries of this key, if any: until the store has

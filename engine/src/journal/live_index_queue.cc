@@ -260,6 +260,12 @@ bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {
   return true;
 }
 
+std::optional<Version> LiveIndex::guard_of(const EntryId& id, Version version) const {
+  const Live* live = find(with_version({RecordKind::content, id}, version));
+  const bool open = live != nullptr && live->version == version && !live->settled;
+  return open ? live->guard : std::nullopt;
+}
+
 bool LiveIndex::is_erase_unsettled(const EntryId& glob) const {
   const auto found = erasures_.find(glob);
   return found != erasures_.end() && !found->second.settled;

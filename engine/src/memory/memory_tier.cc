@@ -76,9 +76,9 @@ bool MemoryTier::put(const KeyRef& key, detail::ResidentPtr resident, const Life
 }
 
 bool MemoryTier::promote(const KeyRef& key, detail::ResidentPtr resident,
-                         const Lifetimes& lifetimes, Stamp stamp) {
+                         const Lifetimes& lifetimes, Stamp stamp, Pin pin) {
   const std::size_t charged = charge(key.key, *resident);
-  return admit(MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, Pin::no, stamp});
+  return admit(MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, pin, stamp});
 }
 
 template <class Arrival>

@@ -85,9 +85,9 @@ class MemoryTier {
   // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came
   // after `stamp`, or when what is there is newer; where the key is not there, also when such a
   // write cannot be told from one of another key of the shard that has left since. Otherwise as
-  // `put` without a pin.
+  // `put`; without a pin it is no write.
   bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
-               Stamp stamp);
+               Stamp stamp, Pin pin = Pin::no);
   // Gives new lifetimes to the resident if it is still `resident`. Not a write.
   void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes);
   // The file of `version` is there: the node may be evicted again, as the most recently used one,

@@ -179,7 +179,7 @@ void MemoryShard::fill(NodeNumber number, Arrival& arrival) {
   Node& node = slab_[number];
   std::swap(node.resident, arrival.resident);
   node.lifetimes = arrival.lifetimes;
-  if (!arrival.stamp) node.written_at = ++writes_;
+  if (!arrival.stamp || arrival.pin == Pin::yes) node.written_at = ++writes_;
   set_charge(node, arrival.charge);
   if (arrival.loan > 0) {
     node.on_loan = true;

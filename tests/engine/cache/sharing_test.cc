@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -134,6 +136,157 @@ TEST(Sharing, refresh_does_not_come_after_a_matching_erase_that_waits_for_turns_
   ASSERT_TRUE(cache->flush());
   EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
   EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::tombstone);
+}
+
+// Its save does something more before it answers.
+class InterruptedStore final : public Store {
+ public:
+  explicit InterruptedStore(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+  void before_answer(std::function<void()> act) { act_ = std::move(act); }
+
+  std::string describe() const override { return store_->describe(); }
+  StoreLimits limits() const override { return store_->limits(); }
+  LoadReply load(const std::string& project, std::span<const EntryId> ids,
+                 SteadyTime deadline) override {
+    return store_->load(project, ids, deadline);
+  }
+  SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
+                 SteadyTime deadline) override {
+    SaveReply reply = store_->save(project, writes, deadline);
+    if (const auto act = std::exchange(act_, nullptr)) act();
+    return reply;
+  }
+  ScanReply scan(const std::string& project, const std::string& dataset, const std::string& cursor,
+                 std::size_t limit, SteadyTime deadline) override {
+    return store_->scan(project, dataset, cursor, limit, deadline);
+  }
+  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
+                                    const std::string& glob, Version version,
+                                    SteadyTime deadline) override {
+    return store_->erase_matching(project, dataset, glob, version, deadline);
+  }
+
+ private:
+  const std::shared_ptr<Store> store_;
+  std::function<void()> act_;
+};
+
+TEST(Sharing, winner_that_the_store_told_of_does_not_come_after_an_erase_I4) {
+  World world;
+  const auto store = std::make_shared<InterruptedStore>(world.store);
+  world.store_down();
+  auto cache = world.open([&](CacheOptions& options) { options.store = store; });
+  auto data = cache->dataset("d", keyed());
+  Version theirs = data.put("k", "1").version;
+  ++theirs.time;
+  world.store_up();
+  Entry entry;
+  entry.document = std::make_shared<const std::string>("2");
+  entry.checksum = Checksum::of("2");
+  entry.version = theirs;
+  const StoreWrite write{
+      .kind = StoreWrite::Kind::content, .id = {"d", "k"}, .entry = entry, .not_newer_than = {}};
+  world.store->save("test", {&write, 1}, kNever);
+  world.clock->advance(1s);
+  bool erased = false;
+  store->before_answer([&] {
+    EXPECT_GT(data.erase_matching("*").version, theirs);
+    erased = true;
+  });
+  cache->flush();
+  ASSERT_TRUE(erased);
+  EXPECT_FALSE(data.get("k", {.reach = Reach::memory}).has_value());
+  EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+}
+
+// Two caches on one directory, each with an executor that runs when the test says so.
+class TwoProcesses {
+ public:
+  explicit TwoProcesses(World& world)
+      : world_(world), first(world.open()), first_executor_(take_executor()), second(world.open()) {
+    second_executor_ = world.executor;
+  }
+  ~TwoProcesses() {
+    first_executor_->shutdown(world_.clock->steady_now());
+    second_executor_->shutdown(world_.clock->steady_now());
+  }
+  TwoProcesses(const TwoProcesses&) = delete;
+  TwoProcesses& operator=(const TwoProcesses&) = delete;
+
+  void run_second(std::chrono::nanoseconds span) { second_executor_->run_for(span); }
+
+ private:
+  std::shared_ptr<SeededExecutor> take_executor() {
+    return std::exchange(world_.executor, nullptr);
+  }
+  World& world_;
+
+ public:
+  std::unique_ptr<Cache> first;
+
+ private:
+  std::shared_ptr<SeededExecutor> first_executor_;
+
+ public:
+  std::unique_ptr<Cache> second;
+
+ private:
+  std::shared_ptr<SeededExecutor> second_executor_;
+};
+
+TEST(Sharing, refresh_that_the_store_refuses_does_not_bring_back_what_another_erased_I4) {
+  World world;
+  TwoProcesses both(world);
+  auto theirs = both.second->dataset("d", keyed());
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh = [&](RefreshContext&) {
+    world.clock->advance(1s);
+    theirs.put("k", "2");
+    EXPECT_TRUE(both.second->flush());
+    world.store_down();
+    theirs.erase("k");
+    both.run_second(1s);
+    world.clock->advance(1s);
+    return "3";
+  };
+  auto ours = both.first->dataset("d", options);
+  ours.put("k", "1");
+  ASSERT_TRUE(both.first->flush());
+  ours.refresh("k");
+  world.store_up();
+  ASSERT_TRUE(both.first->flush());
+  EXPECT_FALSE(ours.get("k", {.reach = Reach::local}).has_value());
+}
+
+TEST(Sharing, erase_that_gave_way_to_a_refresh_stands_once_that_is_refused_I4) {
+  World world;
+  TwoProcesses both(world);
+  auto theirs = both.second->dataset("d", keyed());
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh = [&](RefreshContext&) {
+    const Locks turns = take_all_turns(world);
+    world.clock->advance(1s);
+    theirs.put("k", "2");
+    both.run_second(1s);
+    EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "2");
+    world.store_down();
+    theirs.erase("k");
+    world.clock->advance(1s);
+    return "3";
+  };
+  auto ours = both.first->dataset("d", options);
+  ours.put("k", "1");
+  ASSERT_TRUE(both.first->flush());
+  ours.refresh("k");
+  both.first->flush();
+  both.run_second(1s);
+  world.store_up();
+  ASSERT_TRUE(both.first->flush());
+  ASSERT_TRUE(both.second->flush());
+  world.clock->advance(1h);
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::tombstone);
+  EXPECT_FALSE(ours.get("k", {.reach = Reach::local}).has_value());
+  EXPECT_FALSE(theirs.get("k", {.reach = Reach::local}).has_value());
 }
 
 TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) {
