@@ -199,6 +199,25 @@ TEST(Sharing, winner_that_the_store_told_of_does_not_come_after_an_erase_I4) {
   EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
 }
 
+TEST(Sharing, invalidation_does_not_undo_an_erase_that_comes_while_it_reads_the_file_I4) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.memory.max_bytes = 0; });
+  bool erase = false;
+  DatasetOptions<JsonText> options = keyed();
+  options.validate = [&](const std::string&) {
+    if (std::exchange(erase, false)) cache->dataset("d", keyed()).erase_matching("*");
+    return true;
+  };
+  auto data = cache->dataset("d", options);
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  ASSERT_FALSE(data.peek("k").has_value());
+  erase = true;
+  data.invalidate("k");
+  ASSERT_FALSE(erase);
+  EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+}
+
 // Two caches on one directory, each with an executor that runs when the test says so.
 class TwoProcesses {
  public:
