@@ -19,7 +19,9 @@
 namespace tiercache::testing {
 namespace {
 
-volatile sig_atomic_t asked_to_end = 0;
+// Set by a signal handler, read by all threads.
+std::atomic<bool> asked_to_end{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 struct Arguments {
   std::string directory;
@@ -73,7 +75,7 @@ class Thread {
 
   void run() {
     for (const std::string& key : own_) read(key);  // what this worker's earlier lives left
-    while (asked_to_end == 0) step();
+    while (!asked_to_end) step();
   }
 
  private:
@@ -241,7 +243,7 @@ int main(int count, char** values) {
   tiercache::testing::Arguments arguments;
   if (!tiercache::testing::parse(count, values, &arguments)) return 2;
   ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGTERM, [](int) { tiercache::testing::asked_to_end = 1; });
+  ::signal(SIGTERM, [](int) { tiercache::testing::asked_to_end = true; });
   try {
     return tiercache::testing::run(arguments);
   } catch (const std::exception& error) {
