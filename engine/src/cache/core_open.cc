@@ -106,7 +106,8 @@ void Core::open_journal() {
                                        .max_bytes = options.journal.max_bytes,
                                        .has_store = options.store != nullptr};
   const auto recovered = [&](const Record& record) { replay.take(record); };
-  IoStatus status = Journal::open(file_system, journal_options, recovered, &opened);
+  const auto all_recovered = [&] { replay.write_files(); };
+  IoStatus status = Journal::open(file_system, journal_options, recovered, all_recovered, &opened);
   if (!opened) {
     throw BadDirectory("the journal of " + directory + " cannot be opened: " + status.what +
                        ". Nothing in it was changed; make the directory readable and writable for "
@@ -117,7 +118,7 @@ void Core::open_journal() {
   const SteadyTime patience = after(kAdoptPatience);
   while (status.error == EAGAIN && clock->steady_now() < patience) {
     pause(kAdoptPause);
-    status = journal->adopt(recovered);
+    status = journal->adopt(recovered, all_recovered);
   }
   if (!status.ok()) {
     journal_health.failed(now().wall, status.what);
@@ -148,7 +149,8 @@ void Core::adopt_later() {
 // Another process on this directory died: its writes are ours to finish.
 void Core::adopt_orphans() {
   Replay replay(*this);
-  const IoStatus status = journal->adopt([&](const Record& record) { replay.take(record); });
+  const IoStatus status = journal->adopt([&](const Record& record) { replay.take(record); },
+                                         [&] { replay.write_files(); });
   if (!status.ok() && status.error != EAGAIN)
     log->warn(LogTopic::journal, "a stopped cache's journal was not adopted: {}", status.what);
   if (!replay.finish()) return;

@@ -26,7 +26,7 @@ void Replay::take(const Record& record) {
   core_.versions->observe(record.entry.version);
   switch (record.kind) {
     case RecordKind::erase_matching:
-      write_batch();
+      write_files();
       if (core_.erase_files_matching(record.id.dataset, record.id.key, record.entry.version)) {
         filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
         forget_in_memory(filed_.back());
@@ -50,7 +50,7 @@ void Replay::take_clocks(const Record& record) {
   Entry entry;
   auto waiting = batch_.find(record.id);
   if (waiting != batch_.end() && waiting->second.version != record.entry.version) {
-    write_batch();  // the file may have what these clocks are of
+    write_files();  // the file may have what these clocks are of
     waiting = batch_.end();
   }
   if (waiting != batch_.end()) {
@@ -80,10 +80,10 @@ void Replay::add(const Record& record, Entry entry) {
   batch_bytes_ += entry.document ? entry.document->size() : 0;
   batch_.insert_or_assign(record.id, std::move(entry));
   waiting_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
-  if (batch_.size() >= Core::kFilesAtOnce || batch_bytes_ >= kBatchBytes) write_batch();
+  if (batch_.size() >= Core::kFilesAtOnce || batch_bytes_ >= kBatchBytes) write_files();
 }
 
-void Replay::write_batch() {
+void Replay::write_files() {
   std::vector<std::pair<EntryId, EntryPtr>> entries;
   for (auto& [id, entry] : batch_) {
     entries.emplace_back(id, std::make_shared<const Entry>(std::move(entry)));
@@ -135,7 +135,7 @@ void Replay::forget_in_memory(const Filed& filed) {
 }
 
 bool Replay::finish() {
-  write_batch();
+  write_files();
   for (const Filed& filed : filed_) {
     if (filed.kind == RecordKind::erase_matching) {
       core_.journal->files_erased(filed.id, filed.version);

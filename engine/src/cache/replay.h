@@ -25,7 +25,9 @@ class Replay {
 
   // A record that the journal has adopted. Its file is written at once or with the next ones.
   void take(const Record& record);
-  // Writes what waits, and tells the journal what is in the files. What could not be written is
+  // Writes what waits. Due before another process may adopt: it relies on the files.
+  void write_files();
+  // The same, and tells the journal what is in the files. What could not be written is
   // left to `Core::serve_unwritten` and stays in the journal. False when there was nothing.
   bool finish();
 
@@ -40,7 +42,6 @@ class Replay {
   void take_clocks(const Record& record);
   bool superseded_in_files(const Record& record) const;
   void add(const Record& record, Entry entry);
-  void write_batch();
   std::vector<FileWriteResult> write_in_turn(
       const std::vector<std::pair<EntryId, EntryPtr>>& entries);
   void forget_in_memory(const Filed& filed);

@@ -225,7 +225,7 @@ std::uint64_t Journal::Impl::tell(const Recovered& recovered, const Replay& repl
   return bytes;
 }
 
-IoStatus Journal::Impl::adopt(const Recovered& recovered) {
+IoStatus Journal::Impl::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
   std::unique_ptr<FileLock> adopting;
   IoStatus status = file_system->try_lock(options.directory + "/adopting", &adopting);
   std::vector<DirectoryItem> items;
@@ -239,6 +239,7 @@ IoStatus Journal::Impl::adopt(const Recovered& recovered) {
   }
   finish(&replay);
   const std::uint64_t live_bytes = tell(recovered, replay);
+  if (all_recovered) all_recovered();
   {
     Lock lock(mutex);
     for (std::uint64_t number : replay.segments) index.unpin(number);

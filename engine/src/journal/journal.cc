@@ -258,16 +258,17 @@ Journal::~Journal() {
 }
 
 IoStatus Journal::open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
-                       const Recovered& recovered, std::unique_ptr<Journal>* out) {
+                       const Recovered& recovered, const AllRecovered& all_recovered,
+                       std::unique_ptr<Journal>* out) {
   out->reset();
   auto impl = std::make_unique<Impl>(std::move(file_system), options);
   if (const IoStatus status = impl->make_folder(); !status.ok()) return status;
   out->reset(new Journal(std::move(impl)));
-  return (*out)->adopt(recovered);
+  return (*out)->adopt(recovered, all_recovered);
 }
 
-IoStatus Journal::adopt(const Recovered& recovered) {
-  return impl_->adopt(recovered);
+IoStatus Journal::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
+  return impl_->adopt(recovered, all_recovered);
 }
 
 void Journal::close() {

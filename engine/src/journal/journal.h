@@ -83,12 +83,20 @@ class Journal {
   // that was live when its owner stopped, oldest version first; what is parked too. A key's clocks
   // records come merged into one. May call the journal.
   using Recovered = std::function<void(const Record&)>;
+  // Called after the last of them, while no other process can adopt yet: whoever finds nothing left
+  // to adopt relies on the files. Must not call the journal.
+  using AllRecovered = std::function<void()>;
 
   // Makes the journal's folder, takes its lock, then adopts. `*out` is null only when this journal
   // cannot be used; an error beside a journal says why some dead folder was not adopted
   // (unreadable, or ENOTSUP: of a later format) and was left as it is.
   static IoStatus open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
-                       const Recovered& recovered, std::unique_ptr<Journal>* out);
+                       const Recovered& recovered, const AllRecovered& all_recovered,
+                       std::unique_ptr<Journal>* out);
+  static IoStatus open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
+                       const Recovered& recovered, std::unique_ptr<Journal>* out) {
+    return open(std::move(file_system), options, recovered, {}, out);
+  }
   // `close()`.
   ~Journal();
 
@@ -100,7 +108,7 @@ class Journal {
   // `<directory>/../quarantine`, counted and skipped. The owner calls this every few seconds; only
   // one process adopts at a time: EAGAIN, with nothing done, while another one does. What that one
   // adopts is in the files only once it has ended, so whoever opens tries again before it serves.
-  IoStatus adopt(const Recovered& recovered);
+  IoStatus adopt(const Recovered& recovered, const AllRecovered& all_recovered = {});
 
   // Writes down what is settled, and lets go of the folders: the next open adopts what is left. All
   // other calls then do nothing, and records not yet committed are answered `not_applied`. A call

@@ -149,7 +149,7 @@ struct Journal::Impl {
 
   // --- Adoption (adoption.cc) ---
   struct Replay;
-  IoStatus adopt(const Recovered& recovered);
+  IoStatus adopt(const Recovered& recovered, const AllRecovered& all_recovered);
   IoStatus adopt_folder(const std::string& path, Replay* replay);
   IoStatus adopt_segment(const std::shared_ptr<JournalFolder>& folder, std::uint64_t number,
                          Replay* replay);

@@ -63,6 +63,25 @@ TEST(Sharing, open_waits_for_turns_that_another_process_holds_I1) {
   EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
 }
 
+TEST(Sharing, adopting_ends_only_once_the_files_are_written_I1) {
+  World world;
+  world.store_down();
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  world.kill(cache);
+  auto turns = std::make_shared<Locks>(take_all_turns(world));
+  bool others_may_adopt = true;
+  cache = world.open([&](CacheOptions& options) {
+    options.ports.executor->schedule(
+        options.ports.clock->steady_now() + 100ms, Lane::compute, [&, turns] {
+          std::unique_ptr<FileLock> lock;
+          others_may_adopt = world.disk.boot()->try_lock("/cache/journal/adopting", &lock).ok();
+          turns->clear();
+        });
+  });
+  EXPECT_FALSE(others_may_adopt);
+}
+
 TEST(Sharing, what_is_adopted_and_cannot_be_filed_is_served_from_memory_I1) {
   World world;
   world.store_down();
