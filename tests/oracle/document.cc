@@ -37,6 +37,7 @@ std::string make_document(std::string_view key, std::uint64_t number) {
 }
 
 std::optional<std::uint64_t> read_document(std::string_view key, std::string_view document) {
+  while (document.ends_with(' ')) document.remove_suffix(1);  // a store's own text of it
   const std::size_t at = document.find(kNumberMember);
   if (at == std::string_view::npos) return std::nullopt;
   const char* begin = document.data() + at + kNumberMember.size();

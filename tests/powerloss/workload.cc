@@ -39,6 +39,7 @@ Workload::Workload(std::uint64_t seed)
   memory_bytes_ = dice_.percent(40) ? 24 << 10 : 16 << 20;
   memory_ttl_ = dice_.percent(40) ? 0ms : 5min;
   sync_every_ = dice_.percent(50) ? 200ms : 5s;
+  if (seed % 3 == 0) world_.store->keep_values_only();
   for (const char* key : {"a1", "a2", "a3", "b1", "b2", "b3"}) ids_.push_back({"plain", key});
   for (const char* key : {"a1", "b1", "b2"}) ids_.push_back({"live", key});
   for (const EntryId& id : ids_) histories_.emplace(id, KeyHistory(document_key(id)));

@@ -20,19 +20,21 @@ bool lacks_document(const Entry& entry) {
 
 bool same_entry(const Entry& a, const Entry& b) {
   return a.kind == b.kind && a.version == b.version && a.checksum == b.checksum &&
-         a.clocks == b.clocks && a.metadata == b.metadata && a.cache_version == b.cache_version &&
-         a.fresh_for == b.fresh_for;
+         a.text_checksum == b.text_checksum && a.clocks == b.clocks && a.metadata == b.metadata &&
+         a.cache_version == b.cache_version && a.fresh_for == b.fresh_for;
 }
 
 // Two states of one version: the one fetched later says what the metadata is, clocks take the
-// later.
+// later, and the text that was put stands before a store's.
 Entry merged(const Entry& entry, const Entry& there) {
   Entry out = entry.clocks.last_fetch >= there.clocks.last_fetch ? entry : there;
   const bool complete = entry.document || entry.kind == EntryKind::tombstone;
-  const Entry& content = complete ? entry : there;
+  const bool as_put = !entry.text_checksum || !there.document;
+  const Entry& content = complete && as_put ? entry : there;
   out.kind = content.kind;
   out.checksum = content.checksum;
   out.document = content.document;
+  out.text_checksum = content.text_checksum;
   out.clocks = entry.clocks;
   out.clocks.merge(there.clocks);
   if (out.metadata.empty()) out.metadata = "{}";

@@ -72,7 +72,8 @@ EnvelopeResult check_complete(const Entry& entry, std::uint32_t seen, std::uint3
   const bool document = entry.kind == EntryKind::document;
   const std::uint32_t needed = kAlways | also | (document ? of_document : 0);
   if ((seen & needed) != needed) return corrupt("header: a member is missing");
-  constexpr auto kContent = bits(HeaderMember::checksum) | bits(HeaderMember::size);
+  constexpr auto kContent =
+      bits(HeaderMember::checksum) | bits(HeaderMember::text_checksum) | bits(HeaderMember::size);
   if (!document && (seen & kContent) != 0) return corrupt("header: a tombstone with content");
   return {};
 }
@@ -100,7 +101,7 @@ EnvelopeResult read_document(std::string_view body, Envelope* out) {
     return corrupt("the document is not framed as a member");
   }
   const std::string_view document = body.substr(kData.size(), out->size);
-  if (Checksum::of(document) != out->entry.checksum) {
+  if (Checksum::of(document) != out->entry.text_checksum.value_or(out->entry.checksum)) {
     return corrupt("the document does not match its checksum");
   }
   out->entry.document = std::make_shared<const std::string>(document);
@@ -117,7 +118,8 @@ bool is_object(std::string_view text, const DocumentRules& rules) {
 std::string encode_envelope(const std::string& project, const EntryId& id, const Entry& entry) {
   const bool document = entry.kind == EntryKind::document;
   assert(document == (entry.document != nullptr));
-  assert(!document || entry.checksum == Checksum::of(*entry.document));
+  assert(!document ||
+         entry.text_checksum.value_or(entry.checksum) == Checksum::of(*entry.document));
   assert(entry.metadata.empty() || is_object(entry.metadata, {}));
   std::string out;
   out.reserve(512 + id.key.size() + entry.metadata.size() +

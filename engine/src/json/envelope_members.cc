@@ -102,6 +102,9 @@ bool read_member(JsonReader& reader, std::string_view name, Envelope* out, std::
   if (is("checksum", HeaderMember::checksum)) {
     return read_parsed(reader, "not a checksum", Checksum::parse, &entry.checksum);
   }
+  if (is("text_checksum", HeaderMember::text_checksum)) {
+    return read_parsed(reader, "not a checksum", Checksum::parse, &entry.text_checksum.emplace());
+  }
   if (is("size", HeaderMember::size)) return read_size(reader, &out->size);
   if (is("metadata", HeaderMember::metadata)) return read_metadata(reader, &entry.metadata);
   if (is("cache_version", HeaderMember::cache_version)) {
@@ -137,7 +140,11 @@ void append_entry_members(const Entry& entry, std::string* out) {
   if (entry.fresh_for) append_number_member("fresh_for", entry.fresh_for->count(), out);
   append_metadata(entry.metadata, out);
   append_string_member("cache_version", entry.cache_version, out);
-  if (document) append_string_member("checksum", entry.checksum.to_string(), out);
+  if (!document) return;
+  append_string_member("checksum", entry.checksum.to_string(), out);
+  if (entry.text_checksum) {
+    append_string_member("text_checksum", entry.text_checksum->to_string(), out);
+  }
 }
 
 bool read_members(JsonReader& reader, Envelope* out, std::uint32_t* seen) {

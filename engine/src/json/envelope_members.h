@@ -20,6 +20,7 @@ enum class HeaderMember : std::uint32_t {
   cache_version = 1 << 6,
   checksum = 1 << 7,
   size = 1 << 8,
+  text_checksum = 1 << 9,
 };
 
 constexpr std::uint32_t bits(HeaderMember member) {

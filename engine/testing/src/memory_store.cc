@@ -41,6 +41,7 @@ struct MemoryStore::State {
   std::function<void(const std::string&)> hook;
   std::function<std::optional<std::string>(const StoreWrite&)> refusal;
   StoreLimits limits;
+  bool values_only = false;
   std::map<std::string, std::uint64_t> calls;
   std::map<std::string, Project> projects;
   std::uint64_t updates = 0;
@@ -94,6 +95,10 @@ Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadlin
 }
 
 EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entry) {
+  if (values_only && entry.document && !entry.text_checksum) {
+    entry.document = std::make_shared<const std::string>(*entry.document + ' ');
+    entry.text_checksum = Checksum::of(*entry.document);
+  }
   Row& row = project.rows[id];
   project.recent.erase(row.updated);
   row = {std::make_shared<const Entry>(std::move(entry)), ++updates};
@@ -206,6 +211,11 @@ void MemoryStore::set_refusal(
 void MemoryStore::set_limits(StoreLimits limits) {
   std::lock_guard lock(state_->mutex);
   state_->limits = limits;
+}
+
+void MemoryStore::keep_values_only() {
+  std::lock_guard lock(state_->mutex);
+  state_->values_only = true;
 }
 
 EntryPtr MemoryStore::row(const std::string& project, const EntryId& id) const {

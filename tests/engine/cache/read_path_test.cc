@@ -70,6 +70,28 @@ TEST(ReadPath, each_tier_serves_in_turn) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST(ReadPath, document_of_a_store_that_keeps_values_is_promoted_with_its_own_text_I2) {
+  World world;
+  world.store->keep_values_only();
+  auto cache = world.open();
+  const PutReceipt receipt = cache->dataset("d", keyed()).put("k", "[1]");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.wipe();
+  cache = world.open();
+  auto data = cache->dataset("d", {.keyed = true, .hydrate = Hydrate::none()});
+  EXPECT_EQ(data.get("k").tier(), Tier::store);
+  world.executor->run_for(1s);
+  cache->close();
+  world.store_down();
+  cache = world.open();
+  data = cache->dataset("d", keyed());
+  const auto snapshot = data.get("k");
+  EXPECT_EQ(snapshot.tier(), Tier::files);
+  EXPECT_EQ(*snapshot, "[1] ");
+  EXPECT_EQ(snapshot.version(), receipt.version);
+}
+
 TEST(ReadPath, memory_is_trusted_for_its_ttl_then_the_file_is_looked_at) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.memory.ttl = 5min; });

@@ -162,6 +162,25 @@ TEST_P(EntryFilesTest, remove_spares_a_newer_version_I3) {
   EXPECT_EQ(files_->remove(id_, {5, 1}).status, WriteStatus::written);
 }
 
+TEST_P(EntryFilesTest, text_that_was_put_stands_before_what_a_store_makes_of_it) {
+  const Entry put = document(7, "{\"b\":1,\"a\":2}");
+  Entry row = put;
+  row.document = std::make_shared<const std::string>("{\"a\": 2, \"b\": 1}");
+  row.text_checksum = Checksum::of(*row.document);
+  row.clocks.last_fetch = at_ms(1'900'000'000'000);
+  write(id_, row);
+  EXPECT_EQ(*read(id_).document, *row.document);
+  reopen();
+  EXPECT_EQ(*read(id_).document, *row.document);
+  write(id_, put);
+  EXPECT_EQ(*read(id_).document, *put.document);
+  row.clocks.last_fetch = at_ms(1'900'000'000'001);
+  write(id_, row, Sync::before);
+  EXPECT_EQ(*read(id_).document, *put.document);
+  EXPECT_EQ(read(id_).text_checksum, std::nullopt);
+  EXPECT_EQ(read(id_).clocks, row.clocks);
+}
+
 TEST_P(EntryFilesTest, write_synced_takes_each_by_its_own_version) {
   write({"d", "newer"}, document(9, "\"stays\""));
   write({"d", "older"}, document(1, "\"goes\""));

@@ -35,6 +35,7 @@ inline void expect_same_but_document(const Entry& a, const Entry& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.version, b.version);
   EXPECT_EQ(a.checksum, b.checksum);
+  EXPECT_EQ(a.text_checksum, b.text_checksum);
   EXPECT_EQ(a.clocks, b.clocks);
   EXPECT_EQ(a.metadata, b.metadata);
   EXPECT_EQ(a.cache_version, b.cache_version);

@@ -85,6 +85,16 @@ TEST(Envelopes, documents_are_kept_byte_for_byte) {
   expect_round_trip(kId, document_entry("\"" + std::string(3 << 20, 'x') + "\""));
 }
 
+TEST(Envelopes, text_of_a_store_that_keeps_values_is_verified_by_its_own_checksum_I2) {
+  Entry entry = document_entry(R"({"b":1,"a":2})");
+  entry.document = std::make_shared<const std::string>(R"({"a": 2, "b": 1})");
+  entry.text_checksum = Checksum::of(*entry.document);
+  expect_round_trip(kId, entry);
+  std::string file = encode_envelope("project", kId, entry);
+  file[file.find("\"b\": 1") + 5] = '3';
+  EXPECT_EQ(fault_of(file), EnvelopeFault::corrupt);
+}
+
 TEST(Envelopes, any_utf8_key_comes_back_I12) {
   std::string controls;
   for (char c = 0; c < 0x20; ++c) controls += c;

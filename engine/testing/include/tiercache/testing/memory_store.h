@@ -47,6 +47,9 @@ class MemoryStore final : public Store {
   // Rows for which this answers a reason are `refused`.
   void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
   void set_limits(StoreLimits limits);
+  // From now on documents come back as another text of the same value, with white space behind it,
+  // as from a store that keeps values and not bytes.
+  void keep_values_only();
 
   // The row as it stands; null when absent.
   EntryPtr row(const std::string& project, const EntryId& id) const;

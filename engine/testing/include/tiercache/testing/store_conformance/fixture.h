@@ -148,7 +148,9 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     EXPECT_EQ(actual->fresh_for, expected.fresh_for);
     expect_json(actual->metadata, expected.metadata);
     ASSERT_EQ(actual->document == nullptr, expected.document == nullptr);
-    if (expected.document) expect_json(*actual->document, *expected.document);
+    if (!expected.document) return;
+    expect_json(*actual->document, *expected.document);
+    EXPECT_EQ(actual->text_checksum.value_or(actual->checksum), Checksum::of(*actual->document));
   }
   void expect_row(const EntryId& id, const Entry& expected) { expect_entry(load(id), expected); }
 
