@@ -178,8 +178,9 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
   }
   const EntryPtr there = files->read(id).entry;
   const bool anothers = there && there->version != ours;
-  const bool replaced = !anothers && winner &&
-                        files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
+  const bool replaced =
+      !anothers && winner &&
+      files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
   if (!anothers && !replaced) files->remove(id, ours);
   if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
   // Else a crash could bring the refused entry back, from its old file or from the journal.
