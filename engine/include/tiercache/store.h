@@ -84,6 +84,19 @@ struct EraseMatchingReply : StoreReply {
   std::uint64_t erased = 0;
 };
 
+// The key's row became `version`, or was invalidated, after the cursor; it may be newer by now.
+struct StoreChange {
+  EntryId id;
+  Version version;
+};
+
+struct ChangesReply : StoreReply {
+  std::vector<StoreChange> changes;  // oldest first; a key may come more than once
+  std::string next;                  // the cursor to go on from
+  bool more = false;                 // there were more than `limit`: ask again at once
+  bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
+};
+
 // What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
@@ -115,6 +128,19 @@ class Store {
   virtual EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
                                             const std::string& glob, Version version,
                                             SteadyTime deadline) = 0;
+
+  // Capability: the change feed, by which other machines' writes are noticed.
+  virtual bool has_changes() const { return false; }
+  // Up to `limit` changes of content (documents and tombstones) and invalidations that were
+  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks are
+  // not. An empty cursor starts now: no changes, only `next`. A cursor this store never gave is a gap.
+  virtual ChangesReply changes(const std::string& /*project*/, const std::string& /*cursor*/,
+                               std::size_t /*limit*/, SteadyTime /*deadline*/) {
+    ChangesReply reply;
+    reply.status = StoreStatus::unavailable;
+    reply.message = "this store has no change feed";
+    return reply;
+  }
 };
 
 }  // namespace tiercache
