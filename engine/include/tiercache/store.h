@@ -84,10 +84,11 @@ struct EraseMatchingReply : StoreReply {
   std::uint64_t erased = 0;
 };
 
-// The key's row became `version`, or was invalidated, after the cursor; it may be newer by now.
+// The key's row became this after the cursor; it may be newer by now.
 struct StoreChange {
   EntryId id;
   Version version;
+  std::optional<WallTime> invalidated_at;
 };
 
 struct ChangesReply : StoreReply {
@@ -132,8 +133,9 @@ class Store {
   // Capability: the change feed, by which other machines' writes are noticed.
   virtual bool has_changes() const { return false; }
   // Up to `limit` changes of content (documents and tombstones) and invalidations that were
-  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks are
-  // not. An empty cursor starts now: no changes, only `next`. A cursor this store never gave is a gap.
+  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks need
+  // not be. An empty cursor starts now: no changes, only `next`. A cursor that this store never gave
+  // (another one, or one that was made anew, did) is a gap.
   virtual ChangesReply changes(const std::string& /*project*/, const std::string& /*cursor*/,
                                std::size_t /*limit*/, SteadyTime /*deadline*/) {
     ChangesReply reply;
