@@ -174,6 +174,33 @@ std::optional<StoredRow> RowScan::next() {
   return read_row(query_);
 }
 
+std::vector<ChangedRow> find_changed(Connection& connection, std::int64_t project,
+                                     std::int64_t after, std::int64_t limit) {
+  Query query(
+      connection,
+      "SELECT updated, cache_type, cache_key, version_time, version_writer, invalidated_at"
+      " FROM cache_storage WHERE project_id = ?1 AND updated > ?2 ORDER BY updated LIMIT ?3");
+  query.bind(1, project).bind(2, after).bind(3, limit);
+  std::vector<ChangedRow> rows;
+  while (query.step()) {
+    ChangedRow& row = rows.emplace_back();
+    row.updated = query.integer(0);
+    row.change.id = {std::string(query.text(1)), std::string(query.text(2))};
+    row.change.version = {static_cast<std::uint64_t>(query.integer(3)),
+                          static_cast<std::uint32_t>(query.integer(4))};
+    if (!query.is_null(5)) {
+      row.change.invalidated_at = WallTime(std::chrono::milliseconds(query.integer(5)));
+    }
+  }
+  return rows;
+}
+
+std::int64_t last_update(Connection& connection, std::int64_t project) {
+  Query query(connection, "SELECT updates FROM projects WHERE project_id = ?1");
+  query.bind(1, project);
+  return query.step() ? query.integer(0) : 0;
+}
+
 // Matched here and not by SQL, whose GLOB has other rules than every tier's.
 std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t project,
                                        const std::string& dataset, const std::string& glob,
@@ -196,9 +223,7 @@ std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t proj
 
 RowWriter::RowWriter(Connection& connection, std::int64_t project)
     : connection_(connection), project_(project) {
-  Query query(connection_, "SELECT updates FROM projects WHERE project_id = ?1");
-  query.bind(1, project_);
-  if (query.step()) updates_ = query.integer(0);
+  updates_ = last_update(connection_, project_);
 }
 
 void RowWriter::put(const EntryId& id, const Entry& entry) {

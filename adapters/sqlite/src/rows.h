@@ -40,6 +40,16 @@ class RowScan {
   Query query_;
 };
 
+// Rows updated after `after`, tombstones too, oldest first, at most `limit`; not verified.
+struct ChangedRow {
+  std::int64_t updated = 0;
+  StoreChange change;
+};
+std::vector<ChangedRow> find_changed(Connection& connection, std::int64_t project,
+                                     std::int64_t after, std::int64_t limit);
+// The number of the project's last update.
+std::int64_t last_update(Connection& connection, std::int64_t project);
+
 // Rows of the dataset below `version` whose keys match, tombstones too; by number.
 struct MatchingRow {
   std::int64_t entry_id = 0;

@@ -38,7 +38,7 @@ CREATE TABLE cache_storage (
   data            TEXT,
   UNIQUE (project_id, cache_type, cache_key)
 ) STRICT;
-CREATE INDEX cache_storage_by_update ON cache_storage (project_id, updated) WHERE deleted = 0;
+CREATE INDEX cache_storage_by_update ON cache_storage (project_id, updated);
 CREATE INDEX cache_storage_by_type ON cache_storage (project_id, cache_type, updated)
   WHERE deleted = 0;
 
@@ -96,6 +96,11 @@ void prepare_schema(Connection& connection) {
   if (schema_version(connection) == kSchemaVersion) return;
   connection.execute(kTables);
   transaction.commit();
+}
+
+std::string incarnation(Connection& connection) {
+  Query query(connection, "SELECT value FROM meta WHERE name = 'incarnation'");
+  return query.step() ? std::string(query.text(0)) : std::string();
 }
 
 void limit_pages(Connection& connection, std::uint64_t bytes) {

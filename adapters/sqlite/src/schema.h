@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "connection.h"
 
@@ -16,6 +17,8 @@ inline constexpr std::int64_t kSchemaVersion = 1;
 void refuse_foreign_file(Connection& connection);
 // Makes the tables in an empty file.
 void prepare_schema(Connection& connection);
+// Drawn when the tables were made.
+std::string incarnation(Connection& connection);
 // Keeps the file under `bytes`.
 void limit_pages(Connection& connection, std::uint64_t bytes);
 

@@ -5,6 +5,7 @@
 
 #include "connection_pool.h"
 #include "rows.h"
+#include "schema.h"
 #include "tiercache/error.h"
 #include "tiercache/sqlite.h"
 #include "tiercache/store_rules.h"
@@ -60,6 +61,15 @@ class SqliteStore final : public Store {
         });
   }
 
+  bool has_changes() const override { return true; }
+  ChangesReply changes(const std::string& project, const std::string& cursor, std::size_t limit,
+                       SteadyTime deadline) override {
+    return serve<ChangesReply>(readers_, deadline,
+                               [&](Connection& connection, ChangesReply& reply) {
+                                 read_changes(connection, project, cursor, limit, reply);
+                               });
+  }
+
  private:
   // Runs the work on a connection and turns whatever ends it into the reply's status.
   template <class Reply, class Work>
@@ -78,6 +88,8 @@ class SqliteStore final : public Store {
                  const std::string& cursor, std::size_t limit, ScanReply& reply);
   void erase_rows(Connection& connection, const std::string& project, const std::string& dataset,
                   const std::string& glob, Version version, EraseMatchingReply& reply);
+  void read_changes(Connection& connection, const std::string& project, const std::string& cursor,
+                    std::size_t limit, ChangesReply& reply);
 
   const Options options_;
   ConnectionPool writer_;
@@ -205,13 +217,17 @@ SaveResult SqliteStore::save_over_corrupt(RowWriter& writer, const StoredRow& ro
   return {SaveOutcome::saved, nullptr, {}};
 }
 
-std::int64_t parse_cursor(const std::string& cursor) {
-  std::int64_t before = 0;
-  const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), before);
-  if (cursor.empty() || error != std::errc() || end != cursor.data() + cursor.size()) {
-    return std::numeric_limits<std::int64_t>::max();
-  }
-  return before;
+// -1 for what is no number.
+std::int64_t parse_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return -1;
+  return number;
+}
+
+std::int64_t parse_scan_cursor(const std::string& cursor) {
+  const std::int64_t before = parse_number(cursor);
+  return before < 0 ? std::numeric_limits<std::int64_t>::max() : before;
 }
 
 void SqliteStore::scan_rows(Connection& connection, const std::string& project,
@@ -221,7 +237,7 @@ void SqliteStore::scan_rows(Connection& connection, const std::string& project,
   const auto number = find_project(connection, project);
   if (!number) return;
   limit = std::clamp<std::size_t>(limit, 1, 1'000'000);
-  RowScan rows(connection, *number, dataset, parse_cursor(cursor),
+  RowScan rows(connection, *number, dataset, parse_scan_cursor(cursor),
                std::numeric_limits<std::int64_t>::max());
   std::int64_t last = 0;
   std::size_t bytes = 0;
@@ -258,6 +274,29 @@ void SqliteStore::erase_rows(Connection& connection, const std::string& project,
   }
   writer.finish();
   transaction.commit();
+}
+
+// A cursor is the file's incarnation and the number of the last update that was told.
+void SqliteStore::read_changes(Connection& connection, const std::string& project,
+                               const std::string& cursor, std::size_t limit, ChangesReply& reply) {
+  Transaction snapshot(connection, Transaction::Kind::read);
+  const std::string prefix = incarnation(connection) + '-';
+  const auto number = find_project(connection, project);
+  const std::int64_t last = number ? last_update(connection, *number) : 0;
+  reply.next = prefix + std::to_string(last);
+  if (cursor.empty()) return;
+  const std::int64_t after =
+      cursor.starts_with(prefix) ? parse_number(cursor.substr(prefix.size())) : -1;
+  reply.gap = after < 0 || after > last;
+  if (reply.gap || after == last) return;
+  limit = std::clamp<std::size_t>(limit, 1, 1'000'000);
+  for (ChangedRow& row :
+       find_changed(connection, *number, after, static_cast<std::int64_t>(limit))) {
+    reply.changes.push_back(std::move(row.change));
+    reply.next = prefix + std::to_string(row.updated);
+  }
+  reply.more = reply.changes.size() == limit;
+  if (!reply.more) reply.next = prefix + std::to_string(last);
 }
 
 void check(const Options& options) {

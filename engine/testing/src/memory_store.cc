@@ -42,6 +42,7 @@ struct MemoryStore::State {
   std::function<std::optional<std::string>(const StoreWrite&)> refusal;
   StoreLimits limits;
   bool values_only = false;
+  std::uint64_t incarnation = 1;
   std::map<std::string, std::uint64_t> calls;
   std::map<std::string, Project> projects;
   std::uint64_t updates = 0;
@@ -192,6 +193,30 @@ EraseMatchingReply MemoryStore::erase_matching(const std::string& project,
   });
 }
 
+ChangesReply MemoryStore::changes(const std::string& project, const std::string& cursor,
+                                  std::size_t limit, SteadyTime deadline) {
+  return state_->serve<ChangesReply>("changes", deadline, [&](ChangesReply& reply) {
+    std::lock_guard lock(state_->mutex);
+    const std::string prefix = std::to_string(state_->incarnation) + '-';
+    reply.next = prefix + std::to_string(state_->updates);
+    if (cursor.empty()) return;
+    reply.gap = !cursor.starts_with(prefix);
+    if (reply.gap) return;
+    const Project& changed = state_->projects[project];
+    auto at = changed.recent.upper_bound(std::stoull(cursor.substr(prefix.size())));
+    for (; at != changed.recent.end(); ++at) {
+      if (reply.changes.size() == std::max<std::size_t>(limit, 1)) {
+        reply.more = true;
+        return;
+      }
+      const Entry& entry = *changed.rows.at(at->second).entry;
+      reply.changes.push_back({at->second, entry.version, entry.clocks.invalidated_at});
+      reply.next = prefix + std::to_string(at->first);
+    }
+    reply.next = prefix + std::to_string(state_->updates);
+  });
+}
+
 void MemoryStore::set_fault(std::function<StoreFault(const std::string&)> fault) {
   std::lock_guard lock(state_->mutex);
   state_->fault = std::move(fault);
@@ -216,6 +241,11 @@ void MemoryStore::set_limits(StoreLimits limits) {
 void MemoryStore::keep_values_only() {
   std::lock_guard lock(state_->mutex);
   state_->values_only = true;
+}
+
+void MemoryStore::lose_change_cursors() {
+  std::lock_guard lock(state_->mutex);
+  ++state_->incarnation;
 }
 
 EntryPtr MemoryStore::row(const std::string& project, const EntryId& id) const {

@@ -39,6 +39,9 @@ class MemoryStore final : public Store {
   EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
                                     const std::string& glob, Version version,
                                     SteadyTime deadline) override;
+  bool has_changes() const override { return true; }
+  ChangesReply changes(const std::string& project, const std::string& cursor, std::size_t limit,
+                       SteadyTime deadline) override;
 
   // Asked before each call with the port's function name.
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
@@ -50,6 +53,8 @@ class MemoryStore final : public Store {
   // From now on documents come back as another text of the same value, with white space behind it,
   // as from a store that keeps values and not bytes.
   void keep_values_only();
+  // Cursors given so far are of no use any more, as after a restore from a backup.
+  void lose_change_cursors();
 
   // The row as it stands; null when absent.
   EntryPtr row(const std::string& project, const EntryId& id) const;

@@ -8,6 +8,7 @@
 // and tiercache::engine.
 #pragma once
 
+#include "tiercache/testing/store_conformance/changes.h"
 #include "tiercache/testing/store_conformance/concurrency.h"
 #include "tiercache/testing/store_conformance/content.h"
 #include "tiercache/testing/store_conformance/data.h"
