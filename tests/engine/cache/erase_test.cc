@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "engine/cache/world.h"
 
 namespace tiercache::testing {
@@ -186,6 +188,40 @@ TEST(Erase, matching_erase_survives_kill_before_the_store_heard_of_it_I4) {
   world.store_up();
   ASSERT_TRUE(cache->flush(10min));
   EXPECT_EQ(world.store->row("test", {"d", "session:1"})->kind, EntryKind::tombstone);
+}
+
+TEST(Erase, refresh_after_a_matching_erase_that_no_file_shows_yet_reaches_the_store) {
+  World world;
+  auto cache = world.open();
+  auto options = keyed();
+  options.refresh = [](RefreshContext&) { return std::string("\"fetched\""); };
+  auto data = cache->dataset("d", options);
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.disk.set_fault([](const std::string&, const std::string& path) {
+    return path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
+  });
+  data.erase_matching("*");
+  EXPECT_EQ(*data.get("k"), "\"fetched\"");
+  world.disk.set_fault({});
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::document);
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "\"fetched\"");
+}
+
+TEST(Erase, compare_and_set_sees_a_matching_erase_that_no_file_shows_yet) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  const Version first = data.put("k", "1").version;
+  ASSERT_TRUE(cache->flush());
+  world.disk.set_fault([](const std::string&, const std::string& path) {
+    return path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
+  });
+  data.erase_matching("*");
+  EXPECT_THROW(data.put("k", "2", {.if_version = first}), VersionConflict);
+  data.put("k", "2", {.if_version = Version{}});
+  EXPECT_EQ(*data.get("k"), "2");
 }
 
 TEST(Erase, invalidated_entry_is_stale_keeps_its_document_and_is_refreshed) {
