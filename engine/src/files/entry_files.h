@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/quarantine.h"
 #include "files/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/file_system.h"
@@ -58,9 +59,10 @@ struct QuarantineCounts {
 // Thread-safe, but for `open` and `close`, which come first and last.
 class EntryFiles {
  public:
-  // `directory` exists and is ours. Paths below it are made on demand.
+  // `directory` exists and is ours. Paths below it are made on demand. `quarantine`: where what does
+  // not hold is kept; null: one of its own, of the default size.
   EntryFiles(FileSystem& file_system, std::string directory, std::string project,
-             std::size_t max_file_bytes);
+             std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine = nullptr);
   ~EntryFiles();
   EntryFiles(const EntryFiles&) = delete;
   EntryFiles& operator=(const EntryFiles&) = delete;

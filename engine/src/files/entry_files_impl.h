@@ -37,12 +37,13 @@ struct Staged {
 };
 
 struct EntryFiles::Impl {
-  Impl(FileSystem& fs, std::string root, std::string project_name, std::size_t max_bytes)
+  Impl(FileSystem& fs, std::string root, std::string project_name, std::size_t max_bytes,
+       std::shared_ptr<Quarantine> quarantine)
       : file_system(fs),
         directory(std::move(root)),
         project(std::move(project_name)),
         max_file_bytes(max_bytes),
-        folder(fs, directory, project, max_bytes) {}
+        folder(fs, directory, project, max_bytes, std::move(quarantine)) {}
 
   FileSystem& file_system;
   const std::string directory;

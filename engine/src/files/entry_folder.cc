@@ -46,13 +46,13 @@ bool is_shard(const std::string& name) {
 }  // namespace
 
 EntryFolder::EntryFolder(FileSystem& file_system, std::string directory, std::string project,
-                         std::size_t max_file_bytes)
+                         std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine)
     : file_system_(file_system),
       directory_(std::move(directory)),
       data_(directory_ + "/data"),
       project_(std::move(project)),
       max_file_bytes_(max_file_bytes),
-      workspace_(file_system, directory_) {}
+      workspace_(file_system, directory_, std::move(quarantine)) {}
 
 FileState EntryFolder::read(const std::string& path, const EntryId* asked) const {
   std::string& bytes = read_buffer();

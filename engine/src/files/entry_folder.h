@@ -40,7 +40,7 @@ struct FileState {
 class EntryFolder {
  public:
   EntryFolder(FileSystem& file_system, std::string directory, std::string project,
-              std::size_t max_file_bytes);
+              std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine);
 
   Workspace& workspace() { return workspace_; }
   // Reads and verifies all of the file. Sound is only what is of `asked`, where given, and else

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kMaxSlots = 4096;
 constexpr std::string_view kLockPrefix = "open-";
-// Of a quarantined file's former path; with the slot and number before it a name stays below 255.
+// Of a quarantined file's former path; with the number and slot before it a name stays below 255.
 constexpr std::size_t kMaxNameKept = 200;
 
 std::optional<std::uint64_t> slot_of(std::string_view lock_name) {
@@ -31,8 +31,11 @@ std::string flattened(std::string path) {
 
 }  // namespace
 
-Workspace::Workspace(FileSystem& file_system, std::string directory)
-    : file_system_(file_system), directory_(std::move(directory)) {}
+Workspace::Workspace(FileSystem& file_system, std::string directory,
+                     std::shared_ptr<Quarantine> quarantine)
+    : file_system_(file_system),
+      directory_(std::move(directory)),
+      quarantine_(std::move(quarantine)) {}
 
 IoStatus Workspace::open(bool* alone) {
   IoStatus status = file_system_.make_directories(directory_ + "/locks");
@@ -112,18 +115,7 @@ void Workspace::discard(const std::string& temp) {
 }
 
 IoStatus Workspace::quarantine(const std::string& path, const std::string& relative_path) {
-  const std::string folder = directory_ + "/quarantine";
-  IoStatus status = file_system_.make_directories(folder);
-  if (!status.ok()) return status;
-  Lock lock(mutex_);
-  std::string target;
-  FileInfo there;
-  do {  // names of this slot are ours alone, but some are left from those who had it before
-    target = folder + "/" + std::to_string(slot_) + "-" + std::to_string(++last_quarantined_) +
-             "-" + flattened(relative_path);
-    status = file_system_.info(target, &there);
-  } while (status.ok());
-  return status.absent() ? file_system_.rename(path, target) : status;
+  return quarantine_->move_in(path, std::to_string(slot_) + "-" + flattened(relative_path));
 }
 
 std::string Workspace::lock_path(std::uint64_t slot) const {

@@ -11,6 +11,7 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
+#include "base/quarantine.h"
 #include "tiercache/file_system.h"
 
 namespace tiercache {
@@ -20,7 +21,7 @@ namespace tiercache {
 // is removed by the next to open. Thread-safe, but for `open` and `close`.
 class Workspace {
  public:
-  Workspace(FileSystem& file_system, std::string directory);
+  Workspace(FileSystem& file_system, std::string directory, std::shared_ptr<Quarantine> quarantine);
 
   // Takes a slot and clears what the dead left. `*alone` tells whether no other cache has the
   // directory open. Of two that open at once, one at least sees the other.
@@ -51,10 +52,10 @@ class Workspace {
   const std::string directory_;
   std::uint64_t slot_ = 0;
   std::unique_ptr<FileLock> lock_;
+  const std::shared_ptr<Quarantine> quarantine_;
   std::atomic<std::uint64_t> last_temp_{0};
   Mutex mutex_;
   std::vector<std::string> undiscarded_ TIERCACHE_GUARDED_BY(mutex_);
-  std::uint64_t last_quarantined_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tiercache

@@ -51,16 +51,13 @@ struct Journal::Impl::Replay {
 
 bool Journal::Impl::quarantine(const JournalFolder& of, std::uint64_t number, std::uint64_t offset,
                                std::string_view bytes) {
-  const std::string directory = parent_of(options.directory) + "/quarantine";
-  const std::string path = directory + "/journal-" + last_name(of.path) + "-" +
-                           std::to_string(number) + "-" + std::to_string(offset);
   {
     Lock lock(mutex);
     ++counters.corrupt_records;
   }
-  return file_system->make_directories(directory).ok() &&
-         file_system->write_file(path, bytes).ok() && file_system->sync_file(path).ok() &&
-         file_system->sync_directory(directory).ok();
+  const std::string name =
+      "journal-" + last_name(of.path) + "-" + std::to_string(number) + "-" + std::to_string(offset);
+  return quarantined->write(name, bytes).ok();
 }
 
 void Journal::Impl::replay_frame(const FoundFrame& found, const JournalSegment& segment,

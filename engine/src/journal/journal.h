@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/quarantine.h"
 #include "journal/record.h"
 #include "tiercache/file_system.h"
 #include "tiercache/store.h"
@@ -35,6 +36,7 @@ struct JournalOptions {
   std::uint64_t segment_bytes = 4 << 20;  // preallocated; a larger record gets a segment of its own
   std::uint64_t max_bytes = 1ull << 30;   // live bytes; at it `append` answers `full`
   bool has_store = true;                  // false: records live only until their file is synced
+  std::shared_ptr<Quarantine> quarantine = {};  // null: one of its own, of the default size
 };
 
 enum class AppendStatus : std::uint8_t {

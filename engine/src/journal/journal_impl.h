@@ -85,7 +85,14 @@ class PlaceReader {
 
 struct Journal::Impl {
   Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& journal_options)
-      : file_system(std::move(fs)), options(journal_options), index(journal_options.has_store) {}
+      : file_system(std::move(fs)),
+        options(journal_options),
+        quarantined(options.quarantine
+                        ? options.quarantine
+                        : std::make_shared<Quarantine>(*file_system,
+                                                       parent_of(options.directory) + "/quarantine",
+                                                       Quarantine::kDefaultMaxBytes)),
+        index(journal_options.has_store) {}
 
   // --- Bookkeeping (journal.cc) ---
   IoStatus make_folder();
@@ -164,6 +171,7 @@ struct Journal::Impl {
 
   const std::shared_ptr<FileSystem> file_system;
   const JournalOptions options;
+  const std::shared_ptr<Quarantine> quarantined;
 
   mutable Mutex mutex;
   std::shared_ptr<JournalFolder> folder TIERCACHE_GUARDED_BY(mutex);  // null once closed
