@@ -95,6 +95,7 @@ json view(const tiercache::Stats& stats) {
           {"store",
            {{"loads", stats.store_loads},
             {"saves", stats.store_saves},
+            {"polls", stats.store_polls},
             {"failures", stats.store_failures},
             {"latency", view(stats.store_latency)}}},
           {"refreshes_running", stats.refresh_running},

@@ -60,11 +60,13 @@ struct JournalLimits {
 // | batch_items  | writes sent in one call                             | 100     | not allowed |
 // | retry_first  | bound of the first back-off while the store is away | 100 ms  | not allowed |
 // | retry_cap    | no back-off is longer                               | 5 min   | not allowed |
+// | poll_every   | pause between looks at the store's change feed      | 1 s     | never looks |
 struct StoreOptions {
   std::chrono::milliseconds call_timeout{10'000};
   std::size_t batch_items = 100;
   std::chrono::milliseconds retry_first{100};
   std::chrono::milliseconds retry_cap{300'000};
+  std::chrono::milliseconds poll_every{1'000};
 };
 
 // | field              | meaning                                      | default | zero        |

@@ -48,7 +48,8 @@ struct Stats {
                 journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,
                 journal_corrupt_records = 0;
   std::uint64_t outbox_depth = 0, outbox_parked = 0;
-  std::uint64_t store_loads = 0, store_saves = 0, store_failures = 0;  // round trips
+  std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0,
+                store_failures = 0;  // round trips
   std::uint64_t refresh_running = 0;
   Histogram put_latency, store_latency;
   std::vector<DatasetStats> datasets;

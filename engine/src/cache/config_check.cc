@@ -71,6 +71,7 @@ void check_cache_options(const CacheOptions& options) {
   faults.at_least(options.store_calls.retry_first, milliseconds(1), "store_calls.retry_first");
   faults.at_least(options.store_calls.retry_cap, options.store_calls.retry_first,
                   "store_calls.retry_cap");
+  faults.at_least(options.store_calls.poll_every, milliseconds(0), "store_calls.poll_every");
   faults.at_least<std::size_t>(options.limits.max_document_bytes, 2, "limits.max_document_bytes",
                                "bytes");
   faults.check(options.limits.max_document_bytes <= (1u << 30), "limits.max_document_bytes",

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/glob.h"
+#include "cache/change_feed.h"
 #include "cache/config_check.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
@@ -169,6 +170,47 @@ void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPt
     if (memory->promote(ref, resident, lifetimes, stamp)) return;
   }
   memory->remove(ref, version);  // the file has it
+}
+
+void Core::take_rows(const std::vector<ScannedEntry>& rows) {
+  const auto is_erased = [this](const EntryId& id, const Entry& entry) {
+    const auto erased = journal->erased_below(id);
+    return erased && entry.version < *erased;
+  };
+  std::vector<std::pair<EntryId, EntryPtr>> newer;
+  for (const ScannedEntry& row : rows) {
+    versions->observe(row.entry->version);
+    if (is_erased(row.id, *row.entry)) continue;
+    const Clocks clocks = clocks_with_pending(row.id, *row.entry);
+    if (const auto item = files->index().find(row.id)) {
+      Clocks merged = item->clocks;
+      merged.merge(clocks);
+      if (row.entry->version < item->version) continue;
+      if (row.entry->version == item->version && merged == item->clocks) continue;
+    }
+    auto taken = std::make_shared<Entry>(*row.entry);
+    taken->clocks = clocks;
+    newer.emplace_back(row.id, std::move(taken));
+  }
+  files->write_synced(newer);
+  for (const auto& [id, entry] : newer) {
+    if (is_erased(id, *entry)) {
+      files->remove(id, entry->version);
+      continue;
+    }
+    DatasetState* dataset = find_dataset(id.dataset);
+    if (dataset == nullptr) continue;
+    const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
+    const bool moves =
+        resident &&
+        (resident->entry.version < entry->version ||
+         (resident->entry.version == entry->version && resident->entry.clocks != entry->clocks));
+    if (moves) {
+      take_newer(id, entry);
+    } else {
+      refresh_path->arm(*dataset, id);
+    }
+  }
 }
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
@@ -340,6 +382,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   journal->commit();
   file_writer->flush();
   changed->wait(deadline, [this] { return file_writer->waiting() == 0; });
+  change_feed->stop();
   file_writer->stop();
   receipt.files_complete = file_writer->waiting() == 0 && file_writer->sync();
   if (drain) {

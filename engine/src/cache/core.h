@@ -32,6 +32,7 @@
 
 namespace tiercache::detail {
 
+class ChangeFeed;
 class FileWriter;
 class RefreshPath;
 class StoreReader;
@@ -88,6 +89,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void keep_in_files(const EntryId& id, const Entry& entry);
   // A newer entry than ours was met in the store or in a file: the local tiers take it.
   void take_newer(const EntryId& id, const EntryPtr& entry);
+  // The same for many rows of the store; what the local tiers have or know better is passed over.
+  void take_rows(const std::vector<ScannedEntry>& rows);
   // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
@@ -132,9 +135,10 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<StoreReader> store_reader;
   std::unique_ptr<WritePath> write_path;
   std::unique_ptr<RefreshPath> refresh_path;
+  std::unique_ptr<ChangeFeed> change_feed;
 
   HealthMark files_health, journal_health, store_health;
-  Counter store_loads, store_saves, store_failures;
+  Counter store_loads, store_saves, store_polls, store_failures;
   DurationCounter put_latency, store_latency;
 
  private:

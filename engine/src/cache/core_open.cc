@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "cache/change_feed.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/file_writer.h"
@@ -48,6 +49,7 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->make_paths();
   core->open_journal();
   core->start_drain();
+  core->change_feed->start();
   core->adopt_later();
   core->log->info(
       LogTopic::lifecycle, "cache of project {} is open: {} keys in files, {} writes in the outbox",
@@ -200,6 +202,7 @@ void Core::make_paths() {
   store_reader = std::make_unique<StoreReader>(*this);
   write_path = std::make_unique<WritePath>(*this);
   refresh_path = std::make_unique<RefreshPath>(*this);
+  change_feed = std::make_unique<ChangeFeed>(*this);
   flights = std::make_shared<SingleFlight>(*executor, *clock, *log, options.concurrent_refreshes,
                                            seed_ + 1);
   scheduler = std::make_shared<Scheduler>(

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/change_feed.h"
 #include "cache/core.h"
 #include "cache/read_op.h"
 #include "cache/write_path.h"
@@ -377,7 +378,9 @@ void RefreshPath::hydrate(DatasetState& dataset) {
   }
   const std::size_t wanted = dataset.policy.options.hydrate.most_recent;
   if (!core_.store || wanted == 0) return hydrated(dataset);
-  hydrate_page(dataset, {}, wanted);
+  core_.change_feed->when_placed([core = core_.shared_from_this(), &dataset, wanted] {
+    core->refresh_path->hydrate_page(dataset, {}, wanted);
+  });
 }
 
 void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left) {
@@ -395,42 +398,11 @@ void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor,
                       page.message);
       return self.hydrated(dataset);
     }
-    self.take_page(dataset, page);
+    core->take_rows(page.entries);
     const std::size_t taken = page.entries.size();
     if (page.next.empty() || taken == 0 || taken >= left) return self.hydrated(dataset);
     self.hydrate_page(dataset, page.next, left - taken);
   });
-}
-
-void RefreshPath::take_page(DatasetState& dataset, const ScanReply& page) {
-  std::vector<std::pair<EntryId, EntryPtr>> newer;
-  for (const ScannedEntry& row : page.entries) {
-    core_.versions->observe(row.entry->version);
-    const auto erased = core_.journal->erased_below(row.id);
-    if (erased && row.entry->version < *erased) continue;
-    const auto item = core_.files->index().find(row.id);
-    const Clocks clocks = core_.clocks_with_pending(row.id, *row.entry);
-    if (item) {
-      Clocks merged = item->clocks;
-      merged.merge(clocks);
-      if (row.entry->version < item->version) continue;
-      if (row.entry->version == item->version && merged == item->clocks) continue;
-    }
-    auto taken = std::make_shared<Entry>(*row.entry);
-    taken->clocks = clocks;
-    newer.emplace_back(row.id, std::move(taken));
-  }
-  core_.files->write_synced(newer);
-  for (const auto& [id, entry] : newer) {
-    const auto erased = core_.journal->erased_below(id);
-    if (erased && entry->version < *erased) {
-      core_.files->remove(id, entry->version);
-      continue;
-    }
-    const auto found = core_.memory->peek(dataset.ref(id.key));
-    if (found.resident && found.resident->entry.version < entry->version)
-      core_.take_newer(id, entry);
-  }
 }
 
 void RefreshPath::hydrated(DatasetState& dataset) {

@@ -77,7 +77,6 @@ class RefreshPath {
   // Until when the key's source is left alone after a failure.
   std::optional<WallTime> retry_time(const EntryId& id) const;
   void hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
-  void take_page(DatasetState& dataset, const ScanReply& page);
   void hydrated(DatasetState& dataset);
 
   Core& core_;

@@ -57,6 +57,7 @@ Stats Core::stats() const {
   stats.outbox_parked = in_journal.parked;
   stats.store_loads = store_loads.read();
   stats.store_saves = store_saves.read();
+  stats.store_polls = store_polls.read();
   stats.store_failures = store_failures.read();
   stats.refresh_running = static_cast<std::uint64_t>(flights->callbacks_running());
   stats.put_latency = put_latency.read();

@@ -1,0 +1,220 @@
+#include "cache/change_feed.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "tiercache/entry.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+constexpr std::size_t kChangesAtOnce = 1'000;
+constexpr std::size_t kRowsAtOnce = 100;
+constexpr std::size_t kLongestCursor = 4'096;
+constexpr std::chrono::milliseconds kLongestPause{30'000};
+// An older cursor than need be costs only looks at rows that are here already.
+constexpr std::chrono::milliseconds kKeepEvery{10'000};
+constexpr std::string_view kHead = "tiercache-cursor 1\n";
+
+}  // namespace
+
+ChangeFeed::ChangeFeed(Core& core)
+    : core_(core), path_(core.options.directory.string() + "/changes") {}
+
+void ChangeFeed::start() {
+  if (!core_.store || !core_.store->has_changes()) return;
+  if (core_.options.store_calls.poll_every.count() == 0) return;
+  const std::string cursor = read_cursor();
+  {
+    Lock lock(mutex_);
+    stopped_ = false;
+    placed_ = false;
+    cursor_ = kept_ = cursor;
+    behind_ = cursor.empty() && core_.files->index().size() > 0;
+  }
+  schedule(Pace::at_once);
+}
+
+void ChangeFeed::when_placed(std::function<void()> task) {
+  {
+    Lock lock(mutex_);
+    if (!placed_) return waiting_.push_back(std::move(task));
+  }
+  task();
+}
+
+void ChangeFeed::placed() {
+  std::vector<std::function<void()>> waiting;
+  {
+    Lock lock(mutex_);
+    placed_ = true;
+    waiting.swap(waiting_);
+  }
+  for (const auto& task : waiting) task();
+}
+
+void ChangeFeed::stop() {
+  {
+    Lock lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  placed();
+  keep_cursor(true);
+}
+
+void ChangeFeed::schedule(Pace pace) {
+  std::chrono::milliseconds pause{0};
+  {
+    Lock lock(mutex_);
+    if (stopped_) return;
+    if (pace != Pace::at_once) pause = core_.options.store_calls.poll_every;
+    if (pace == Pace::backed_off) {
+      pause = std::max(pause, std::min(kLongestPause, pause * (1 << std::min(failures_, 5))));
+    }
+  }
+  core_.executor->schedule(core_.after(pause), Lane::store, [weak = core_.weak_from_this()] {
+    if (const auto core = weak.lock(); core && core->is_open()) core->change_feed->poll();
+  });
+}
+
+void ChangeFeed::poll() {
+  const Pace pace = ask();
+  {
+    Lock lock(mutex_);
+    // Until the store has answered once, what it is asked for meanwhile may be older than the cursor.
+    if (pace == Pace::backed_off && !placed_) behind_ = core_.files->index().size() > 0;
+    failures_ = pace == Pace::backed_off ? failures_ + 1 : 0;
+  }
+  placed();
+  schedule(pace);
+}
+
+ChangeFeed::Pace ChangeFeed::ask() {
+  std::string cursor;
+  bool behind = false;
+  {
+    Lock lock(mutex_);
+    cursor = cursor_;
+    behind = behind_;
+  }
+  const SteadyTime began = core_.clock->steady_now();
+  const ChangesReply reply =
+      core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
+                           core_.after(core_.options.store_calls.call_timeout));
+  core_.store_polls.add();
+  core_.store_answered(reply, core_.clock->steady_now() - began);
+  if (reply.status != StoreStatus::ok) return Pace::backed_off;
+  behind = behind || reply.gap;
+  if (reply.gap) {
+    core_.log->warn(LogTopic::store,
+                    "the store cannot say what changed since the last look: comparing every key");
+  }
+  if (!take(reply) || (behind && !compare_all())) {
+    Lock lock(mutex_);
+    behind_ = behind;
+    return Pace::backed_off;
+  }
+  {
+    Lock lock(mutex_);
+    cursor_ = reply.next;
+    behind_ = false;
+  }
+  keep_cursor(false);
+  return reply.more ? Pace::at_once : Pace::usual;
+}
+
+bool ChangeFeed::take(const ChangesReply& reply) {
+  std::vector<EntryId> wanted;
+  for (const StoreChange& change : reply.changes) {
+    core_.versions->observe(change.version);
+    if (is_wanted(change)) wanted.push_back(change.id);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  return load(wanted);
+}
+
+// This cache's own writes come back too, and keys that nobody here reads.
+bool ChangeFeed::is_wanted(const StoreChange& change) const {
+  const DatasetState* dataset = core_.find_dataset(change.id.dataset);
+  const auto item = core_.files->index().find(change.id);
+  ResidentPtr resident;
+  if (dataset != nullptr) resident = core_.memory->peek(dataset->ref(change.id.key)).resident;
+  if (!item && !resident) {
+    return dataset != nullptr && dataset->policy.options.hydrate.most_recent > 0;
+  }
+  Version known = item ? item->version : Version{};
+  Clocks clocks = item ? item->clocks : Clocks{};
+  if (resident) {
+    known = std::max(known, resident->entry.version);
+    clocks.merge(resident->entry.clocks);
+  }
+  return change.version > known || change.invalidated_at > clocks.invalidated_at;
+}
+
+bool ChangeFeed::load(const std::vector<EntryId>& ids) {
+  for (std::size_t begin = 0; begin < ids.size(); begin += kRowsAtOnce) {
+    const std::span batch(ids.data() + begin, std::min(kRowsAtOnce, ids.size() - begin));
+    const SteadyTime began = core_.clock->steady_now();
+    const LoadReply rows = core_.store->load(core_.options.project, batch,
+                                             core_.after(core_.options.store_calls.call_timeout));
+    core_.store_loads.add();
+    core_.store_answered(rows, core_.clock->steady_now() - began);
+    if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
+    std::vector<ScannedEntry> found;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (rows.entries[i]) found.push_back({batch[i], rows.entries[i]});
+    }
+    core_.take_rows(found);
+  }
+  return true;
+}
+
+bool ChangeFeed::compare_all() {
+  std::vector<EntryId> ids;
+  for (const std::string& dataset : core_.files->index().datasets()) {
+    core_.files->index().for_each(dataset, [&](const std::string& key, const IndexItem&) {
+      ids.push_back({dataset, key});
+    });
+  }
+  return load(ids);
+}
+
+// --- The cursor in the directory ---
+
+std::string ChangeFeed::read_cursor() const {
+  std::string bytes;
+  if (!core_.file_system->read_file(path_, kLongestCursor, &bytes).ok()) return {};
+  const std::size_t end = bytes.rfind('\n');
+  if (!bytes.starts_with(kHead) || end == std::string::npos || end < kHead.size()) return {};
+  if (bytes.substr(end + 1) != Checksum::of(bytes.substr(0, end)).to_string()) return {};
+  return bytes.substr(kHead.size(), end - kHead.size());
+}
+
+void ChangeFeed::keep_cursor(bool now) {
+  std::string cursor;
+  {
+    Lock lock(mutex_);
+    const SteadyTime time = core_.clock->steady_now();
+    const bool due = now || kept_.empty() || time - kept_at_ >= kKeepEvery;
+    if (!due || cursor_ == kept_ || behind_ || cursor_.size() > kLongestCursor / 2) return;
+    cursor = kept_ = cursor_;
+    kept_at_ = time;
+  }
+  // The files that it vouches for must be on the disk before it is.
+  if (!core_.file_writer->sync()) return;
+  std::string bytes = std::string(kHead) + cursor;
+  bytes += '\n' + Checksum::of(bytes).to_string();
+  const std::string temp = path_ + ".new";
+  if (!core_.file_system->write_file(temp, bytes).ok() ||
+      !core_.file_system->sync_file(temp).ok() || !core_.file_system->rename(temp, path_).ok()) {
+    core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");
+  }
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,63 @@
+// Brings other machines' writes into memory and files: asks the store every while what has changed, and
+// loads what is newer than the local tiers.
+//
+// The cursor is kept in the directory, so that what changed while the cache was closed, tombstones above
+// all, is noticed at the next start (I4). Where the store cannot say what has changed since, every key
+// known here is compared with its row.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/annotations.h"
+#include "base/mutex.h"
+#include "tiercache/store.h"
+
+namespace tiercache::detail {
+
+class Core;
+
+// Thread-safe. Its tasks hold the core.
+class ChangeFeed {
+ public:
+  explicit ChangeFeed(Core& core);
+
+  // Begins to ask; does nothing for a store without a feed, or where `poll_every` is zero.
+  void start();
+  // Runs `task`, here or on the store lane, once the feed has its place or cannot get one now: what
+  // a task reads from the store afterwards lacks nothing that the feed will not tell.
+  void when_placed(std::function<void()> task);
+  // No more calls; leaves the cursor for the next open.
+  void stop();
+
+ private:
+  enum class Pace : std::uint8_t { at_once, usual, backed_off };
+
+  void poll();
+  Pace ask();
+  bool take(const ChangesReply& reply);
+  bool is_wanted(const StoreChange& change) const;
+  bool load(const std::vector<EntryId>& ids);
+  bool compare_all();
+  void schedule(Pace pace);
+  void placed();
+  std::string read_cursor() const;
+  void keep_cursor(bool now);
+
+  Core& core_;
+  const std::string path_;
+  mutable Mutex mutex_;
+  std::string cursor_ TIERCACHE_GUARDED_BY(mutex_);
+  std::string kept_ TIERCACHE_GUARDED_BY(mutex_);  // the cursor in the directory
+  SteadyTime kept_at_ TIERCACHE_GUARDED_BY(mutex_){};
+  // What the local tiers have may lag behind the cursor: every key wants a look.
+  bool behind_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool placed_ TIERCACHE_GUARDED_BY(mutex_) = true;
+  bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;
+  int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  std::vector<std::function<void()>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,210 @@
+// What other machines write comes into memory and files by the store's change feed.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed(Hydrate hydrate = Hydrate::all()) {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = hydrate};
+}
+
+// Another machine's write, straight into the store.
+void write_elsewhere(World& world, const std::string& key, const std::optional<std::string>& text) {
+  Entry entry;
+  const EntryPtr row = world.store->row("test", {"d", key});
+  const auto now = static_cast<std::uint64_t>(world.clock->wall_now().time_since_epoch().count());
+  entry.version.time = std::max(now << Version::kCounterBits, row ? row->version.time + 1 : 0);
+  entry.version.writer = 7;
+  entry.clocks.last_fetch = world.clock->wall_now();
+  if (text) {
+    entry.document = std::make_shared<const std::string>(*text);
+    entry.checksum = Checksum::of(*text);
+  } else {
+    entry.kind = EntryKind::tombstone;
+  }
+  world.store->put_row("test", {"d", key}, std::move(entry));
+}
+
+TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll_I10) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  write_elsewhere(world, "k", "2");
+  write_elsewhere(world, "new", "3");
+  EXPECT_EQ(*data.peek("k"), "1");
+  world.executor->run_for(1s);
+  EXPECT_EQ(*data.peek("k"), "2");
+  world.store_down();
+  EXPECT_EQ(*data.get("new"), "3");
+}
+
+TEST(ChangeFeed, erase_of_another_machine_takes_the_entry_away_I4_I10) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  write_elsewhere(world, "k", std::nullopt);
+  world.executor->run_for(1s);
+  world.store_down();
+  EXPECT_FALSE(data.get("k").has_value());
+}
+
+TEST(ChangeFeed, invalidation_of_another_machine_makes_the_entry_stale_I10) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  Entry moved = *world.store->row("test", {"d", "k"});
+  moved.clocks.invalidated_at = world.clock->wall_now();
+  world.store->put_row("test", {"d", "k"}, moved);
+  world.executor->run_for(1s);
+  EXPECT_EQ(data.get("k", {.reach = Reach::memory}).freshness(), Freshness::stale);
+}
+
+TEST(ChangeFeed, what_was_erased_while_the_cache_was_closed_does_not_come_back_I4) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  write_elsewhere(world, "k", std::nullopt);
+  cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(1s);
+  world.store_down();
+  EXPECT_FALSE(data.get("k").has_value());
+}
+
+TEST(ChangeFeed, start_after_a_kill_goes_on_from_the_cursor_that_was_kept_I10) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(30s);
+  world.kill(cache);
+  write_elsewhere(world, "k", "2");
+  const std::uint64_t loads = world.store->calls("load");
+  cache = world.open();
+  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  world.executor->run_for(1s);
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "2");
+  EXPECT_EQ(world.store->calls("load"), loads + 1);
+}
+
+TEST(ChangeFeed, store_that_was_away_at_the_start_is_compared_once_it_is_back_I10) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.disk.boot()->remove_file("/cache/changes");
+  write_elsewhere(world, "k", "2");
+  world.store_down();
+  cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(10s);
+  EXPECT_EQ(*data.get("k"), "1");
+  world.store_up();
+  world.executor->run_for(1min);
+  EXPECT_EQ(*data.peek("k"), "2");
+}
+
+TEST(ChangeFeed, gap_makes_every_known_key_be_compared_with_its_row_I10) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < 250; ++i) data.put(std::to_string(i), "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  world.store->lose_change_cursors();
+  for (const char* key : {"0", "117", "249"}) write_elsewhere(world, key, "2");
+  world.executor->run_for(2s);
+  for (const char* key : {"0", "117", "249"}) EXPECT_EQ(*data.peek(key), "2") << key;
+  EXPECT_EQ(*data.peek("1"), "1");
+}
+
+TEST(ChangeFeed, damaged_cursor_is_as_good_as_none_I9) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  write_elsewhere(world, "k", "2");
+  world.disk.write("/cache/changes", "tiercache-cursor 1\n1-9\n0123456789abcdef0123456789abcdef");
+  cache = world.open();
+  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  world.executor->run_for(1s);
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "2");
+}
+
+TEST(ChangeFeed, own_writes_and_keys_nobody_reads_cost_no_load) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  world.executor->run_for(2s);
+  const std::uint64_t loads = world.store->calls("load");
+  for (int i = 0; i < 20; ++i) data.put(std::to_string(i), "1");
+  data.invalidate("3");
+  data.erase("4");
+  ASSERT_TRUE(cache->flush());
+  write_elsewhere(world, "unknown", "1");
+  world.executor->run_for(5s);
+  EXPECT_EQ(world.store->calls("load"), loads);
+}
+
+TEST(ChangeFeed, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  write_elsewhere(world, "k", "2");
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "save" ? StoreFault::unavailable : StoreFault::none;
+  });
+  world.clock->advance(10ms);
+  data.put("k", "3");
+  world.executor->run_for(3s);
+  EXPECT_EQ(*data.get("k"), "3");
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "3");
+}
+
+TEST(ChangeFeed, poll_of_zero_never_asks) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(1min);
+  EXPECT_EQ(world.store->calls("changes"), 0u);
+}
+
+TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(2s);
+  world.store_down();
+  const std::uint64_t before = world.store->calls("changes");
+  world.executor->run_for(10min);
+  EXPECT_LE(world.store->calls("changes"), before + 40);
+  world.store_up();
+  write_elsewhere(world, "k", "1");
+  world.executor->run_for(31s);
+  EXPECT_TRUE(data.peek("k").has_value() || data.get("k", {.reach = Reach::local}).has_value());
+}
+
+}  // namespace
+}  // namespace tiercache::testing
