@@ -34,15 +34,17 @@ struct MemoryOptions {
   std::chrono::milliseconds ttl = std::chrono::minutes(5);
 };
 
-// | field        | meaning                                         | default | zero        |
-// |--------------|-------------------------------------------------|---------|-------------|
-// | write_behind | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
-// | sync_every   | until files are synced and leave the journal    | 5 s     | not allowed |
-// | allow_remote | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
+// | field                | meaning                                         | default | zero        |
+// |----------------------|-------------------------------------------------|---------|-------------|
+// | write_behind         | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
+// | sync_every           | until files are synced and leave the journal    | 5 s     | not allowed |
+// | allow_remote         | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
+// | max_quarantine_bytes | of files kept aside; past it the oldest go      | 64 MiB  | none kept   |
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
   bool allow_remote = false;
+  std::uint64_t max_quarantine_bytes = 64 << 20;
 };
 
 // | field         | meaning                                               | default | zero        |

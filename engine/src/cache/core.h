@@ -125,6 +125,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Log> log;
   std::unique_ptr<VersionClock> versions;
   std::unique_ptr<MemoryTier> memory;
+  std::shared_ptr<Quarantine> quarantine;
   std::unique_ptr<EntryFiles> files;
   std::shared_ptr<Journal> journal;
   std::shared_ptr<OutboxDrain> drain;  // null without a store

@@ -89,8 +89,11 @@ void Core::open_files() {
       *file_system,
       {.path = directory, .project = options.project, .allow_remote = options.files.allow_remote});
   memory = std::make_unique<MemoryTier>(options.memory.max_bytes);
+  quarantine = std::make_shared<Quarantine>(*file_system, directory + "/quarantine",
+                                            options.files.max_quarantine_bytes);
+  quarantine->trim();
   files = std::make_unique<EntryFiles>(*file_system, directory, options.project,
-                                       options.limits.max_document_bytes + kHeaderRoom);
+                                       options.limits.max_document_bytes + kHeaderRoom, quarantine);
   bool rebuilt = false;
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
@@ -106,7 +109,8 @@ void Core::open_journal() {
                                        .seed = seed_ + 4,
                                        .segment_bytes = options.journal.segment_bytes,
                                        .max_bytes = options.journal.max_bytes,
-                                       .has_store = options.store != nullptr};
+                                       .has_store = options.store != nullptr,
+                                       .quarantine = quarantine};
   const auto recovered = [&](const Record& record) { replay.take(record); };
   const auto all_recovered = [&] { replay.write_files(); };
   IoStatus status = Journal::open(file_system, journal_options, recovered, all_recovered, &opened);

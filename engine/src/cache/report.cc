@@ -43,6 +43,9 @@ Stats Core::stats() const {
   stats.memory_refused_promotions = in_memory.refused_promotions;
   stats.files_entries = files->index().size();
   stats.files_quarantined = files->quarantined();
+  const QuarantineStats aside = quarantine->stats();
+  stats.quarantine_bytes = aside.bytes;
+  stats.quarantine_deleted = aside.deleted;
   stats.files_waiting = file_writer->waiting();
   stats.files_failed_writes = file_writer->failed_writes();
   const JournalStats in_journal = journal->stats();

@@ -64,6 +64,31 @@ TEST(Options, dataset_of_another_type_is_refused) {
   EXPECT_EQ(*again.get("k"), "1") << "the dataset as first opened";
 }
 
+TEST(Options, corrupt_files_are_kept_up_to_the_bound_that_all_kinds_share_I8_I9) {
+  World world;
+  const auto bounded = [](CacheOptions& options) { options.files.max_quarantine_bytes = 5 * 4096; };
+  auto cache = world.open(bounded);
+  const DatasetOptions<JsonText> options = {.keyed = true, .fresh_for = 24h};
+  auto data = cache->dataset("d", options);
+  for (int i = 0; i < 20; ++i) data.put(std::to_string(i), "1");
+  cache->close();
+  for (const std::string& path : world.disk.files()) {
+    if (path.find("/data/") != std::string::npos) world.disk.write(path, "damage");
+  }
+  cache = world.open(bounded);
+  data = cache->dataset("d", options);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(*data.get(std::to_string(i)), "1") << "from the store";
+  const Stats stats = cache->stats();
+  EXPECT_EQ(stats.files_quarantined, 20u);
+  EXPECT_EQ(stats.quarantine_deleted, 15u);
+  EXPECT_EQ(stats.quarantine_bytes, 5u * 4096);
+  std::size_t kept = 0;
+  for (const std::string& path : world.disk.files()) {
+    kept += path.find("/quarantine/") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(kept, 5u);
+}
+
 TEST(Keys, parts_are_joined_escaped_and_split_again) {
   EXPECT_EQ(make_key({"session", "42", "state"}), "session:42:state");
   EXPECT_NE(make_key({"a:b", "c"}), make_key({"a", "b:c"}));
