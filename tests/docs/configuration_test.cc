@@ -33,16 +33,19 @@ FieldsByStruct fields_declared(const SourceFile& header) {
   return fields;
 }
 
-// Reads the tables: a heading names the struct, the first cell of a row the field.
+// Reads the tables: a heading names the struct, and its namespace where that is not the library's
+// own; the first cell of a row names the field.
 FieldsByStruct fields_documented(const SourceFile& document) {
-  static const std::regex heading(R"(^#+ .*`(\w+)`.*$)");
+  static const std::regex heading(R"(^#+ .*`(\w+)`(?: of `tiercache::(\w+)`)?.*$)");
   static const std::regex row(R"(^\| `(\w+)` \|.*$)");
   FieldsByStruct fields;
   std::string name;
   for (const std::string& line : document.lines) {
     std::smatch found;
     if (line.starts_with("#")) name.clear();
-    if (std::regex_match(line, found, heading)) name = found[1];
+    if (std::regex_match(line, found, heading)) {
+      name = (found[2].matched ? found[2].str() + "::" : "") + found[1].str();
+    }
     if (!name.empty() && std::regex_match(line, found, row)) fields[name].insert(found[1]);
   }
   return fields;
@@ -63,9 +66,10 @@ TEST(Configuration, every_option_is_documented_and_every_documented_one_is_there
   FieldsByStruct declared = fields_declared(read_document("engine/include/tiercache/options.h"));
   declared["ThreadCounts"] =
       fields_declared(read_document("engine/include/tiercache/executor.h"))["ThreadCounts"];
-  // The store's options are `tiercache::sqlite::Options`.
-  declared["Options"] =
-      fields_declared(read_document("adapters/sqlite/include/tiercache/sqlite.h"))["Options"];
+  for (const std::string adapter : {"sqlite", "postgres"}) {
+    const std::string header = "adapters/" + adapter + "/include/tiercache/" + adapter + ".h";
+    declared[adapter + "::Options"] = fields_declared(read_document(header))["Options"];
+  }
   const FieldsByStruct documented = fields_documented(read_document("docs/configuration.md"));
   EXPECT_GE(declared.size(), 14u) << "the reader has lost structs";
   EXPECT_EQ(documented, declared);

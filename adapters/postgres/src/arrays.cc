@@ -1,0 +1,61 @@
+#include "arrays.h"
+
+#include <algorithm>
+
+namespace tiercache::postgres {
+
+void Array::separate() {
+  if (text_.size() > 1) text_ += ',';
+}
+
+void Array::add_bare(std::string_view text) {
+  separate();
+  text_ += text;
+}
+
+void Array::add(const std::optional<std::int64_t>& value) {
+  value ? add(*value) : add_null();
+}
+
+// Runs without a quote or a backslash are copied whole: documents are most of what is sent.
+void Array::add(std::string_view text) {
+  separate();
+  text_ += '"';
+  while (!text.empty()) {
+    const std::size_t plain = std::min(text.find_first_of("\"\\"), text.size());
+    text_ += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    text_ += '\\';
+    text_ += text.front();
+    text.remove_prefix(1);
+  }
+  text_ += '"';
+}
+
+std::string like_pattern(std::string_view glob) {
+  std::string pattern;
+  for (std::size_t i = 0; i < glob.size(); ++i) {
+    if (glob[i] == '*') {
+      if (!pattern.ends_with('%') || pattern.ends_with("\\%")) pattern += '%';
+      continue;
+    }
+    if (glob[i] == '?') {
+      pattern += '_';
+      continue;
+    }
+    if (glob[i] == '\\' && i + 1 < glob.size()) ++i;
+    pattern += '\\';
+    pattern += glob[i];
+  }
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string bytea = "\\x";
+  for (const char c : pattern) {
+    const auto byte = static_cast<unsigned char>(c);
+    bytea += kDigits[byte >> 4];
+    bytea += kDigits[byte & 15];
+  }
+  return bytea;
+}
+
+}  // namespace tiercache::postgres

@@ -1,0 +1,33 @@
+// Where the server is: the URL taken apart, and its secrets kept out of every text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tiercache/postgres.h"
+
+namespace tiercache::postgres {
+
+// Immutable. Thread-safe.
+class ServerAddress {
+ public:
+  // Throws BadConfiguration when the URL cannot be read; its text holds nothing of the URL.
+  explicit ServerAddress(const Options& options);
+
+  // `host:port/database as user`, as far as the URL names them.
+  const std::string& description() const { return description_; }
+  // Libpq's form of it all, secrets included. `with_session_options`: settings of the session too,
+  // which a pooler may refuse.
+  std::string connection_string(bool with_session_options) const;
+  // The text without secrets, in one line.
+  std::string redacted(std::string text) const;
+
+ private:
+  std::string settings_;
+  std::string options_;          // the URL's own
+  std::string session_options_;  // ours, before those
+  std::string description_;
+  std::vector<std::string> secrets_;  // longest first
+};
+
+}  // namespace tiercache::postgres

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Runs a command beside a private PostgreSQL (and pgbouncer, in transaction mode) on loopback:
+#
+#     tests/servers/postgres.sh [--supabase] COMMAND [ARGUMENT...]
+#
+# Everything lives in a temporary folder, and both servers end with it when the command ends, or when this
+# script is killed, however. As root they run as the user "postgres". With --supabase the cluster has
+# Supabase's roles, and "postgres" is no superuser in it. The command finds in its environment:
+#
+#     TIERCACHE_TEST_POSTGRES        URL of an ordinary role that owns its database
+#     TIERCACHE_TEST_POSTGRES_ADMIN  URL of a superuser
+#     TIERCACHE_TEST_PGBOUNCER       like the first, through pgbouncer; empty where there is none
+#     TIERCACHE_TEST_POSTGRES_PID    file whose first line is the server's process
+#     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop or restart
+#
+# Exit status: the command's; 77 when there is no PostgreSQL here.
+set -euo pipefail
+
+supabase=no
+if [[ ${1:-} == --supabase ]]; then
+  supabase=yes
+  shift
+fi
+if (($# == 0)); then
+  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+  exit 2
+fi
+
+bindir=$(find /usr/lib/postgresql /usr/local/pgsql -maxdepth 3 -name initdb 2>/dev/null | sort -V | tail -1 || true)
+if [[ -n $bindir ]]; then bindir=${bindir%/initdb}; else bindir=$(pg_config --bindir 2>/dev/null || true); fi
+if [[ ! -x $bindir/initdb ]]; then
+  echo "There is no PostgreSQL server here (Debian: postgresql): skipped" >&2
+  exit 77
+fi
+
+# The keeper holds the folder's fate: it waits until nobody has the pipe open for writing any more, which
+# is when this script is gone, then ends the servers. In a session of its own, so that what kills the
+# script's group does not reach it.
+folder=$(mktemp -d "${TMPDIR:-/tmp}/tiercache-postgres.XXXXXX")
+mkfifo "$folder/alive"
+setsid bash -c '
+  folder=$1
+  exec 3<"$folder/alive"
+  read -r -u 3 _ || true
+  end() {
+    [[ -s $1 ]] || return 0
+    process=$(head -1 "$1")
+    kill -CONT "$process" 2>/dev/null || true
+    kill -"$2" "$process" 2>/dev/null || true
+    tail --pid="$process" -f /dev/null
+  }
+  end "$folder/pgbouncer.pid" INT
+  end "$folder/data/postmaster.pid" QUIT
+  rm -rf "$folder"
+' keeper "$folder" >/dev/null 2>&1 &
+keeper=$!
+exec {alive}>"$folder/alive"
+finish() {
+  local status=$?
+  exec {alive}>&-
+  wait "$keeper" || true
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+as_server=()
+if ((EUID == 0)); then
+  chown postgres "$folder"
+  as_server=(runuser -u postgres --)
+fi
+server() { (cd "$folder" && exec {alive}>&- && exec "${as_server[@]}" "$@"); }
+
+secret=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+random_port() { echo $((20000 + RANDOM % 12000)); }
+
+admin=tiercache_admin
+if [[ $supabase == yes ]]; then admin=supabase_admin; fi
+server "$bindir/initdb" -D "$folder/data" -U "$admin" --auth-local=trust --auth-host=scram-sha-256 \
+  --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$folder/initdb.log" 2>&1 || {
+  cat "$folder/initdb.log" >&2
+  exit 1
+}
+server tee -a "$folder/data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$folder'
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+shared_buffers = 32MB
+max_connections = 60
+jit = off
+CONF
+
+ctl=$folder/ctl
+cat >"$ctl" <<CTL
+#!/usr/bin/env bash
+cd "$folder"
+exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -m immediate "\$1" \
+  >>"$folder/ctl.log" 2>&1
+CTL
+chmod 755 "$ctl" "$folder"
+if ((EUID == 0)); then chown postgres "$ctl"; fi
+
+started=no
+for _ in {1..20}; do
+  port=$(random_port)
+  server sed -i -e '/^port = /d' -e "\$ a port = $port" "$folder/data/postgresql.conf"
+  if server "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w start \
+    >>"$folder/ctl.log" 2>&1; then
+    started=yes
+    break
+  fi
+done
+if [[ $started == no ]]; then
+  cat "$folder/server.log" >&2
+  exit 1
+fi
+
+admin_sql() {
+  psql -X -q -v ON_ERROR_STOP=1 -h "$folder" -p "$port" -U "$admin" -d "${1}" -f - </dev/stdin
+}
+role=app
+if [[ $supabase == yes ]]; then
+  role=postgres
+  admin_sql postgres <<SQL
+create role anon nologin noinherit;
+create role authenticated nologin noinherit;
+create role service_role nologin noinherit bypassrls;
+create role authenticator login noinherit;
+grant anon, authenticated, service_role to authenticator;
+create role postgres nosuperuser createdb createrole login replication bypassrls password '$secret';
+grant anon, authenticated, service_role, pg_read_all_data, pg_signal_backend, pg_monitor to postgres;
+SQL
+else
+  admin_sql postgres <<<"create role app nosuperuser login password '$secret';"
+fi
+admin_sql postgres <<SQL
+alter role $admin password '$secret';
+create database tiercache owner $role;
+SQL
+
+export TIERCACHE_TEST_POSTGRES="postgres://$role:$secret@127.0.0.1:$port/tiercache"
+export TIERCACHE_TEST_POSTGRES_ADMIN="postgres://$admin:$secret@127.0.0.1:$port/tiercache"
+export TIERCACHE_TEST_POSTGRES_PID="$folder/data/postmaster.pid"
+export TIERCACHE_TEST_POSTGRES_CTL="$ctl"
+export TIERCACHE_TEST_PGBOUNCER=
+
+start_pgbouncer() {
+  local bouncer_port
+  server tee "$folder/users.txt" >/dev/null <<<"\"$role\" \"$secret\""
+  for _ in {1..20}; do
+    bouncer_port=$(random_port)
+    server tee "$folder/pgbouncer.ini" >/dev/null <<INI
+[databases]
+tiercache = host=127.0.0.1 port=$port dbname=tiercache
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $bouncer_port
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = $folder/users.txt
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 200
+logfile = $folder/pgbouncer.log
+pidfile = $folder/pgbouncer.pid
+INI
+    if server "$1" -q -d "$folder/pgbouncer.ini" >/dev/null 2>&1; then
+      export TIERCACHE_TEST_PGBOUNCER="postgres://$role:$secret@127.0.0.1:$bouncer_port/tiercache"
+      return
+    fi
+  done
+  cat "$folder/pgbouncer.log" >&2
+  return 1
+}
+pgbouncer=$(PATH=$PATH:/usr/sbin command -v pgbouncer || true)
+if [[ -n $pgbouncer && $supabase == no ]]; then start_pgbouncer "$pgbouncer"; fi
+
+status=0
+"$@" {alive}>&- || status=$?
+exit "$status"
