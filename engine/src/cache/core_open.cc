@@ -169,11 +169,11 @@ void Core::serve_unwritten() {
   std::map<EntryId, EntryPtr> unwritten;
   {
     Lock lock(mutex_);
-    std::erase_if(unwritten_, [&](const auto& item) {
-      if (!datasets_.contains(item.first.dataset)) return false;
-      unwritten.insert(item);
-      return true;
-    });
+    for (auto item = unwritten_.begin(); item != unwritten_.end();) {
+      const auto next = std::next(item);
+      if (datasets_.contains(item->first.dataset)) unwritten.insert(unwritten_.extract(item));
+      item = next;
+    }
   }
   for (const auto& [id, entry] : unwritten) {
     DatasetState& dataset = *find_dataset(id.dataset);
