@@ -90,6 +90,12 @@ bool KeyHistory::may_stand(const Write& write) const {
   if (write.version) return standing_->matching && write.number > standing_->number;
   if (write.astray) return true;
   if (write.base && *write.base >= *standing_->version) return true;
+  // A refresh of what the store had put in the standing one's place.
+  const bool on_another =
+      write.base && std::any_of(writes_.begin(), writes_.end(), [&](const Write& other) {
+        return other.number < write.number && other.version == write.base && may_stand(other);
+      });
+  if (on_another) return true;
   return !write.base && write.number > standing_->number;
 }
 
