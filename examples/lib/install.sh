@@ -12,9 +12,9 @@
 
 tiercache_packages() {
   local run=(g++ cmake ninja-build ccache libsimdjson-dev nlohmann-json3-dev libspdlog-dev
-    libboost-filesystem-dev libxxhash-dev libsqlite3-dev libpqxx-dev libssl-dev libcpp-httplib-dev libcli11-dev
-    pkgconf iso-codes ca-certificates curl jq)
-  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14
+    libboost-filesystem-dev libxxhash-dev libsqlite3-dev libpqxx-dev libssl-dev libcurl4-openssl-dev
+    libcpp-httplib-dev libcli11-dev pkgconf iso-codes ca-certificates curl jq)
+  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl
     postgresql pgbouncer)
   local ci=(clang-14 libclang-rt-14-dev)
   case "$1" in

@@ -75,5 +75,12 @@ TEST(Configuration, every_option_is_documented_and_every_documented_one_is_there
   EXPECT_EQ(documented, declared);
 }
 
+TEST(HttpSourceOptions, are_those_of_the_guide) {
+  const auto declared = fields_declared(read_document("adapters/http/include/tiercache/http.h"));
+  const auto documented = fields_documented(read_document("docs/http-sources.md"));
+  EXPECT_GE(declared.at("Options").size(), 10u) << "the reader has lost fields";
+  EXPECT_EQ(documented.at("Options"), declared.at("Options"));
+}
+
 }  // namespace
 }  // namespace tiercache::docs

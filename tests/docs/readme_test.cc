@@ -95,7 +95,7 @@ TEST(Readme, commands_it_names_are_there_and_executable) {
 
 TEST(Guide, code_is_quoted_from_tests_that_run_it) {
   const auto sources = structure::read_files("tests/docs", {"_test.cc"});
-  for (const char* path : {"docs/guide.md", "docs/configuration.md"}) {
+  for (const char* path : {"docs/guide.md", "docs/configuration.md", "docs/http-sources.md"}) {
     const auto findings = unquoted(read_document(path), sources);
     EXPECT_TRUE(findings.empty()) << to_string(findings);
   }

@@ -1,0 +1,120 @@
+// Documents from HTTP APIs: a ready refresh callback over libcurl. The guide is docs/http-sources.md.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tiercache/clock.h"
+#include "tiercache/codec.h"
+#include "tiercache/options.h"
+#include "tiercache/refresh.h"
+
+namespace tiercache::http {
+
+// One request header. Its value may be a secret: it is in no message, and goes to no other origin.
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+// | field            | meaning                                              | default  | zero, empty  |
+// |------------------|------------------------------------------------------|----------|--------------|
+// | url              | what is asked; {key} in path or query is the key     | required |              |
+// | bearer           | gives the token of each request; thread-safe         | none     | no token     |
+// | headers          | sent with each request                               | none     |              |
+// | select           | JSON pointer: the part of the answer that is kept    | ""       | all of it    |
+// | connect_timeout  | until connected, TLS included                        | 5 s      | not allowed  |
+// | timeout          | of the whole refresh, redirects included             | 30 s     | not allowed  |
+// | max_bytes        | of an answer, decompressed                           | 16 MiB   | not allowed  |
+// | max_redirects    | followed; none leads from https to http              | 5        | none         |
+// | ca_file          | PEM file of the authorities that are trusted         | ""       | the system's |
+// | proxy            | URL of a proxy, or "none"; never used for loopback   | ""       | environment  |
+// | allow_plain_http | take http:// to other machines                       | false    |              |
+// | clock            | for deadlines and dates in Retry-After               | machine  |              |
+//
+// The refresh's own deadline (`hard_timeout` of the dataset) and its cancellation end a transfer too,
+// within a tenth of a second.
+struct Options {
+  std::string url;
+  std::function<std::string()> bearer = {};
+  std::vector<Header> headers = {};
+  std::string select = {};
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{30'000};
+  std::size_t max_bytes = std::size_t{16} << 20;
+  int max_redirects = 5;
+  std::string ca_file = {};
+  std::string proxy = {};
+  bool allow_plain_http = false;
+  std::shared_ptr<Clock> clock = system_clock();
+};
+
+namespace detail {
+class Client;
+// Throws what a document that its type refuses is reported as. `why` is left out where the document
+// is no JSON, because parsers then quote it.
+[[noreturn]] void throw_undecodable(const std::string& document, const std::string& why);
+}  // namespace detail
+
+// What the source said, as the answer of a dataset of any type.
+class Answer {
+ public:
+  explicit Answer(RefreshAnswer<std::string> answer) : answer_(std::move(answer)) {}
+
+  // For an untyped dataset the text as it came, else what the type's codec makes of it; throws when
+  // that refuses it. (A dataset of std::string cannot be told from an untyped one and gets the text.)
+  template <class Value>
+  operator RefreshAnswer<Value>() &&;
+
+ private:
+  RefreshAnswer<std::string> answer_;
+};
+
+// A refresh callback, for any number of datasets and threads. Copies share their connections. Do not
+// carry it across fork().
+//
+// It answers `NotFound` for 404 and 410, and for a key that would change the URL's path ("..");
+// `NotModified` for 304; it throws `RetryAfter` where the source says when to come back, and
+// std::runtime_error for all else that is no document. Messages hold no user info, query value,
+// header value, token or text of the answer.
+class Source {
+ public:
+  explicit Source(std::shared_ptr<const detail::Client> client) : client_(std::move(client)) {}
+
+  Answer operator()(RefreshContext& context) const;
+
+ private:
+  std::shared_ptr<const detail::Client> client_;
+};
+
+// Does no I/O. Throws BadConfiguration, which names every fault.
+Source source(Options options);
+
+// --- Implementation ---
+
+template <class Value>
+Answer::operator RefreshAnswer<Value>() && {
+  if constexpr (std::is_same_v<Value, std::string>) {
+    return std::move(answer_);
+  } else {
+    auto& answer = answer_.get();
+    if (auto* same = std::get_if<NotModified>(&answer)) return std::move(*same);
+    if (std::holds_alternative<NotFound>(answer)) return NotFound{};
+    auto& text = std::get<Refreshed<std::string>>(answer);
+    try {
+      return Refreshed<Value>{Codec<Value>::decode(text.value), std::move(text.metadata),
+                              text.fresh_for};
+    } catch (const std::exception& error) {
+      detail::throw_undecodable(text.value, error.what());
+    }
+  }
+}
+
+}  // namespace tiercache::http

@@ -1,0 +1,53 @@
+// What a refresh asks of its source, and what the answer means.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "select.h"
+#include "tiercache/http.h"
+#include "transfer.h"
+#include "url.h"
+
+namespace tiercache::http::detail {
+
+// Thread-safe.
+class Client {
+ public:
+  // Of options that are in order.
+  explicit Client(Options options);
+
+  RefreshAnswer<std::string> fetch(const RefreshContext& context) const;
+
+ private:
+  // One refresh: what all its requests share.
+  struct Round {
+    const RefreshContext& context;
+    SteadyTime deadline;
+    std::string etag;  // of the previous document; empty: not asked conditionally
+    std::string last_modified;
+    std::string token;
+    bool credentials_used = false;  // by the last request
+  };
+
+  Round begin(const RefreshContext& context) const;
+  std::string ask_token() const;
+  // Follows redirects.
+  Reply ask(const std::string& url, Round& round) const;
+  Request request_for(const Target& target, Round& round) const;
+  Target redirect_from(const Target& from, const Reply& reply) const;
+  RefreshAnswer<std::string> answer_of(Reply reply, const Round& round) const;
+  Refreshed<std::string> document_of(Reply reply) const;
+  NotModified not_modified(const Reply& reply, const Round& round) const;
+  std::string metadata_of(const Reply& reply) const;
+  [[noreturn]] void fail(const std::string& what) const;
+
+  const Options options_;
+  const UrlTemplate url_;
+  const JsonPointer select_;
+  const std::string fingerprint_;
+  const bool sets_accept_;
+  mutable Transfers transfers_;
+};
+
+}  // namespace tiercache::http::detail
