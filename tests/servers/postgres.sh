@@ -90,13 +90,14 @@ full_page_writes = off
 shared_buffers = 32MB
 max_connections = 60
 jit = off
+autovacuum = off
 CONF
 
 ctl=$folder/ctl
 cat >"$ctl" <<CTL
 #!/usr/bin/env bash
 cd "$folder"
-exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -m immediate "\$1" \
+exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -m fast "\$1" \
   >>"$folder/ctl.log" 2>&1
 CTL
 chmod 755 "$ctl" "$folder"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "rows.h"
 
@@ -23,6 +24,7 @@ enum ChangeColumn : int {
   kChangedKey,
   kChangedVersion,
   kChangedWriter,
+  kChangedInvalidatedAt,
 };
 
 // A change is told once every transaction that began before its own has ended, so that the order of
@@ -32,7 +34,8 @@ constexpr Statement kChanges = {
     "WITH s AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS low, "
     "                  pg_snapshot_xmax(pg_current_snapshot()) AS high) "
     "SELECT v.incarnation, s.low, s.high, tiercache.ms_of_time(clock_timestamp()), "
-    "       p.changes_purged_to, c.xid, c.seq, c.cache_type, c.cache_key, c.version, c.writer "
+    "       p.changes_purged_to, c.xid, c.seq, c.cache_type, c.cache_key, c.version, c.writer, "
+    "       tiercache.ms_of_time(c.invalidated_at) "
     "FROM s CROSS JOIN tiercache.schema_version v "
     "LEFT JOIN tiercache.projects p ON p.project_name = $1::text "
     "LEFT JOIN LATERAL ("
@@ -96,10 +99,15 @@ void read_rows(const pqxx::result& rows, std::size_t limit, Cursor* next, Change
       next->seq = integer(rows, last, kSeq);
       return;
     }
-    reply->changes.push_back({{std::string(shim::text(rows, row, kChangedType)),
-                               std::string(shim::text(rows, row, kChangedKey))},
-                              {static_cast<std::uint64_t>(integer(rows, row, kChangedVersion)),
-                               static_cast<std::uint32_t>(integer(rows, row, kChangedWriter))}});
+    StoreChange change;
+    change.id = {std::string(shim::text(rows, row, kChangedType)),
+                 std::string(shim::text(rows, row, kChangedKey))};
+    change.version = {static_cast<std::uint64_t>(integer(rows, row, kChangedVersion)),
+                      static_cast<std::uint32_t>(integer(rows, row, kChangedWriter))};
+    if (const auto at = optional_integer(rows, row, kChangedInvalidatedAt)) {
+      change.invalidated_at = WallTime(std::chrono::milliseconds(*at));
+    }
+    reply->changes.push_back(std::move(change));
   }
 }
 

@@ -100,8 +100,9 @@ Failure failed_statement(const ServerAddress& server, bool connection_is_open) {
   } catch (const pqxx::transaction_rollback&) {
     return of_state(server, "40", "", connection_is_open);
   } catch (const pqxx::sql_error& error) {
-    if (error.sqlstate().empty()) return broken(server, error.what());
-    return of_state(server, error.sqlstate(), error.what(), connection_is_open);
+    const std::string state = shim::sqlstate(error);
+    if (state.empty()) return broken(server, error.what());
+    return of_state(server, state, error.what(), connection_is_open);
   } catch (const std::bad_alloc&) {
     return {Kind::in_doubt, true, "postgres " + server.description() + ": out of memory"};
   } catch (const std::exception& error) {

@@ -65,6 +65,12 @@ inline pqxx::result run_prepared(pqxx::transaction_base& transaction, const std:
 }
 #endif
 
+// The server's state of an error; 6.4 keeps none where its exception's type says it.
+inline std::string sqlstate(const pqxx::sql_error& error) {
+  if (!error.sqlstate().empty()) return error.sqlstate();
+  return dynamic_cast<const pqxx::insufficient_privilege*>(&error) ? "42501" : "";
+}
+
 inline std::string_view text(const pqxx::result& result, int row, int column) {
   const auto field =
       result[static_cast<pqxx::result::size_type>(row)][static_cast<pqxx::row::size_type>(column)];

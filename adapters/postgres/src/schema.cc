@@ -9,7 +9,10 @@ namespace {
 // Any number that others do not take.
 constexpr const char* kTakeTurn = "SELECT pg_advisory_xact_lock(8317410127341)";
 
-constexpr const char* kIsThere = "SELECT to_regclass('tiercache.schema_version') IS NOT NULL";
+// Looked up in the catalog: to_regclass() may answer from before the turn was taken.
+constexpr const char* kIsThere =
+    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = 'tiercache' AND c.relname = 'schema_version')";
 
 constexpr const char* kVersion = "SELECT version, compatible_from FROM tiercache.schema_version";
 

@@ -26,8 +26,8 @@ create table tiercache.projects (
   updated_at        timestamptz not null default now()
 );
 
--- The free space in each page takes the new row version of an update that moves clocks alone: no index
--- holds a clock or `metadata`, so such an update is HOT. `updated_at` is of the content.
+-- Half of each page stays free, for the new versions of all its rows: no index
+-- holds a clock or `metadata`, so an update of these alone is HOT. `updated_at` is of the content.
 create table tiercache.cache_storage (
   id              bigint generated always as identity primary key,
   project_id      bigint not null references tiercache.projects (id),
@@ -51,7 +51,7 @@ create table tiercache.cache_storage (
   stored_checksum text,
   check (deleted = (data is null)),
   check (deleted = (stored_checksum is null))
-) with (fillfactor = 75);
+) with (fillfactor = 50);
 
 create unique index idx_project_id on tiercache.cache_storage (project_id, cache_type, cache_key);
 create index idx_updated_at on tiercache.cache_storage (project_id, updated_at desc, id desc)
@@ -71,14 +71,15 @@ $$;
 -- The change feed, in the order in which transactions were begun: a reader takes only what is below
 -- every transaction that still runs, so none that commits late is missed.
 create table tiercache.cache_changes (
-  project_id bigint not null references tiercache.projects (id),
-  xid        xid8 not null default pg_current_xact_id(),
-  seq        bigint generated always as identity,
-  cache_type text collate "C" not null,
-  cache_key  text collate "C" not null,
-  version    bigint not null,
-  writer     bigint not null,
-  at         timestamptz not null default now(),
+  project_id     bigint not null references tiercache.projects (id),
+  xid            xid8 not null default pg_current_xact_id(),
+  seq            bigint generated always as identity,
+  cache_type     text collate "C" not null,
+  cache_key      text collate "C" not null,
+  version        bigint not null,
+  writer         bigint not null,
+  invalidated_at timestamptz,
+  at             timestamptz not null default now(),
   primary key (project_id, xid, seq)
 );
 
@@ -130,7 +131,7 @@ returns table (
 language plpgsql set search_path = '' as $$
 #variable_conflict use_column
 declare
-  v_project bigint := tiercache.project_id(p_project);
+  v_project bigint;
   v_row record;
   v_same boolean;
   v_of_this boolean;
@@ -145,6 +146,7 @@ declare
   i integer;
 begin
   perform set_config('lock_timeout', p_lock_timeout_ms::text, true);
+  v_project := tiercache.project_id(p_project);
   for i in
     select u.place from unnest(p_types, p_keys) with ordinality as u (type, key, place)
     order by u.type collate "C", u.key collate "C", u.place
@@ -180,8 +182,10 @@ begin
           returning c.id into v_id;
           if found then
             v_outcome := 'saved';
-            insert into tiercache.cache_changes (project_id, cache_type, cache_key, version, writer)
-              values (v_project, p_types[i], p_keys[i], p_versions[i], p_writers[i]);
+            insert into tiercache.cache_changes (
+              project_id, cache_type, cache_key, version, writer, invalidated_at)
+            values (
+              v_project, p_types[i], p_keys[i], p_versions[i], p_writers[i], v_invalidated);
           end if;
         end if;
         -- Another transaction was first: its row is seen at the next look, unless the caller's
@@ -224,8 +228,11 @@ begin
           checksum = p_checksums[i],
           stored_checksum = tiercache.checksum_of(v_data)
         where c.id = v_id;
-        insert into tiercache.cache_changes (project_id, cache_type, cache_key, version, writer)
-          values (v_project, p_types[i], p_keys[i], p_versions[i], p_writers[i]);
+        insert into tiercache.cache_changes (
+          project_id, cache_type, cache_key, version, writer, invalidated_at)
+        values (
+          v_project, p_types[i], p_keys[i], p_versions[i], p_writers[i],
+          greatest(v_row.invalidated_at, v_invalidated));
         v_outcome := 'saved';
         continue;
       end if;
@@ -253,8 +260,10 @@ begin
           metadata = v_metadata
         where c.id = v_id;
         if v_invalidated is distinct from v_row.invalidated_at then
-          insert into tiercache.cache_changes (project_id, cache_type, cache_key, version, writer)
-            values (v_project, p_types[i], p_keys[i], v_row.version, v_row.writer);
+          insert into tiercache.cache_changes (
+            project_id, cache_type, cache_key, version, writer, invalidated_at)
+          values (
+            v_project, p_types[i], p_keys[i], v_row.version, v_row.writer, v_invalidated);
         end if;
         if v_outcome = 'already_saved' and not p_content[i] then
           v_outcome := 'saved';
@@ -306,10 +315,12 @@ begin
         deleted = true, version = p_version, writer = p_writer, fresh_for_ms = null,
         checksum = repeat('0', 32), stored_checksum = null
       from victims v where c.id = v.id
-      returning c.project_id, c.cache_key, v.deleted as was_deleted
+      returning c.project_id, c.cache_key, c.invalidated_at, v.deleted as was_deleted
     ), noted as (
-      insert into tiercache.cache_changes (project_id, cache_type, cache_key, version, writer)
-      select t.project_id, p_type, t.cache_key, p_version, p_writer from tombstones t
+      insert into tiercache.cache_changes (
+        project_id, cache_type, cache_key, version, writer, invalidated_at)
+      select t.project_id, p_type, t.cache_key, p_version, p_writer, t.invalidated_at
+      from tombstones t
     )
     select count(*) filter (where not t.was_deleted), tiercache.ms_of_time(clock_timestamp())
     from tombstones t;

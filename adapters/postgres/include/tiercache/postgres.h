@@ -14,7 +14,7 @@ namespace tiercache::postgres {
 
 // | field              | meaning                                    | default       | zero        |
 // |--------------------|--------------------------------------------|---------------|-------------|
-// | url                | `postgres://user:password@host:port/db` | required      | not allowed |
+// | url                | `postgres://user:password@host:port/db`    | required      | not allowed |
 // | connections        | open at once, each with a thread; to 256   | 4             | not allowed |
 // | connect_timeout    | of one attempt, in whole seconds from 2    | 5 s           | not allowed |
 // | statement_timeout  | the server's own bound, where it takes one | 30 s          | none        |
