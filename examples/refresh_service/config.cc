@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "refresh_service/fields.h"
+#include "refresh_service/sources.h"
 
 namespace refresh_service {
 
@@ -21,7 +22,6 @@ namespace {
 
 constexpr milliseconds kLongest = std::chrono::hours(24 * 365);
 constexpr std::string_view kDuration = R"(a duration from "0" to "365d", such as "250ms" or "6h")";
-constexpr std::string_view kName = "1 to 100 of A-Z a-z 0-9 . _ -, not beginning with '.'";
 
 // A number followed by one of the units; `units` maps them to their size.
 using Units = std::vector<std::pair<std::string_view, std::uint64_t>>;
@@ -36,11 +36,6 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, const Units&
     if (unit == name && number <= UINT64_MAX / size) return number * size;
   }
   return std::nullopt;
-}
-
-bool is_name(const std::string& text) {
-  static const std::regex kPattern("[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}");
-  return std::regex_match(text, kPattern);
 }
 
 void read_duration(Fields& fields, const std::string& name, milliseconds& value) {
@@ -84,22 +79,38 @@ void read_memory(const json& object, Faults& faults, Config& config) {
   fields.finish();
 }
 
+// Credentials have no place in this file.
 bool take_store(const std::string& text, Config& config) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (text == "none") return true;
-  if (!text.starts_with(kSqlite) || text.size() == kSqlite.size()) return false;
-  config.sqlite = text.substr(kSqlite.size());
-  return config.sqlite.has_filename();
+  const auto store = parse_store(text);
+  if (store) config.store = *store;
+  return store && store->kind != StoreChoice::Kind::postgres;
 }
 
-bool take_url(const std::string& text, DatasetConfig& dataset) {
-  static const std::regex kLoopback(
-      R"((http://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?)(/[^\s#]*))");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kLoopback)) return false;
-  dataset.source = HttpSource{parts[1], parts[2]};
-  const bool has_key = text.find("{key}") != std::string::npos;
-  return has_key == dataset.keyed;
+void read_http(Fields& fields, const json& object, const std::string& path,
+               DatasetConfig& dataset) {
+  HttpSource source;
+  const auto text_into = [](std::string& place) {
+    return [&place](const std::string& text) {
+      place = text;
+      return !text.empty();
+    };
+  };
+  fields.read_text("http", Need::optional, "a URL", text_into(source.url));
+  fields.read_text("select", Need::optional, "a JSON pointer", text_into(source.select));
+  fields.read_text("bearer_env", Need::optional, "the name of an environment variable",
+                   text_into(source.bearer_env));
+  fields.read_text("ca_file", Need::optional, "the path of a PEM file", text_into(source.ca_file));
+  if (!object.contains("http")) return;
+  if (!source.url.empty() && (source.url.find("{key}") != std::string::npos) != dataset.keyed) {
+    fields.faults().add_line(path + ".http: must be a URL " +
+                             (dataset.keyed ? "with {key} in it"
+                                            : "without {key}, since the "
+                                              "dataset is not keyed"));
+  }
+  if (const std::string fault = fault_of(source); !fault.empty()) {
+    fields.faults().add_line(path + ": " + fault);
+  }
+  dataset.source = std::move(source);
 }
 
 void read_source(const json& object, const std::string& path, Faults& faults,
@@ -109,13 +120,9 @@ void read_source(const json& object, const std::string& path, Faults& faults,
     dataset.source = FolderSource{text};
     return std::filesystem::is_directory(text);
   });
-  const std::string allowed =
-      std::string("an http:// URL of this machine (127.0.0.1, localhost, [::1]) with a path, ") +
-      (dataset.keyed ? "with {key} in it" : "without {key}, since the dataset is not keyed");
-  fields.read_text("http", Need::optional, allowed,
-                   [&](const auto& text) { return take_url(text, dataset); });
+  read_http(fields, object, path, dataset);
   if (object.contains("folder") == object.contains("http")) {
-    faults.add(path, &object, R"({"folder": path} or {"http": url}, one of them)");
+    faults.add_line(path + R"(: must be {"folder": path} or {"http": url}, one of them)");
   }
   fields.finish();
 }
@@ -160,7 +167,7 @@ void read_object(Fields& fields, const std::string& name, Need need, Read read) 
 DatasetConfig read_dataset(const json& object, const std::string& path, Faults& faults) {
   DatasetConfig dataset;
   Fields fields(object, path, faults);
-  fields.read_text("name", Need::required, kName, [&](const std::string& text) {
+  fields.read_text("name", Need::required, kNameForm, [&](const std::string& text) {
     dataset.name = text;
     return is_name(text);
   });
@@ -215,13 +222,13 @@ Config read_all(const json& object, Faults& faults) {
                      config.directory = text;
                      return !text.empty();
                    });
-  fields.read_text("project", Need::required, kName, [&](const std::string& text) {
+  fields.read_text("project", Need::required, kNameForm, [&](const std::string& text) {
     config.project = text;
     return is_name(text);
   });
   read_object(fields, "memory", Need::optional,
               [&](const json& memory) { read_memory(memory, faults, config); });
-  fields.read_text("store", Need::optional, R"("sqlite:PATH" or "none")",
+  fields.read_text("store", Need::optional, R"("sqlite:PATH" or "none"; for Postgres see --store)",
                    [&](const std::string& text) { return take_store(text, config); });
   fields.read("datasets", Need::required, "a list of at least one dataset",
               [&](const json& list) { return read_datasets(list, faults, config); });
@@ -248,6 +255,11 @@ json parse_json(std::string_view text, Faults& faults) {
 }
 
 }  // namespace
+
+bool is_name(const std::string& text) {
+  static const std::regex kPattern("[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}");
+  return std::regex_match(text, kPattern);
+}
 
 std::optional<milliseconds> parse_duration(std::string_view text) {
   static const Units kUnits = {

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "refresh_service/stores.h"
 #include "tiercache/options.h"
 
 namespace refresh_service {
@@ -20,10 +21,12 @@ struct FolderSource {
   std::filesystem::path path;
 };
 
-// A local HTTP upstream, e.g. "http://127.0.0.1:9000/rates.json"; "{key}" in it stands for the key.
+// An HTTP API, asked by tiercache::http; the fields are as in its options.
 struct HttpSource {
-  std::string origin;  // "http://127.0.0.1:9000"
-  std::string target;  // "/rates.json"
+  std::string url;  // "{key}" in it stands for the key
+  std::string select = {};
+  std::string bearer_env = {};  // the environment variable with the token; empty: none
+  std::string ca_file = {};
 };
 
 // What a document must be before it is accepted.
@@ -72,8 +75,11 @@ struct Config {
   std::filesystem::path directory;
   std::string project;
   tiercache::MemoryOptions memory;
-  std::filesystem::path sqlite;  // empty: no store
+  StoreChoice store;
   std::vector<DatasetConfig> datasets;
+  // By the environment, never by the file.
+  tiercache::Flags flags;
+  std::string store_off_why;  // why a store that was asked for is not used; empty: it is
 };
 
 // Lists every fault, one a line: field, value, allowed range.
@@ -84,6 +90,10 @@ class BadConfig : public std::runtime_error {
 // Throws BadConfig. Members that the tables above do not name are faults, duplicates too.
 Config parse_config(std::string_view text);
 Config read_config(const std::filesystem::path& file);
+
+// What names of projects and datasets may be, and whether one is.
+inline constexpr const char* kNameForm = "1 to 100 of A-Z a-z 0-9 . _ -, not beginning with '.'";
+bool is_name(const std::string& text);
 
 // "250ms", "30s", "5m", "6h", "2d"; "0" alone needs no unit. Nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);

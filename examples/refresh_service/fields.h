@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace refresh_service {
@@ -13,6 +14,8 @@ namespace refresh_service {
 class Faults {
  public:
   void add(const std::string& field, const nlohmann::json* value, std::string_view allowed);
+  // What `add` cannot say, or must not show.
+  void add_line(std::string line) { lines_.push_back(std::move(line)); }
   bool any() const { return !lines_.empty(); }
   std::string to_string() const;
 

@@ -110,8 +110,9 @@ bool from_this_machine(const httplib::Request& request) {
 
 }  // namespace
 
-HttpFront::HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& datasets)
-    : cache_(cache) {
+HttpFront::HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& datasets,
+                     std::string store_off_why)
+    : cache_(cache), store_off_why_(std::move(store_off_why)) {
   for (const DatasetConfig& config : datasets) {
     datasets_.emplace(config.name, Served{config, cache.dataset(config.name, options_of(config)),
                                           cache_control_of(config)});
@@ -190,7 +191,7 @@ void HttpFront::erase(const Request& request, Response& response) const {
 }
 
 void HttpFront::tell_health(Response& response) const {
-  const json health = view(cache_.health(), ready_);
+  const json health = view(cache_.health(), ready_, store_off_why_);
   const bool serving = health["status"] == "ok" || health["status"] == "degraded";
   answer_json(response, serving ? 200 : 503, health);
 }

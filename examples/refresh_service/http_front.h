@@ -26,7 +26,9 @@ namespace refresh_service {
 class HttpFront {
  public:
   // Opens the datasets. `cache` must outlive it.
-  HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& datasets);
+  // `store_off_why` is told by /health: why a store that was asked for is not used.
+  HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& datasets,
+            std::string store_off_why = {});
 
   int start(const std::string& address, int port) { return server_.start(address, port); }
   void stop() { server_.stop(); }
@@ -53,6 +55,7 @@ class HttpFront {
   void tell_health(Response& response) const;
 
   tiercache::Cache& cache_;
+  const std::string store_off_why_;
   std::map<std::string, Served> datasets_;
   std::atomic<bool> ready_{false};
   LocalServer server_;  // last: its threads use the rest

@@ -103,13 +103,23 @@ json view(const tiercache::Stats& stats) {
           {"datasets", datasets}};
 }
 
-json view(const tiercache::Health& health, bool ready) {
+json view(const tiercache::Health& health, bool ready, const std::string& store_off_why) {
+  json store = view(health.store);
+  std::string status = status_of(health, ready);
+  if (!store_off_why.empty()) {
+    store["why"] = store_off_why;
+    if (status == "ok") status = "degraded";
+  }
   json sources = json::object();
   for (const auto& [dataset, source] : health.sources) sources[dataset] = view(source);
-  return {{"status", status_of(health, ready)},  {"memory", view(health.memory)},
-          {"files", view(health.files)},         {"journal", view(health.journal)},
-          {"store", view(health.store)},         {"sources", sources},
-          {"outbox_depth", health.outbox_depth}, {"parked", health.parked}};
+  return {{"status", status},
+          {"memory", view(health.memory)},
+          {"files", view(health.files)},
+          {"journal", view(health.journal)},
+          {"store", store},
+          {"sources", sources},
+          {"outbox_depth", health.outbox_depth},
+          {"parked", health.parked}};
 }
 
 }  // namespace refresh_service

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "tiercache/outcome.h"
 #include "tiercache/stats.h"
@@ -13,6 +14,7 @@ nlohmann::json view(const tiercache::PutReceipt& receipt);
 nlohmann::json view(const tiercache::Stats& stats);
 // `status` is "ok", "degraded" (serving, and every promise holds, but a tier or a source does not
 // work), "starting" or "failing" (writes cannot be kept here).
-nlohmann::json view(const tiercache::Health& health, bool ready);
+// `store_off_why` says why a store that was asked for is not used; empty: it is.
+nlohmann::json view(const tiercache::Health& health, bool ready, const std::string& store_off_why);
 
 }  // namespace refresh_service

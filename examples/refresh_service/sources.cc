@@ -1,22 +1,21 @@
 #include "refresh_service/sources.h"
 
-#include <httplib.h>
-
 #include <algorithm>
-#include <charconv>
-#include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "tiercache/clock.h"
 #include "tiercache/entry.h"
+#include "tiercache/error.h"
+#ifdef TIERCACHE_WITH_HTTP
+#include "tiercache/http.h"
+#endif
 
 namespace refresh_service {
 
 using nlohmann::json;
-using std::chrono::milliseconds;
 using tiercache::RefreshContext;
 using Answer = tiercache::RefreshAnswer<std::string>;
 
@@ -47,83 +46,33 @@ Answer read_folder(const FolderSource& source, const RefreshContext& context) {
   return text;
 }
 
-// --- An HTTP upstream --------------------------------------------------------
+// --- An HTTP API -------------------------------------------------------------
 
-std::string target_for(const HttpSource& source, const std::string& key) {
-  constexpr std::string_view kPlace = "{key}";
-  std::string target = source.target;
-  for (auto at = target.find(kPlace); at != std::string::npos; at = target.find(kPlace, at)) {
-    const std::string encoded = percent_encoded(key);
-    target.replace(at, kPlace.size(), encoded);
-    at += encoded.size();
+#ifdef TIERCACHE_WITH_HTTP
+
+std::string token_of(const std::string& variable) {
+  const char* token = std::getenv(variable.c_str());
+  if (!token) throw std::runtime_error("the environment has no " + variable);
+  return token;
+}
+
+tiercache::http::Source ask_http(const HttpSource& source) {
+  tiercache::http::Options options{
+      .url = source.url, .select = source.select, .ca_file = source.ca_file};
+  if (!source.bearer_env.empty()) {
+    options.bearer = [variable = source.bearer_env] { return token_of(variable); };
   }
-  return target;
+  return tiercache::http::source(std::move(options));
 }
 
-// What may be asked conditionally is: the upstream then need not send the document again.
-httplib::Headers conditions(const RefreshContext& context) {
-  httplib::Headers headers;
-  if (!context.previous()) return headers;
-  const std::string etag = context.previous_metadata("etag");
-  const std::string last_modified = context.previous_metadata("last_modified");
-  if (!etag.empty()) headers.emplace("If-None-Match", etag);
-  if (!last_modified.empty()) headers.emplace("If-Modified-Since", last_modified);
-  return headers;
+#else
+
+Source ask_http(const HttpSource&) {
+  throw tiercache::BadConfiguration(
+      "this service was built without tiercache::http: install libcurl, and build it again");
 }
 
-std::string metadata_of(const httplib::Response& response) {
-  json metadata = json::object();
-  if (response.has_header("ETag")) metadata["etag"] = response.get_header_value("ETag");
-  if (response.has_header("Last-Modified")) {
-    metadata["last_modified"] = response.get_header_value("Last-Modified");
-  }
-  return metadata.dump();
-}
-
-// Retry-After in seconds; its other form, a date, counts as none.
-std::optional<std::chrono::seconds> retry_after(const httplib::Response& response) {
-  const std::string text = response.get_header_value("Retry-After");
-  long seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::chrono::seconds(seconds);
-}
-
-Answer answer_of(const httplib::Response& response, const std::string& what) {
-  switch (response.status) {
-    case 200:
-      return tiercache::Refreshed<std::string>{response.body, metadata_of(response), {}};
-    case 304:
-      return tiercache::NotModified{};
-    case 404:
-    case 410:
-      return tiercache::NotFound{};
-    default:
-      break;
-  }
-  const std::string why = what + " answered " + std::to_string(response.status);
-  const bool may_say_when = response.status == 429 || response.status == 503;
-  if (const auto delay = retry_after(response); may_say_when && delay) {
-    throw tiercache::RetryAfter(*delay, why);
-  }
-  throw std::runtime_error(why);
-}
-
-Answer read_http(const HttpSource& source, const RefreshContext& context) {
-  const auto left = std::chrono::duration_cast<milliseconds>(
-      context.hard_deadline() - tiercache::system_clock()->steady_now());
-  const auto timeout = std::clamp(left, milliseconds(1), milliseconds(30'000));
-  httplib::Client client(source.origin);
-  client.set_connection_timeout(timeout);
-  client.set_read_timeout(timeout);
-  client.set_write_timeout(timeout);
-  client.set_url_encode(false);
-  const std::string target = target_for(source, context.key());
-  const std::string what = "GET " + source.origin + target;
-  const auto response = client.Get(target, conditions(context));
-  if (!response) throw std::runtime_error(what + ": " + httplib::to_string(response.error()));
-  return answer_of(*response, what);
-}
+#endif
 
 // --- Checks ------------------------------------------------------------------
 
@@ -169,13 +118,22 @@ std::string percent_encoded(const std::string& text) {
   return encoded;
 }
 
+std::string fault_of(const HttpSource& source) {
+  try {
+    ask_http(source);
+    return {};
+  } catch (const tiercache::BadConfiguration& error) {
+    return error.what();
+  }
+}
+
 Source make_source(const DatasetConfig& dataset) {
   if (const auto* folder = std::get_if<FolderSource>(&dataset.source)) {
     return
         [source = *folder](const RefreshContext& context) { return read_folder(source, context); };
   }
   if (const auto* http = std::get_if<HttpSource>(&dataset.source)) {
-    return [source = *http](const RefreshContext& context) { return read_http(source, context); };
+    return ask_http(*http);
   }
   return {};
 }

@@ -13,6 +13,9 @@ namespace refresh_service {
 using Source =
     std::function<tiercache::RefreshAnswer<std::string>(tiercache::RefreshContext& context)>;
 
+// Why tiercache::http cannot ask it, one fault a line; empty when it can.
+std::string fault_of(const HttpSource& source);
+
 // Empty for a dataset without a source. A source answers a document with its ETag and Last-Modified
 // as metadata, `NotModified` or `NotFound`; it throws when it fails, `RetryAfter` where an upstream
 // says when to come back. Thread-safe.

@@ -42,11 +42,10 @@ TEST(ServiceConfig, defaults_are_those_of_the_table) {
   EXPECT_EQ(config.port, 8080);
   EXPECT_EQ(config.memory.max_bytes, 64u << 20);
   EXPECT_EQ(config.memory.ttl, 5min);
-  EXPECT_TRUE(config.sqlite.empty());
+  EXPECT_EQ(config.store.kind, StoreChoice::Kind::none);
   ASSERT_EQ(config.datasets.size(), 1u);
   const DatasetConfig& rates = config.datasets.front();
-  EXPECT_EQ(std::get<HttpSource>(rates.source).origin, "http://127.0.0.1:9000");
-  EXPECT_EQ(std::get<HttpSource>(rates.source).target, "/rates.json");
+  EXPECT_EQ(std::get<HttpSource>(rates.source).url, "http://127.0.0.1:9000/rates.json");
   EXPECT_FALSE(rates.keyed || rates.writable);
   EXPECT_EQ(rates.every, 0ms);
   EXPECT_EQ(rates.fresh_for, std::nullopt);
@@ -58,7 +57,8 @@ TEST(ServiceConfig, every_field_is_read) {
     "listen": {"address": "::1", "port": 0}, "directory": "/d", "project": "p-1",
     "memory": {"max_bytes": "2MiB", "ttl": "0"}, "store": "sqlite:/s/store.db",
     "datasets": [
-      {"name": "a", "keyed": true, "source": {"http": "http://[::1]:9000/x/{key}?y={key}"},
+      {"name": "a", "keyed": true, "source": {"http": "https://h.example/x/{key}?y={key}",
+        "select": "/data", "bearer_env": "API_TOKEN", "ca_file": "ca.pem"},
        "every": "6h", "stale_for": "2d", "fresh_for": "250ms", "hydrate": "all",
        "checks": {"not_empty": true, "required": ["x", "y"], "min_items": 3}},
       {"name": "b", "writable": true, "hydrate": 0}]})");
@@ -66,8 +66,14 @@ TEST(ServiceConfig, every_field_is_read) {
   EXPECT_EQ(config.port, 0);
   EXPECT_EQ(config.memory.max_bytes, 2u << 20);
   EXPECT_EQ(config.memory.ttl, 0ms);
-  EXPECT_EQ(config.sqlite, "/s/store.db");
+  EXPECT_EQ(config.store.kind, StoreChoice::Kind::sqlite);
+  EXPECT_EQ(config.store.place, "/s/store.db");
   const DatasetConfig& a = config.datasets.at(0);
+  const auto& http = std::get<HttpSource>(a.source);
+  EXPECT_EQ(http.url, "https://h.example/x/{key}?y={key}");
+  EXPECT_EQ(http.select, "/data");
+  EXPECT_EQ(http.bearer_env, "API_TOKEN");
+  EXPECT_EQ(http.ca_file, "ca.pem");
   EXPECT_EQ(a.every, 6h);
   EXPECT_EQ(a.stale_for, 48h);
   EXPECT_EQ(a.fresh_for, 250ms);
@@ -124,9 +130,15 @@ const std::vector<Fault>& faults() {
       Fault{"/datasets/0/source", json::object(), "must be {\"folder\": path} or"},
       Fault{"/datasets/0/source", {{"folder", "/"}, {"http", "http://localhost/"}}, "one of them"},
       Fault{"/datasets/0/source", {{"folder", "/nowhere"}}, "datasets[0].source.folder ="},
-      Fault{"/datasets/0/source", {{"http", "https://127.0.0.1/"}}, "must be an http:// URL"},
-      Fault{"/datasets/0/source", {{"http", "http://example.org/"}}, "of this machine"},
-      Fault{"/datasets/0/source", {{"http", "http://127.0.0.1.evil.org/"}}, "of this machine"},
+      Fault{"/datasets/0/source",
+            {{"http", "ftp://127.0.0.1/"}},
+            "datasets[0].source: http.url: \"ftp://127.0.0.1/\": an https:// URL"},
+      Fault{"/datasets/0/source", {{"http", "http://example.org/"}}, "use https"},
+      Fault{"/datasets/0/source", {{"http", "http://127.0.0.1.evil.org/"}}, "use https"},
+      Fault{"/datasets/0/source", {{"http", "https://h.org/"}, {"select", "x"}}, "http.select"},
+      Fault{
+          "/datasets/0/source", {{"http", "https://h.org/"}, {"bearer_env", 1}}, "bearer_env = 1"},
+      Fault{"/store", "postgres://u:p@h/d", "must be \"sqlite:PATH\" or \"none\""},
       Fault{"/datasets/0/source", {{"http", "http://localhost/{key}"}}, "without {key}, since"},
       Fault{"/datasets/0/keyed", true, "with {key} in it"},
       Fault{"/datasets/0/checks", {{"required", "x"}}, "checks.required = \"x\": must be a list"},

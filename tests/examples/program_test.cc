@@ -1,6 +1,7 @@
 // The service as a program: how it starts, what it says, how it ends.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 using tour::Child;
 
 class ServiceProgram : public testing::Test {
@@ -62,6 +64,42 @@ TEST_F(ServiceProgram, bad_configuration_is_explained_and_nothing_is_made) {
   EXPECT_THAT(logged(), HasSubstr("config.json"));
   EXPECT_THAT(logged(), HasSubstr("listen.port = 99999: must be a whole number from 0"));
   EXPECT_THAT(logged(), HasSubstr("datasets[0].every = \"often\": must be a duration"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "cache"));
+}
+
+TEST_F(ServiceProgram, store_without_credentials_is_warned_of_once_and_told_by_health) {
+  const auto variables = scratch_.path() / "variables";
+  std::ofstream(variables) << "SUPABASE_ENABLED=true\nCACHE_TTL_SECONDS=7\n";
+  auto with_file = command(config());
+  with_file.insert(with_file.end(), {"--env-file", variables.string()});
+  Child service(with_file, log());
+  httplib::Client client(service.wait_for_line("listening on "));
+  const json health = json::parse(client.Get("/health")->body);
+  EXPECT_EQ(health["store"]["enabled"], false);
+  EXPECT_THAT(health["store"]["why"], HasSubstr("DATABASE_URL is not set"));
+  EXPECT_EQ(client.Put("/v1/notes/k", "[1]", "application/json")->status, 201);
+  EXPECT_EQ(service.terminate(), 0);
+  const std::string text = logged();
+  const auto first = text.find("DATABASE_URL");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(text.find("DATABASE_URL", first + 1), std::string::npos) << text;
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "store.db"));
+}
+
+TEST_F(ServiceProgram, bad_variable_or_store_is_explained_and_nothing_is_made) {
+  const auto variables = scratch_.path() / "variables";
+  std::ofstream(variables) << "BACKGROUND_RETRY=perhaps\n";
+  for (const auto& [flag, value, why] :
+       {std::array<std::string, 3>{"--env-file", variables.string(),
+                                   "BACKGROUND_RETRY = \"perhaps\""},
+        {"--store", "mysql://u:hidden@h/d", "--store must be \"sqlite:PATH\""}}) {
+    auto with_flag = command(config());
+    with_flag.insert(with_flag.end(), {flag, value});
+    Child service(with_flag, log());
+    EXPECT_EQ(service.wait(), 2);
+    EXPECT_THAT(logged(), HasSubstr(why));
+    EXPECT_THAT(logged(), Not(HasSubstr("hidden")));
+  }
   EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "cache"));
 }
 

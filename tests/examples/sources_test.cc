@@ -93,7 +93,7 @@ class HttpSources : public Sources {
 
   Source http(const std::string& target) const {
     DatasetConfig config;
-    config.source = HttpSource{"http://127.0.0.1:" + std::to_string(port_), target};
+    config.source = HttpSource{.url = "http://127.0.0.1:" + std::to_string(port_) + target};
     return make_source(config);
   }
   void post(const std::string& target) const {
@@ -145,7 +145,7 @@ TEST_F(HttpSources, retry_after_is_taken_over) {
 
 TEST_F(HttpSources, other_failures_fail_and_say_what_was_asked) {
   post("/_fail?status=500&retry_after=7");
-  EXPECT_THAT(error_of("/x.json"), HasSubstr("/x.json answered 500"));
+  EXPECT_THAT(error_of("/x.json"), HasSubstr("/x.json: answered 500"));
   post("/_fail?status=503&retry_after=tomorrow");
   EXPECT_THAT(error_of("/x.json"), HasSubstr("answered 503"));
   post("/_heal");
