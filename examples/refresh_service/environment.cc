@@ -124,7 +124,7 @@ void read_line(std::string_view line, std::size_t number, Variables& variables) 
   if (line.empty() || line.front() == '#') return;
   if (line.starts_with("export ")) line = trimmed(line.substr(7));
   const auto equals = line.find('=');
-  const auto name = line.substr(0, equals);
+  const auto name = trimmed(line.substr(0, equals));
   const auto value =
       equals == line.npos ? std::nullopt : unquoted(trimmed(line.substr(equals + 1)));
   if (!value || !is_variable_name(name)) {
