@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Builds and installs tiercache as its users do, and a project that takes it in each way.
+#   package_test.sh <source directory> <scratch directory> <static|shared>
+set -euo pipefail
+source_dir=$1 scratch=$2 kind=$3
+shared=OFF
+[[ $kind == shared ]] && shared=ON
+rm -rf "$scratch"
+mkdir -p "$scratch"
+
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache  # both kinds and all ways compile the same files
+fi
+step() { printf '\n--- %s\n' "$*"; }
+# Says which part failed; what it printed is above.
+trap 'printf "FAILED at line %d\n" "$LINENO"' ERR
+
+step "build and install ($kind)"
+cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DBUILD_SHARED_LIBS=$shared -DTIERCACHE_BUILD_TESTS=OFF -DTIERCACHE_BUILD_BENCH=OFF \
+  -DTIERCACHE_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$scratch/prefix" >"$scratch/configure.log"
+cmake --build "$scratch/build"
+cmake --install "$scratch/build" >/dev/null
+
+components=sqlite
+for adapter in postgres http; do
+  if compgen -G "$scratch/prefix/lib*/cmake/tiercache/tiercache-$adapter.cmake" >/dev/null ||
+    compgen -G "$scratch/prefix/lib/*/cmake/tiercache/tiercache-$adapter.cmake" >/dev/null; then
+    components+=";$adapter"
+  fi
+done
+
+run_consumer() {
+  local data=$scratch/data-$1
+  rm -rf "$data"
+  mkdir -p "$data"
+  LD_LIBRARY_PATH=$libraries "$2" "$data"
+}
+config=$(find "$scratch/prefix" -name tiercacheConfig.cmake)
+libraries=$(dirname "$(dirname "$(dirname "$config")")")
+
+step "find_package with $components"
+cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/found" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" "-DCOMPONENTS=$components" >/dev/null
+cmake --build "$scratch/found"
+run_consumer found "$scratch/found/consumer"
+
+step "the guide's own CMakeLists.txt"
+mkdir "$scratch/guide"
+awk '/^```cmake$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+  "$source_dir/docs/packaging.md" >"$scratch/guide/CMakeLists.txt"
+grep -q find_package "$scratch/guide/CMakeLists.txt"
+cp "$source_dir/tests/packaging/consumer/main.cc" "$scratch/guide"
+cmake -S "$scratch/guide" -B "$scratch/guide/build" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" >/dev/null
+cmake --build "$scratch/guide/build"
+run_consumer guide "$scratch/guide/build/my_service"
+
+step "pkg-config"
+export PKG_CONFIG_PATH=$libraries/pkgconfig
+static=()
+[[ $kind == static ]] && static=(--static)
+# shellcheck disable=SC2046
+${CXX:-c++} -std=c++20 "$source_dir/tests/packaging/consumer/main.cc" -o "$scratch/by_pkg_config" \
+  $(pkg-config "${static[@]}" --cflags --libs tiercache-sqlite)
+run_consumer pkg-config "$scratch/by_pkg_config"
+
+step "a component that is unknown, and one that was not built, fail at configure"
+if cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/unknown" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCOMPONENTS=nonsense >"$scratch/unknown.log" 2>&1; then
+  echo "a component that does not exist was found"
+  exit 1
+fi
+grep -q "has no component" "$scratch/unknown.log"
+mv "$(dirname "$config")/tiercache-sqlite.cmake" "$scratch/set-aside"
+if cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/unbuilt" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$scratch/prefix" >"$scratch/unbuilt.log" 2>&1; then
+  echo "the component sqlite was found without its file"
+  exit 1
+fi
+grep -q "was built without the component" "$scratch/unbuilt.log"
+
+if [[ $kind == static ]]; then
+  step "add_subdirectory"
+  cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/part" -G Ninja \
+    -DCMAKE_BUILD_TYPE=Release -DTIERCACHE_SOURCE="$source_dir" >/dev/null
+  cmake --build "$scratch/part" --target consumer
+  run_consumer part "$scratch/part/consumer"
+
+  step "an adapter without its dependency is left out with one line"
+  cmake -S "$source_dir" -B "$scratch/without" -G Ninja -DTIERCACHE_BUILD_TESTS=OFF \
+    -DTIERCACHE_BUILD_BENCH=OFF -DTIERCACHE_BUILD_EXAMPLES=OFF \
+    -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON -DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_PostgreSQL=ON >"$scratch/without.log"
+  for adapter in sqlite http postgres; do
+    [[ $(grep -c "tiercache:.*$adapter.*left out" "$scratch/without.log") == 1 ]]
+  done
+fi
+rm -rf "$scratch"
