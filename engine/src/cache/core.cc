@@ -397,8 +397,8 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   // Tasks still running, above all a call into a store that hangs, get a moment, then are left
   // alone.
   constexpr milliseconds kGrace{250};
-  receipt.abandoned_callbacks = static_cast<std::uint64_t>(flights->callbacks_running());
   if (owns_executor) executor->shutdown(after(kGrace));
+  receipt.abandoned_callbacks = static_cast<std::uint64_t>(flights->callbacks_running());
   const JournalStats journal_stats = journal->stats();
   receipt.confirmed = settled_.load() - settled_before;
   receipt.left_in_outbox = journal_stats.unsettled;

@@ -66,7 +66,19 @@ EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
   // The file may still hold what was erased.
   if (found.resident && found.resident->kind == ResidentKind::tombstone) return nullptr;
   const FileReadResult file = core_.read_file(id);
-  return file.entry && file.entry->kind == EntryKind::document ? file.entry : nullptr;
+  const bool document = file.entry && file.entry->kind == EntryKind::document;
+  return document && decodes(dataset, *file.entry) ? file.entry : nullptr;
+}
+
+// An answer of «not modified» would leave what does not decode as it is, for ever.
+bool RefreshPath::decodes(DatasetState& dataset, const Entry& entry) {
+  if (entry.cache_version != dataset.policy.options.cache_version) return false;
+  try {
+    (void)dataset.decode(*entry.document);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 void RefreshPath::run(RefreshRequest request, SingleFlight::Handler handler) {

@@ -67,7 +67,9 @@ class RefreshPath {
   void apply_not_found(const RefreshRequest& request, const Start& start,
                        const std::function<void(FlightResult)>& finish);
   void ended(const RefreshRequest& request, const FlightResult& result);
+  // What the callback gets as the previous entry.
   EntryPtr newest_local(DatasetState& dataset, const EntryId& id);
+  static bool decodes(DatasetState& dataset, const Entry& entry);
   // What the schedule goes by.
   struct Known {
     EntryKind kind;

@@ -108,6 +108,29 @@ TEST(RefreshPath, not_modified_moves_clocks_only) {
   EXPECT_EQ(data.get().metadata(), R"({"etag":"x"})");
 }
 
+TEST(RefreshPath, entry_that_does_not_decode_is_no_previous_one) {
+  for (const bool other_version : {true, false}) {
+    World world;
+    auto cache = world.open();
+    cache->dataset("d", {.keyed = true}).put("k", "1", {.metadata = R"({"etag":"x"})"});
+    cache->close();
+    cache = world.open();
+    bool had_previous = true;
+    DatasetOptions<JsonText> options{.keyed = true, .refresh = [&](RefreshContext& context) {
+                                       had_previous = context.previous() != nullptr;
+                                       return std::string("{}");
+                                     }};
+    if (other_version) {
+      options.cache_version = "2";
+    } else {
+      options.validate = [](const std::string& text) { return text.starts_with('{'); };
+    }
+    auto data = cache->dataset("d", options);
+    EXPECT_EQ(*data.get("k"), "{}");
+    EXPECT_FALSE(had_previous);
+  }
+}
+
 TEST(RefreshPath, refused_document_keeps_the_last_good_one) {
   World world;
   auto cache = world.open();
