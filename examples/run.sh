@@ -5,13 +5,18 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: examples/run.sh [--documents DIR]       a tour of about half a minute
+usage: examples/run.sh [--documents DIR] [--store STORE]
+                                               a tour of about half a minute
        examples/run.sh serve [--config FILE]   the service, until Ctrl-C
        examples/run.sh --help
 
 Installs what is missing (apt-get, through sudo unless root), builds, runs. Writes below build/ alone.
 
   --documents DIR   take the JSON files of this folder instead of Debian's iso-codes
+  --store STORE     where the tour's store is: sqlite (the default); postgres, a private server that is
+                    started for it; pgbouncer, the same through a pooler in transaction mode; or the
+                    URL postgres://… of a server of yours, which gets the schema tiercache and a
+                    project named tour-…, and is not stopped: those steps are left out
   --config FILE     the service's configuration; without it, examples/refresh_service/iso_codes.json,
                     with an upstream of its own on port 8081
 
@@ -27,13 +32,14 @@ fail() {
 mode=tour
 documents=
 config=
+store=sqlite
 if [[ ${1:-} == serve ]]; then
   mode=serve
   shift
 fi
 while (($# > 0)); do
   case "$mode $1" in
-    "tour --documents" | "serve --config")
+    "tour --documents" | "tour --store" | "serve --config")
       (($# >= 2)) || fail "$1 needs a value" 2
       declare "${1#--}=$2"
       shift
@@ -52,9 +58,16 @@ done
 if [[ -n $documents && ! -d $documents ]]; then fail "there is no folder $documents" 2; fi
 if [[ -n $config && ! -r $config ]]; then fail "there is no file $config" 2; fi
 
+case "$store" in
+  sqlite | postgres | pgbouncer | postgres://* | postgresql://*) ;;
+  *) fail "--store is sqlite, postgres, pgbouncer or a URL postgres://…, not that" 2 ;;
+esac
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$root/examples/lib/install.sh"
-install_packages run || fail "the packages that the build needs are missing"
+packages=run
+if [[ $store == postgres || $store == pgbouncer ]]; then packages=server; fi
+install_packages "$packages" || fail "the packages that the build needs are missing"
 
 build=$root/build/examples
 mkdir -p "$build" 2>/dev/null || true
@@ -72,7 +85,19 @@ if [[ $mode == tour ]]; then
   arguments=(--work "$root/build/tour")
   if [[ -n $documents ]]; then arguments+=(--documents "$documents"); fi
   echo
-  exec "$build/examples/tour/tiercache_tour" "${arguments[@]}"
+  tour=("$build/examples/tour/tiercache_tour" "${arguments[@]}")
+  case "$store" in
+    sqlite) exec "${tour[@]}" ;;
+    postgres* | pgbouncer)
+      if [[ $store == *://* ]]; then TOUR_POSTGRES=$store exec "${tour[@]}"; fi
+      export TOUR_STORE=$store
+      # shellcheck disable=SC2016  # expanded by the inner shell, where the server runs
+      exec "$root/tests/servers/postgres.sh" bash -c '
+        export TOUR_POSTGRES=$TIERCACHE_TEST_POSTGRES
+        if [[ $TOUR_STORE == pgbouncer ]]; then TOUR_POSTGRES=$TIERCACHE_TEST_PGBOUNCER; fi
+        exec "$@" --postgres-control "$TIERCACHE_TEST_POSTGRES_CTL"' tour "${tour[@]}"
+      ;;
+  esac
 fi
 if [[ -n $config ]]; then exec "$service" --config "$config"; fi
 

@@ -4,6 +4,7 @@
 #
 #     source "$root/examples/lib/install.sh"
 #     install_packages run     # the library, its adapters and the examples
+#     install_packages server  # that, and a Postgres with a pooler
 #     install_packages test    # that, and what the tests and benchmarks take
 #     install_packages ci      # that, and the second compiler
 #
@@ -14,13 +15,14 @@ tiercache_packages() {
   local run=(g++ cmake ninja-build ccache libsimdjson-dev nlohmann-json3-dev libspdlog-dev
     libboost-filesystem-dev libxxhash-dev libsqlite3-dev libpqxx-dev libssl-dev libcurl4-openssl-dev
     libcpp-httplib-dev libcli11-dev pkgconf iso-codes ca-certificates curl jq)
-  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl
-    postgresql pgbouncer)
+  local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl)
+  local server=(postgresql pgbouncer)
   local ci=(clang-14 libclang-rt-14-dev)
   case "$1" in
     run) echo "${run[@]}" ;;
-    test) echo "${run[@]}" "${test[@]}" ;;
-    ci) echo "${run[@]}" "${test[@]}" "${ci[@]}" ;;
+    server) echo "${run[@]}" "${server[@]}" ;;
+    test) echo "${run[@]}" "${server[@]}" "${test[@]}" ;;
+    ci) echo "${run[@]}" "${server[@]}" "${test[@]}" "${ci[@]}" ;;
     *)
       echo "install_packages: no group '$1'" >&2
       return 2

@@ -48,6 +48,10 @@ bool run(const tour::World::Setup& setup) {
   world.start_service();
   std::vector<tour::Step> steps;
   for (const tour::PlannedStep& planned : tour::planned_steps()) {
+    if (planned.takes_store_away && !world.owns_store()) {
+      std::cout << "-. " << planned.name << ": left out, the server is not the tour's to stop\n";
+      continue;
+    }
     steps.push_back(take(planned, world));
     std::cout << steps.size() << ". " << steps.back().to_string() << std::endl;
     if (!steps.back().kept()) break;
@@ -70,6 +74,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--at-most", setup.at_most, "documents to take from it")->capture_default_str();
   app.add_option("--service", setup.service, "the service's program")->check(CLI::ExistingFile);
+  app.add_option("--postgres", setup.postgres, "URL of a Postgres to keep the documents in")
+      ->envname("TOUR_POSTGRES");
+  app.add_option("--postgres-control", setup.postgres_control,
+                 "command that takes 'stop' and 'start', for its server");
   app.add_option("--work", work, "empty directory for its files; default: a temporary one");
   app.add_flag("--keep", keep, "leave its files and logs behind; so it does when a promise broke");
   CLI11_PARSE(app, argc, argv);

@@ -14,6 +14,7 @@ struct PlannedStep {
   std::string name;
   std::string promise;
   std::function<void(World& world, Step& step)> take;
+  bool takes_store_away = false;
 };
 
 // In order; each begins with the service running and everything else in its place, and leaves it

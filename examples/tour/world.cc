@@ -60,6 +60,10 @@ std::vector<Document> read_documents(const fs::path& folder, std::size_t at_most
 World::World(const Setup& setup)
     : setup_(setup), documents_(read_documents(setup.documents, setup.at_most)) {
   fs::create_directories(setup_.work / "store");
+  if (setup_.postgres.empty()) return;
+  // By the environment, which the service inherits: the URL holds a password.
+  ::setenv("DATABASE_URL", setup_.postgres.c_str(), 1);
+  ::setenv("SUPABASE_ENABLED", "true", 1);
 }
 
 // --- Processes ---------------------------------------------------------------
@@ -67,11 +71,13 @@ World::World(const Setup& setup)
 void World::write_config() const {
   const std::string upstream = "http://127.0.0.1:" + std::to_string(upstream_port_) + "/";
   const json checks = {{"not_empty", true}};
-  const json config = {
+  // A project of its own: another tour may have left documents in the same database.
+  const std::string project =
+      "tour-" + std::to_string(fs::hash_value(setup_.work)) + '-' + std::to_string(upstream_port_);
+  json config = {
       {"listen", {{"port", 0}}},
       {"directory", cache().string()},
-      {"project", "tour"},
-      {"store", "sqlite:" + (setup_.work / "store" / "store.db").string()},
+      {"project", project},
       {"datasets",
        {{{"name", "documents"},
          {"source", {{"http", upstream + "{key}.json"}}},
@@ -92,6 +98,9 @@ void World::write_config() const {
          {"fresh_for", "1s"},
          {"stale_for", "1h"}},
         {{"name", "notes"}, {"keyed", true}, {"writable", true}, {"fresh_for", "24h"}}}}};
+  if (setup_.postgres.empty()) {
+    config["store"] = "sqlite:" + (setup_.work / "store" / "store.db").string();
+  }
   std::ofstream(setup_.work / "config.json") << config.dump(2) << '\n';
 }
 
@@ -169,11 +178,25 @@ json World::health() const {
 // --- Disks -------------------------------------------------------------------
 
 void World::take_store_away() {
+  if (!setup_.postgres.empty()) return control_store("stop");
   fs::rename(setup_.work / "store", setup_.work / "store-away");
 }
 
 void World::bring_store_back() {
+  if (!setup_.postgres.empty()) return control_store("start");
   fs::rename(setup_.work / "store-away", setup_.work / "store");
+}
+
+void World::control_store(const std::string& command) const {
+  Child control({setup_.postgres_control, command}, setup_.work / "server.log");
+  if (const int code = control.wait(); code != 0) {
+    throw std::runtime_error("the store's server did not " + command);
+  }
+}
+
+bool World::is_same(const std::string& body, const std::string& text) const {
+  if (setup_.postgres.empty() || body == text) return body == text;
+  return json::accept(body) && json::parse(body) == json::parse(text);
 }
 
 void World::wipe_cache_directory() {

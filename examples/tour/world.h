@@ -34,6 +34,10 @@ class World {
     std::filesystem::path documents;  // the folder
     std::filesystem::path work;       // an empty directory of the tour's own
     std::size_t at_most = 40;         // documents
+    // A Postgres URL; empty: SQLite, a file of the tour's own.
+    std::string postgres;
+    // A command that takes `stop` and `start`, for the server; empty: it is not the tour's to stop.
+    std::string postgres_control;
   };
   explicit World(const Setup& setup);
 
@@ -59,7 +63,13 @@ class World {
   // Every write is in its file and in the store.
   bool all_settled() const { return stat("/outbox/depth") == 0 && stat("/files/waiting") == 0; }
 
-  // The store's folder goes away, as a disk does that is unmounted, and comes back.
+  // Whether the store can be taken away at all.
+  bool owns_store() const { return setup_.postgres.empty() || !setup_.postgres_control.empty(); }
+  // A document, as it was put. A Postgres store keeps JSON values: its text of one may be another.
+  bool is_same(const std::string& body, const std::string& text) const;
+
+  // The store goes away, by its folder as a disk does that is unmounted, or by its server's stop,
+  // and comes back.
   void take_store_away();
   void bring_store_back();
   void wipe_cache_directory();
@@ -71,6 +81,7 @@ class World {
 
  private:
   void write_config() const;
+  void control_store(const std::string& command) const;
   std::filesystem::path cache() const { return setup_.work / "cache"; }
 
   const Setup setup_;
