@@ -31,6 +31,8 @@ const std::map<std::string, std::vector<std::string>>& foreign_headers() {
       {"engine/include/tiercache/asio.h", {"boost/asio/"}},
       {"engine/include/tiercache/options.h", {"spdlog/fwd.h"}},
       {"engine/testing/include/tiercache/testing/store_conformance", {"gtest/", "nlohmann/"}},
+      {"engine/testing/src/faulty_proxy.cc",
+       {"arpa/inet.h", "fcntl.h", "netinet/in.h", "poll.h", "sys/socket.h", "unistd.h"}},
       {"engine/src/base/", {"spdlog/", "xxhash.h"}},
       {"engine/src/system/",
        {"boost/filesystem", "sys/", "linux/", "fcntl.h", "pthread.h", "signal.h", "time.h",
