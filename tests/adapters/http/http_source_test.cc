@@ -277,7 +277,13 @@ struct Rate {
   std::string currency;
   double rate = 0;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Rate, currency, rate)
+[[maybe_unused]] void to_json(nlohmann::json& json, const Rate& rate) {
+  json = {{"currency", rate.currency}, {"rate", rate.rate}};
+}
+void from_json(const nlohmann::json& json, Rate& rate) {
+  json.at("currency").get_to(rate.currency);
+  json.at("rate").get_to(rate.rate);
+}
 
 TEST(HttpAnswers, typed_dataset_gets_the_decoded_value) {
   const Server server(serves_with_validators("\"v1\""));
