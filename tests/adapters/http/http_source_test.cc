@@ -277,12 +277,12 @@ struct Rate {
   std::string currency;
   double rate = 0;
 };
-[[maybe_unused]] void to_json(nlohmann::json& json, const Rate& rate) {
-  json = {{"currency", rate.currency}, {"rate", rate.rate}};
+[[maybe_unused]] void to_json(nlohmann::json& out, const Rate& rate) {
+  out = {{"currency", rate.currency}, {"rate", rate.rate}};
 }
-void from_json(const nlohmann::json& json, Rate& rate) {
-  json.at("currency").get_to(rate.currency);
-  json.at("rate").get_to(rate.rate);
+void from_json(const nlohmann::json& in, Rate& rate) {
+  in.at("currency").get_to(rate.currency);
+  in.at("rate").get_to(rate.rate);
 }
 
 TEST(HttpAnswers, typed_dataset_gets_the_decoded_value) {
