@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/thread_kept.h"
 #include "json/envelope.h"
 
 namespace tiercache {
@@ -31,13 +32,15 @@ FileState unreadable(IoStatus io) {
   return state;
 }
 
-// The buffer whole files are read into: one per thread, so that reading allocates and clears
-// nothing.
-std::string& read_buffer() {
-  thread_local std::string buffer;
-  if (buffer.capacity() > kMaxKeptBuffer) std::string().swap(buffer);
-  return buffer;
-}
+// What whole files are read into: reading allocates and clears nothing.
+struct ReadBuffer {
+  std::string bytes;
+
+  std::string& get() {
+    if (bytes.capacity() > kMaxKeptBuffer) std::string().swap(bytes);
+    return bytes;
+  }
+};
 
 bool is_shard(const std::string& name) {
   return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -55,7 +58,8 @@ EntryFolder::EntryFolder(FileSystem& file_system, std::string directory, std::st
       workspace_(file_system, directory_, std::move(quarantine)) {}
 
 FileState EntryFolder::read(const std::string& path, const EntryId* asked) const {
-  std::string& bytes = read_buffer();
+  ThreadKept<ReadBuffer> buffer;
+  std::string& bytes = buffer->get();
   IoStatus io = file_system_.read_file(full(path), max_file_bytes_, &bytes);
   if (!io.ok()) return unreadable(std::move(io));
   Envelope envelope;
@@ -64,7 +68,8 @@ FileState EntryFolder::read(const std::string& path, const EntryId* asked) const
 }
 
 FileState EntryFolder::read_header(const std::string& path, const EntryId* asked) const {
-  std::string& bytes = read_buffer();
+  ThreadKept<ReadBuffer> buffer;
+  std::string& bytes = buffer->get();
   IoStatus io = read_front(path, kUsualHeaderBytes, &bytes);
   const bool longer =
       io.ok() && bytes.size() == kUsualHeaderBytes && bytes.find('\n') == std::string::npos;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/thread_kept.h"
 #include "json/scan.h"
 
 namespace tiercache {
@@ -100,11 +101,11 @@ bool surely_acceptable(std::string_view text, const DocumentRules& rules) {
   if (text.empty() || text.size() > rules.max_bytes) return false;
   if (rules.refuse_nul_escape && text.find("\\u0000") != std::string_view::npos) return false;
   if (rules.refuse_unbounded_numbers && has_digits_in_a_row(text, 4096)) return false;
-  thread_local FastState state;
+  ThreadKept<FastState> state;
   dom::element root;
-  const bool parsed = state.parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
-  const bool accepted = parsed && FastWalk(rules, state.hashes).accepts(root);
-  state.shrink();
+  const bool parsed = state->parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
+  const bool accepted = parsed && FastWalk(rules, state->hashes).accepts(root);
+  state->shrink();
   return accepted;
 }
 

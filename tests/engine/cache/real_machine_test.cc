@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -97,6 +98,21 @@ TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
   b.put("k2", "2");
   ASSERT_TRUE(second.flush());
   EXPECT_EQ(*a.get("k2"), "2");
+}
+
+// A program may keep its cache in a static object: at exit the main thread's own values are gone by then.
+TEST_F(RealMachine, static_cache_closes_at_exit) {
+  const auto run = [this] {
+    static Cache cache(options());
+    auto data = cache.dataset("d", keyed());
+    for (int i = 0; i < 50; ++i) {
+      data.put(std::to_string(i), '"' + std::string(9'000, 'x') + '"');
+    }
+    cache.flush();
+    for (int i = 0; i < 50; ++i) data.put(std::to_string(i), "[1,2,3]");  // filed while it closes
+    std::exit(0);
+  };
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(RealMachine, forked_child_gets_an_error_and_parent_goes_on) {
