@@ -39,11 +39,18 @@ struct MemoryOptions {
 // | write_behind         | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
 // | sync_every           | until files are synced and leave the journal    | 5 s     | not allowed |
 // | allow_remote         | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
+// | max_bytes            | of documents in files; past it the oldest go    | 0       | no bound    |
+// | max_entries          | documents in files; past it the oldest go       | 0       | no bound    |
 // | max_quarantine_bytes | of files kept aside; past it the oldest go      | 64 MiB  | none kept   |
+//
+// What is evicted for the two bounds is what the store was just seen to have: nothing while it is away,
+// and nothing without one. So files may exceed them until the store is back.
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
   bool allow_remote = false;
+  std::uint64_t max_bytes = 0;
+  std::uint64_t max_entries = 0;
   std::uint64_t max_quarantine_bytes = 64 << 20;
 };
 

@@ -42,8 +42,8 @@ struct DatasetStats {
 struct Stats {
   std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0,
                 memory_evictions = 0, memory_refused_promotions = 0;
-  std::uint64_t files_entries = 0, files_quarantined = 0, files_waiting = 0,
-                files_failed_writes = 0;
+  std::uint64_t files_entries = 0, files_bytes = 0, files_evictions = 0, files_quarantined = 0,
+                files_waiting = 0, files_failed_writes = 0;
   std::uint64_t quarantine_bytes = 0, quarantine_deleted = 0;  // deleted to keep its bound
   std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
                 journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,

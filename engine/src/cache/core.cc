@@ -8,6 +8,7 @@
 #include "base/glob.h"
 #include "cache/change_feed.h"
 #include "cache/config_check.h"
+#include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
 #include "cache/store_reader.h"
@@ -132,6 +133,7 @@ void Core::keep_in_files(const EntryId& id, const Entry& entry) {
   if (is_erased()) return;
   files->write(id, entry, EntryFiles::Sync::before);
   if (is_erased()) files->remove(id, entry.version);
+  file_eviction->look();
 }
 
 void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
@@ -193,6 +195,7 @@ void Core::take_rows(const std::vector<ScannedEntry>& rows) {
     newer.emplace_back(row.id, std::move(taken));
   }
   files->write_synced(newer);
+  file_eviction->look();
   for (const auto& [id, entry] : newer) {
     if (is_erased(id, *entry)) {
       files->remove(id, entry->version);

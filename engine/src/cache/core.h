@@ -33,6 +33,7 @@
 namespace tiercache::detail {
 
 class ChangeFeed;
+class FileEviction;
 class FileWriter;
 class RefreshPath;
 class StoreReader;
@@ -133,6 +134,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Scheduler> scheduler;
   std::unique_ptr<Signal> changed;  // outbox, files, hydration or refreshes moved
   std::unique_ptr<FileWriter> file_writer;
+  std::unique_ptr<FileEviction> file_eviction;
   std::unique_ptr<StoreReader> store_reader;
   std::unique_ptr<WritePath> write_path;
   std::unique_ptr<RefreshPath> refresh_path;

@@ -7,6 +7,7 @@
 #include "cache/change_feed.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
+#include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
 #include "cache/replay.h"
@@ -50,6 +51,7 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->open_journal();
   core->start_drain();
   core->change_feed->start();
+  core->file_eviction->look();
   core->adopt_later();
   core->log->info(
       LogTopic::lifecycle, "cache of project {} is open: {} keys in files, {} writes in the outbox",
@@ -203,6 +205,7 @@ void Core::serve_unwritten() {
 void Core::make_paths() {
   changed = std::make_unique<Signal>(*executor);
   file_writer = std::make_unique<FileWriter>(*this);
+  file_eviction = std::make_unique<FileEviction>(*this);
   store_reader = std::make_unique<StoreReader>(*this);
   write_path = std::make_unique<WritePath>(*this);
   refresh_path = std::make_unique<RefreshPath>(*this);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cache/core.h"
+#include "cache/file_eviction.h"
 
 namespace tiercache::detail {
 
@@ -166,6 +167,7 @@ bool FileWriter::sync() {
   if (!compacted.ok()) {
     core_.log->warn(LogTopic::journal, "journal not compacted: {}", compacted.what);
   }
+  core_.file_eviction->look();
   return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cache/change_feed.h"
 #include "cache/core.h"
+#include "cache/file_eviction.h"
 #include "cache/read_op.h"
 #include "cache/write_path.h"
 #include "json/document.h"
@@ -412,7 +413,8 @@ void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor,
     }
     core->take_rows(page.entries);
     const std::size_t taken = page.entries.size();
-    if (page.next.empty() || taken == 0 || taken >= left) return self.hydrated(dataset);
+    const bool enough = taken >= left || core->file_eviction->is_full();
+    if (page.next.empty() || taken == 0 || enough) return self.hydrated(dataset);
     self.hydrate_page(dataset, page.next, left - taken);
   });
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "cache/core.h"
+#include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 
 namespace tiercache::detail {
@@ -42,6 +43,8 @@ Stats Core::stats() const {
   stats.memory_evictions = in_memory.evictions;
   stats.memory_refused_promotions = in_memory.refused_promotions;
   stats.files_entries = files->index().size();
+  stats.files_bytes = files->index().totals().bytes;
+  stats.files_evictions = file_eviction->evicted();
   stats.files_quarantined = files->quarantined();
   const QuarantineStats aside = quarantine->stats();
   stats.quarantine_bytes = aside.bytes;

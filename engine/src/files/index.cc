@@ -8,11 +8,19 @@ namespace {
 // How many items `for_each` copies under the lock at a time.
 constexpr std::size_t kSlice = 256;
 
-std::uint64_t documents_in(const IndexItem& item) {
-  return item.kind == EntryKind::document ? 1 : 0;
+}  // namespace
+
+void Index::Dataset::count(const IndexItem& item) {
+  if (item.kind != EntryKind::document) return;
+  ++documents;
+  bytes += item.size;
 }
 
-}  // namespace
+void Index::Dataset::uncount(const IndexItem& item) {
+  if (item.kind != EntryKind::document) return;
+  --documents;
+  bytes -= item.size;
+}
 
 std::optional<IndexItem> Index::find(const EntryId& id) const {
   Lock lock(mutex_);
@@ -28,12 +36,12 @@ void Index::put(const EntryId& id, const IndexItem& item) {
   Dataset& dataset = datasets_[id.dataset];
   const auto [known, added] = dataset.items.try_emplace(id.key, item);
   if (added) {
-    dataset.documents += documents_in(item);
+    dataset.count(item);
     return;
   }
   if (known->second.version > item.version) return;
-  dataset.documents -= documents_in(known->second);
-  dataset.documents += documents_in(item);
+  dataset.uncount(known->second);
+  dataset.count(item);
   IndexItem next = item;
   if (known->second.version == item.version) next.clocks.merge(known->second.clocks);
   known->second = next;
@@ -45,7 +53,7 @@ void Index::remove(const EntryId& id, Version up_to) {
   if (dataset == datasets_.end()) return;
   const auto item = dataset->second.items.find(id.key);
   if (item == dataset->second.items.end() || item->second.version > up_to) return;
-  dataset->second.documents -= documents_in(item->second);
+  dataset->second.uncount(item->second);
   dataset->second.items.erase(item);
   if (dataset->second.items.empty()) datasets_.erase(dataset);
 }
@@ -101,6 +109,16 @@ std::uint64_t Index::size() const {
   std::uint64_t sum = 0;
   for (const auto& [name, dataset] : datasets_) sum += dataset.items.size();
   return sum;
+}
+
+Index::Totals Index::totals() const {
+  Lock lock(mutex_);
+  Totals totals;
+  for (const auto& [name, dataset] : datasets_) {
+    totals.documents += dataset.documents;
+    totals.bytes += dataset.bytes;
+  }
+  return totals;
 }
 
 }  // namespace tiercache

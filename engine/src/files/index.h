@@ -45,6 +45,11 @@ class Index {
   std::vector<std::string> datasets() const;
   std::uint64_t count(std::string_view dataset) const;  // documents, no tombstones
   std::uint64_t size() const;                           // all items
+  struct Totals {
+    std::uint64_t documents = 0;
+    std::uint64_t bytes = 0;  // of the documents
+  };
+  Totals totals() const;  // of all datasets
 
   // The form on disk (`docs/formats/index.md`): checksummed; false, and nothing changed, when the
   // bytes do not hold. Otherwise they replace what was known.
@@ -55,6 +60,10 @@ class Index {
   struct Dataset {
     std::map<std::string, IndexItem, std::less<>> items;
     std::uint64_t documents = 0;  // items that are no tombstones
+    std::uint64_t bytes = 0;      // of those documents
+
+    void count(const IndexItem& item);
+    void uncount(const IndexItem& item);
   };
   using Datasets = std::map<std::string, Dataset, std::less<>>;
 

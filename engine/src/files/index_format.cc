@@ -150,7 +150,7 @@ bool Index::decode_datasets(std::string_view bytes, Datasets* out) {
       if (reader.failed() || !read_item(reader, &item)) return false;
       if (!dataset.items.empty() && dataset.items.rbegin()->first >= key) return false;
       dataset.items.emplace_hint(dataset.items.end(), key, item);
-      dataset.documents += item.kind == EntryKind::document ? 1 : 0;
+      dataset.count(item);
     }
   }
   return reader.at_end();

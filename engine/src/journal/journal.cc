@@ -357,6 +357,11 @@ bool Journal::is_unsettled(const EntryId& id, Version* version) const {
   return impl_->index.is_unsettled(id, version);
 }
 
+bool Journal::holds(const EntryId& id) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.holds(id);
+}
+
 std::optional<Version> Journal::guard_of(const EntryId& id, Version version) const {
   Lock lock(impl_->mutex);
   return impl_->index.guard_of(id, version);

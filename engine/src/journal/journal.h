@@ -167,6 +167,8 @@ class Journal {
   Clocks live_clocks(const EntryId& id) const;
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
+  // True while some record of the key is live: its file is not synced, or the store has not settled it.
+  bool holds(const EntryId& id) const;
   // The guard of the key's content of this version, where it has one and is not settled.
   std::optional<Version> guard_of(const EntryId& id, Version version) const;
   // True while the store has not settled the matching erase of this glob (`glob.key`).

@@ -152,6 +152,7 @@ class LiveIndex {
   };
   std::vector<ParkedSlot> parked() const;
   bool is_unsettled(const EntryId& id, Version* version) const;
+  bool holds(const EntryId& id) const { return keys_.contains(id); }
   std::optional<Version> guard_of(const EntryId& id, Version version) const;
   bool is_erase_unsettled(const EntryId& glob) const;
   std::optional<Version> erased_below(const EntryId& id) const;

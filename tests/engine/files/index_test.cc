@@ -90,6 +90,24 @@ TEST(Index, counts_tell_documents_from_tombstones) {
   EXPECT_EQ(index.datasets(), (Strings{"d", "e"}));
 }
 
+TEST(Index, totals_follow_every_change_and_the_form_on_disk) {
+  Index index;
+  index.put({"a", "1"}, item(5));
+  index.put({"a", "2"}, item(6, EntryKind::tombstone));
+  index.put({"b", "1"}, item(7));
+  index.put({"b", "1"}, item(6));
+  EXPECT_EQ(index.totals().documents, 2u);
+  EXPECT_EQ(index.totals().bytes, item(5).size + item(7).size);
+  index.put({"a", "1"}, item(8));
+  Index read;
+  ASSERT_TRUE(read.decode(index.encode()));
+  EXPECT_EQ(read.totals().bytes, item(8).size + item(7).size);
+  read.put({"a", "1"}, item(9, EntryKind::tombstone));
+  read.remove({"b", "1"}, Version{7, 3});
+  EXPECT_EQ(read.totals().documents, 0u);
+  EXPECT_EQ(read.totals().bytes, 0u);
+}
+
 TEST(Index, page_goes_on_after_a_key_in_byte_order_without_tombstones) {
   Index index;
   for (const char* key : {"", "b", "a", "\xc3\xa4", "B", "c"}) index.put({"d", key}, item(1));

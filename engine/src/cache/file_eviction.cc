@@ -1,0 +1,140 @@
+#include "cache/file_eviction.h"
+
+#include <algorithm>
+#include <chrono>
+#include <queue>
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// Below a bound by this part there is room again.
+constexpr std::uint64_t kRoom = 20;
+constexpr std::size_t kCandidates = 2'000;
+constexpr std::size_t kRowsAtOnce = 100;
+// Until another attempt where nothing could go: the store is away or lacks what is here.
+constexpr std::chrono::milliseconds kRetry{30'000};
+
+std::uint64_t above(std::uint64_t have, std::uint64_t bound) {
+  const std::uint64_t wanted = bound - bound / kRoom;
+  return bound != 0 && have > wanted ? have - wanted : 0;
+}
+
+bool over(std::uint64_t have, std::uint64_t bound) {
+  return bound != 0 && have > bound;
+}
+
+}  // namespace
+
+bool FileEviction::is_bounded() const {
+  const FileOptions& files = core_.options.files;
+  return core_.store && (files.max_bytes != 0 || files.max_entries != 0);
+}
+
+bool FileEviction::is_full() const {
+  if (!is_bounded()) return false;
+  const Index::Totals totals = core_.files->index().totals();
+  return over(totals.bytes, core_.options.files.max_bytes) ||
+         over(totals.documents, core_.options.files.max_entries);
+}
+
+Index::Totals FileEviction::excess() const {
+  const Index::Totals totals = core_.files->index().totals();
+  return {.documents = above(totals.documents, core_.options.files.max_entries),
+          .bytes = above(totals.bytes, core_.options.files.max_bytes)};
+}
+
+void FileEviction::look() {
+  if (is_full() && !running_.exchange(true)) schedule(std::chrono::milliseconds(0));
+}
+
+void FileEviction::schedule(std::chrono::milliseconds delay) {
+  core_.executor->schedule(core_.after(delay), Lane::store, [weak = core_.weak_from_this()] {
+    if (const auto core = weak.lock(); core && core->is_open()) core->file_eviction->run();
+  });
+}
+
+void FileEviction::run() {
+  const std::vector<Candidate> candidates = choose();
+  Progress progress = Progress::none;
+  for (std::size_t begin = 0; begin < candidates.size(); begin += kRowsAtOnce) {
+    const Progress made = evict(
+        std::span(candidates).subspan(begin, std::min(kRowsAtOnce, candidates.size() - begin)));
+    if (made == Progress::store_away) break;
+    if (made == Progress::some) progress = Progress::some;
+  }
+  if (progress == Progress::some) core_.file_writer->touched();
+  if (is_full())
+    return schedule(progress == Progress::some ? std::chrono::milliseconds(0) : kRetry);
+  running_ = false;
+  look();
+}
+
+// The first of what stays is on top of the queue, and gives way to what has to go before it.
+std::vector<FileEviction::Candidate> FileEviction::choose() const {
+  const Index& index = core_.files->index();
+  std::priority_queue<Candidate> chosen;
+  for (const std::string& name : index.datasets()) {
+    const DatasetState* dataset = core_.find_dataset(name);
+    index.for_each(name, [&](const std::string& key, const IndexItem& item) {
+      // A dataset of one document has no other that could be more worth its place.
+      if (item.kind != EntryKind::document || key.empty()) return;
+      const bool in_memory =
+          dataset != nullptr && core_.memory->peek(dataset->ref(key)).resident != nullptr;
+      chosen.push({in_memory, item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item});
+      if (chosen.size() > kCandidates) chosen.pop();
+    });
+  }
+  std::vector<Candidate> in_order;
+  for (; !chosen.empty(); chosen.pop()) in_order.push_back(chosen.top());
+  std::reverse(in_order.begin(), in_order.end());
+  const Index::Totals needed = excess();
+  Index::Totals sum;
+  const auto enough = std::find_if(in_order.begin(), in_order.end(), [&](const Candidate& one) {
+    if (sum.documents >= needed.documents && sum.bytes >= needed.bytes) return true;
+    ++sum.documents;
+    sum.bytes += one.item.size;
+    return false;
+  });
+  in_order.erase(enough, in_order.end());
+  return in_order;
+}
+
+FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates) {
+  std::vector<EntryId> ids;
+  for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
+  const SteadyTime began = core_.clock->steady_now();
+  const LoadReply rows = core_.store->load(core_.options.project, ids,
+                                           core_.after(core_.options.store_calls.call_timeout));
+  core_.store_loads.add();
+  core_.store_answered(rows, core_.clock->steady_now() - began);
+  if (rows.status != StoreStatus::ok || !core_.is_open()) return Progress::store_away;
+  Progress progress = Progress::none;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (evict_one(candidates[i], rows.entries[i])) progress = Progress::some;
+  }
+  return progress;
+}
+
+// What the journal holds has yet to reach the store or its file. A write that comes meanwhile is of a
+// newer version, and its file stays.
+bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
+  const IndexItem& item = candidate.item;
+  const bool in_store = row && (row->version > item.version ||
+                                (row->version == item.version && row->checksum == item.checksum));
+  if (!in_store || core_.journal->holds(candidate.id)) return false;
+  const FileWriteResult removed = core_.files->remove(candidate.id, item.version);
+  if (removed.status != FileWriteResult::Status::written) return false;
+  if (const DatasetState* dataset = core_.find_dataset(candidate.id.dataset)) {
+    core_.memory->remove(dataset->ref(candidate.id.key), item.version);
+  }
+  core_.scheduler->disarm(candidate.id);
+  evicted_.add();
+  return true;
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,198 @@
+// Bounds of the entry files: what is evicted for them, and what never is.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+constexpr int kKeys = 300;
+constexpr std::uint64_t kBound = 100;
+
+DatasetOptions<JsonText> keyed(Hydrate hydrate = Hydrate::none()) {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = hydrate};
+}
+
+void bounded(CacheOptions& options) {
+  options.files.max_entries = kBound;
+}
+
+std::string key(int i) {
+  return "k" + std::to_string(i);
+}
+
+void put_all(Dataset<JsonText>& data) {
+  for (int i = 0; i < kKeys; ++i) data.put(key(i), std::to_string(i));
+}
+
+// How many keys are answered, each rightly.
+int answered(Dataset<JsonText>& data, Reach reach) {
+  int count = 0;
+  for (int i = 0; i < kKeys; ++i) {
+    const auto snapshot = data.get(key(i), {.reach = reach});
+    if (!snapshot.has_value()) continue;
+    EXPECT_EQ(*snapshot, std::to_string(i));
+    ++count;
+  }
+  return count;
+}
+
+// Tombstones are not counted.
+bool within_bound(World& world, Cache& cache) {
+  return world.run_until([&] { return cache.stats().datasets.front().keys <= kBound; }, 10min);
+}
+
+TEST(FileEviction, files_stay_within_max_entries_and_the_store_has_the_rest) {
+  World world;
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  put_all(data);
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(within_bound(world, *cache));
+  EXPECT_LE(world.entry_files(), kBound);
+  EXPECT_GE(cache->stats().files_evictions, kKeys - kBound);
+  EXPECT_EQ(answered(data, Reach::store), kKeys);
+  ASSERT_TRUE(within_bound(world, *cache)) << "what readers brought back counts too";
+}
+
+TEST(FileEviction, files_stay_within_max_bytes) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.files.max_bytes = 10'000; });
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < 50; ++i) data.put(key(i), '"' + std::string(998, 'x') + '"');
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(world.run_until([&] { return cache->stats().files_bytes <= 10'000; }, 10min));
+  EXPECT_GE(cache->stats().files_bytes, 8'000u) << "no more than need be";
+}
+
+TEST(FileEviction, nothing_goes_while_the_store_is_away_I1) {
+  World world;
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  put_all(data);
+  ASSERT_TRUE(cache->flush());
+  world.store_down();
+  world.executor->run_for(10min);
+  const std::uint64_t left = cache->stats().files_entries;
+  data.put("more", "1");
+  world.executor->run_for(10min);
+  EXPECT_EQ(cache->stats().files_entries, left + 1);
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(within_bound(world, *cache));
+  EXPECT_EQ(answered(data, Reach::store), kKeys);
+}
+
+TEST(FileEviction, unconfirmed_writes_stay_until_the_store_has_them_I1) {
+  World world;
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  world.store_down();
+  put_all(data);
+  world.executor->run_for(10min);
+  EXPECT_EQ(world.entry_files(), static_cast<std::size_t>(kKeys));
+  EXPECT_EQ(answered(data, Reach::local), kKeys);
+  world.kill(cache);
+  cache = world.open(bounded);
+  world.store_up();
+  data = cache->dataset("d", keyed());
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(within_bound(world, *cache));
+  EXPECT_EQ(world.store->rows(), static_cast<std::size_t>(kKeys));
+  EXPECT_EQ(answered(data, Reach::store), kKeys);
+}
+
+TEST(FileEviction, entry_that_the_store_has_only_older_stays_I3) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  put_all(data);
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  // The store was restored from a backup.
+  for (int i = 0; i < kKeys; ++i) {
+    Entry row = *world.store->row("test", {"d", key(i)});
+    --row.version.time;
+    row.document = std::make_shared<const std::string>("\"old\"");
+    row.checksum = Checksum::of(*row.document);
+    world.store->put_row("test", {"d", key(i)}, row);
+  }
+  cache = world.open(bounded);
+  data = cache->dataset("d", keyed());
+  world.executor->run_for(10min);
+  EXPECT_EQ(cache->stats().files_evictions, 0u);
+  EXPECT_EQ(answered(data, Reach::store), kKeys);
+}
+
+TEST(FileEviction, without_a_store_nothing_goes_I1) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) {
+    bounded(options);
+    options.store = nullptr;
+  });
+  auto data = cache->dataset("d", keyed());
+  put_all(data);
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10min);
+  EXPECT_EQ(answered(data, Reach::local), kKeys);
+}
+
+TEST(FileEviction, longest_unfetched_goes_first_and_what_memory_holds_last) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.memory.max_bytes = 0; });
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < kKeys; ++i) {
+    data.put(key(i), std::to_string(i));
+    world.executor->run_for(1s);
+  }
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open();
+  data = cache->dataset("d", keyed());
+  ASSERT_EQ(data.get(key(0)).tier(), Tier::files);
+  cache->close();
+
+  cache = world.open([](CacheOptions& options) {
+    bounded(options);
+    options.store_calls.call_timeout = 1h;
+  });
+  data = cache->dataset("d", keyed());
+  ASSERT_EQ(data.get(key(0)).tier(), Tier::files) << "now in memory";
+  ASSERT_TRUE(within_bound(world, *cache));
+  EXPECT_TRUE(data.contains(key(0)));
+  EXPECT_FALSE(data.contains(key(1)));
+  EXPECT_TRUE(data.contains(key(kKeys - 1)));
+}
+
+TEST(FileEviction, erased_entry_does_not_come_back_when_others_go_I4) {
+  World world;
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  put_all(data);
+  for (int i = 0; i < 10; ++i) data.erase(key(i));
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(within_bound(world, *cache));
+  world.store_down();
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(data.get(key(i)).has_value());
+}
+
+TEST(FileEviction, hydration_ends_where_the_files_are_full) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < 5'000; ++i) data.put(key(i), "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.wipe();
+  cache = world.open(bounded);
+  data = cache->dataset("d", keyed(Hydrate::all()));
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_LT(cache->stats().files_evictions, 2'000u);
+  EXPECT_TRUE(within_bound(world, *cache));
+}
+
+}  // namespace
+}  // namespace tiercache::testing
