@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the scripts share that run a search as large as one likes; for bash, sourced by
-# tests/crash/run.sh and tests/powerloss/run.sh.
+# What the scripts share that run a search as large as one likes; for bash, sourced by the
+# run.sh of tests/crash, tests/powerloss, tests/history and the like.
 
 search_fail() {
   echo "run.sh: $1" >&2

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Builds the check of histories with the dev preset and runs it.
+set -u
+
+usage() {
+  cat <<'TEXT'
+usage: tests/history/run.sh [--operations N] [--processes N] [--seed S] [--exact] [--help]
+
+  --operations N   calls of each process (default 20,000; half a minute)
+  --processes N    how many, 1 to 64 (default 4)
+  --seed S         of what they do and of their clocks (default: another one each time)
+  --exact          also what is not promised yet between processes: that a write begun after another
+                   process's was acknowledged comes after it, and compare-and-set on keys that another process
+                   writes too
+
+The processes read, write, erase and count up by compare-and-set on shared keys through one directory and one
+SQLite store; the clock of each is another one, 15 minutes behind the store's to 15 minutes ahead. Each writes
+down when a call began and ended and what it was told; then all is compared: no update lost within a process,
+nothing older served to a process than it wrote, nothing served for longer than memory.ttl (and 2 s for a busy
+machine) after it was superseded, nothing erased served again, and in the end the newest version of each key
+in the directory and in the store.
+The scheduler has its say too: a seed repeats what is tried, not each outcome.
+Installs what is missing (apt-get, through sudo unless root); writes to build/dev alone, and to a temporary
+directory that is removed. Broken promises begin with VIOLATION, the last line gives figures. Exit status:
+0 every promise held, 1 some broke, 2 could not run, 130 interrupted.
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 2
+# shellcheck source=tests/lib/search.sh
+source "$root/tests/lib/search.sh"
+
+operations=20000
+processes=4
+seed=$((RANDOM * 32768 + RANDOM))
+exact=0
+while (($# > 0)); do
+  case "$1" in
+    --operations | --processes | --seed)
+      (($# >= 2)) || search_fail "$1 needs a number"
+      search_need_number "$1" "$2"
+      declare "${1#--}=$2"
+      shift 2
+      ;;
+    --exact) exact=1; shift ;;
+    --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+((operations > 0 && processes > 0 && processes <= 64)) ||
+  search_fail "--operations needs a number of at least 1, --processes one from 1 to 64"
+
+search_build "$root" history
+search_run "$root/build/dev/tests/history/history" --operations "$operations" \
+  --processes "$processes" --seed "$seed" --exact "$exact"
