@@ -18,6 +18,7 @@ using tiercache::TierAnswer;
 namespace {
 
 constexpr std::size_t kLargestBody = std::size_t{64} << 20;
+constexpr char kThisMachineAlone[] = "the outbox answers this machine alone";
 
 void answer_json(httplib::Response& response, int status, const json& body) {
   response.status = status;
@@ -133,6 +134,13 @@ void HttpFront::add_routes() {
   routes.Get("/health", [this](const Request&, Response& r) { tell_health(r); });
   routes.Get("/stats",
              [this](const Request&, Response& r) { answer_json(r, 200, view(cache_.stats())); });
+  routes.Get("/outbox", [this](const Request& q, Response& r) { list_outbox(q, r); });
+  routes.Post("/outbox/retry", [this](const Request& q, Response& r) {
+    settle_parked(q, r, [](const auto& outbox, const auto& of) { return outbox.retry_all(of); });
+  });
+  routes.Post("/outbox/discard", [this](const Request& q, Response& r) {
+    settle_parked(q, r, [](const auto& outbox, const auto& of) { return outbox.discard_all(of); });
+  });
 }
 
 const HttpFront::Served* HttpFront::served(const Request& request, Response& response) const {
@@ -188,6 +196,24 @@ void HttpFront::erase(const Request& request, Response& response) const {
   const Served* dataset = writable(request, response);
   if (!dataset) return;
   answer_json(response, 200, view(dataset->documents.erase(key_of(request))));
+}
+
+// Keys are told, so only to this machine.
+void HttpFront::list_outbox(const Request& request, Response& response) const {
+  if (!from_this_machine(request)) return answer_error(response, 403, kThisMachineAlone);
+  const bool pending = request.get_param_value("state") == "pending";
+  const tiercache::OutboxQuery query{
+      .state = pending ? tiercache::OutboxState::pending : tiercache::OutboxState::parked,
+      .dataset = request.get_param_value("dataset")};
+  answer_json(response, 200, view(cache_.outbox().list(query)));
+}
+
+void HttpFront::settle_parked(
+    const Request& request, Response& response,
+    const std::function<tiercache::OutboxCounts(const tiercache::Outbox&, std::string)>& act)
+    const {
+  if (!from_this_machine(request)) return answer_error(response, 403, kThisMachineAlone);
+  answer_json(response, 200, view(act(cache_.outbox(), request.get_param_value("dataset"))));
 }
 
 void HttpFront::tell_health(Response& response) const {

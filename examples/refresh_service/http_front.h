@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -20,6 +21,9 @@ namespace refresh_service {
 // | DELETE /v1/<dataset>[/<key>] | 200 and the receipt; else as PUT                              |
 // | GET /health                  | 200, or 503 while starting or when writes cannot be kept      |
 // | GET /stats                   | 200                                                           |
+// | GET /outbox                  | 200 what the store refused, or (?state=pending) has yet to    |
+// |                              | take; 403 not from this machine                               |
+// | POST /outbox/retry, discard  | 200 and how many of each outcome; 403 as above                |
 //
 // Documents come with ETag, Age, Cache-Control, X-Tiercache-Tier, X-Tiercache-Freshness and
 // X-Tiercache-Version. Errors are JSON and say what each tier said. Thread-safe.
@@ -53,6 +57,11 @@ class HttpFront {
   void put(const Request& request, Response& response) const;
   void erase(const Request& request, Response& response) const;
   void tell_health(Response& response) const;
+  void list_outbox(const Request& request, Response& response) const;
+  // `act` is `retry_all` or `discard_all`.
+  void settle_parked(const Request& request, Response& response,
+                     const std::function<tiercache::OutboxCounts(const tiercache::Outbox&,
+                                                                 std::string)>& act) const;
 
   tiercache::Cache& cache_;
   const std::string store_off_why_;

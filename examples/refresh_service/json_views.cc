@@ -69,6 +69,28 @@ json view(const tiercache::PutReceipt& receipt) {
           {"superseded", receipt.superseded}};
 }
 
+json view(const tiercache::OutboxPage& page) {
+  json writes = json::array();
+  for (const tiercache::OutboxWrite& write : page.writes) {
+    json one = {{"dataset", write.id.dataset},
+                {"key", write.id.key},
+                {"version", write.version.to_string()},
+                {"kind", to_string(write.kind)},
+                {"bytes", write.bytes},
+                {"since_ms", write.since.time_since_epoch().count()}};
+    if (!write.why.empty()) one["why"] = write.why;
+    writes.push_back(std::move(one));
+  }
+  return {{"writes", writes}, {"more", page.next.has_value()}};
+}
+
+json view(const tiercache::OutboxCounts& counts) {
+  return {{"done", counts.done},
+          {"not_parked", counts.not_parked},
+          {"store_unavailable", counts.store_unavailable},
+          {"disk_failed", counts.disk_failed}};
+}
+
 json view(const tiercache::Stats& stats) {
   json datasets = json::object();
   for (const auto& dataset : stats.datasets) datasets[dataset.dataset] = view(dataset);

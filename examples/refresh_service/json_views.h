@@ -12,6 +12,8 @@ namespace refresh_service {
 nlohmann::json view(const tiercache::Passage& passage);
 nlohmann::json view(const tiercache::PutReceipt& receipt);
 nlohmann::json view(const tiercache::Stats& stats);
+nlohmann::json view(const tiercache::OutboxPage& page);
+nlohmann::json view(const tiercache::OutboxCounts& counts);
 // `status` is "ok", "degraded" (serving, and every promise holds, but a tier or a source does not
 // work), "starting" or "failing" (writes cannot be kept here).
 // `store_off_why` says why a store that was asked for is not used; empty: it is.

@@ -48,6 +48,26 @@ TEST_F(GuideWriting, receipts_and_durability) {
   EXPECT_TRUE(carts.contains("2"));
 }
 
+TEST_F(GuideWriting, writes_the_store_refused) {
+  world.store->set_refusal([](const tiercache::StoreWrite&) { return std::string("no"); });
+  carts.put("42", "{}");
+  carts.put("43", "{}");
+  EXPECT_TRUE(cache.flush());
+  world.store->set_refusal({});
+
+  const tiercache::Outbox outbox = cache.outbox();
+  for (const tiercache::OutboxWrite& write : outbox.list({.dataset = "carts"}).writes) {
+    std::cout << write.id.key << " " << write.version.to_string() << ": " << write.why << '\n';
+  }
+  outbox.retry({.id = {"carts", "42"}});    // the store was mended: send it again
+  outbox.discard({.id = {"carts", "43"}});  // the store is right: take what it has
+
+  EXPECT_TRUE(cache.flush());
+  EXPECT_TRUE(carts.contains("42"));
+  EXPECT_FALSE(carts.contains("43"));
+  EXPECT_EQ(cache.health().parked, 0u);
+}
+
 TEST_F(GuideWriting, compare_and_set) {
   auto add_one = [&](const std::string& key) {
     for (;;) {

@@ -184,6 +184,14 @@ TEST_F(HttpFrontTest, stats_count) {
   EXPECT_EQ(stats["outbox"]["depth"], 0);
 }
 
+TEST_F(HttpFrontTest, outbox_is_listed_and_settled) {
+  const auto listed = get("/outbox?state=pending&dataset=notes");
+  EXPECT_EQ(listed.status, 200);
+  EXPECT_EQ(json::parse(listed.body), (json{{"writes", json::array()}, {"more", false}}));
+  EXPECT_EQ(json::parse(client_.Post("/outbox/retry")->body)["done"], 0);
+  EXPECT_EQ(json::parse(client_.Post("/outbox/discard?dataset=notes")->body)["done"], 0);
+}
+
 TEST_F(HttpFrontTest, after_close_what_memory_holds_is_served_and_the_rest_refused) {
   put("/v1/notes/k", R"({"text":"x"})");
   cache_.close();

@@ -10,6 +10,7 @@
 #include "tiercache/dataset.h"
 #include "tiercache/error.h"
 #include "tiercache/options.h"
+#include "tiercache/outbox.h"
 #include "tiercache/stats.h"
 
 namespace tiercache {
@@ -42,6 +43,9 @@ class Cache {
   // Waits until the datasets opened so far were hydrated from the store and their overdue refreshes
   // have ended, as a service does before it reports ready. False when the deadline passed first.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+  // The writes that the store has not confirmed, above all those it refused.
+  Outbox outbox() const { return Outbox(core_); }
 
   Stats stats() const;
   Health health() const;

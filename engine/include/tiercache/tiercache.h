@@ -8,6 +8,7 @@
 #include "tiercache/error.h"
 #include "tiercache/key.h"
 #include "tiercache/options.h"
+#include "tiercache/outbox.h"
 #include "tiercache/outcome.h"
 #include "tiercache/refresh.h"
 #include "tiercache/snapshot.h"

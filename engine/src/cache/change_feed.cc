@@ -160,11 +160,7 @@ bool ChangeFeed::is_wanted(const StoreChange& change) const {
 bool ChangeFeed::load(const std::vector<EntryId>& ids) {
   for (std::size_t begin = 0; begin < ids.size(); begin += kRowsAtOnce) {
     const std::span batch(ids.data() + begin, std::min(kRowsAtOnce, ids.size() - begin));
-    const SteadyTime began = core_.clock->steady_now();
-    const LoadReply rows = core_.store->load(core_.options.project, batch,
-                                             core_.after(core_.options.store_calls.call_timeout));
-    core_.store_loads.add();
-    core_.store_answered(rows, core_.clock->steady_now() - began);
+    const LoadReply rows = core_.load_rows(batch, kNever);
     if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
     std::vector<ScannedEntry> found;
     for (std::size_t i = 0; i < batch.size(); ++i) {

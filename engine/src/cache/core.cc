@@ -101,6 +101,15 @@ void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took
   versions->set_offset(offset > noise || offset < -noise ? offset : milliseconds(0));
 }
 
+LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline) {
+  const SteadyTime began = clock->steady_now();
+  LoadReply reply = store->load(options.project, ids,
+                                std::min(deadline, after(options.store_calls.call_timeout)));
+  store_loads.add();
+  store_answered(reply, clock->steady_now() - began);
+  return reply;
+}
+
 void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
   log->warn(topic, "dataset {}: {}", id.dataset, what);
 }
@@ -218,20 +227,30 @@ void Core::take_rows(const std::vector<ScannedEntry>& rows) {
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
   if (winner && winner->version >= ours) return take_newer(id, winner);
-  if (DatasetState* dataset = find_dataset(id.dataset)) {
-    memory->remove(dataset->ref(id.key), ours);
-  }
-  const EntryPtr there = files->read(id).entry;
-  const bool anothers = there && there->version != ours;
-  const bool replaced =
-      !anothers && winner &&
-      files->replace(id, ours, *winner).status == FileWriteResult::Status::written;
-  if (!anothers && !replaced) files->remove(id, ours);
+  withdraw(id, ours, winner);
   if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
   // Else a crash could bring the refused entry back, from its old file or from the journal.
   journal->file_written(id, ours, {});
   file_writer->sync();
   serve_what_was_below(id);
+}
+
+void Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  {
+    Lock lock(mutex_);
+    const auto unwritten = unwritten_.find(id);
+    if (unwritten != unwritten_.end() && unwritten->second->version <= ours) {
+      unwritten_.erase(unwritten);
+    }
+  }
+  if (DatasetState* dataset = find_dataset(id.dataset)) {
+    memory->remove(dataset->ref(id.key), ours);
+  }
+  const EntryPtr there = files->read(id).entry;
+  if (there && there->version != ours) return;  // another process's
+  const bool replaced =
+      row && files->replace(id, ours, *row).status == FileWriteResult::Status::written;
+  if (!replaced) files->remove(id, ours);
 }
 
 // The refused write may have hidden another process's older one that still waits for the store.
@@ -249,8 +268,7 @@ void Core::serve_what_was_below(const EntryId& id) {
 // Another process's write that gave way to ours in the files may have come to the store only after
 // `winner` was read; later than this its own cache sees to its file (`hold_in_files`).
 EntryPtr Core::newest_row(const EntryId& id, const EntryPtr& winner) {
-  const LoadReply reply =
-      store->load(options.project, {&id, 1}, after(options.store_calls.call_timeout));
+  const LoadReply reply = load_rows({&id, 1}, kNever);
   const bool found = reply.status == StoreStatus::ok && reply.entries.front();
   if (!found || (winner && reply.entries.front()->version < winner->version)) return winner;
   return reply.entries.front();

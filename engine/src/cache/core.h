@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@
 #include "refresh/single_flight.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/options.h"
+#include "tiercache/outbox.h"
 #include "tiercache/stats.h"
 
 namespace tiercache::detail {
@@ -96,6 +98,17 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
+  // Rows of the store, counted and judged for `health`; by `deadline`, at most the call timeout.
+  LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline);
+  // The calls of `Outbox` (outbox.cc).
+  OutboxPage list_outbox(const OutboxQuery& query) const;
+  bool retry_parked(const OutboxId& id);
+  // What was retried is on its way.
+  void send_retried();
+  // The local tiers take what the store says, then the journal lets go; `forget_discarded` makes that
+  // last.
+  std::vector<OutboxOutcome> discard_parked(std::span<const OutboxId> ids, SteadyTime deadline);
+  bool forget_discarded(SteadyTime deadline);
   // Puts tombstones in the place of every file of the dataset that matches and is older than
   // `version`: another process's journal may still hold what they hide, and later writes must be
   // stamped above them. Tells the journal. False when the disk refused some: `erase_files_again` goes
@@ -152,6 +165,15 @@ class Core : public std::enable_shared_from_this<Core> {
   // What was replayed and is in no file is served from memory, and written when that is possible.
   void serve_unwritten();
   void serve_what_was_below(const EntryId& id);
+  // The local tiers give up this version, or what is older, for the store's row (null: for none).
+  void withdraw(const EntryId& id, Version ours, const EntryPtr& row);
+  std::vector<EntryId> ids_of(const OutboxWrite& parked) const;
+  struct EntryVersion {
+    EntryId id;
+    Version version;
+  };
+  bool take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline);
+  OutboxOutcome let_go(const OutboxId& id);
   void adopt_orphans();
   void adopt_later();
   void make_paths();

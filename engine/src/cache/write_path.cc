@@ -421,12 +421,11 @@ void WritePath::when_settled(const EntryId& id, Version version,
       settle_waiters_[id].push_back({version, std::move(fn)});
       return;
     }
-    for (const ParkedWrite& parked : core_.journal->parked()) {
-      if (parked.id == id && parked.version == version) {
-        return core_.executor->post(Lane::compute, [fn = std::move(fn), why = parked.why] {
-          fn({.superseded = false, .refused = true, .closed = false, .why = why});
-        });
-      }
+    const std::vector<OutboxWrite> parked = core_.journal->parked_of(id, version);
+    if (!parked.empty()) {
+      return core_.executor->post(Lane::compute, [fn = std::move(fn), why = parked.front().why] {
+        fn({.superseded = false, .refused = true, .closed = false, .why = why});
+      });
     }
   }
   core_.executor->post(Lane::compute, [fn = std::move(fn)] { fn({}); });

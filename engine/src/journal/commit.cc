@@ -84,12 +84,27 @@ void Journal::Impl::run_round(Sync sync, std::vector<QueuedRecord>* batch) {
   {
     Lock lock(mutex);
     writing = false;
+    if (std::exchange(leaving, false)) {
+      current = {};
+      current_number = 0;
+    }
     if (!folder) let_go();
   }
   for (const QueuedRecord& queued : *batch) {
     if (queued.done) queued.done(queued.result);
   }
   trim();
+}
+
+void Journal::Impl::leave_segment() {
+  {
+    Lock lock(mutex);
+    leaving = true;
+    if (!folder || writing) return;
+    writing = true;
+  }
+  std::vector<QueuedRecord> nothing;
+  run_round(Sync::no, &nothing);
 }
 
 // --- What is written ---

@@ -1,6 +1,5 @@
 #include "journal/journal.h"
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -14,12 +13,14 @@ constexpr std::size_t kMaxNotes = 1 << 16;
 // How many names are tried for the folder before giving up.
 constexpr int kNamesTried = 8;
 
-SlotName slot_of(const UnsettledWrite& write) {
-  return {write.kind, write.write.id};
-}
-
 IoStatus closed_status() {
   return {EBADF, "the journal is closed"};
+}
+
+}  // namespace
+
+SlotName slot_of(const UnsettledWrite& write) {
+  return {write.kind, write.write.id};
 }
 
 QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
@@ -30,13 +31,6 @@ QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
   queued.record.entry.version = version;
   return queued;
 }
-
-std::array<SlotName, 4> slots_of(const EntryId& id) {
-  return {SlotName{RecordKind::content, id, true}, SlotName{RecordKind::content, id},
-          SlotName{RecordKind::clocks, id}, SlotName{RecordKind::erase_matching, id}};
-}
-
-}  // namespace
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
@@ -192,51 +186,6 @@ void Journal::Impl::settled(const UnsettledWrite& write, Settlement how) {
   trim();
 }
 
-void Journal::Impl::park(const UnsettledWrite& write, const std::string& why) {
-  const SlotName slot = slot_of(write);
-  const Version version = write.write.entry.version;
-  QueuedRecord queued = marker(RecordKind::parked, slot, version);
-  queued.record.why = why.empty() ? "refused" : why;
-  queued.payload = encode_record(queued.record);
-  Lock lock(mutex);
-  if (!folder || !index.park(slot, version, queued.record.why)) return;
-  queue.push_back(std::move(queued));
-}
-
-bool Journal::Impl::retry_parked(const EntryId& id) {
-  bool any = false;
-  Lock lock(mutex);
-  if (!folder) return false;
-  for (const SlotName& slot : slots_of(id)) {
-    const std::optional<Version> version = index.retry_parked(slot);
-    if (!version) continue;
-    any = true;
-    QueuedRecord queued = marker(RecordKind::parked, slot, *version);
-    queued.payload = encode_record(queued.record);
-    queue.push_back(std::move(queued));
-  }
-  return any;
-}
-
-bool Journal::Impl::discard_parked(const EntryId& id) {
-  bool any = false;
-  {
-    Lock lock(mutex);
-    if (!folder) return false;
-    for (const SlotName& slot : slots_of(id)) {
-      Clocks clocks;
-      SlotPlaces places;
-      if (slot.kind == RecordKind::clocks) index.find_clocks(id, &places, &clocks);
-      const std::optional<Version> version = index.discard_parked(slot);
-      if (!version) continue;
-      any = true;
-      note_settled(slot, *version, clocks);
-    }
-  }
-  trim();
-  return any;
-}
-
 JournalStats Journal::Impl::figures() const {
   Lock lock(mutex);
   JournalStats stats = counters;
@@ -320,10 +269,6 @@ void Journal::settled(const UnsettledWrite& write, Settlement how) {
   impl_->settled(write, how);
 }
 
-void Journal::park(const UnsettledWrite& write, const std::string& why) {
-  impl_->park(write, why);
-}
-
 std::vector<UnsettledWrite> Journal::take_unsettled(std::size_t limit, std::size_t max_bytes) {
   return impl_->take_unsettled(limit, max_bytes);
 }
@@ -375,24 +320,6 @@ bool Journal::is_erase_unsettled(const EntryId& glob) const {
 std::optional<Version> Journal::erased_below(const EntryId& id) const {
   Lock lock(impl_->mutex);
   return impl_->index.erased_below(id);
-}
-
-std::vector<ParkedWrite> Journal::parked() const {
-  std::vector<ParkedWrite> all;
-  Lock lock(impl_->mutex);
-  for (LiveIndex::ParkedSlot& parked : impl_->index.parked()) {
-    all.push_back(
-        {std::move(parked.slot.id), parked.version, std::move(parked.why), parked.slot.kind});
-  }
-  return all;
-}
-
-bool Journal::retry_parked(const EntryId& id) {
-  return impl_->retry_parked(id);
-}
-
-bool Journal::discard_parked(const EntryId& id) {
-  return impl_->discard_parked(id);
 }
 
 IoStatus Journal::compact(Compact how) {

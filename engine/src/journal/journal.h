@@ -24,6 +24,7 @@
 #include "base/quarantine.h"
 #include "journal/record.h"
 #include "tiercache/file_system.h"
+#include "tiercache/outbox.h"
 #include "tiercache/store.h"
 
 namespace tiercache {
@@ -56,13 +57,6 @@ struct UnsettledWrite {
   StoreWrite write;
   RecordKind kind =
       RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
-};
-
-struct ParkedWrite {
-  EntryId id;
-  Version version;
-  std::string why;
-  RecordKind kind = RecordKind::content;  // or clocks, or erase_matching
 };
 
 struct JournalStats {
@@ -176,11 +170,22 @@ class Journal {
   // The newest matching erase that hides older entries of this key, if any: until the store has
   // settled it and its files were removed and synced.
   std::optional<Version> erased_below(const EntryId& id) const;
-  std::vector<ParkedWrite> parked() const;
-  // Makes what is parked of the key unsettled again, or gives it up for good. False when nothing
-  // is.
-  bool retry_parked(const EntryId& id);
-  bool discard_parked(const EntryId& id);
+  // What the store has not settled, oldest version first.
+  std::vector<OutboxWrite> list(const OutboxQuery& query) const;
+  std::vector<OutboxWrite> parked() const {
+    return list({.state = OutboxState::parked, .limit = SIZE_MAX});
+  }
+  // What is parked of the key, or the glob; of one version unless it is zero.
+  std::vector<OutboxWrite> parked_of(const EntryId& id, Version version = {}) const;
+  // Makes that unsettled again, on disk from the next `commit` on, or gives it up, whatever became of
+  // its file. False when nothing is parked. What was given up is found again, and parked, by the next
+  // open until `forget_discarded` is done.
+  bool retry_parked(const EntryId& id, Version version = {});
+  bool discard_parked(const EntryId& id, Version version = {});
+  // Copies what is live beside the discarded records forward and deletes their segments, for good.
+  // EAGAIN: another thread is writing, try again in a moment. Any other error: the disk refuses, and
+  // the next call tries again.
+  IoStatus forget_discarded();
 
   // Copies live records forward where that is due: out of adopted folders, and out of the oldest
   // segment while dead bytes outweigh live ones. The owner calls it now and then on the disk lane.

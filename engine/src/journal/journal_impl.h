@@ -1,6 +1,6 @@
 // The inside of a journal, shared by the files that implement it: journal.cc (bookkeeping),
-// commit.cc (writing), reading.cc (reading back), compaction.cc and adoption.cc (dead owners'
-// folders).
+// parking.cc (what was refused), commit.cc (writing), reading.cc (reading back), compaction.cc and
+// adoption.cc (dead owners' folders).
 #pragma once
 
 #include <cstdint>
@@ -62,6 +62,10 @@ struct QueuedRecord {
   std::uint64_t bytes() const { return frame_bytes(payload.size()); }
 };
 
+SlotName slot_of(const UnsettledWrite& write);
+// A done or parked record that speaks of the slot.
+QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version);
+
 // Reads frames of several segments, each opened once. Not thread-safe. The segments are pinned
 // meanwhile.
 class PlaceReader {
@@ -99,9 +103,6 @@ struct Journal::Impl {
   void close();
   void append(QueuedRecord queued);
   void settled(const UnsettledWrite& write, Settlement how);
-  void park(const UnsettledWrite& write, const std::string& why);
-  bool retry_parked(const EntryId& id);
-  bool discard_parked(const EntryId& id);
   // Remembers to write, without a sync, that the slot is settled.
   void note_settled(const SlotName& slot, Version version, const Clocks& clocks)
       TIERCACHE_REQUIRES(mutex);
@@ -112,6 +113,14 @@ struct Journal::Impl {
   void let_go() TIERCACHE_REQUIRES(mutex);
   JournalStats figures() const;
 
+  // --- What the store refused (parking.cc) ---
+  void park(const UnsettledWrite& write, const std::string& why);
+  std::vector<OutboxWrite> list(const OutboxQuery& query) const;
+  std::vector<OutboxWrite> parked_of(const EntryId& id, Version version) const;
+  bool retry_parked(const EntryId& id, Version version);
+  bool discard_parked(const EntryId& id, Version version);
+  IoStatus forget_discarded();
+
   // --- Writing (commit.cc) ---
   bool commit();
   // Writes the notes of what was settled, without a sync, unless a thread is writing.
@@ -120,6 +129,9 @@ struct Journal::Impl {
   enum class Turn : std::uint8_t { mine, others, nothing_to_do };
   Turn begin_round(Sync sync, std::vector<QueuedRecord>* batch);
   void run_round(Sync sync, std::vector<QueuedRecord>* batch);
+
+  // Nothing more is written to the current segment, from the end of the round on that runs now.
+  void leave_segment();
 
   // The following only by the thread whose turn it is.
   void write(std::vector<QueuedRecord>* batch, Sync sync);
@@ -182,9 +194,11 @@ struct Journal::Impl {
   std::vector<std::shared_ptr<JournalFolder>> kept TIERCACHE_GUARDED_BY(mutex);  // their locks
   std::vector<QueuedRecord> queue TIERCACHE_GUARDED_BY(mutex);
   std::map<SlotName, QueuedRecord> notes
-      TIERCACHE_GUARDED_BY(mutex);                               // bounded; they spare repeats
-  bool writing TIERCACHE_GUARDED_BY(mutex) = false;              // some thread has its turn
-  std::uint64_t current_number TIERCACHE_GUARDED_BY(mutex) = 0;  // of `current`; 0: none
+      TIERCACHE_GUARDED_BY(mutex);                   // bounded; they spare repeats
+  bool writing TIERCACHE_GUARDED_BY(mutex) = false;  // some thread has its turn
+  bool leaving TIERCACHE_GUARDED_BY(mutex) = false;  // the round's end drops the current segment
+  std::set<std::uint64_t> discarded_in TIERCACHE_GUARDED_BY(mutex);  // segments not yet forgotten
+  std::uint64_t current_number TIERCACHE_GUARDED_BY(mutex) = 0;      // of `current`; 0: none
   JournalStats counters TIERCACHE_GUARDED_BY(mutex);
 
   // Touched only by the thread whose turn it is.

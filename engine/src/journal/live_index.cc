@@ -124,17 +124,12 @@ std::vector<Place> LiveIndex::places_of(RecordKind kind, const Live& live) {
 }
 
 void LiveIndex::unlist(RecordKind kind, const EntryId& id, Live& live) {
-  if (std::exchange(live.held, false)) --held_;
-  sendable_.erase({live.version, kind, &id});
+  (std::exchange(live.held, false) ? held_ : sendable_).erase({live.version, kind, &id});
 }
 
 void LiveIndex::list(RecordKind kind, const EntryId& id, Live& live) {
   if (live.settled || live.parked) return;
-  if (live.held) {
-    ++held_;
-  } else {
-    sendable_.insert({live.version, kind, &id});
-  }
+  (live.held ? held_ : sendable_).insert({live.version, kind, &id});
 }
 
 void LiveIndex::count(const Place& place) {
@@ -161,11 +156,11 @@ void LiveIndex::start(RecordKind kind, const EntryId& id, Live& live, Version ve
   list(kind, id, live);
 }
 
-void LiveIndex::unpark(Live& live) {
+void LiveIndex::unpark(RecordKind kind, const EntryId& id, Live& live) {
   if (!live.parked) return;
   if (live.parked->marker) uncount(*live.parked->marker);
   live.parked.reset();
-  --parked_;
+  parked_.erase({live.version, kind, &id});
 }
 
 void LiveIndex::unwrite(Live& live) {
@@ -175,7 +170,7 @@ void LiveIndex::unwrite(Live& live) {
 
 void LiveIndex::retire(RecordKind kind, const EntryId& id, Live& live) {
   unlist(kind, id, live);
-  unpark(live);
+  unpark(kind, id, live);
   unwrite(live);
 }
 
@@ -253,6 +248,7 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
   }
   key.content.emplace();
   key.content->guard = record.not_newer_than;
+  key.content->tombstone = record.entry.kind == EntryKind::tombstone;
   start(RecordKind::content, id, *key.content, version, place);
 }
 
@@ -268,6 +264,7 @@ void LiveIndex::add_below(const Record& record, const Place& place, const EntryI
   }
   key.below = std::make_unique<Live>();
   key.below->guard = record.not_newer_than;
+  key.below->tombstone = record.entry.kind == EntryKind::tombstone;
   start(RecordKind::content, id, *key.below, version, place);
   key.below->file_synced = true;
 }

@@ -52,6 +52,13 @@ struct SlotPlaces {
   std::vector<Place> clocks_places;  // with content: of the clocks that travel along
 };
 
+// Where a write stands among those listed: by version, and within one by what it is.
+struct SlotPosition {
+  Version version;
+  RecordKind kind = RecordKind::content;
+  EntryId id;
+};
+
 // A record in its slot.
 struct LiveRecord {
   struct Parked {
@@ -64,7 +71,8 @@ struct LiveRecord {
   std::uint64_t file_mark = 0;   // 0: its file was not written, or is synced
   bool file_synced = false;
   bool settled = false;
-  bool held = false;  // attempted; waits for `resume`
+  bool held = false;       // attempted; waits for `resume`
+  bool tombstone = false;  // of content
   std::unique_ptr<Parked> parked;
 };
 
@@ -141,16 +149,30 @@ class LiveIndex {
   bool park(const SlotName& slot, Version version, const std::string& why);
   // The record that says so was written. Dead on arrival unless the slot is parked at this version.
   void add_parked_marker(const Record& record, const Place& place);
-  // Queues it again, or settles it without the store. Nullopt when it is not parked, else its
-  // version.
+  // Queues it again, or empties the slot, whatever file it has. Nullopt when it is not parked, else
+  // its version.
   std::optional<Version> retry_parked(const SlotName& slot);
   std::optional<Version> discard_parked(const SlotName& slot);
-  struct ParkedSlot {
+  // A write that the store has not settled, as it is listed.
+  struct ListedSlot {
     SlotName slot;
     Version version;
-    std::string why;
+    bool tombstone = false;
+    std::uint64_t bytes = 0;
+    Clocks clocks = {};    // with clocks
+    std::string why = {};  // of parked ones
   };
-  std::vector<ParkedSlot> parked() const;
+  enum class Listing : std::uint8_t { waiting, parked };
+  // Up to `limit`, oldest version first, after the one that stands at `after`. Of one dataset, or of
+  // all when that is empty.
+  std::vector<ListedSlot> list(Listing which, const std::string& dataset, const SlotPosition* after,
+                               std::size_t limit) const;
+  std::vector<ListedSlot> parked() const { return list(Listing::parked, {}, nullptr, SIZE_MAX); }
+  std::vector<Place> places(const SlotName& slot) const {
+    return places_of(slot.kind, *find(slot));
+  }
+  // The parked ones of this key, or matching erases of this glob; of one version unless it is zero.
+  std::vector<ListedSlot> parked_of(const EntryId& id, Version version) const;
   bool is_unsettled(const EntryId& id, Version* version) const;
   bool holds(const EntryId& id) const { return keys_.contains(id); }
   std::optional<Version> guard_of(const EntryId& id, Version version) const;
@@ -160,8 +182,8 @@ class LiveIndex {
   // --- Figures ---
   std::uint64_t live_records() const { return live_records_; }
   std::uint64_t live_bytes() const { return live_bytes_; }
-  std::uint64_t parked_count() const { return parked_; }
-  std::uint64_t unsettled() const { return sendable_.size() + held_; }
+  std::uint64_t parked_count() const { return parked_.size(); }
+  std::uint64_t unsettled() const { return sendable_.size() + held_.size(); }
 
  private:
   using Live = LiveRecord;
@@ -184,12 +206,12 @@ class LiveIndex {
   struct IdHash {
     std::size_t operator()(const EntryId& id) const { return hash64(id.key, hash64(id.dataset)); }
   };
-  struct Sendable {
+  struct Listed {
     Version version;
     RecordKind kind;
     const EntryId* id;  // the key in its map, whose nodes do not move
 
-    friend bool operator<(const Sendable& a, const Sendable& b) {
+    friend bool operator<(const Listed& a, const Listed& b) {
       if (auto order = a.version <=> b.version; order != 0) return order < 0;
       if (a.kind != b.kind) return a.kind < b.kind;
       return *a.id < *b.id;
@@ -237,7 +259,7 @@ class LiveIndex {
   void count(const Place& place);
   void uncount(const Place& place);
   void start(RecordKind kind, const EntryId& id, Live& live, Version version, const Place& place);
-  void unpark(Live& live);
+  void unpark(RecordKind kind, const EntryId& id, Live& live);
   // The record gives up its place in the slot, the key stays.
   void retire(RecordKind kind, const EntryId& id, Live& live);
   void unwrite(Live& live);
@@ -251,15 +273,16 @@ class LiveIndex {
   bool guarding(const Erasure& erasure) const;
   void set_in_flight(const SlotName& slot, bool in_flight);
   bool is_in_flight(const SlotName& slot) const;
-  std::optional<SlotName> to_send(const Sendable& next) const;
+  ListedSlot describe(const SlotName& slot, const Live& live) const;
+  std::optional<SlotName> to_send(const Listed& next) const;
   SlotPlaces taken(const SlotName& slot);
 
   const bool has_store_;
   Keys keys_;
   Erasures erasures_;
-  std::set<Sendable> sendable_;  // unsettled and neither parked nor held; may be in flight
-  std::uint64_t held_ = 0;
-  std::uint64_t parked_ = 0;
+  std::set<Listed> sendable_;  // unsettled and neither parked nor held; may be in flight
+  std::set<Listed> held_;      // unsettled, not parked
+  std::set<Listed> parked_;
   std::map<std::uint64_t, SegmentUse> segments_;
   std::set<std::uint64_t> dead_;
   std::uint64_t live_records_ = 0;

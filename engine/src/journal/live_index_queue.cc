@@ -76,7 +76,7 @@ void LiveIndex::set_in_flight(const SlotName& slot, bool in_flight) {
 }
 
 // Which slot of the key goes to the store now; nullopt: one that must go first is held.
-std::optional<SlotName> LiveIndex::to_send(const Sendable& next) const {
+std::optional<SlotName> LiveIndex::to_send(const Listed& next) const {
   SlotName slot{next.kind, *next.id};
   if (next.kind == RecordKind::erase_matching) return slot;
   const Key& key = keys_.find(*next.id)->second;
@@ -164,8 +164,9 @@ void LiveIndex::resume() {
 }
 
 void LiveIndex::mark_settled(const SlotName& slot, Live& live) {
-  unlist(slot.kind, stored_id(slot), live);
-  unpark(live);
+  const EntryId& id = stored_id(slot);
+  unlist(slot.kind, id, live);
+  unpark(slot.kind, id, live);
   live.settled = true;
   reconsider(slot);
 }
@@ -211,7 +212,7 @@ bool LiveIndex::park(const SlotName& named, Version version, const std::string& 
     unlist(slot.kind, stored_id(slot), *live);
     if (!live->parked) {
       live->parked = std::make_unique<Live::Parked>();
-      ++parked_;
+      parked_.insert({version, slot.kind, &stored_id(slot)});
     }
     live->parked->why = why;
   }
@@ -231,8 +232,9 @@ std::optional<Version> LiveIndex::retry_parked(const SlotName& slot) {
   Live* live = find(slot);
   if (live == nullptr || !live->parked) return std::nullopt;
   const Version version = live->version;
-  unpark(*live);
-  list(slot.kind, stored_id(slot), *live);
+  const EntryId& id = stored_id(slot);
+  unpark(slot.kind, id, *live);
+  list(slot.kind, id, *live);
   reconsider(slot);
   return version;
 }
@@ -241,16 +243,55 @@ std::optional<Version> LiveIndex::discard_parked(const SlotName& slot) {
   Live* live = find(slot);
   if (live == nullptr || !live->parked) return std::nullopt;
   const Version version = live->version;
-  mark_settled(slot, *live);
+  empty(slot);
   return version;
 }
 
-std::vector<LiveIndex::ParkedSlot> LiveIndex::parked() const {
-  std::vector<ParkedSlot> all;
-  for_each([&](const SlotRef& slot, const Live& live) {
-    if (live.parked) all.push_back({slot.name(), live.version, live.parked->why});
-  });
-  return all;
+LiveIndex::ListedSlot LiveIndex::describe(const SlotName& slot, const Live& live) const {
+  ListedSlot out{.slot = slot, .version = live.version, .tombstone = live.tombstone};
+  for (const Place& place : places_of(slot.kind, live)) out.bytes += place.size;
+  if (slot.kind == RecordKind::clocks) out.clocks = static_cast<const LiveClocks&>(live).clocks;
+  if (live.parked) out.why = live.parked->why;
+  return out;
+}
+
+std::vector<LiveIndex::ListedSlot> LiveIndex::list(Listing which, const std::string& dataset,
+                                                   const SlotPosition* after,
+                                                   std::size_t limit) const {
+  std::vector<Listed> found;
+  const auto collect = [&](const std::set<Listed>& from) {
+    auto next = after ? from.upper_bound({after->version, after->kind, &after->id}) : from.begin();
+    for (std::size_t n = 0; next != from.end() && n < limit; ++next) {
+      if (!dataset.empty() && next->id->dataset != dataset) continue;
+      found.push_back(*next);
+      ++n;
+    }
+  };
+  if (which == Listing::parked) {
+    collect(parked_);
+  } else {
+    collect(sendable_);
+    collect(held_);
+    std::sort(found.begin(), found.end());
+  }
+  std::vector<ListedSlot> page;
+  for (std::size_t i = 0; i < std::min(limit, found.size()); ++i) {
+    const SlotName slot = with_version({found[i].kind, *found[i].id}, found[i].version);
+    page.push_back(describe(slot, *find(slot)));
+  }
+  return page;
+}
+
+std::vector<LiveIndex::ListedSlot> LiveIndex::parked_of(const EntryId& id, Version version) const {
+  std::vector<ListedSlot> found;
+  for (const SlotName& slot :
+       {SlotName{RecordKind::content, id, true}, SlotName{RecordKind::content, id},
+        SlotName{RecordKind::clocks, id}, SlotName{RecordKind::erase_matching, id}}) {
+    const Live* live = find(slot);
+    if (live == nullptr || !live->parked) continue;
+    if (version.is_zero() || live->version == version) found.push_back(describe(slot, *live));
+  }
+  return found;
 }
 
 bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {

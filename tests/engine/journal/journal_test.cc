@@ -219,11 +219,64 @@ TEST_F(JournalTest, parked_write_is_listed_after_a_restart_until_retried) {
   EXPECT_EQ(take().size(), 1u);
 }
 
-TEST_F(JournalTest, discarded_write_is_gone_after_a_clean_close) {
+TEST_F(JournalTest, discarded_write_is_parked_again_until_it_is_forgotten_I1) {
+  log.put(content("k", 5, "1"));
+  log.put(content("other", 6, "1"));
+  journal().park(take().at(0), "no");
+  ASSERT_TRUE(journal().commit());
+  EXPECT_TRUE(journal().discard_parked(id_of("k")));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_EQ(journal().parked().size(), 1u) << "nobody may find it settled";
+  EXPECT_TRUE(journal().discard_parked(id_of("k")));
+  EXPECT_TRUE(journal().forget_discarded().ok());
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(journal().parked().empty());
+  EXPECT_EQ(log.recovered_content("k"), nullptr);
+  ASSERT_EQ(take().size(), 1u);
+}
+
+TEST_F(JournalTest, forgetting_what_lies_beside_live_records_keeps_them_through_power_loss_I1) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const std::string key = "k" + std::to_string(seed);
+    log.put(content(key, 10 + seed, "1"));
+    for (const UnsettledWrite& write : take()) {
+      if (write.write.id == id_of(key)) journal().park(write, "no");
+    }
+    log.put(content("after" + key, 100 + seed, "1"));
+    EXPECT_TRUE(journal().discard_parked(id_of(key), at(10 + seed)));
+    ASSERT_TRUE(journal().forget_discarded().ok());
+    disk.power_loss(seed);
+    ASSERT_TRUE(log.open().ok());
+    EXPECT_EQ(log.recovered_content(key), nullptr) << seed;
+    EXPECT_NE(log.recovered_content("after" + key), nullptr) << seed;
+    EXPECT_TRUE(journal().parked().empty()) << seed;
+  }
+}
+
+TEST_F(JournalTest, disk_that_does_not_forget_is_told_and_asked_again) {
   log.put(content("k", 5, "1"));
   journal().park(take().at(0), "no");
   EXPECT_TRUE(journal().discard_parked(id_of("k")));
+  disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "remove_file" ? EIO : 0;
+  });
+  EXPECT_FALSE(journal().forget_discarded().ok());
+  disk.set_fault({});
+  EXPECT_TRUE(journal().compact(Journal::Compact::when_due).ok());
+  EXPECT_TRUE(journal().forget_discarded().ok());
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(journal().parked().empty());
+}
+
+TEST_F(JournalTest, discarded_write_is_gone_after_a_clean_close) {
+  log.put(content("k", 5, "1"));
+  journal().park(take().at(0), "no");
+  EXPECT_FALSE(journal().discard_parked(id_of("k"), at(4)));
+  EXPECT_TRUE(journal().discard_parked(id_of("k")));
   EXPECT_FALSE(journal().discard_parked(id_of("k")));
+  ASSERT_TRUE(journal().forget_discarded().ok());
   ASSERT_TRUE(log.open().ok());
   EXPECT_TRUE(take().empty());
   EXPECT_TRUE(journal().parked().empty());

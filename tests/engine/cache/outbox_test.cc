@@ -1,0 +1,277 @@
+// Writes that the store refused: listed, retried, discarded.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
+}
+
+// A store that refuses whatever says "bad".
+class OutboxTest : public ::testing::Test {
+ protected:
+  OutboxTest() { refuse(true); }
+
+  void refuse(bool on) {
+    world.store->set_refusal([on](const StoreWrite& write) -> std::optional<std::string> {
+      const bool bad =
+          on && write.entry.document && write.entry.document->find("bad") != std::string::npos;
+      return bad ? std::optional<std::string>("it says bad") : std::nullopt;
+    });
+  }
+  void open() {
+    cache = world.open();
+    data.emplace(cache->dataset("d", keyed()));
+  }
+  void park(const std::string& key) {
+    data->put(key, "\"bad " + key + "\"");
+    ASSERT_TRUE(cache->flush());
+  }
+  std::string local(const std::string& key) const {
+    const auto snapshot = data->get(key, {.reach = Reach::local});
+    return snapshot.has_value() ? *snapshot : "nothing";
+  }
+  std::string row(const std::string& key) const {
+    const EntryPtr entry = world.store->row("test", {"d", key});
+    return entry && entry->document ? *entry->document : "nothing";
+  }
+  std::vector<std::string> parked_keys() const {
+    std::vector<std::string> keys;
+    for (const OutboxWrite& write : cache->outbox().list().writes) keys.push_back(write.id.key);
+    return keys;
+  }
+
+  World world;
+  std::unique_ptr<Cache> cache;
+  std::optional<Dataset<JsonText>> data;
+};
+
+TEST_F(OutboxTest, parked_write_is_listed_with_what_a_person_needs) {
+  open();
+  const WallTime before = world.clock->wall_now();
+  const PutReceipt put = data->put("k", "\"bad\"");
+  data->put("good", "1");
+  ASSERT_TRUE(cache->flush());
+  const OutboxPage page = cache->outbox().list();
+  ASSERT_EQ(page.writes.size(), 1u);
+  const OutboxWrite& write = page.writes.front();
+  EXPECT_EQ(write.id, (EntryId{"d", "k"}));
+  EXPECT_EQ(write.version, put.version);
+  EXPECT_EQ(write.kind, OutboxKind::document);
+  EXPECT_EQ(write.state, OutboxState::parked);
+  EXPECT_EQ(write.why, "it says bad");
+  EXPECT_GT(write.bytes, 5u);
+  EXPECT_GE(write.since, before);
+  EXPECT_LE(write.since, world.clock->wall_now());
+  EXPECT_FALSE(page.next);
+}
+
+TEST_F(OutboxTest, waiting_writes_of_each_kind_are_listed_oldest_first) {
+  open();
+  data->put("clocks", "1");
+  ASSERT_TRUE(cache->flush());
+  world.store_down();
+  world.clock->advance(1s);
+  data->put("document", "1");
+  data->erase("tombstone");
+  data->erase_matching("x*");
+  data->invalidate("clocks");
+  const auto page = cache->outbox().list({.state = OutboxState::pending});
+  std::vector<std::string> kinds;
+  for (const OutboxWrite& write : page.writes) {
+    kinds.emplace_back(to_string(write.kind));
+    EXPECT_EQ(write.state, OutboxState::pending);
+    EXPECT_TRUE(write.why.empty());
+    EXPECT_LE(world.clock->wall_now() - write.since, 1ms) << to_string(write.kind);
+  }
+  EXPECT_EQ(kinds, (std::vector<std::string>{"clocks", "document", "tombstone", "erase_matching"}))
+      << "clocks have the version of the older content";
+  EXPECT_EQ(page.writes[3].id.key, "x*");
+  EXPECT_TRUE(cache->outbox().list().writes.empty());
+}
+
+TEST_F(OutboxTest, writes_held_back_without_retries_are_listed_too) {
+  cache = world.open([](CacheOptions& options) { options.flags.background_retry = false; });
+  data.emplace(cache->dataset("d", keyed()));
+  world.store_down();
+  data->put("a", "1");
+  world.executor->run_for(1s);
+  data->put("b", "1");
+  EXPECT_EQ(cache->outbox().list({.state = OutboxState::pending}).writes.size(), 2u);
+}
+
+TEST_F(OutboxTest, pages_go_through_all_once_and_one_dataset_alone) {
+  open();
+  auto other = cache->dataset("other", keyed());
+  for (int i = 0; i < 7; ++i) park("k" + std::to_string(i));
+  other.put("o", "\"bad\"");
+  ASSERT_TRUE(cache->flush());
+  std::vector<std::string> keys;
+  OutboxQuery query{.dataset = "d", .limit = 3};
+  do {
+    const OutboxPage page = cache->outbox().list(query);
+    EXPECT_LE(page.writes.size(), 3u);
+    for (const OutboxWrite& write : page.writes) keys.push_back(write.id.key);
+    query.after = page.next;
+  } while (query.after);
+  EXPECT_EQ(keys, (std::vector<std::string>{"k0", "k1", "k2", "k3", "k4", "k5", "k6"}));
+  EXPECT_EQ(cache->outbox().list().writes.size(), 8u);
+  EXPECT_TRUE(cache->outbox().list({.limit = 0}).writes.empty());
+}
+
+TEST_F(OutboxTest, retried_write_arrives_once_the_store_takes_it_I1) {
+  open();
+  park("k");
+  refuse(false);
+  EXPECT_EQ(cache->outbox().retry({{"d", "k"}}), OutboxOutcome::done);
+  EXPECT_TRUE(parked_keys().empty());
+  ASSERT_TRUE(world.run_until([&] { return row("k") == "\"bad k\""; }, 1s));
+  EXPECT_EQ(cache->health().parked, 0u);
+}
+
+TEST_F(OutboxTest, write_that_is_refused_again_is_parked_again) {
+  open();
+  park("k");
+  EXPECT_EQ(cache->outbox().retry_all().done, 1u);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(parked_keys(), std::vector<std::string>{"k"});
+  EXPECT_EQ(local("k"), "\"bad k\"");
+}
+
+TEST_F(OutboxTest, what_is_not_parked_is_an_outcome_and_no_error) {
+  open();
+  data->put("k", "1");
+  park("p");
+  const Version version = cache->outbox().list().writes.front().version;
+  const Version another{version.time + 1, version.writer};
+  EXPECT_EQ(cache->outbox().retry({{"d", "unknown"}}), OutboxOutcome::not_parked);
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::not_parked);
+  EXPECT_EQ(cache->outbox().discard({{"d", "p"}, another}), OutboxOutcome::not_parked);
+  EXPECT_EQ(parked_keys(), std::vector<std::string>{"p"});
+}
+
+TEST_F(OutboxTest, discarded_write_gives_its_place_to_the_stores_row) {
+  open();
+  data->put("k", "\"good\"");
+  ASSERT_TRUE(cache->flush());
+  park("k");
+  ASSERT_EQ(local("k"), "\"bad k\"");
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::done);
+  EXPECT_EQ(local("k"), "\"good\"");
+  EXPECT_EQ(*data->peek("k"), "\"good\"");
+  EXPECT_TRUE(parked_keys().empty());
+  const PutReceipt put = data->put("k", "\"later\"");
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(row("k"), "\"later\"");
+  EXPECT_EQ(put.version, data->peek("k").version());
+}
+
+TEST_F(OutboxTest, discarded_write_of_a_key_that_the_store_lacks_is_dropped) {
+  open();
+  park("k");
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::done);
+  EXPECT_EQ(local("k"), "nothing");
+  EXPECT_FALSE(data->contains("k"));
+  EXPECT_EQ(world.entry_files(), 0u);
+}
+
+TEST_F(OutboxTest, discarded_write_stays_gone_after_a_kill_or_a_power_loss_I1) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    open();
+    const std::string key = "k" + std::to_string(seed);
+    data->put(key, "\"good\"");
+    data->put("beside" + key, "\"beside\"");
+    ASSERT_TRUE(cache->flush());
+    park(key);
+    world.store_down();
+    data->put("waits" + key, "\"waits\"");
+    world.store_up();
+    ASSERT_EQ(cache->outbox().discard({{"d", key}}), OutboxOutcome::done);
+    world.store_down();
+    if (seed % 2 == 0) {
+      world.kill(cache);
+    } else {
+      world.lose_power(cache, seed);
+    }
+    open();
+    EXPECT_EQ(local(key), "\"good\"") << seed;
+    EXPECT_EQ(local("beside" + key), "\"beside\"") << seed;
+    EXPECT_TRUE(parked_keys().empty()) << seed;
+    world.store_up();
+    ASSERT_TRUE(cache->flush());
+    EXPECT_EQ(row("waits" + key), "\"waits\"") << seed;
+    cache->close();
+  }
+}
+
+TEST_F(OutboxTest, while_the_store_is_away_nothing_is_discarded) {
+  open();
+  park("k");
+  world.store_down();
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}, 1s), OutboxOutcome::store_unavailable);
+  EXPECT_EQ(local("k"), "\"bad k\"");
+  EXPECT_EQ(parked_keys(), std::vector<std::string>{"k"});
+  world.store_up();
+  EXPECT_EQ(cache->outbox().discard_all().done, 1u);
+  EXPECT_EQ(local("k"), "nothing");
+}
+
+TEST_F(OutboxTest, discard_leaves_a_later_write_alone) {
+  open();
+  park("k");
+  const OutboxWrite parked = cache->outbox().list().writes.front();
+  data->put("k", "\"good\"");
+  EXPECT_EQ(cache->outbox().discard({parked.id, parked.version}), OutboxOutcome::not_parked);
+  EXPECT_EQ(local("k"), "\"good\"");
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(row("k"), "\"good\"");
+}
+
+TEST_F(OutboxTest, discard_all_takes_one_dataset_or_everything) {
+  open();
+  auto other = cache->dataset("other", keyed());
+  for (int i = 0; i < 120; ++i) data->put("k" + std::to_string(i), "\"bad\"");
+  other.put("o", "\"bad\"");
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(cache->outbox().discard_all("d").done, 120u);
+  EXPECT_EQ(cache->health().parked, 1u);
+  EXPECT_EQ(cache->outbox().discard_all().done, 1u);
+  EXPECT_EQ(cache->health().parked, 0u);
+  EXPECT_EQ(world.entry_files(), 0u);
+}
+
+TEST_F(OutboxTest, parked_writes_are_still_parked_and_still_say_why_after_a_restart) {
+  open();
+  park("k");
+  world.kill(cache);
+  open();
+  ASSERT_EQ(parked_keys(), std::vector<std::string>{"k"});
+  EXPECT_EQ(cache->outbox().list().writes.front().why, "it says bad");
+  refuse(false);
+  EXPECT_EQ(cache->outbox().retry_all("d").done, 1u);
+  ASSERT_TRUE(cache->flush());
+  world.kill(cache);
+  open();
+  EXPECT_TRUE(parked_keys().empty());
+  EXPECT_EQ(row("k"), "\"bad k\"");
+}
+
+TEST_F(OutboxTest, handle_of_a_closed_cache_throws) {
+  open();
+  const Outbox outbox = cache->outbox();
+  cache->close();
+  cache.reset();
+  EXPECT_THROW((void)outbox.list(), Closed);
+  EXPECT_THROW((void)outbox.retry_all(), Closed);
+  EXPECT_THROW((void)outbox.discard({{"d", "k"}}), Closed);
+}
+
+}  // namespace
+}  // namespace tiercache::testing
