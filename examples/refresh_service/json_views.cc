@@ -39,6 +39,7 @@ json view(const tiercache::TierHealth& tier) {
   if (!tier.enabled) return {{"enabled", false}};
   if (tier.working) return {{"working", true}};
   json view = {{"working", false}, {"why", tier.why}};
+  if (tier.next_probe) view["next_probe_ms"] = tier.next_probe->time_since_epoch().count();
   if (tier.since) view["since_ms"] = tier.since->time_since_epoch().count();
   return view;
 }
@@ -119,6 +120,9 @@ json view(const tiercache::Stats& stats) {
             {"saves", stats.store_saves},
             {"polls", stats.store_polls},
             {"failures", stats.store_failures},
+            {"outages", stats.store_outages},
+            {"not_asked", stats.store_not_asked},
+            {"probes", stats.store_probes},
             {"latency", view(stats.store_latency)}}},
           {"refreshes_running", stats.refresh_running},
           {"put_latency", view(stats.put_latency)},

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tiercache/outbox.h"
 #include "tiercache/outcome.h"
 #include "tiercache/stats.h"
 

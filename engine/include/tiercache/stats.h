@@ -51,6 +51,9 @@ struct Stats {
   std::uint64_t outbox_depth = 0, outbox_parked = 0;
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0,
                 store_failures = 0;  // round trips
+  // How often the store was found away, the calls that were not made meanwhile, and the single ones
+  // by which it was tried.
+  std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
   std::uint64_t refresh_running = 0;
   Histogram put_latency, store_latency;
   std::vector<DatasetStats> datasets;
@@ -60,7 +63,10 @@ struct TierHealth {
   bool enabled = true;
   bool working = true;
   std::optional<WallTime> since;  // not working since
-  std::string why;                // what it said last while not working; no secrets
+  // Of a store that does not work: when it is tried again at the latest, if there is anything to
+  // ask it. Until then it is not asked, and reads pass it by.
+  std::optional<WallTime> next_probe = {};
+  std::string why;  // what it said last while not working; no secrets
 };
 
 struct Health {

@@ -102,12 +102,10 @@ ChangeFeed::Pace ChangeFeed::ask() {
     cursor = cursor_;
     behind = behind_;
   }
-  const SteadyTime began = core_.clock->steady_now();
-  const ChangesReply reply =
-      core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
-                           core_.after(core_.options.store_calls.call_timeout));
-  core_.store_polls.add();
-  core_.store_answered(reply, core_.clock->steady_now() - began);
+  const ChangesReply reply = core_.ask_store(Breaker::Urgency::reader, core_.store_polls, [&] {
+    return core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
+                                core_.after(core_.options.store_calls.call_timeout));
+  });
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
   behind = behind || reply.gap;
   if (reply.gap) {
@@ -160,7 +158,7 @@ bool ChangeFeed::is_wanted(const StoreChange& change) const {
 bool ChangeFeed::load(const std::vector<EntryId>& ids) {
   for (std::size_t begin = 0; begin < ids.size(); begin += kRowsAtOnce) {
     const std::span batch(ids.data() + begin, std::min(kRowsAtOnce, ids.size() - begin));
-    const LoadReply rows = core_.load_rows(batch, kNever);
+    const LoadReply rows = core_.load_rows(batch, kNever, Breaker::Urgency::reader);
     if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
     std::vector<ScannedEntry> found;
     for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -86,13 +86,9 @@ SteadyTime Core::after(milliseconds delay) const {
 
 void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took) {
   store_latency.add(took);
-  if (reply.status == StoreStatus::ok) {
-    store_health.worked();
-  } else {
+  if (reply.status != StoreStatus::ok) {
     store_failures.add();
-    const std::string why = reply.message.empty() ? "the store does not answer" : reply.message;
-    store_health.failed(now().wall, why);
-    log->warn(LogTopic::store, "store call failed: {}", why);
+    log->warn(LogTopic::store, "store call failed: {}", reply.message);
   }
   if (!reply.store_time) return;
   // Within the call's own length and the clocks' resolution the two clocks may well agree.
@@ -101,13 +97,10 @@ void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took
   versions->set_offset(offset > noise || offset < -noise ? offset : milliseconds(0));
 }
 
-LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline) {
-  const SteadyTime began = clock->steady_now();
-  LoadReply reply = store->load(options.project, ids,
-                                std::min(deadline, after(options.store_calls.call_timeout)));
-  store_loads.add();
-  store_answered(reply, clock->steady_now() - began);
-  return reply;
+LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline,
+                          Breaker::Urgency urgency) {
+  const SteadyTime until = std::min(deadline, after(options.store_calls.call_timeout));
+  return ask_store(urgency, store_loads, [&] { return store->load(options.project, ids, until); });
 }
 
 void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
@@ -268,7 +261,7 @@ void Core::serve_what_was_below(const EntryId& id) {
 // Another process's write that gave way to ours in the files may have come to the store only after
 // `winner` was read; later than this its own cache sees to its file (`hold_in_files`).
 EntryPtr Core::newest_row(const EntryId& id, const EntryPtr& winner) {
-  const LoadReply reply = load_rows({&id, 1}, kNever);
+  const LoadReply reply = load_rows({&id, 1}, kNever, Breaker::Urgency::forced);
   const bool found = reply.status == StoreStatus::ok && reply.entries.front();
   if (!found || (winner && reply.entries.front()->version < winner->version)) return winner;
   return reply.entries.front();

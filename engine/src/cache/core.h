@@ -14,6 +14,7 @@
 
 #include "base/annotations.h"
 #include "base/backoff.h"
+#include "base/breaker.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/version_clock.h"
@@ -84,8 +85,13 @@ class Core : public std::enable_shared_from_this<Core> {
   WallTime fetch_time(const EntryId& id) const;
   Ticks coarse_ticks() const;
   SteadyTime after(std::chrono::milliseconds delay) const;
-  // Takes note of what a store said: its clock, and whether it works.
+  // Takes note of what a store said: its clock, and how long it took.
   void store_answered(const StoreReply& reply, std::chrono::nanoseconds took);
+  // Makes a call into the store and counts it, or has it unavailable while the breaker is open.
+  template <class Call>
+  auto ask_store(Breaker::Urgency urgency, Counter& counter, Call call) -> decltype(call());
+  template <class Call>
+  auto ask_store(const Breaker::Permit& permit, Counter& counter, Call call) -> decltype(call());
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
   // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
@@ -98,8 +104,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
-  // Rows of the store, counted and judged for `health`; by `deadline`, at most the call timeout.
-  LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline);
+  // Rows of the store; by `deadline`, at most the call timeout.
+  LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // The calls of `Outbox` (outbox.cc).
   OutboxPage list_outbox(const OutboxQuery& query) const;
   bool retry_parked(const OutboxId& id);
@@ -142,7 +148,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Quarantine> quarantine;
   std::unique_ptr<EntryFiles> files;
   std::shared_ptr<Journal> journal;
-  std::shared_ptr<OutboxDrain> drain;  // null without a store
+  std::shared_ptr<Breaker> breaker;  // null without a store, as is the next
+  std::shared_ptr<OutboxDrain> drain;
   std::shared_ptr<SingleFlight> flights;
   std::shared_ptr<Scheduler> scheduler;
   std::unique_ptr<Signal> changed;  // outbox, files, hydration or refreshes moved
@@ -153,7 +160,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<RefreshPath> refresh_path;
   std::unique_ptr<ChangeFeed> change_feed;
 
-  HealthMark files_health, journal_health, store_health;
+  HealthMark files_health, journal_health;
   Counter store_loads, store_saves, store_polls, store_failures;
   DurationCounter put_latency, store_latency;
 
@@ -204,5 +211,27 @@ class Core : public std::enable_shared_from_this<Core> {
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
   bool closing_ TIERCACHE_GUARDED_BY(mutex_) = false;
 };
+
+template <class Call>
+auto Core::ask_store(Breaker::Urgency urgency, Counter& counter, Call call) -> decltype(call()) {
+  return ask_store(breaker->ask(urgency), counter, std::move(call));
+}
+
+template <class Call>
+auto Core::ask_store(const Breaker::Permit& permit, Counter& counter, Call call)
+    -> decltype(call()) {
+  decltype(call()) reply;
+  if (!permit.granted) {
+    reply.status = StoreStatus::unavailable;
+    reply.message = breaker->refusal();
+    return reply;
+  }
+  const SteadyTime began = clock->steady_now();
+  reply = call();
+  counter.add();
+  store_answered(reply, clock->steady_now() - began);
+  breaker->ended(permit, reply.status == StoreStatus::ok, reply.message);
+  return reply;
+}
 
 }  // namespace tiercache::detail

@@ -38,6 +38,10 @@ std::string hex_name(std::uint64_t value) {
   return name;
 }
 
+BackoffOptions store_pauses(const StoreOptions& options) {
+  return {.first = options.retry_first, .cap = options.retry_cap};
+}
+
 }  // namespace
 
 // --- Opening ---
@@ -75,6 +79,9 @@ void Core::choose_ports() {
   Random random(seed_);
   versions = std::make_unique<VersionClock>(*clock, static_cast<std::uint32_t>(random.next()) | 1);
   if (options.flags.store_enabled) store = options.store;
+  if (store) {
+    breaker = std::make_shared<Breaker>(clock, store_pauses(options.store_calls), seed_ + 5);
+  }
   rules.max_bytes = options.limits.max_document_bytes;
   rules.max_depth = options.limits.max_depth;
   if (options.store) {
@@ -222,12 +229,18 @@ void Core::make_paths() {
 
 void Core::start_drain() {
   if (!store) return;
-  const DrainOptions drain_options{
-      .project = options.project,
-      .batch_items = options.store_calls.batch_items,
-      .call_timeout = options.store_calls.call_timeout,
-      .backoff = {.first = options.store_calls.retry_first, .cap = options.store_calls.retry_cap},
-      .retry = options.flags.background_retry};
+  breaker->on_close([weak = weak_from_this()] {
+    const auto core = weak.lock();
+    if (!core) return;
+    core->log->info(LogTopic::store, "the store works again");
+    core->drain->hurry();
+    core->changed->notify();
+  });
+  const DrainOptions drain_options{.project = options.project,
+                                   .batch_items = options.store_calls.batch_items,
+                                   .call_timeout = options.store_calls.call_timeout,
+                                   .backoff = store_pauses(options.store_calls),
+                                   .retry = options.flags.background_retry};
   DrainEvents events;
   events.settled = [weak = weak_from_this()](const UnsettledWrite& write,
                                              const SaveResult& result) {
@@ -244,7 +257,7 @@ void Core::start_drain() {
   events.rested = [weak = weak_from_this()] {
     if (const auto core = weak.lock()) core->changed->notify();
   };
-  drain = std::make_shared<OutboxDrain>(journal, store, *executor, clock, drain_options,
+  drain = std::make_shared<OutboxDrain>(journal, store, breaker, *executor, clock, drain_options,
                                         std::move(events), seed_ + 3);
   drain->wake();
 }

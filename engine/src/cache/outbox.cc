@@ -57,7 +57,7 @@ std::vector<EntryId> Core::ids_of(const OutboxWrite& parked) const {
 bool Core::take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline) {
   std::vector<EntryId> ids;
   for (const EntryVersion& one : ours) ids.push_back(one.id);
-  const LoadReply rows = load_rows(ids, deadline);
+  const LoadReply rows = load_rows(ids, deadline, Breaker::Urgency::forced);
   if (rows.status != StoreStatus::ok) return false;
   if (std::find(rows.corrupt.begin(), rows.corrupt.end(), true) != rows.corrupt.end()) return false;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -65,7 +65,7 @@ bool Core::take_rows_instead(std::span<const EntryVersion> ours, SteadyTime dead
     if (!row || row->version <= ours[i].version) withdraw(ids[i], ours[i].version, row);
   }
   // Another process's write may have given way to ours in the files and come to the store since.
-  const LoadReply standing = load_rows(ids, deadline);
+  const LoadReply standing = load_rows(ids, deadline, Breaker::Urgency::forced);
   const bool again = standing.status == StoreStatus::ok;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const EntryPtr& row = again ? standing.entries[i] : rows.entries[i];

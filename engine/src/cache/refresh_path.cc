@@ -400,12 +400,11 @@ void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor,
   core_.executor->post(Lane::store, [core = core_.shared_from_this(), &dataset, cursor, left] {
     RefreshPath& self = *core->refresh_path;
     if (!core->is_open()) return self.hydrated(dataset);
-    const SteadyTime began = core->clock->steady_now();
-    const ScanReply page =
-        core->store->scan(core->options.project, dataset.name, cursor, std::min(left, kHydratePage),
-                          core->after(core->options.store_calls.call_timeout));
-    core->store_loads.add();
-    core->store_answered(page, core->clock->steady_now() - began);
+    const ScanReply page = core->ask_store(Breaker::Urgency::reader, core->store_loads, [&] {
+      return core->store->scan(core->options.project, dataset.name, cursor,
+                               std::min(left, kHydratePage),
+                               core->after(core->options.store_calls.call_timeout));
+    });
     if (page.status != StoreStatus::ok) {
       core->log->warn(LogTopic::store, "dataset {} not hydrated from the store: {}", dataset.name,
                       page.message);

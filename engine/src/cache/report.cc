@@ -32,6 +32,15 @@ DatasetStats stats_of(const DatasetState& dataset, const Index& index) {
   return stats;
 }
 
+TierHealth health_of(const Breaker::State& store) {
+  TierHealth health;
+  health.working = !store.open;
+  health.since = store.since;
+  health.next_probe = store.next_probe;
+  health.why = store.why;
+  return health;
+}
+
 }  // namespace
 
 Stats Core::stats() const {
@@ -65,6 +74,12 @@ Stats Core::stats() const {
   stats.store_saves = store_saves.read();
   stats.store_polls = store_polls.read();
   stats.store_failures = store_failures.read();
+  if (breaker) {
+    const Breaker::State asked = breaker->state();
+    stats.store_not_asked = asked.refused;
+    stats.store_outages = asked.opened;
+    stats.store_probes = asked.probes;
+  }
   stats.refresh_running = static_cast<std::uint64_t>(flights->callbacks_running());
   stats.put_latency = put_latency.read();
   stats.store_latency = store_latency.read();
@@ -79,8 +94,8 @@ Health Core::health() const {
   Health health;
   health.files = files_health.read();
   health.journal = journal_health.read();
-  health.store = store_health.read();
   health.store.enabled = store != nullptr;
+  if (breaker) health.store = health_of(breaker->state());
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
   const JournalStats in_journal = journal->stats();
   health.outbox_depth = in_journal.unsettled;

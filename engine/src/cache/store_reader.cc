@@ -9,9 +9,6 @@ namespace tiercache::detail {
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstRest{100};
-constexpr std::chrono::milliseconds kLongestRest{5'000};
-
 LoadedRow unavailable(const std::string& why) {
   return {.status = StoreStatus::unavailable, .entry = nullptr, .corrupt = false, .message = why};
 }
@@ -19,77 +16,83 @@ LoadedRow unavailable(const std::string& why) {
 }  // namespace
 
 void StoreReader::load(const EntryId& id, Handler handler) {
-  std::string failure;
-  {
-    Lock lock(mutex_);
-    if (!resting()) {
-      waiting_[id].push_back(std::move(handler));
-      if (calls_ >= kCallsAtOnce) return;
-      ++calls_;
-      core_.executor->post(Lane::store,
-                           [core = core_.shared_from_this()] { core->store_reader->run_batch(); });
-      return;
-    }
-    failure = last_failure_;
+  if (core_.breaker->refuses(Breaker::Urgency::reader)) {
+    core_.executor->post(Lane::compute,
+                         [handler = std::move(handler), why = core_.breaker->refusal()] {
+                           handler(unavailable(why));
+                         });
+    return;
   }
-  core_.executor->post(Lane::compute,
-                       [handler = std::move(handler), failure] { handler(unavailable(failure)); });
+  Lock lock(mutex_);
+  waiting_[id].push_back(std::move(handler));
+  if (calls_ >= kCallsAtOnce) return;
+  ++calls_;
+  core_.executor->post(Lane::store,
+                       [core = core_.shared_from_this()] { core->store_reader->run_batch(); });
 }
 
-bool StoreReader::resting() const {
-  return failures_ > 0 && core_.clock->steady_now() < rests_until_;
+StoreReader::Batch StoreReader::take(std::size_t limit) {
+  Batch batch;
+  Lock lock(mutex_);
+  while (!waiting_.empty() && batch.ids.size() < limit) {
+    auto node = waiting_.extract(waiting_.begin());
+    batch.ids.push_back(std::move(node.key()));
+    batch.handlers.push_back(std::move(node.mapped()));
+  }
+  if (batch.ids.empty()) --calls_;
+  return batch;
+}
+
+StoreReader::Batch StoreReader::take_one() {
+  Batch one = take(1);
+  if (one.ids.empty()) return one;
+  std::vector<Handler>& handlers = one.handlers.front();
+  const std::vector<Handler> others(std::make_move_iterator(handlers.begin() + 1),
+                                    std::make_move_iterator(handlers.end()));
+  handlers.resize(1);
+  for (const Handler& handler : others) handler(unavailable(core_.breaker->refusal()));
+  refuse_waiting();
+  return one;
 }
 
 void StoreReader::run_batch() {
-  std::vector<EntryId> ids;
-  std::vector<std::vector<Handler>> handlers;
-  {
-    Lock lock(mutex_);
-    while (!waiting_.empty() && ids.size() < kBatch) {
-      auto node = waiting_.extract(waiting_.begin());
-      ids.push_back(std::move(node.key()));
-      handlers.push_back(std::move(node.mapped()));
-    }
-    if (ids.empty()) {
-      --calls_;
-      return;
-    }
-  }
-  const SteadyTime began = core_.clock->steady_now();
-  const LoadReply reply = core_.store->load(core_.options.project, ids,
-                                            core_.after(core_.options.store_calls.call_timeout));
-  const SteadyTime ended = core_.clock->steady_now();
-  core_.store_loads.add();
-  core_.store_answered(reply, ended - began);
-  {
-    Lock lock(mutex_);
-    failures_ = reply.status == StoreStatus::ok ? 0 : failures_ + 1;
-    if (failures_ > 0) {
-      last_failure_ = reply.message;
-      rests_until_ = ended + std::min(kLongestRest, kFirstRest * (1 << std::min(failures_ - 1, 6)));
-    }
-    core_.executor->post(Lane::store,
-                         [core = core_.shared_from_this()] { core->store_reader->run_batch(); });
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
+  const Breaker::Permit permit = core_.breaker->ask(Breaker::Urgency::reader);
+  if (!permit.granted) refuse_waiting();
+  const Batch batch = permit.probe ? take_one() : take(kBatch);
+  if (batch.ids.empty()) return core_.breaker->unused(permit);
+  const LoadReply reply = core_.ask_store(permit, core_.store_loads, [&] {
+    return core_.store->load(core_.options.project, batch.ids,
+                             core_.after(core_.options.store_calls.call_timeout));
+  });
+  core_.executor->post(Lane::store,
+                       [core = core_.shared_from_this()] { core->store_reader->run_batch(); });
+  for (std::size_t i = 0; i < batch.ids.size(); ++i) {
     LoadedRow row{
         .status = reply.status, .entry = nullptr, .corrupt = false, .message = reply.message};
     if (reply.status == StoreStatus::ok) {
       row.entry = reply.entries[i];
       row.corrupt = reply.corrupt[i];
     }
-    for (const Handler& handler : handlers[i]) handler(row);
+    for (const Handler& handler : batch.handlers[i]) handler(row);
   }
 }
 
+void StoreReader::refuse_waiting() {
+  answer_waiting(core_.breaker->refusal());
+}
+
 void StoreReader::close() {
+  answer_waiting("the cache is closing");
+}
+
+void StoreReader::answer_waiting(const std::string& why) {
   std::map<EntryId, std::vector<Handler>> waiting;
   {
     Lock lock(mutex_);
     waiting.swap(waiting_);
   }
   for (const auto& [id, handlers] : waiting) {
-    for (const Handler& handler : handlers) handler(unavailable("the cache is closing"));
+    for (const Handler& handler : handlers) handler(unavailable(why));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/annotations.h"
+#include "base/breaker.h"
 #include "base/mutex.h"
 #include "tiercache/store.h"
 
@@ -32,8 +33,8 @@ class StoreReader {
 
   using Handler = std::function<void(const LoadedRow&)>;
   // `handler` is called exactly once, on the store or compute lane; at once as unavailable while
-  // the store was found away a moment ago. Reads of one key waiting at the same time share one
-  // load.
+  // the breaker is open. Reads of one key waiting at the same time share one load. When the store is
+  // tried again a single read goes along; the others are answered at once.
   void load(const EntryId& id, Handler handler);
   // Answers whoever still waits: the cache closes.
   void close();
@@ -41,16 +42,21 @@ class StoreReader {
  private:
   static constexpr std::size_t kBatch = 100;
   static constexpr int kCallsAtOnce = 2;
+  struct Batch {
+    std::vector<EntryId> ids;
+    std::vector<std::vector<Handler>> handlers;  // of each id
+  };
   void run_batch();
-  bool resting() const TIERCACHE_REQUIRES(mutex_);
+  Batch take(std::size_t limit);
+  // One read goes, the others are answered.
+  Batch take_one();
+  void refuse_waiting();
+  void answer_waiting(const std::string& why);
 
   Core& core_;
   mutable Mutex mutex_;
   std::map<EntryId, std::vector<Handler>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
   int calls_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  SteadyTime rests_until_ TIERCACHE_GUARDED_BY(mutex_){};
-  std::string last_failure_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail

@@ -279,10 +279,10 @@ void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::
   using Status = ChangeResult::Status;
   Change& change = batch->changes[index];
   const StoreWrite write = store_write_of(change);
-  const SteadyTime began = core_.clock->steady_now();
-  const SaveReply reply = core_.store->save(core_.options.project, {&write, 1}, batch->deadline);
-  core_.store_saves.add();
-  core_.store_answered(reply, core_.clock->steady_now() - began);
+  // The last tier that may take it is asked in any case.
+  const SaveReply reply = core_.ask_store(Breaker::Urgency::forced, core_.store_saves, [&] {
+    return core_.store->save(core_.options.project, {&write, 1}, batch->deadline);
+  });
   if (reply.status == StoreStatus::ok &&
       (reply.results.front().outcome == SaveOutcome::saved ||
        reply.results.front().outcome == SaveOutcome::already_saved)) {

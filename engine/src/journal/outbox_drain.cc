@@ -62,15 +62,16 @@ Attempt save(Store& store, const std::string& project, const std::vector<Unsettl
 struct OutboxDrain::State : std::enable_shared_from_this<State> {
   enum class Phase : std::uint8_t {
     resting,  // nothing to do, or stopped
-    waiting,  // the back-off runs
+    waiting,  // for the store, or the journal's disk
     sending,  // a task is posted or running
   };
 
-  State(std::shared_ptr<Journal> from, std::shared_ptr<Store> to, Executor& runs_on,
-        std::shared_ptr<const Clock> reads, DrainOptions drain_options, DrainEvents drain_events,
-        std::uint64_t seed)
+  State(std::shared_ptr<Journal> from, std::shared_ptr<Store> to, std::shared_ptr<Breaker> asks,
+        Executor& runs_on, std::shared_ptr<const Clock> reads, DrainOptions drain_options,
+        DrainEvents drain_events, std::uint64_t seed)
       : journal(std::move(from)),
         store(std::move(to)),
+        breaker(std::move(asks)),
         executor(runs_on),
         clock(std::move(reads)),
         options(std::move(drain_options)),
@@ -78,10 +79,11 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
         random(seed) {}
 
   void wake();
+  void hurry();
   void kick();
   void stop();
   void post_send() TIERCACHE_REQUIRES(mutex);
-  void back_off() TIERCACHE_REQUIRES(mutex);
+  void wait_until(SteadyTime when) TIERCACHE_REQUIRES(mutex);
   void on_timer(std::uint64_t of_wait);
   void send();
   void rest();
@@ -92,6 +94,7 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
 
   const std::shared_ptr<Journal> journal;
   const std::shared_ptr<Store> store;
+  const std::shared_ptr<Breaker> breaker;
   Executor& executor;  // touched only under `mutex` and before `stopped`
   const std::shared_ptr<const Clock> clock;
   const DrainOptions options;
@@ -102,11 +105,10 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
   bool stopped TIERCACHE_GUARDED_BY(mutex) = false;
   bool woken TIERCACHE_GUARDED_BY(mutex) = false;  // while sending: there may be more
   bool calling TIERCACHE_GUARDED_BY(mutex) = false;
-  bool kicked TIERCACHE_GUARDED_BY(mutex) = false;  // during a call: no back-off after it
-  int failures TIERCACHE_GUARDED_BY(mutex) = 0;
+  bool kicked TIERCACHE_GUARDED_BY(mutex) = false;  // the next call is made in any case
+  int unread TIERCACHE_GUARDED_BY(mutex) = 0;       // times in a row that the disk was not read
   std::uint64_t waits TIERCACHE_GUARDED_BY(mutex) = 0;
   Executor::TimerId timer TIERCACHE_GUARDED_BY(mutex) = 0;
-  std::optional<WallTime> failing_since TIERCACHE_GUARDED_BY(mutex);
   Random random TIERCACHE_GUARDED_BY(mutex);
 };
 
@@ -130,16 +132,25 @@ void OutboxDrain::State::wake() {
   }
 }
 
-void OutboxDrain::State::kick() {
-  journal->resume();
+void OutboxDrain::State::hurry() {
   Lock lock(mutex);
-  if (stopped) return;
+  if (stopped || phase == Phase::resting) return;
   if (phase == Phase::sending) {
-    woken = kicked = true;
+    woken = true;
     return;
   }
-  if (phase == Phase::waiting) executor.cancel(timer);
+  executor.cancel(timer);
   post_send();
+}
+
+void OutboxDrain::State::kick() {
+  journal->resume();
+  {
+    Lock lock(mutex);
+    kicked = true;
+    if (!stopped && phase == Phase::resting) return post_send();
+  }
+  hurry();
 }
 
 void OutboxDrain::State::stop() {
@@ -149,13 +160,11 @@ void OutboxDrain::State::stop() {
   if (!calling) phase = Phase::resting;
 }
 
-void OutboxDrain::State::back_off() {
+void OutboxDrain::State::wait_until(SteadyTime when) {
   phase = Phase::waiting;
-  const auto delay = backoff_delay(options.backoff, failures - 1, random);
-  timer = executor.schedule(clock->steady_now() + delay, Lane::store,
-                            [weak = weak_from_this(), wait = ++waits] {
-                              if (const auto state = weak.lock()) state->on_timer(wait);
-                            });
+  timer = executor.schedule(when, Lane::store, [weak = weak_from_this(), wait = ++waits] {
+    if (const auto state = weak.lock()) state->on_timer(wait);
+  });
 }
 
 void OutboxDrain::State::on_timer(std::uint64_t of_wait) {
@@ -178,8 +187,7 @@ void OutboxDrain::State::rest() {
     if (!stopped && options.retry && journal->stats().unsettled > 0) {
       // The journal's disk would not give them back just now.
       journal->resume();
-      ++failures;
-      back_off();
+      wait_until(clock->steady_now() + backoff_delay(options.backoff, unread++, random));
     }
   }
   if (events.rested) events.rested();
@@ -189,20 +197,13 @@ void OutboxDrain::State::next_batch(bool worked) {
   {
     Lock lock(mutex);
     calling = false;
-    const bool at_once = std::exchange(kicked, false);
-    if (worked) {
-      failures = 0;
-      failing_since.reset();
-    } else {
-      ++failures;
-      if (!failing_since) failing_since = clock->wall_now();
-    }
+    if (worked) unread = 0;
     if (stopped) {
       phase = Phase::resting;
-    } else if (worked || at_once || !options.retry) {
+    } else if (worked || kicked || !options.retry) {
       return post_send();
     } else {
-      back_off();
+      wait_until(breaker->retry_at());
     }
   }
   if (events.rested) events.rested();
@@ -211,6 +212,8 @@ void OutboxDrain::State::next_batch(bool worked) {
 // --- Sending ---
 
 void OutboxDrain::State::send() {
+  using Urgency = Breaker::Urgency;
+  Urgency urgency = options.retry ? Urgency::background : Urgency::forced;
   {
     Lock lock(mutex);
     if (stopped) {
@@ -218,12 +221,20 @@ void OutboxDrain::State::send() {
       return;
     }
     calling = true;
+    if (std::exchange(kicked, false)) urgency = Urgency::forced;
   }
+  if (journal->stats().unsettled == 0) return rest();
+  const Breaker::Permit permit = breaker->ask(urgency);
+  if (!permit.granted) return next_batch(false);
   const std::vector<UnsettledWrite> batch =
       journal->take_unsettled(options.batch_items, options.batch_bytes);
-  if (batch.empty()) return rest();
+  if (batch.empty()) {
+    breaker->unused(permit);
+    return rest();
+  }
   const Attempt ended = attempt(batch);
   const bool worked = ended.reply.status == StoreStatus::ok;
+  breaker->ended(permit, worked, ended.reply.message);
   if (worked) {
     succeeded(batch, ended.results);
   } else {
@@ -269,11 +280,12 @@ void OutboxDrain::State::settle(const UnsettledWrite& write, const SaveResult& r
 // --- The public face ---
 
 OutboxDrain::OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store,
-                         Executor& executor, std::shared_ptr<const Clock> clock,
-                         DrainOptions options, DrainEvents events, std::uint64_t seed)
-    : state_(std::make_shared<State>(std::move(journal), std::move(store), executor,
-                                     std::move(clock), std::move(options), std::move(events),
-                                     seed)) {}
+                         std::shared_ptr<Breaker> breaker, Executor& executor,
+                         std::shared_ptr<const Clock> clock, DrainOptions options,
+                         DrainEvents events, std::uint64_t seed)
+    : state_(std::make_shared<State>(std::move(journal), std::move(store), std::move(breaker),
+                                     executor, std::move(clock), std::move(options),
+                                     std::move(events), seed)) {}
 
 OutboxDrain::~OutboxDrain() {
   state_->stop();
@@ -281,6 +293,10 @@ OutboxDrain::~OutboxDrain() {
 
 void OutboxDrain::wake() {
   state_->wake();
+}
+
+void OutboxDrain::hurry() {
+  state_->hurry();
 }
 
 void OutboxDrain::kick() {
@@ -299,11 +315,6 @@ bool OutboxDrain::in_flight() const {
 bool OutboxDrain::idle() const {
   if (in_flight()) return false;
   return state_->journal->stats().unsettled == 0;
-}
-
-std::optional<WallTime> OutboxDrain::failing_since() const {
-  Lock lock(state_->mutex);
-  return state_->failing_since;
 }
 
 }  // namespace tiercache

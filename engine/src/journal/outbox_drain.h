@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/backoff.h"
+#include "base/breaker.h"
 #include "journal/journal.h"
 #include "tiercache/clock.h"
 #include "tiercache/executor.h"
@@ -22,7 +23,7 @@ struct DrainOptions {
   std::size_t batch_items = 100;
   std::size_t batch_bytes = 1 << 20;
   std::chrono::milliseconds call_timeout{10'000};  // deadline of one save
-  BackoffOptions backoff;                          // between attempts while the store is away
+  BackoffOptions backoff;                          // while the journal's disk will not be read
   bool retry = true;  // false: one attempt per write, then it waits for `kick` or the next open
 };
 
@@ -33,17 +34,19 @@ struct DrainEvents {
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
-  // Nothing is in flight and nothing will be until a wake, a kick or the back-off's end: `idle` may
+  // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may
   // have become true.
   std::function<void()> rested;
 };
 
-// Thread-safe. At most one batch is in flight. The executor must live until `stop` has returned, or
+// Thread-safe. At most one batch is in flight. While the store is away the breaker says when it is
+// tried; once it works, batch follows batch without a pause. The executor must live until `stop` has returned, or
 // until it has dropped or run all tasks of the drain; journal, store and clock are shared with a
 // call that may still be in flight then.
 class OutboxDrain {
  public:
-  OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store, Executor& executor,
+  OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store,
+              std::shared_ptr<Breaker> breaker, Executor& executor,
               std::shared_ptr<const Clock> clock, DrainOptions options, DrainEvents events,
               std::uint64_t seed);
   // `stop()`.
@@ -51,16 +54,16 @@ class OutboxDrain {
   OutboxDrain(const OutboxDrain&) = delete;
   OutboxDrain& operator=(const OutboxDrain&) = delete;
 
-  // There is something to send: starts a batch unless one is in flight or the back-off is running.
+  // There is something to send: starts a batch unless one is in flight or the store is away.
   void wake();
-  // Cuts a running back-off short and, with `retry` off, attempts again what was left.
+  // The store works again: what waits for it is sent at once.
+  void hurry();
+  // Sends at once, whatever the breaker says, and, with `retry` off, what was left.
   void kick();
   // Nothing starts after this; a batch in flight may still end, and its results are still told.
   void stop();
   bool idle() const;  // no batch in flight and nothing unsettled
   bool in_flight() const;
-  // Since when the store has not taken writes; nullopt while it does.
-  std::optional<WallTime> failing_since() const;
 
  private:
   struct State;

@@ -46,8 +46,10 @@ class OutboxDrainTest : public ::testing::TestWithParam<std::uint64_t> {
       replies.push_back(reply.status);
     };
     events.rested = [this] { ++rests; };
-    drain = std::make_unique<OutboxDrain>(journal, store, executor, clock, options,
+    breaker = std::make_shared<Breaker>(clock, options.backoff, GetParam());
+    drain = std::make_unique<OutboxDrain>(journal, store, breaker, executor, clock, options,
                                           std::move(events), GetParam());
+    breaker->on_close([this] { drain->hurry(); });
   }
 
   void put(Record record) {
@@ -77,6 +79,7 @@ class OutboxDrainTest : public ::testing::TestWithParam<std::uint64_t> {
   testing::JournalOnDisk log;
   std::shared_ptr<Journal> journal;
   DrainOptions options;
+  std::shared_ptr<Breaker> breaker;
   std::vector<std::pair<std::string, SaveResult>> told;
   std::vector<StoreStatus> replies;
   int rests = 0;
@@ -93,7 +96,7 @@ TEST_P(OutboxDrainTest, everything_reaches_the_store_in_batches) {
   EXPECT_EQ(store->calls("save"), 4u);
   EXPECT_EQ(told.size(), 35u);
   EXPECT_EQ(journal->stats().unsettled, 0u);
-  EXPECT_EQ(drain->failing_since(), std::nullopt);
+  EXPECT_FALSE(breaker->state().open);
   executor.run_ready();
   EXPECT_EQ(rests, 1);
 }
@@ -123,8 +126,8 @@ TEST_P(OutboxDrainTest, outage_is_survived_and_drained_at_full_speed_after_it_I1
   executor.run_for(hours(2));
   EXPECT_EQ(store->rows(), 0u);
   EXPECT_EQ(journal->stats().unsettled, 40u);
-  ASSERT_TRUE(drain->failing_since().has_value());
-  EXPECT_EQ(*drain->failing_since(), WallTime(milliseconds(1'700'000'000'000)));
+  EXPECT_TRUE(breaker->state().open);
+  EXPECT_EQ(breaker->state().since, WallTime(milliseconds(1'700'000'000'000)));
   EXPECT_FALSE(drain->idle());
   const std::size_t attempts = replies.size();
   EXPECT_GE(attempts, 15u);
@@ -133,7 +136,38 @@ TEST_P(OutboxDrainTest, outage_is_survived_and_drained_at_full_speed_after_it_I1
   executor.run_for(options.backoff.cap);
   EXPECT_TRUE(drain->idle());
   EXPECT_EQ(store->rows(), 40u);
-  EXPECT_EQ(drain->failing_since(), std::nullopt);
+  EXPECT_FALSE(breaker->state().open);
+}
+
+TEST_P(OutboxDrainTest, any_call_that_works_ends_the_pause_and_everything_follows_at_once_I1) {
+  options.batch_items = 5;
+  start();
+  fail(StoreFault::unavailable);
+  put_many(40);
+  drain->wake();
+  executor.run_for(hours(2));
+  heal();
+  const Breaker::Permit read = breaker->ask(Breaker::Urgency::reader);
+  ASSERT_TRUE(read.granted) << "two hours on, a reader need not wait for the back-off";
+  breaker->ended(read, true);
+  executor.run_ready();
+  EXPECT_TRUE(drain->idle()) << "no time has passed";
+  EXPECT_EQ(store->rows(), 40u);
+}
+
+TEST_P(OutboxDrainTest, while_another_call_tries_the_store_the_drain_does_not) {
+  put_many(3);
+  const Breaker::Permit first = breaker->ask(Breaker::Urgency::reader);
+  breaker->ended(first, false, "away");
+  clock->advance(hours(1));
+  const Breaker::Permit probe = breaker->ask(Breaker::Urgency::reader);
+  ASSERT_TRUE(probe.probe);
+  drain->wake();
+  executor.run_for(seconds(30));
+  EXPECT_EQ(store->calls("save"), 0u);
+  breaker->ended(probe, false, "away");
+  executor.run_for(options.backoff.cap);
+  EXPECT_TRUE(drain->idle()) << "then it is the drain's turn";
 }
 
 TEST_P(OutboxDrainTest, unknown_outcomes_are_retried_and_end_as_saved_I1) {
@@ -432,15 +466,15 @@ class BrokenStore final : public Store {
 
 TEST_P(OutboxDrainTest, store_that_throws_or_answers_too_little_settles_nothing) {
   const auto broken = std::make_shared<BrokenStore>();
-  drain = std::make_unique<OutboxDrain>(journal, broken, executor, clock, options, DrainEvents{},
-                                        GetParam());
+  drain = std::make_unique<OutboxDrain>(journal, broken, breaker, executor, clock, options,
+                                        DrainEvents{}, GetParam());
   put_many(2);
   put(testing::erase_matching("x", 1000));
   drain->wake();
   executor.run_for(hours(1));
   EXPECT_GT(broken->calls, 2);
   EXPECT_EQ(journal->stats().unsettled, 3u);
-  EXPECT_TRUE(drain->failing_since().has_value());
+  EXPECT_TRUE(breaker->state().open);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainTest, ::testing::Values(1, 2, 3));

@@ -1,0 +1,95 @@
+#include "base/breaker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tiercache {
+
+namespace {
+
+// Between questions whether a probe that is out has ended.
+constexpr std::chrono::milliseconds kProbePatience{1'000};
+
+}  // namespace
+
+Breaker::Breaker(std::shared_ptr<const Clock> clock, BackoffOptions pauses, std::uint64_t seed)
+    : clock_(std::move(clock)), pauses_(pauses), random_(seed) {}
+
+void Breaker::on_close(std::function<void()> closed) {
+  closed_ = std::move(closed);
+}
+
+bool Breaker::would_refuse(Urgency urgency) const {
+  if (!state_.open || urgency == Urgency::forced) return false;
+  if (state_.probing) return true;
+  SteadyTime from = next_probe_;
+  if (urgency == Urgency::reader) from = std::min(from, failed_at_ + kLongestPauseOfReaders);
+  return clock_->steady_now() < from;
+}
+
+bool Breaker::refuses(Urgency urgency) const {
+  Lock lock(mutex_);
+  return would_refuse(urgency);
+}
+
+Breaker::Permit Breaker::ask(Urgency urgency) {
+  Lock lock(mutex_);
+  if (would_refuse(urgency)) {
+    ++state_.refused;
+    return {};
+  }
+  const bool probe = state_.open && urgency != Urgency::forced;
+  if (probe) state_.probing = true;
+  if (state_.open) ++state_.probes;
+  return {.granted = true, .probe = probe, .opening = state_.opened};
+}
+
+void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
+  {
+    Lock lock(mutex_);
+    if (permit.probe) state_.probing = false;
+    if (!worked) {
+      const bool began_before = state_.open && permit.opening != state_.opened;
+      if (began_before) return;
+      const SteadyTime now = clock_->steady_now();
+      const auto pause = backoff_delay(pauses_, failures_++, random_);
+      failed_at_ = now;
+      next_probe_ = now + pause;
+      state_.why = why;
+      state_.next_probe = clock_->wall_now() + pause;
+      if (std::exchange(state_.open, true)) return;
+      state_.since = clock_->wall_now();
+      ++state_.opened;
+      return;
+    }
+    failures_ = 0;
+    if (!std::exchange(state_.open, false)) return;
+    state_.since.reset();
+    state_.next_probe.reset();
+    state_.why.clear();
+  }
+  if (closed_) closed_();
+}
+
+void Breaker::unused(const Permit& permit) {
+  Lock lock(mutex_);
+  if (permit.probe) state_.probing = false;
+}
+
+SteadyTime Breaker::retry_at() const {
+  Lock lock(mutex_);
+  const SteadyTime now = clock_->steady_now();
+  return state_.probing ? now + kProbePatience : std::max(next_probe_, now);
+}
+
+std::string Breaker::refusal() const {
+  Lock lock(mutex_);
+  return "not asked, it failed a moment ago: " + state_.why;
+}
+
+Breaker::State Breaker::state() const {
+  Lock lock(mutex_);
+  return state_;
+}
+
+}  // namespace tiercache

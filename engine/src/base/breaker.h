@@ -1,0 +1,87 @@
+// One judgement for all calls into one store: whether to ask it now (circuit breaker; Nygard,
+// "Release It!", 2007).
+//
+// Closed, every call goes through. The first one that fails opens it: a failed call has waited its
+// time out or was turned away, and the next would tell no more. Open, nothing is asked until a pause
+// with back-off is over; then a single call goes, the probe, and all others still do without. The
+// first call that works closes it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/annotations.h"
+#include "base/backoff.h"
+#include "base/mutex.h"
+#include "tiercache/clock.h"
+#include "tiercache/time.h"
+
+namespace tiercache {
+
+// Thread-safe.
+class Breaker {
+ public:
+  // Who waits for a call waits for the back-off at most this long.
+  static constexpr std::chrono::milliseconds kLongestPauseOfReaders{5'000};
+
+  Breaker(std::shared_ptr<const Clock> clock, BackoffOptions pauses, std::uint64_t seed);
+
+  enum class Urgency : std::uint8_t {
+    background,  // can wait for the whole pause
+    reader,      // somebody waits, or nobody but a look now and then finds out
+    forced,      // goes through in any case: somebody asked for it by name
+  };
+  struct Permit {
+    bool granted = false;
+    bool probe = false;  // it alone is out
+    std::uint64_t opening = 0;
+  };
+  // Before each call. Each granted permit is ended exactly once.
+  Permit ask(Urgency urgency);
+  // Would be refused just now. Nothing is taken.
+  bool refuses(Urgency urgency) const;
+  // The call ended; `why` is told while the breaker is open. A failure of a call that began before
+  // the breaker opened is no news.
+  void ended(const Permit& permit, bool worked, const std::string& why = {});
+  // No call was made after all.
+  void unused(const Permit& permit);
+
+  // When to ask again after a refusal of background work.
+  SteadyTime retry_at() const;
+  // "not asked, …": for whoever is refused.
+  std::string refusal() const;
+
+  struct State {
+    bool open = false;
+    bool probing = false;
+    std::optional<WallTime> since;       // open since
+    std::optional<WallTime> next_probe;  // while open, at the latest, if there is anything to ask
+    std::string why;                     // what the last failed call said
+    std::uint64_t opened = 0;            // how often, so far
+    std::uint64_t probes = 0;
+    std::uint64_t refused = 0;
+  };
+  State state() const;
+  // Called each time it closes, by whoever ended the call that worked, under no lock. Set before the
+  // first call.
+  void on_close(std::function<void()> closed);
+
+ private:
+  bool would_refuse(Urgency urgency) const TIERCACHE_REQUIRES(mutex_);
+
+  const std::shared_ptr<const Clock> clock_;
+  const BackoffOptions pauses_;
+  std::function<void()> closed_;
+  mutable Mutex mutex_;
+  Random random_ TIERCACHE_GUARDED_BY(mutex_);
+  State state_ TIERCACHE_GUARDED_BY(mutex_);
+  int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // in a row
+  SteadyTime failed_at_ TIERCACHE_GUARDED_BY(mutex_){};
+  SteadyTime next_probe_ TIERCACHE_GUARDED_BY(mutex_){};
+};
+
+}  // namespace tiercache

@@ -1,0 +1,136 @@
+#include "base/breaker.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tiercache/testing/manual_clock.h"
+
+namespace tiercache {
+namespace {
+
+using namespace std::chrono_literals;
+using Urgency = Breaker::Urgency;
+
+constexpr BackoffOptions kPauses{.first = 100ms, .cap = 300s};
+
+class BreakerTest : public ::testing::TestWithParam<std::uint64_t> {
+ protected:
+  BreakerTest() {
+    breaker.on_close([this] { ++closed; });
+  }
+  void fail(Urgency urgency = Urgency::forced) {
+    const auto permit = breaker.ask(urgency);
+    ASSERT_TRUE(permit.granted);
+    breaker.ended(permit, false, "away");
+  }
+  // Fails until the pauses are at their longest.
+  void fail_for_long() {
+    for (int i = 0; i < 30; ++i) fail();
+  }
+
+  std::shared_ptr<testing::ManualClock> clock = std::make_shared<testing::ManualClock>();
+  Breaker breaker{clock, kPauses, GetParam()};
+  int closed = 0;
+};
+
+TEST_P(BreakerTest, closed_lets_any_number_through) {
+  for (int i = 0; i < 5; ++i) {
+    const auto permit = breaker.ask(Urgency::reader);
+    EXPECT_TRUE(permit.granted);
+    EXPECT_FALSE(permit.probe);
+  }
+  EXPECT_FALSE(breaker.state().open);
+  EXPECT_EQ(breaker.state().probes, 0u);
+}
+
+TEST_P(BreakerTest, first_failure_opens_it_and_says_why_and_since_when) {
+  fail();
+  const auto state = breaker.state();
+  EXPECT_TRUE(state.open);
+  EXPECT_EQ(state.since, clock->wall_now());
+  EXPECT_GT(*state.next_probe, clock->wall_now());
+  EXPECT_LE(*state.next_probe, clock->wall_now() + 100ms);
+  EXPECT_EQ(state.why, "away");
+  EXPECT_FALSE(breaker.ask(Urgency::background).granted);
+  EXPECT_TRUE(breaker.refuses(Urgency::reader));
+  EXPECT_EQ(breaker.refusal(), "not asked, it failed a moment ago: away");
+  EXPECT_EQ(breaker.state().refused, 1u);
+}
+
+TEST_P(BreakerTest, half_open_lets_exactly_one_probe_through_at_a_time) {
+  fail();
+  clock->advance(100ms);
+  const auto probe = breaker.ask(Urgency::reader);
+  EXPECT_TRUE(probe.probe);
+  clock->advance(1h);
+  for (const Urgency urgency : {Urgency::reader, Urgency::background}) {
+    EXPECT_FALSE(breaker.ask(urgency).granted) << "one probe is out, however long it takes";
+  }
+  EXPECT_GT(breaker.retry_at(), clock->steady_now()) << "never a busy loop";
+  breaker.ended(probe, false, "still away");
+  EXPECT_FALSE(breaker.ask(Urgency::reader).granted) << "a new pause has begun";
+  clock->advance(1h);
+  EXPECT_TRUE(breaker.ask(Urgency::background).probe);
+}
+
+TEST_P(BreakerTest, probe_that_was_not_needed_leaves_its_place_to_the_next) {
+  fail();
+  clock->advance(1s);
+  breaker.unused(breaker.ask(Urgency::background));
+  EXPECT_TRUE(breaker.ask(Urgency::reader).probe);
+}
+
+TEST_P(BreakerTest, readers_wait_for_a_long_pause_five_seconds_at_most) {
+  fail_for_long();
+  if (breaker.retry_at() <= clock->steady_now() + 5s) return;  // this seed drew a short one
+  clock->advance(4'999ms);
+  EXPECT_TRUE(breaker.refuses(Urgency::reader));
+  clock->advance(1ms);
+  EXPECT_FALSE(breaker.refuses(Urgency::reader));
+  EXPECT_TRUE(breaker.refuses(Urgency::background));
+}
+
+TEST_P(BreakerTest, any_call_that_works_closes_it_once_and_forgets_the_back_off) {
+  fail_for_long();
+  const auto forced = breaker.ask(Urgency::forced);
+  EXPECT_TRUE(forced.granted);
+  breaker.ended(forced, true);
+  EXPECT_EQ(closed, 1);
+  breaker.ended(breaker.ask(Urgency::reader), true);
+  EXPECT_EQ(closed, 1);
+  EXPECT_FALSE(breaker.state().open);
+  EXPECT_FALSE(breaker.state().since);
+  EXPECT_EQ(breaker.state().why, "");
+  fail();
+  EXPECT_LE(breaker.retry_at(), clock->steady_now() + 100ms);
+}
+
+TEST_P(BreakerTest, failure_of_a_call_begun_before_the_outage_was_known_is_no_news) {
+  const auto early = breaker.ask(Urgency::reader);
+  const auto first = breaker.ask(Urgency::reader);
+  breaker.ended(first, false, "away");
+  const auto before = breaker.state();
+  clock->advance(10s);
+  breaker.ended(early, false, "timed out");
+  EXPECT_EQ(breaker.state().next_probe, before.next_probe);
+  EXPECT_EQ(breaker.state().why, "away");
+  EXPECT_EQ(breaker.state().opened, 1u);
+}
+
+TEST_P(BreakerTest, forced_call_beside_a_probe_does_not_take_its_place) {
+  fail();
+  clock->advance(1s);
+  const auto probe = breaker.ask(Urgency::reader);
+  const auto forced = breaker.ask(Urgency::forced);
+  breaker.ended(forced, false, "away");
+  EXPECT_TRUE(breaker.state().probing);
+  breaker.ended(probe, true);
+  EXPECT_FALSE(breaker.state().probing);
+  EXPECT_FALSE(breaker.state().open);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, BreakerTest, ::testing::Values(1, 2, 3, 4));
+
+}  // namespace
+}  // namespace tiercache

@@ -1,0 +1,150 @@
+// A store that is away: who asks it, who does not, and how it is noticed to be back.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
+}
+
+class OutageTest : public ::testing::Test {
+ protected:
+  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    cache = world.open([&](CacheOptions& options) {
+      options.store_calls.poll_every = 0ms;  // nobody but reads and the drain
+      if (adjust) adjust(options);
+    });
+    data.emplace(cache->dataset("d", keyed()));
+    ASSERT_TRUE(cache->flush());
+  }
+  // From now on a call takes its whole deadline and then says that it does not know.
+  void hang() {
+    world.store->on_call([this](const std::string&) { world.clock->advance(10s); });
+  }
+  void heal() {
+    world.store->on_call({});
+    world.store_up();
+  }
+  std::uint64_t calls() const { return world.store->calls("load") + world.store->calls("save"); }
+
+  World world;
+  std::unique_ptr<Cache> cache;
+  std::optional<Dataset<JsonText>> data;
+};
+
+TEST_F(OutageTest, hung_store_costs_one_caller_per_probe_I7) {
+  open();
+  hang();
+  std::vector<std::string> whys;
+  const auto read_all = [&](int count) {
+    whys.clear();
+    int answered = 0;
+    for (int i = 0; i < count; ++i) {
+      data->get_async("k" + std::to_string(i), {.deadline = 60s}, [&](const auto& snapshot) {
+        ++answered;
+        whys.push_back(snapshot.passage().why);
+      });
+    }
+    EXPECT_TRUE(world.run_until([&] { return answered == count; }, 1min));
+  };
+  read_all(3);
+  const std::uint64_t before = calls();
+  read_all(50);
+  EXPECT_EQ(calls(), before) << "the store was found away a moment ago";
+  for (const std::string& why : whys) {
+    EXPECT_NE(why.find("not asked"), std::string::npos) << why;
+  }
+  world.clock->advance(5s);
+  read_all(50);
+  EXPECT_EQ(calls(), before + 1);
+  EXPECT_EQ(
+      std::count_if(whys.begin(), whys.end(),
+                    [](const auto& why) { return why.find("not asked") == std::string::npos; }),
+      1);
+}
+
+TEST_F(OutageTest, refused_read_neither_waits_nor_moves_time_I6_I7) {
+  open();
+  world.store_down();
+  (void)data->get("k");
+  hang();
+  const SteadyTime before = world.clock->steady_now();
+  const auto snapshot = data->get("k", {.deadline = 60s});
+  EXPECT_EQ(world.clock->steady_now(), before);
+  EXPECT_EQ(snapshot.passage().store, TierAnswer::unavailable);
+  EXPECT_NE(snapshot.passage().to_string().find("not asked"), std::string::npos);
+}
+
+TEST_F(OutageTest, health_and_stats_tell_since_when_why_and_when_it_is_tried_again) {
+  open();
+  EXPECT_TRUE(cache->health().store.working);
+  EXPECT_FALSE(cache->health().store.next_probe);
+  world.store_down();
+  const WallTime before = world.clock->wall_now();
+  (void)data->get("k");
+  (void)data->get("k");
+  const TierHealth store = cache->health().store;
+  EXPECT_FALSE(store.working);
+  EXPECT_EQ(store.since, before);
+  EXPECT_GT(store.next_probe, before);
+  EXPECT_EQ(store.why, "fault asked for by the test");
+  EXPECT_EQ(cache->stats().store_outages, 1u);
+  EXPECT_EQ(cache->stats().store_not_asked, 0u);
+  heal();
+  world.clock->advance(5s);
+  (void)data->get("k");
+  EXPECT_TRUE(cache->health().store.working);
+  EXPECT_GE(cache->stats().store_probes, 1u);
+}
+
+TEST_F(OutageTest, one_read_that_is_answered_lets_the_whole_outbox_go_at_once_I1) {
+  open([](CacheOptions& options) { options.store_calls.batch_items = 10; });
+  world.store_down();
+  for (int i = 0; i < 200; ++i) data->put("k" + std::to_string(i), "1");
+  world.executor->run_for(6h);
+  ASSERT_EQ(cache->stats().outbox_depth, 200u);
+  heal();
+  world.clock->advance(5s);
+  const SteadyTime before = world.clock->steady_now();
+  (void)data->get("unknown");
+  ASSERT_TRUE(world.run_until([&] { return cache->stats().outbox_depth == 0; }, 1ms));
+  EXPECT_LE(world.clock->steady_now() - before, 1ms);
+  EXPECT_EQ(world.store->rows(), 200u);
+}
+
+TEST_F(OutageTest, flush_tries_the_store_whatever_the_pause_I1) {
+  open();
+  world.store_down();
+  data->put("k", "1");
+  world.executor->run_for(6h);
+  heal();
+  EXPECT_TRUE(cache->flush(1ms));
+  EXPECT_EQ(world.store->rows(), 1u);
+}
+
+TEST_F(OutageTest, write_that_only_the_store_can_take_is_tried_while_it_counts_as_away_I1) {
+  open();
+  world.store_down();
+  (void)data->get("k");
+  heal();
+  world.disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation.starts_with("write") || operation.starts_with("sync") ||
+                   operation == "create" || operation == "allocate"
+               ? ENOSPC
+               : 0;
+  });
+  const PutReceipt put = data->put("k", "1");
+  EXPECT_TRUE(put.stored);
+  EXPECT_TRUE(cache->health().store.working);
+  world.disk.set_fault({});
+}
+
+}  // namespace
+}  // namespace tiercache::testing
