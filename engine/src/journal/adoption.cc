@@ -191,35 +191,50 @@ void Journal::Impl::finish(Replay* replay) {
   if (!replay->segments.empty()) index.guard_erasures(*replay->segments.rbegin());
 }
 
-// Returns the live bytes told of.
-std::uint64_t Journal::Impl::tell(const Recovered& recovered, const Replay& replay) {
+// Folders that hold what cannot be read for now are let go of; `*live_bytes`: of all that is live.
+IoStatus Journal::Impl::tell(const Recovered& recovered, Replay* replay,
+                             std::uint64_t* live_bytes) {
   std::vector<SlotPlaces> live;
   PlaceReader reader(*file_system);
   {
     Lock lock(mutex);
-    live = index.live_in_any(replay.segments);
+    live = index.live_in_any(replay->segments);
     for (const SlotPlaces& item : live) {
       for (const Place& place : item.places) index.pin(place.segment);
       add_sources(item.places, &reader);
     }
   }
-  std::uint64_t bytes = 0;
   std::vector<SlotPlaces> lost;
+  std::vector<SlotPlaces> later;  // the disk says no for now
+  IoStatus first;
   for (const SlotPlaces& item : live) {
     Record record;
-    for (const Place& place : item.places) bytes += place.size;
-    if (!reader.read(item.places, &record).ok()) {
-      lost.push_back(item);
+    for (const Place& place : item.places) *live_bytes += place.size;
+    if (IoStatus status = reader.read(item.places, &record); !status.ok()) {
+      (status.error == EILSEQ ? lost : later).push_back(item);
+      if (status.error != EILSEQ && first.ok()) first = std::move(status);
     } else if (recovered) {
       recovered(record);
     }
   }
-  Lock lock(mutex);
-  for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
-  for (const SlotPlaces& item : live) {
-    for (const Place& place : item.places) index.unpin(place.segment);
+  std::set<const JournalFolder*> unread;
+  {
+    Lock lock(mutex);
+    for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
+    for (const SlotPlaces& item : later) {
+      for (const Place& place : item.places)
+        unread.insert(segments.at(place.segment)->folder.get());
+    }
+    for (const SlotPlaces& item : live) {
+      for (const Place& place : item.places) index.unpin(place.segment);
+    }
   }
-  return bytes;
+  std::erase_if(replay->folders, [&](const std::shared_ptr<JournalFolder>& of) {
+    const bool let_go = unread.contains(of.get());
+    if (let_go) forget(*of, replay);
+    return let_go;
+  });
+  return first;
 }
 
 IoStatus Journal::Impl::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
@@ -235,7 +250,9 @@ IoStatus Journal::Impl::adopt(const Recovered& recovered, const AllRecovered& al
     if (status.ok()) status = adopted;
   }
   finish(&replay);
-  const std::uint64_t live_bytes = tell(recovered, replay);
+  std::uint64_t live_bytes = 0;
+  const IoStatus told = tell(recovered, &replay, &live_bytes);
+  if (status.ok()) status = told;
   if (all_recovered) all_recovered();
   {
     Lock lock(mutex);

@@ -176,7 +176,7 @@ struct Journal::Impl {
                     Replay* replay);
   void forget(const JournalFolder& folder, Replay* replay);
   void finish(Replay* replay);
-  std::uint64_t tell(const Recovered& recovered, const Replay& replay);
+  IoStatus tell(const Recovered& recovered, Replay* replay, std::uint64_t* live_bytes);
   // True when the bytes are safe in quarantine.
   bool quarantine(const JournalFolder& folder, std::uint64_t number, std::uint64_t offset,
                   std::string_view bytes);

@@ -237,6 +237,29 @@ TEST(JournalAdoption, unreadable_folder_is_reported_and_left_for_later) {
   EXPECT_EQ(told, 20u);
 }
 
+// Parked for good, it would be neither served nor sent once the disk works again.
+TEST(JournalAdoption, record_that_cannot_be_read_for_now_is_told_by_a_later_adoption_I1) {
+  for (const std::string operation : {"open", "read_at"}) {
+    MemoryDisk disk;
+    JournalOnDisk log(disk);
+    ASSERT_TRUE(log.open().ok());
+    log.put(content("k", 5, document("k")));
+    log.kill();
+    disk.set_fault([&](const std::string& what, const std::string& path) {
+      return what == operation && path.find("life-1") != std::string::npos ? EMFILE : 0;
+    });
+    EXPECT_EQ(log.open().error, EMFILE);
+    EXPECT_EQ(log.recovered_content("k"), nullptr);
+    EXPECT_TRUE(log.journal->parked().empty());
+    disk.set_fault({});
+    std::vector<Record> told;
+    ASSERT_TRUE(log.journal->adopt([&](const Record& record) { told.push_back(record); }).ok());
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(*log.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
+    EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
+  }
+}
+
 TEST(JournalAdoption, folder_that_nobody_wrote_to_is_deleted) {
   MemoryDisk disk;
   JournalOnDisk log(disk);

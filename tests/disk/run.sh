@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the search over failing disks with the dev preset and runs it.
+set -u
+
+usage() {
+  cat <<'TEXT'
+usage: tests/disk/run.sh [--states N] [--boundaries N] [--seed S] [--help]
+
+  --states N       how many refusals are met (default 6000; half a minute); 0: every call of a run with EIO,
+                   ENOSPC, EROFS and EMFILE in turn, alone, 25 times and until the end, with a store and without
+  --boundaries N   how often a tmpfs of 4 MiB is filled, leaving room for 0 pages, for 1, and so on, with a store
+                   and without (default 100; some seconds); 0: not at all
+  --seed S         of what is written (default 1)
+
+A cache writes, reads, is killed and opened again while its disk refuses calls or is full. What it is told
+must be true: what was acknowledged is in the tiers that the receipt names, what was refused is nowhere, with a
+store the write goes there while the disk refuses. When the disk works again everything must work by itself.
+A tmpfs needs root or user namespaces; without them that part is left out, and the last line says so.
+Installs what is missing (apt-get, through sudo unless root); writes to build/dev alone, and to a temporary
+directory that is removed. Broken promises begin with VIOLATION, the last line gives figures. Exit status:
+0 every promise held, 1 some broke, 2 could not run, 130 interrupted.
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 2
+# shellcheck source=tests/lib/search.sh
+source "$root/tests/lib/search.sh"
+
+states=6000
+boundaries=100
+seed=1
+while (($# > 0)); do
+  case "$1" in
+    --states | --boundaries | --seed)
+      (($# >= 2)) || search_fail "$1 needs a number"
+      search_need_number "$1" "$2"
+      declare "${1#--}=$2"
+      shift 2
+      ;;
+    --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+search_build "$root" disk
+search_run "$root/build/dev/tests/disk/disk" --states "$states" --boundaries "$boundaries" \
+  --seed "$seed"
