@@ -36,7 +36,10 @@ fi
 # The keeper holds the folder's fate: it waits until nobody has the pipe open for writing any more, which
 # is when this script is gone, then ends the servers. In a session of its own, so that what kills the
 # script's group does not reach it.
-folder=$(mktemp -d "${TMPDIR:-/tmp}/tiercache-postgres.XXXXXX")
+base=${TMPDIR:-/tmp}
+# As root the server runs as a user of its own, who cannot enter what is private to root.
+if ((EUID == 0)) && ! runuser -u postgres -- test -x "$base"; then base=/tmp; fi
+folder=$(mktemp -d "$base/tiercache-postgres.XXXXXX")
 mkfifo "$folder/alive"
 setsid bash -c '
   folder=$1
