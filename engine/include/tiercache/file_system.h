@@ -91,6 +91,13 @@ class FileSystem {
   // Takes an exclusive lock on the file (created when missing) without waiting; EAGAIN when another
   // holder has it, in this process or another.
   virtual IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) = 0;
+  // Maps `count` counters that all processes share which name the same file; made of zeros when
+  // missing. To be used by atomic operations alone; what they hold after a crash is of no account.
+  // ENOTSUP where the file system cannot.
+  virtual IoStatus map_counters(const std::string& path, std::size_t /*count*/,
+                                std::shared_ptr<std::uint32_t>* /*out*/) {
+    return {ENOTSUP, "share counters in \"" + path + "\": not supported"};
+  }
   // Bytes free for an ordinary user.
   virtual IoStatus free_bytes(const std::string& path, std::uint64_t* out) = 0;
   // True for NFS, SMB, FUSE and the like, on which locks and syncs cannot be trusted.

@@ -8,6 +8,12 @@
 
 namespace tiercache {
 
+// The number of a dataset of this name, the same in every process but for the rare two names of one
+// number: then the second to be opened takes the next one.
+inline std::uint32_t dataset_number(std::string_view name) {
+  return static_cast<std::uint32_t>(hash64(name));
+}
+
 // Borrowed: valid as long as the key's characters. `dataset` is the number the open cache gave it.
 struct KeyRef {
   std::uint32_t dataset = 0;

@@ -140,8 +140,11 @@ void Core::keep_in_files(const EntryId& id, const Entry& entry) {
 
 void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
   versions->observe(entry->version);
-  keep_in_files(id, *entry);
   DatasetState* dataset = find_dataset(id.dataset);
+  // What another process does to the file from here on is to be noticed.
+  const std::uint32_t generation =
+      dataset != nullptr ? memory->stamp(dataset->ref(id.key)).generation : 0;
+  keep_in_files(id, *entry);
   if (dataset == nullptr) return;
   auto resident = std::make_shared<Resident>();
   resident->entry = *entry;
@@ -157,17 +160,18 @@ void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
       return;
     }
   }
-  show_newer(*dataset, id, resident);
+  show_newer(*dataset, id, resident, generation);
   refresh_path->arm(*dataset, id);
 }
 
 // Unless the key was written or erased while the entry was on its way here.
-void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident) {
+void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+                      std::uint32_t generation) {
   const KeyRef ref = dataset.ref(id.key);
   const Version version = resident->entry.version;
   const Lifetimes lifetimes = judge(resident->entry, dataset.ages, now());
   for (int i = 0; i < kShowTries; ++i) {
-    const MemoryTier::Stamp stamp = memory->stamp(ref);
+    const MemoryTier::Stamp stamp{memory->stamp(ref).writes, generation};
     const auto erased = journal->erased_below(id);
     const auto known = files->index().find(id);
     if ((erased && version < *erased) || (known && version < known->version)) return;

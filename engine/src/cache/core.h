@@ -167,6 +167,7 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   explicit Core(CacheOptions cache_options);
   void choose_ports();
+  std::shared_ptr<Generations> share_generations();
   void open_files();
   void open_journal();
   // What was replayed and is in no file is served from memory, and written when that is possible.
@@ -186,7 +187,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void make_paths();
   void start_drain();
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
-  void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident);
+  void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+                  std::uint32_t generation);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);
   void hold_in_files(const EntryId& id, const Entry& entry);
   CloseReceipt shut_down(SteadyTime deadline);

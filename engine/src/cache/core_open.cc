@@ -92,17 +92,35 @@ void Core::choose_ports() {
   }
 }
 
+// Without them others' writes are seen within `memory.ttl`.
+std::shared_ptr<Generations> Core::share_generations() {
+  const std::string directory = options.directory.string();
+  std::shared_ptr<std::uint32_t> shared;
+  bool remote = false;
+  IoStatus status = file_system->is_remote(directory, &remote);
+  if (status.ok() && !remote) {
+    status = file_system->map_counters(directory + "/generations", Generations::kCounters, &shared);
+  }
+  if (!status.ok()) {
+    log->warn(LogTopic::files, "other processes' writes are seen within memory.ttl only: {}",
+              status.what);
+  }
+  return std::make_shared<Generations>(std::move(shared));
+}
+
 void Core::open_files() {
   const std::string directory = options.directory.string();
   open_directory(
       *file_system,
       {.path = directory, .project = options.project, .allow_remote = options.files.allow_remote});
-  memory = std::make_unique<MemoryTier>(options.memory.max_bytes);
+  const std::shared_ptr<Generations> generations = share_generations();
+  memory = std::make_unique<MemoryTier>(options.memory.max_bytes, 0, generations);
   quarantine = std::make_shared<Quarantine>(*file_system, directory + "/quarantine",
                                             options.files.max_quarantine_bytes);
   quarantine->trim();
   files = std::make_unique<EntryFiles>(*file_system, directory, options.project,
-                                       options.limits.max_document_bytes + kHeaderRoom, quarantine);
+                                       options.limits.max_document_bytes + kHeaderRoom, quarantine,
+                                       generations);
   bool rebuilt = false;
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
@@ -274,7 +292,12 @@ DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) 
       throw BadConfiguration("dataset \"" + name +
                              "\" is open with another type: each dataset has one");
     }
-    const auto number = static_cast<std::uint32_t>(datasets_.size() + 1);
+    const auto taken = [&](std::uint32_t number) {
+      return std::any_of(datasets_.begin(), datasets_.end(),
+                         [&](const auto& item) { return item.second->number == number; });
+    };
+    std::uint32_t number = dataset_number(name);
+    while (taken(number)) ++number;
     auto state =
         std::make_unique<DatasetState>(name, number, std::move(policy), options.memory.ttl);
     opened = datasets_.emplace(name, std::move(state)).first->second.get();

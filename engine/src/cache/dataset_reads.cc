@@ -70,7 +70,7 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
 bool servable_from_memory(const MemoryTier::Found& found, Ticks ticks) {
   return found.resident && found.resident->kind == ResidentKind::document &&
          ticks < found.lifetimes.fresh_until &&
-         (ticks < found.lifetimes.trusted_until || found.pinned);
+         ((ticks < found.lifetimes.trusted_until && !found.outdated) || found.pinned);
 }
 
 ReadResult memory_result(MemoryTier::Found&& found, Ticks ticks) {

@@ -69,7 +69,8 @@ ReadOp::Next ReadOp::ask_memory() {
     answer(&Passage::memory, TierAnswer::miss);
     return Next::lower;
   }
-  const bool trusted = found.pinned || core_->coarse_ticks() < found.lifetimes.trusted_until;
+  const bool trusted =
+      found.pinned || (core_->coarse_ticks() < found.lifetimes.trusted_until && !found.outdated);
   newest_local_ = found.resident->entry.version;
   pinned_ = found.pinned;
   switch (found.resident->kind) {
@@ -138,7 +139,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
   if (known.resident && known.resident->entry.version == entry->version &&
       known.resident->entry.clocks == clocks) {
     const Lifetimes lifetimes = judge(known.resident->entry, dataset_.ages, core_->now());
-    core_->memory->renew(ref_, known.resident.get(), lifetimes);
+    core_->memory->renew(ref_, known.resident.get(), lifetimes, stamp_);
     set_candidate({known.resident, lifetimes, Tier::files});
     return answer(&Passage::files, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
   }

@@ -103,7 +103,7 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   const SteadyTime began_;
 
   // Of the step at hand; the steps follow each other.
-  MemoryTier::Stamp stamp_ = 0;
+  MemoryTier::Stamp stamp_;
   Version newest_local_;  // of what the local tiers know, tombstones too
   bool pinned_ = false;   // memory's resident is not in its file yet
 

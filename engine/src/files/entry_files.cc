@@ -89,12 +89,14 @@ void EntryFiles::Impl::know(const EntryId& id, const Entry& entry, std::uint64_t
 // ---- the class
 
 EntryFiles::EntryFiles(FileSystem& file_system, std::string directory, std::string project,
-                       std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine)
+                       std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine,
+                       std::shared_ptr<Generations> generations)
     : impl_(std::make_unique<Impl>(
           file_system, directory, std::move(project), max_file_bytes,
           quarantine ? std::move(quarantine)
                      : std::make_shared<Quarantine>(file_system, directory + "/quarantine",
-                                                    Quarantine::kDefaultMaxBytes))) {}
+                                                    Quarantine::kDefaultMaxBytes),
+          std::move(generations))) {}
 
 EntryFiles::~EntryFiles() = default;
 

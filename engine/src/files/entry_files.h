@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/generations.h"
 #include "base/quarantine.h"
 #include "files/index.h"
 #include "tiercache/entry.h"
@@ -60,9 +61,11 @@ struct QuarantineCounts {
 class EntryFiles {
  public:
   // `directory` exists and is ours. Paths below it are made on demand. `quarantine`: where what does
-  // not hold is kept; null: one of its own, of the default size.
+  // not hold is kept; null: one of its own, of the default size. `generations`: told of every file that
+  // is replaced or removed; may be null.
   EntryFiles(FileSystem& file_system, std::string directory, std::string project,
-             std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine = nullptr);
+             std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine = nullptr,
+             std::shared_ptr<Generations> generations = nullptr);
   ~EntryFiles();
   EntryFiles(const EntryFiles&) = delete;
   EntryFiles& operator=(const EntryFiles&) = delete;

@@ -38,17 +38,19 @@ struct Staged {
 
 struct EntryFiles::Impl {
   Impl(FileSystem& fs, std::string root, std::string project_name, std::size_t max_bytes,
-       std::shared_ptr<Quarantine> quarantine)
+       std::shared_ptr<Quarantine> quarantine, std::shared_ptr<Generations> counters)
       : file_system(fs),
         directory(std::move(root)),
         project(std::move(project_name)),
         max_file_bytes(max_bytes),
+        generations(std::move(counters)),
         folder(fs, directory, project, max_bytes, std::move(quarantine)) {}
 
   FileSystem& file_system;
   const std::string directory;
   const std::string project;
   const std::size_t max_file_bytes;
+  const std::shared_ptr<Generations> generations;  // may be null
   EntryFolder folder;
   Index index;
   std::atomic<bool> writable{false};
@@ -63,6 +65,7 @@ struct EntryFiles::Impl {
   IoStatus write_index();
   void settle(const std::string& path, const EntryId* id);
 
+  void tell_others(const EntryId& id);
   void know(const EntryId& id, const Entry& entry, std::uint64_t size);
   FileState standing(const EntryId& id, const std::string& path, Version compared_with);
   IoStatus stage(const EntryId& id, const Entry& entry, Workspace::Durability durability,

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/key_ref.h"
 #include "files/entry_files_impl.h"
 #include "json/envelope.h"
 
@@ -150,7 +151,10 @@ FileWriteResult EntryFiles::Impl::replace(const EntryId& id, const std::string& 
     io = stage(id, entry, durability, &temp);
   }
   if (io.ok()) io = folder.place(temp, path);
-  if (io.ok()) know(id, entry, size_of(entry));
+  if (io.ok()) {
+    tell_others(id);
+    know(id, entry, size_of(entry));
+  }
   return outcome(std::move(io));
 }
 
@@ -192,8 +196,15 @@ FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
   } else if (there.status == FileState::Status::failed) {
     io = there.io;
   }
-  if (io.ok()) index.remove(id, kAnyVersion);
+  if (io.ok()) {
+    tell_others(id);
+    index.remove(id, kAnyVersion);
+  }
   return outcome(std::move(io));
+}
+
+void EntryFiles::Impl::tell_others(const EntryId& id) {
+  if (generations) generations->changed(KeyRef(dataset_number(id.dataset), id.key).hash);
 }
 
 bool EntryFiles::Impl::refuses(FileWriteResult* result) const {

@@ -42,11 +42,13 @@ std::size_t document_bytes(const std::shared_ptr<const std::string>& document) {
 
 }  // namespace
 
-MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards)
+MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards,
+                       std::shared_ptr<const Generations> generations)
     : max_bytes_(max_bytes),
       shard_bits_(shard_bits(max_bytes, shards)),
       share_(max_bytes >> shard_bits_),
-      shards_(std::make_unique<MemoryShard[]>(std::size_t{1} << shard_bits_)) {
+      shards_(std::make_unique<MemoryShard[]>(std::size_t{1} << shard_bits_)),
+      generations_(generations ? std::move(generations) : std::make_shared<const Generations>()) {
   for (std::size_t i = 0; i < this->shards(); ++i) shards_[i].set_budget(share_, &spare_);
 }
 
@@ -57,28 +59,45 @@ MemoryShard& MemoryTier::shard_of(const KeyRef& key) const {
 }
 
 MemoryTier::Found MemoryTier::find(const KeyRef& key) {
-  return shard_of(key).find(key);
+  return judged(key, shard_of(key).find(key));
 }
 
 MemoryTier::Found MemoryTier::peek(const KeyRef& key) const {
-  return shard_of(key).peek(key);
+  return judged(key, shard_of(key).peek(key));
+}
+
+MemoryTier::Found MemoryTier::judged(const KeyRef& key, Found found) const {
+  found.outdated = found.generation != generations_->of(key.hash);
+  return found;
 }
 
 MemoryTier::Stamp MemoryTier::stamp(const KeyRef& key) const {
-  return shard_of(key).stamp();
+  const std::uint32_t generation = generations_->of(key.hash);
+  return {.writes = shard_of(key).writes(), .generation = generation};
 }
 
 bool MemoryTier::put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
                      Pin pin) {
   const std::size_t charged = charge(key.key, *resident);
-  return admit(
-      MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, pin, std::nullopt});
+  return admit(MemoryShard::Arrival{.key = key,
+                                    .resident = std::move(resident),
+                                    .lifetimes = lifetimes,
+                                    .charge = charged,
+                                    .pin = pin,
+                                    .generation = generations_->of(key.hash),
+                                    .stamp = std::nullopt});
 }
 
 bool MemoryTier::promote(const KeyRef& key, detail::ResidentPtr resident,
                          const Lifetimes& lifetimes, Stamp stamp, Pin pin) {
   const std::size_t charged = charge(key.key, *resident);
-  return admit(MemoryShard::Arrival{key, std::move(resident), lifetimes, charged, pin, stamp});
+  return admit(MemoryShard::Arrival{.key = key,
+                                    .resident = std::move(resident),
+                                    .lifetimes = lifetimes,
+                                    .charge = charged,
+                                    .pin = pin,
+                                    .generation = stamp.generation,
+                                    .stamp = stamp.writes});
 }
 
 template <class Arrival>
@@ -134,8 +153,8 @@ std::optional<MemoryTier::LargeKey> MemoryTier::oldest_large() {
 }
 
 void MemoryTier::renew(const KeyRef& key, const detail::Resident* resident,
-                       const Lifetimes& lifetimes) {
-  shard_of(key).renew(key, resident, lifetimes);
+                       const Lifetimes& lifetimes, Stamp stamp) {
+  shard_of(key).renew(key, resident, lifetimes, stamp.generation);
 }
 
 void MemoryTier::unpin(const KeyRef& key, Version version) {

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/annotations.h"
+#include "base/generations.h"
 #include "base/key_ref.h"
 #include "base/mutex.h"
 #include "memory/spare_budget.h"
@@ -57,7 +58,9 @@ class MemoryTier {
   // not enough, the entries that came in so longest ago are evicted. An entry that is not pinned and
   // larger than what can be had is not kept, rather than evicting all others for itself. `shards`: a
   // power of two; 0 chooses by the budget: 4 MiB or more to a share, at most 256 shards.
-  MemoryTier(std::size_t max_bytes, unsigned shards = 0);
+  // `generations`: what other processes changed; null: they are not noticed.
+  MemoryTier(std::size_t max_bytes, unsigned shards = 0,
+             std::shared_ptr<const Generations> generations = nullptr);
   ~MemoryTier();
   MemoryTier(const MemoryTier&) = delete;
   MemoryTier& operator=(const MemoryTier&) = delete;
@@ -66,14 +69,21 @@ class MemoryTier {
     detail::ResidentPtr resident;  // null: a miss
     Lifetimes lifetimes;
     bool pinned = false;
+    std::uint32_t generation = 0;  // others' changes of its file, when that was looked at
+    bool outdated = false;         // there were more since, or of a few other files
   };
   // Looks up and marks as recently used. Does not judge lifetimes; the caller compares.
   Found find(const KeyRef& key);
   // The same without touching the LRU order.
   Found peek(const KeyRef& key) const;
 
-  // A write's stamp of the key's shard, to be taken before a lower tier is read.
-  using Stamp = std::uint64_t;
+  // What was written here and by others so far, to be taken before a lower tier is read.
+  struct Stamp {
+    std::uint64_t writes = 0;  // of the key's shard
+    std::uint32_t generation = 0;
+
+    friend bool operator==(const Stamp&, const Stamp&) = default;
+  };
   Stamp stamp(const KeyRef& key) const;
 
   enum class Pin : std::uint8_t { no, yes };
@@ -88,8 +98,10 @@ class MemoryTier {
   // `put`; without a pin it is no write.
   bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
                Stamp stamp, Pin pin = Pin::no);
-  // Gives new lifetimes to the resident if it is still `resident`. Not a write.
-  void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes);
+  // Gives new lifetimes to the resident if it is still `resident`, its file having been looked at after
+  // `stamp`. Not a write.
+  void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes,
+             Stamp stamp);
   // The file of `version` is there: the node may be evicted again, as the most recently used one,
   // unless a newer version was put with a pin since.
   void unpin(const KeyRef& key, Version version);
@@ -115,6 +127,7 @@ class MemoryTier {
 
   std::size_t shards() const { return std::size_t{1} << shard_bits_; }
   MemoryShard& shard_of(const KeyRef& key) const;
+  Found judged(const KeyRef& key, Found found) const;
   template <class Arrival>
   bool admit(Arrival arrival);
   // `bytes` of budget that the shards gave up, or 0 where there is not so much to be had.
@@ -127,6 +140,7 @@ class MemoryTier {
   std::size_t share_;
   SpareBudget spare_;
   std::unique_ptr<MemoryShard[]> shards_;
+  const std::shared_ptr<const Generations> generations_;
   Mutex large_mutex_;
   // What came in on a loan, oldest first. Some have left since.
   std::deque<LargeKey> large_ TIERCACHE_GUARDED_BY(large_mutex_);

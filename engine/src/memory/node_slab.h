@@ -30,7 +30,16 @@ struct alignas(64) Node {
   Lifetimes lifetimes;
   std::uint64_t written_at = 0;  // the shard's count of writes at this key's last one
   std::size_t charge = 0;
-  Version pinned_for;  // while pinned: the version whose file is awaited
+  // While pinned: the version whose file is awaited. In parts, to leave no gap behind it.
+  std::uint64_t pinned_time = 0;
+  std::uint32_t pinned_writer = 0;
+  std::uint32_t generation = 0;  // of its file, when that was looked at
+
+  Version pinned_for() const { return {pinned_time, pinned_writer}; }
+  void pin_for(Version version) {
+    pinned_time = version.time;
+    pinned_writer = version.writer;
+  }
 };
 static_assert(sizeof(Node) == 128);
 

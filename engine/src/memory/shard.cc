@@ -51,6 +51,13 @@ inline void prefetch_count(const detail::ResidentPtr& resident) {
   __builtin_prefetch(reinterpret_cast<const void*>(at), 1);
 }
 
+inline MemoryTier::Found found(const Node& node) {
+  return {.resident = node.resident,
+          .lifetimes = node.lifetimes,
+          .pinned = node.state == Node::State::pinned,
+          .generation = node.generation};
+}
+
 }  // namespace
 
 MemoryShard::Found MemoryShard::find(const KeyRef& key) {
@@ -59,22 +66,18 @@ MemoryShard::Found MemoryShard::find(const KeyRef& key) {
   if (number == kNoNode) return {};
   const Node& node = slab_[number];
   prefetch_count(node.resident);
-  const bool pinned = node.state == Node::State::pinned;
-  if (!pinned) slab_.move_to_front(number);
-  return {.resident = node.resident, .lifetimes = node.lifetimes, .pinned = pinned};
+  if (node.state != Node::State::pinned) slab_.move_to_front(number);
+  return found(node);
 }
 
 MemoryShard::Found MemoryShard::peek(const KeyRef& key) const {
   const SpinGuard lock(lock_);
   const NodeNumber number = find_node(key);
   if (number == kNoNode) return {};
-  const Node& node = slab_[number];
-  return {.resident = node.resident,
-          .lifetimes = node.lifetimes,
-          .pinned = node.state == Node::State::pinned};
+  return found(slab_[number]);
 }
 
-MemoryShard::Stamp MemoryShard::stamp() const {
+std::uint64_t MemoryShard::writes() const {
   const SpinGuard lock(lock_);
   return writes_;
 }
@@ -179,6 +182,7 @@ void MemoryShard::fill(NodeNumber number, Arrival& arrival) {
   Node& node = slab_[number];
   std::swap(node.resident, arrival.resident);
   node.lifetimes = arrival.lifetimes;
+  node.generation = arrival.generation;
   if (!arrival.stamp || arrival.pin == Pin::yes) node.written_at = ++writes_;
   set_charge(node, arrival.charge);
   if (arrival.loan > 0) {
@@ -187,7 +191,7 @@ void MemoryShard::fill(NodeNumber number, Arrival& arrival) {
     budget_ += std::exchange(arrival.loan, 0);
   }
   if (arrival.pin == Pin::yes) {
-    node.pinned_for = node.resident->entry.version;
+    node.pin_for(node.resident->entry.version);
     set_state(node, number, Node::State::pinned);
   } else if (node.state == Node::State::free) {
     set_state(node, number, Node::State::evictable);
@@ -264,11 +268,12 @@ void MemoryShard::drop(NodeNumber number, Baggage& baggage) {
 }
 
 void MemoryShard::renew(const KeyRef& key, const detail::Resident* resident,
-                        const Lifetimes& lifetimes) {
+                        const Lifetimes& lifetimes, std::uint32_t generation) {
   const SpinGuard lock(lock_);
   const NodeNumber number = find_node(key);
   if (number == kNoNode || slab_[number].resident.get() != resident) return;
   slab_[number].lifetimes = lifetimes;
+  slab_[number].generation = generation;
 }
 
 void MemoryShard::unpin(const KeyRef& key, Version version) {
@@ -277,7 +282,7 @@ void MemoryShard::unpin(const KeyRef& key, Version version) {
   const NodeNumber number = find_node(key);
   if (number == kNoNode) return;
   Node& node = slab_[number];
-  if (node.state != Node::State::pinned || node.pinned_for > version) return;
+  if (node.state != Node::State::pinned || node.pinned_for() > version) return;
   if (bytes_ <= budget_) {
     set_state(node, number, Node::State::evictable);
   } else {

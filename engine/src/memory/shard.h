@@ -30,7 +30,6 @@ namespace tiercache {
 class alignas(128) MemoryShard {
  public:
   using Found = MemoryTier::Found;
-  using Stamp = MemoryTier::Stamp;
   using Pin = MemoryTier::Pin;
 
   // What comes in by `put` (no stamp) or `promote`.
@@ -40,8 +39,9 @@ class alignas(128) MemoryShard {
     const Lifetimes& lifetimes;
     std::size_t charge;
     Pin pin;
-    std::optional<Stamp> stamp;
-    std::size_t loan = 0;  // budget brought along: `charge` or nothing
+    std::uint32_t generation;
+    std::optional<std::uint64_t> stamp;  // the shard's count of writes
+    std::size_t loan = 0;                // budget brought along: `charge` or nothing
   };
 
   // Before first use.
@@ -49,10 +49,12 @@ class alignas(128) MemoryShard {
 
   Found find(const KeyRef& key);
   Found peek(const KeyRef& key) const;
-  Stamp stamp() const;
+  // How many came so far.
+  std::uint64_t writes() const;
   // `put` and `promote`. A loan that was used is 0 afterwards.
   bool admit(Arrival& arrival);
-  void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes);
+  void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes,
+             std::uint32_t generation);
   void unpin(const KeyRef& key, Version version);
   void remove(const KeyRef& key, Version up_to);
   std::size_t remove_matching(std::uint32_t dataset, Version below,

@@ -1,6 +1,7 @@
 // The machine's file system: POSIX for bytes, syncs, locks and the exchange of names,
 // Boost.Filesystem for trees, listings and space.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -220,6 +221,24 @@ class PosixFileSystem final : public FileSystem {
       wanted = done + std::min(done, max_bytes - done) + 1;
     }
     out->resize(done);
+    return {};
+  }
+
+  // Room is taken for all of it first: a mapped page that the disk has no room for would kill the process.
+  IoStatus map_counters(const std::string& path, std::size_t count,
+                        std::shared_ptr<std::uint32_t>* out) override {
+    Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);
+    if (!fd) return last_failure("open", path);
+    if (const int error = keep_private(fd.get())) return failure(error, "open", path);
+    const std::size_t size = count * sizeof(std::uint32_t);
+    const auto reserve = [&] { return ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size)); };
+    int error = reserve();
+    while (error == EINTR) error = reserve();
+    if (error != 0) return failure(error, "allocate", path);
+    void* mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+    if (mapped == MAP_FAILED) return last_failure("map", path);
+    *out = std::shared_ptr<std::uint32_t>(static_cast<std::uint32_t*>(mapped),
+                                          [size](void* counters) { ::munmap(counters, size); });
     return {};
   }
 

@@ -38,6 +38,7 @@ struct Disk {
     std::uint64_t boot = 0;
   };
   std::map<const Node*, Holder> locks;
+  std::map<std::string, std::shared_ptr<std::uint32_t>> counters;  // by path
 
   void end_boot(std::uint64_t boot) {
     living.erase(boot);

@@ -174,6 +174,19 @@ class MemoryFileSystem final : public FileSystem {
     });
   }
 
+  // No part of what a crash may change.
+  IoStatus map_counters(const std::string& path, std::size_t count,
+                        std::shared_ptr<std::uint32_t>* out) override {
+    const Guard guard(disk_->mutex);
+    std::shared_ptr<std::uint32_t>& counters = disk_->counters[path];
+    if (!counters) {
+      counters = std::shared_ptr<std::uint32_t>(new std::uint32_t[count]{},
+                                                std::default_delete<std::uint32_t[]>());
+    }
+    *out = counters;
+    return {};
+  }
+
   IoStatus write_file(const std::string& path, std::string_view bytes) override {
     Operation op = operation("write_file", path);
     return op.change_partly([&](int fault) {

@@ -172,7 +172,7 @@ class Pair {
     } else if (chance < 16) {
       put(id, key);
     } else if (chance < 18) {
-      stamps_.push_back(tier_.stamp(key));
+      stamps_.push_back(tier_.stamp(key).writes);
     } else if (chance < 23) {
       promote(id, key);
     } else if (chance < 25) {
@@ -224,18 +224,19 @@ class Pair {
   }
   void promote(const Id& id, const KeyRef& key) {
     const auto in = some_resident();
-    std::uint64_t stamp = tier_.stamp(key);
+    std::uint64_t stamp = tier_.stamp(key).writes;
     ASSERT_EQ(stamp, model_.writes());
     if (!stamps_.empty() && random_.below(2) == 0) {
       stamp = stamps_[stamps_.size() - 1 - random_.below(std::min<std::size_t>(stamps_.size(), 5))];
     }
-    ASSERT_EQ(tier_.promote(key, in, until(now_), stamp), model_.promote(id, in, now_, stamp));
+    ASSERT_EQ(tier_.promote(key, in, until(now_), {.writes = stamp}),
+              model_.promote(id, in, now_, stamp));
   }
   void renew(const Id& id, const KeyRef& key) {
     const auto found = tier_.peek(key);
     const auto other = some_resident();
     const detail::Resident* of = random_.below(2) == 0 ? found.resident.get() : other.get();
-    tier_.renew(key, of, until(now_));
+    tier_.renew(key, of, until(now_), {});
     model_.renew(id, of, now_);
   }
   Id some_pinned(const Id& otherwise) {

@@ -120,13 +120,34 @@ TEST(MemoryTier, renew_changes_lifetimes_of_that_resident_only) {
   MemoryTier tier(1 << 20);
   const auto first = resident(1), second = resident(2);
   ASSERT_TRUE(tier.put(kKey, first, until(10), Pin::no));
-  tier.renew(kKey, first.get(), until(20));
+  tier.renew(kKey, first.get(), until(20), {});
   EXPECT_EQ(tier.find(kKey).lifetimes.trusted_until, 20);
   ASSERT_TRUE(tier.put(kKey, second, until(30), Pin::no));
-  tier.renew(kKey, first.get(), until(99));
+  tier.renew(kKey, first.get(), until(99), {});
   EXPECT_EQ(tier.find(kKey).lifetimes.trusted_until, 30);
-  tier.renew(KeyRef(1, "absent"), first.get(), until(99));
+  tier.renew(KeyRef(1, "absent"), first.get(), until(99), {});
   EXPECT_EQ(tier.stats().entries, 1u);
+}
+
+TEST(MemoryTier, entry_is_outdated_from_a_change_after_the_stamp_until_it_is_renewed_I10) {
+  const auto shared = std::shared_ptr<std::uint32_t>(new std::uint32_t[Generations::kCounters]{},
+                                                     std::default_delete<std::uint32_t[]>());
+  const auto mine = std::make_shared<Generations>(shared);
+  Generations others(shared);
+  MemoryTier tier(1 << 20, 0, mine);
+  const auto one = resident(5);
+  const auto stamp = tier.stamp(kKey);
+  others.changed(kKey.hash);
+  ASSERT_TRUE(tier.promote(kKey, one, until(30), stamp));
+  EXPECT_TRUE(tier.find(kKey).outdated) << "its file may have been read before the change";
+  tier.renew(kKey, one.get(), until(40), tier.stamp(kKey));
+  EXPECT_FALSE(tier.find(kKey).outdated);
+  mine->changed(kKey.hash);
+  EXPECT_FALSE(tier.find(kKey).outdated);
+  others.changed(kKey.hash);
+  EXPECT_TRUE(tier.peek(kKey).outdated);
+  ASSERT_TRUE(tier.put(kKey, resident(6), until(50), Pin::no));
+  EXPECT_FALSE(tier.find(kKey).outdated);
 }
 
 TEST(MemoryTier, renew_is_not_a_write_for_promotions) {
@@ -134,7 +155,7 @@ TEST(MemoryTier, renew_is_not_a_write_for_promotions) {
   const auto first = resident(1);
   ASSERT_TRUE(tier.put(kKey, first, until(10), Pin::no));
   const auto stamp = tier.stamp(kKey);
-  tier.renew(kKey, first.get(), until(20));
+  tier.renew(kKey, first.get(), until(20), {});
   EXPECT_TRUE(tier.promote(kKey, resident(2), {}, stamp));
 }
 

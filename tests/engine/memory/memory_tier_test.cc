@@ -147,7 +147,7 @@ TEST(MemoryTier, peek_and_renew_leave_the_order_of_use) {
   MemoryTier tier = tier_for(3);
   for (const char* key : {"a", "b", "c"}) put(tier, key);
   const auto found = tier.peek(KeyRef(1, "a"));
-  tier.renew(KeyRef(1, "a"), found.resident.get(), until(9));
+  tier.renew(KeyRef(1, "a"), found.resident.get(), until(9), {});
   put(tier, "d");
   EXPECT_FALSE(holds(tier, "a"));
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -93,6 +94,25 @@ TEST_P(FileSystemContract, write_file_then_read_file_gives_the_bytes) {
     write("f", bytes);
     EXPECT_EQ(read("f"), bytes);
   }
+}
+
+TEST_P(FileSystemContract, mapped_counters_are_shared_by_all_who_map_the_file) {
+  std::shared_ptr<std::uint32_t> one, other;
+  ASSERT_TRUE(fs_.map_counters(path("c"), 1000, &one).ok());
+  ASSERT_TRUE(fs_.map_counters(path("c"), 1000, &other).ok());
+  EXPECT_EQ(std::atomic_ref(other.get()[999]).load(), 0u);
+  std::atomic_ref(one.get()[999]).fetch_add(3);
+  EXPECT_EQ(std::atomic_ref(other.get()[999]).load(), 3u);
+  one.reset();
+  EXPECT_EQ(std::atomic_ref(other.get()[999]).load(), 3u);
+}
+
+TEST_P(FileSystemContract, mapped_counters_outlive_their_file) {
+  std::shared_ptr<std::uint32_t> counters;
+  ASSERT_TRUE(fs_.map_counters(path("c"), 10, &counters).ok());
+  ASSERT_TRUE(fs_.remove_tree(place_->directory()).ok());
+  std::atomic_ref(counters.get()[9]).store(7);
+  EXPECT_EQ(std::atomic_ref(counters.get()[9]).load(), 7u);
 }
 
 TEST_P(FileSystemContract, write_file_over_a_longer_file_leaves_nothing_of_it) {

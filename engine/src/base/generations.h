@@ -1,0 +1,53 @@
+// How a process learns at once that another one changed an entry file of the shared directory: counters
+// that all of them map, one for many keys.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace tiercache {
+
+// Whoever has replaced or removed an entry file counts it here. What memory holds remembers the count
+// from before its file was read, and is to be looked up again once the counts differ. A process does
+// not count its own changes, so that one alone never looks twice. Counters wrap around: after exactly
+// 2^32 changes between two looks one is missed until `memory.ttl`. Thread-safe.
+class Generations {
+ public:
+  // Keys share counters, so a change makes memory look up a few others for nothing.
+  static constexpr std::size_t kCounters = 1 << 14;
+
+  // `shared`: that many counters, or null where they cannot be shared: then nothing is noticed.
+  explicit Generations(std::shared_ptr<std::uint32_t> shared = nullptr)
+      : shared_(std::move(shared)), own_(new std::atomic<std::uint32_t>[kCounters] {}) {
+    if (shared_) return;
+    shared_ = std::shared_ptr<std::uint32_t>(new std::uint32_t[kCounters]{},
+                                             std::default_delete<std::uint32_t[]>());
+  }
+
+  // How often other processes changed the file of a key with this hash (`KeyRef::hash`).
+  std::uint32_t of(std::uint64_t hash) const {
+    const std::uint32_t all = counter(hash).load(std::memory_order_acquire);
+    return all - own_[place(hash)].load(std::memory_order_relaxed);
+  }
+  // The key's file was changed here: it is what readers see by now.
+  void changed(std::uint64_t hash) {
+    // In this order a reader in between takes a look too many, never one too few.
+    own_[place(hash)].fetch_add(1, std::memory_order_relaxed);
+    counter(hash).fetch_add(1, std::memory_order_release);
+  }
+
+ private:
+  // Other bits than those by which memory finds shard and node.
+  static std::size_t place(std::uint64_t hash) { return (hash >> 32) % kCounters; }
+  std::atomic_ref<std::uint32_t> counter(std::uint64_t hash) const {
+    return std::atomic_ref<std::uint32_t>(shared_.get()[place(hash)]);
+  }
+
+  std::shared_ptr<std::uint32_t> shared_;
+  std::unique_ptr<std::atomic<std::uint32_t>[]> own_;
+};
+
+}  // namespace tiercache

@@ -1,0 +1,112 @@
+// Two caches on one directory, as two processes have them: what one writes the other serves at once.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h};
+}
+
+void patient(CacheOptions& options) {
+  options.memory.ttl = 24h;
+  options.store = nullptr;
+}
+
+// Memory is trusted for a day, so that nothing but the generation can tell the reader.
+class TwoProcesses : public ::testing::Test {
+ protected:
+  TwoProcesses() {
+    reader = world.open(patient);
+    readers_executor = std::exchange(world.executor, nullptr);
+    // Others were opened there before: numbers of datasets do not depend on it.
+    writer = world.open(patient);
+    writer->dataset("first", keyed());
+    writer->dataset("second", keyed());
+  }
+  ~TwoProcesses() override {
+    world.executor->shutdown(world.clock->steady_now());
+    readers_executor->shutdown(world.clock->steady_now());
+  }
+  std::string read() {
+    const auto snapshot = reader->dataset("d", keyed()).get("k");
+    return snapshot.has_value() ? *snapshot : "nothing";
+  }
+  Tier tier() { return reader->dataset("d", keyed()).get("k").tier(); }
+
+  World world;
+  std::shared_ptr<SeededExecutor> readers_executor;
+  std::unique_ptr<Cache> reader, writer;
+};
+
+TEST_F(TwoProcesses, write_is_served_once_its_file_is_there_I10) {
+  auto data = writer->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  ASSERT_EQ(tier(), Tier::memory);
+  data.put("k", "2");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "2");
+  EXPECT_EQ(tier(), Tier::memory) << "and is trusted from then on";
+}
+
+TEST_F(TwoProcesses, erase_is_noticed_I4_I10) {
+  auto data = writer->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  data.erase("k");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "nothing");
+}
+
+TEST_F(TwoProcesses, matching_erase_is_noticed_I4_I10) {
+  auto data = writer->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  data.erase_matching("*");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "nothing");
+}
+
+TEST_F(TwoProcesses, invalidation_is_noticed_I10) {
+  auto data = writer->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  world.clock->advance(1s);
+  data.invalidate("k");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(reader->dataset("d", keyed()).get("k").freshness(), Freshness::stale);
+}
+
+TEST_F(TwoProcesses, key_that_was_not_found_is_looked_for_again_I10) {
+  auto options = keyed();
+  options.not_found_for = 24h;
+  options.refresh = [](RefreshContext&) -> RefreshAnswer<std::string> { return NotFound{}; };
+  auto mine = reader->dataset("d", options);
+  ASSERT_FALSE(mine.get("k").has_value());
+  auto data = writer->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "1");
+}
+
+TEST_F(TwoProcesses, own_writes_leave_memory_trusted) {
+  auto data = reader->dataset("d", keyed());
+  for (int i = 0; i < 100; ++i) data.put("k", std::to_string(i));
+  ASSERT_TRUE(reader->flush());
+  EXPECT_EQ(tier(), Tier::memory);
+  EXPECT_EQ(reader->stats().datasets.front().file_hits, 0u);
+}
+
+}  // namespace
+}  // namespace tiercache::testing
