@@ -58,16 +58,18 @@ MemoryShard& MemoryTier::shard_of(const KeyRef& key) const {
   return shards_[key.hash >> (64 - kShardHashBits) >> (kShardHashBits - shard_bits_)];
 }
 
+// The counter is read first: the load is under way while the shard's lock is taken.
 MemoryTier::Found MemoryTier::find(const KeyRef& key) {
-  return judged(key, shard_of(key).find(key));
+  const std::uint32_t generation = generations_->of(key.hash);
+  Found found = shard_of(key).find(key);
+  found.outdated = found.generation != generation;
+  return found;
 }
 
 MemoryTier::Found MemoryTier::peek(const KeyRef& key) const {
-  return judged(key, shard_of(key).peek(key));
-}
-
-MemoryTier::Found MemoryTier::judged(const KeyRef& key, Found found) const {
-  found.outdated = found.generation != generations_->of(key.hash);
+  const std::uint32_t generation = generations_->of(key.hash);
+  Found found = shard_of(key).peek(key);
+  found.outdated = found.generation != generation;
   return found;
 }
 

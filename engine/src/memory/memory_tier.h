@@ -127,7 +127,6 @@ class MemoryTier {
 
   std::size_t shards() const { return std::size_t{1} << shard_bits_; }
   MemoryShard& shard_of(const KeyRef& key) const;
-  Found judged(const KeyRef& key, Found found) const;
   template <class Arrival>
   bool admit(Arrival arrival);
   // `bytes` of budget that the shards gave up, or 0 where there is not so much to be had.
