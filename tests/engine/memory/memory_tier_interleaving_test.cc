@@ -61,7 +61,7 @@ class Machine {
   using Pin = MemoryTier::Pin;
 
   struct Reader {
-    MemoryTier::Stamp stamp = 0;
+    MemoryTier::Stamp stamp;
     bool served = false;  // by memory
     std::uint64_t found = 0;
   };
