@@ -48,6 +48,17 @@ TEST_F(GuideWriting, receipts_and_durability) {
   EXPECT_TRUE(carts.contains("2"));
 }
 
+TEST_F(GuideWriting, comparing_the_tiers) {
+  carts.put("42", "{}");
+  EXPECT_TRUE(cache.flush());
+
+  const tiercache::ScrubReport report = cache.scrub({.repair = true, .pause = 10ms});
+  std::cout << report.to_string() << '\n';
+
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.keys, 1u);
+}
+
 TEST_F(GuideWriting, writes_the_store_refused) {
   world.store->set_refusal([](const tiercache::StoreWrite&) { return std::string("no"); });
   carts.put("42", "{}");

@@ -11,6 +11,7 @@
 #include "tiercache/error.h"
 #include "tiercache/options.h"
 #include "tiercache/outbox.h"
+#include "tiercache/scrub.h"
 #include "tiercache/stats.h"
 
 namespace tiercache {
@@ -46,6 +47,11 @@ class Cache {
 
   // The writes that the store has not confirmed, above all those it refused.
   Outbox outbox() const { return Outbox(core_); }
+
+  // Compares memory, files, index and store key by key, on this thread, while the cache serves. For a
+  // quiet hour, and after the store was reset or restored: with `repair` the entries that it lost are
+  // sent again. What only the store has is left to reads and hydration. Throws `BadConfiguration`.
+  ScrubReport scrub(const ScrubOptions& options = {});
 
   Stats stats() const;
   Health health() const;

@@ -11,6 +11,7 @@
 #include "tiercache/outbox.h"
 #include "tiercache/outcome.h"
 #include "tiercache/refresh.h"
+#include "tiercache/scrub.h"
 #include "tiercache/snapshot.h"
 #include "tiercache/stats.h"
 #include "tiercache/store.h"

@@ -107,11 +107,7 @@ std::vector<FileEviction::Candidate> FileEviction::choose() const {
 FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates) {
   std::vector<EntryId> ids;
   for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
-  const SteadyTime began = core_.clock->steady_now();
-  const LoadReply rows = core_.store->load(core_.options.project, ids,
-                                           core_.after(core_.options.store_calls.call_timeout));
-  core_.store_loads.add();
-  core_.store_answered(rows, core_.clock->steady_now() - began);
+  const LoadReply rows = core_.load_rows(ids, kNever, Breaker::Urgency::background);
   if (rows.status != StoreStatus::ok || !core_.is_open()) return Progress::store_away;
   Progress progress = Progress::none;
   for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "cache/core.h"
 #include "cache/file_writer.h"
+#include "cache/scrub.h"
 #include "system/process.h"
 #include "tiercache/cache.h"
 #include "tiercache/key.h"
@@ -28,6 +29,10 @@ std::shared_ptr<detail::DatasetCore> Cache::open_dataset(const std::string& name
 
 bool Cache::flush(milliseconds deadline) {
   return core_->flush(core_->after(deadline));
+}
+
+ScrubReport Cache::scrub(const ScrubOptions& options) {
+  return detail::Scrub(*core_, options).run();
 }
 
 bool Cache::warm_up(milliseconds deadline) {

@@ -73,21 +73,30 @@ std::vector<std::string> Index::page(std::string_view dataset,
   return keys;
 }
 
+std::vector<std::pair<std::string, IndexItem>> Index::items(std::string_view dataset,
+                                                            const std::optional<std::string>& after,
+                                                            std::size_t limit) const {
+  Lock lock(mutex_);
+  std::vector<std::pair<std::string, IndexItem>> slice;
+  const auto found = datasets_.find(dataset);
+  if (found == datasets_.end()) return slice;
+  const auto& all = found->second.items;
+  for (auto item = after ? all.upper_bound(*after) : all.begin();
+       item != all.end() && slice.size() < limit; ++item) {
+    slice.push_back(*item);
+  }
+  return slice;
+}
+
 void Index::for_each(
     std::string_view dataset,
     const std::function<void(const std::string& key, const IndexItem&)>& visit) const {
+  std::optional<std::string> after;
   std::vector<std::pair<std::string, IndexItem>> slice;
   do {
-    {
-      Lock lock(mutex_);
-      const auto found = datasets_.find(dataset);
-      if (found == datasets_.end()) return;
-      const auto& items = found->second.items;
-      auto item = slice.empty() ? items.begin() : items.upper_bound(slice.back().first);
-      slice.clear();
-      for (; item != items.end() && slice.size() < kSlice; ++item) slice.push_back(*item);
-    }
+    slice = items(dataset, after, kSlice);
     for (const auto& [key, item] : slice) visit(key, item);
+    if (!slice.empty()) after = slice.back().first;
   } while (slice.size() == kSlice);
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/annotations.h"
@@ -38,6 +39,10 @@ class Index {
   // order. Tombstones are left out.
   std::vector<std::string> page(std::string_view dataset, std::optional<std::string_view> after,
                                 std::size_t limit) const;
+  // The same with what is known of them, tombstones included.
+  std::vector<std::pair<std::string, IndexItem>> items(std::string_view dataset,
+                                                       const std::optional<std::string>& after,
+                                                       std::size_t limit) const;
   // Every item of a dataset (tombstones too), on a copy taken in slices: `visit` may call the
   // index.
   void for_each(std::string_view dataset,

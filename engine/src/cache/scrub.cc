@@ -1,0 +1,290 @@
+#include "cache/scrub.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "tiercache/error.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+bool same_content(const IndexItem& item, const Entry& entry) {
+  return item.kind == entry.kind && item.checksum == entry.checksum;
+}
+
+}  // namespace
+
+Scrub::Scrub(Core& core, ScrubOptions options)
+    : core_(core), options_(std::move(options)), deadline_(core.after(options_.deadline)) {
+  if (options_.page == 0) {
+    throw BadConfiguration("the scrub cannot work:\n  page = 0: must be at least 1 key");
+  }
+}
+
+ScrubReport Scrub::run() {
+  core_.check_open();
+  std::vector<std::string> datasets = core_.files->index().datasets();
+  if (!options_.dataset.empty()) datasets = {options_.dataset};
+  for (const std::string& dataset : datasets) run_dataset(dataset);
+  if (report_.repaired > 0) {
+    core_.file_writer->flush();
+    if (!core_.file_writer->sync()) stop("the disk did not take what was mended for good");
+    if (core_.drain) core_.drain->kick();
+  }
+  report_.complete = !stopped_;
+  core_.log->info(LogTopic::lifecycle, "scrub: {}", report_.to_string());
+  return report_;
+}
+
+void Scrub::run_dataset(const std::string& dataset) {
+  std::optional<std::string> after;
+  while (may_go_on()) {
+    const std::vector<Item> items = core_.files->index().items(dataset, after, options_.page);
+    if (items.empty()) return;
+    after = items.back().first;
+    look_at_page(dataset, items);
+    if (options_.pause.count() > 0) core_.pause(options_.pause);
+  }
+}
+
+bool Scrub::may_go_on() {
+  if (!core_.is_open()) stop("the cache was closed");
+  if (core_.clock->steady_now() >= deadline_) stop("the deadline passed");
+  return !stopped_;
+}
+
+void Scrub::stop(const std::string& why) {
+  stopped_ = true;
+  report_.why = why;
+}
+
+void Scrub::look_at_page(const std::string& dataset, std::span<const Item> items) {
+  std::vector<Subject> subjects;
+  for (const auto& [key, item] : items) {
+    ++report_.keys;
+    Subject subject;
+    if (look_here({dataset, key}, item, &subject)) subjects.push_back(std::move(subject));
+  }
+  if (core_.store) compare(subjects);
+}
+
+bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject) {
+  *subject = {.id = id, .file = nullptr, .lost = false};
+  FileReadResult file = core_.files->read(id);
+  switch (file.status) {
+    case FileReadResult::Status::found:
+      break;
+    case FileReadResult::Status::corrupt:
+      ++report_.file_corrupt;
+      if (write_from_memory(id, item.version)) return false;
+      subject->lost = true;
+      return true;
+    case FileReadResult::Status::absent:
+      ++report_.file_lost;
+      subject->lost = true;
+      return true;
+    case FileReadResult::Status::other_format:
+      return false;
+    case FileReadResult::Status::failed:
+      mended(false, file.why);
+      return false;
+  }
+  // A file that is newer than the index is another process's write, or one of just now.
+  const bool older = file.entry->version < item.version;
+  const bool other = file.entry->version == item.version && !same_content(item, *file.entry);
+  if (older || other) {
+    ++report_.index_wrong;
+    if (options_.repair) ++report_.repaired;
+  }
+  look_into_memory(id, *file.entry);
+  subject->file = std::move(file.entry);
+  return true;
+}
+
+bool Scrub::write_from_memory(const EntryId& id, Version at_least) {
+  const DatasetState* dataset = core_.find_dataset(id.dataset);
+  if (dataset == nullptr || !options_.repair) return false;
+  const ResidentPtr resident = core_.memory->peek(dataset->ref(id.key)).resident;
+  if (!resident || resident->kind == ResidentKind::not_found) return false;
+  if (resident->entry.version < at_least) return false;
+  core_.file_writer->dirty(id);
+  mended(true, {});
+  return true;
+}
+
+bool Scrub::memory_differs(const EntryId& id, const Entry& file) const {
+  const DatasetState* dataset = core_.find_dataset(id.dataset);
+  if (dataset == nullptr || core_.journal->holds(id)) return false;
+  const MemoryTier::Found found = core_.memory->peek(dataset->ref(id.key));
+  if (!found.resident || found.pinned || found.outdated) return false;
+  if (found.resident->kind == ResidentKind::not_found) return false;
+  return found.resident->entry.version != file.version;
+}
+
+void Scrub::look_into_memory(const EntryId& id, const Entry& file) {
+  if (!memory_differs(id, file)) return;
+  const EntryPtr again = core_.files->read(id).entry;
+  if (!again || !memory_differs(id, *again)) return;
+  ++report_.memory_differs;
+  if (!options_.repair) return;
+  const DatasetState& dataset = *core_.find_dataset(id.dataset);
+  const ResidentPtr resident = core_.memory->peek(dataset.ref(id.key)).resident;
+  if (resident && resident->entry.version > again->version) {
+    core_.file_writer->dirty(id);
+  } else if (resident) {
+    core_.memory->remove(dataset.ref(id.key), resident->entry.version);
+  }
+  mended(true, {});
+}
+
+void Scrub::compare(const std::vector<Subject>& subjects) {
+  std::vector<EntryId> ids;
+  for (const Subject& subject : subjects) ids.push_back(subject.id);
+  if (ids.empty()) return;
+  const LoadReply rows = core_.load_rows(ids, deadline_, Breaker::Urgency::forced);
+  if (rows.status != StoreStatus::ok) return stop(rows.message);
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    const Subject& subject = subjects[i];
+    if (core_.journal->holds(subject.id) || core_.journal->erased_below(subject.id)) {
+      ++report_.unsettled;
+    } else if (subject.lost ||
+               difference(subject, rows.entries[i], rows.corrupt[i]) != Difference::none) {
+      confirm(subject);
+    }
+  }
+}
+
+Scrub::Difference Scrub::difference(const Subject& subject, const EntryPtr& row,
+                                    bool corrupt) const {
+  const EntryPtr& file = subject.file;
+  if (!file) return row && !corrupt ? Difference::store_ahead : Difference::none;
+  if (corrupt) return Difference::store_corrupt;
+  if (!row) {
+    // A tombstone may have been purged there.
+    return file->kind == EntryKind::document ? Difference::store_missing : Difference::none;
+  }
+  if (row->version < file->version) return Difference::store_behind;
+  if (row->version > file->version) return Difference::store_ahead;
+  if (row->kind != file->kind || row->checksum != file->checksum) return Difference::store_differs;
+  Clocks merged = file->clocks;
+  merged.merge(core_.clocks_with_pending(subject.id, *row));
+  return merged != file->clocks ? Difference::store_ahead : Difference::none;
+}
+
+void Scrub::confirm(Subject subject) {
+  subject.file = core_.files->read(subject.id).entry;
+  const LoadReply rows = core_.load_rows({&subject.id, 1}, deadline_, Breaker::Urgency::forced);
+  if (rows.status != StoreStatus::ok) return stop(rows.message);
+  if (core_.journal->holds(subject.id)) return;
+  const Difference found = difference(subject, rows.entries.front(), rows.corrupt.front());
+  if (subject.lost) {
+    if (subject.file || !options_.repair) return;
+    // Nobody has it: a miss, which the source heals.
+    return found == Difference::none ? mended(true, {})
+                                     : mend(subject, found, rows.entries.front());
+  }
+  if (found == Difference::none) return;
+  ++count_of(found);
+  if (options_.repair) mend(subject, found, rows.entries.front());
+}
+
+void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& row) {
+  switch (difference) {
+    case Difference::none:
+      return;
+    case Difference::store_ahead:
+      core_.take_rows({{subject.id, row}});
+      return mended(core_.files->read(subject.id).entry != nullptr,
+                    "an entry file was not written");
+    case Difference::store_behind:
+    case Difference::store_missing:
+    case Difference::store_corrupt:
+      return mended(send_again(subject.id, *subject.file), "the journal did not take a write");
+    case Difference::store_differs: {
+      const FileWriteResult written = core_.files->replace(subject.id, row->version, *row);
+      if (const DatasetState* dataset = core_.find_dataset(subject.id.dataset)) {
+        core_.memory->remove(dataset->ref(subject.id.key), row->version);
+      }
+      return mended(written.status == FileWriteResult::Status::written, written.io.what);
+    }
+  }
+}
+
+void Scrub::mended(bool done, const std::string& why) {
+  if (done) {
+    ++report_.repaired;
+  } else {
+    ++report_.failed;
+    report_.why = why;
+  }
+}
+
+// As a write of the version that it is: whatever came later still wins.
+bool Scrub::send_again(const EntryId& id, const Entry& entry) {
+  auto status = std::make_shared<AppendStatus>(AppendStatus::not_applied);
+  auto appended = core_.executor->make_event();
+  Record record;
+  record.id = id;
+  record.entry = entry;
+  core_.journal->append(std::move(record), [status, appended](const AppendResult& result) {
+    *status = result.status;
+    appended->set();
+  });
+  if (!core_.journal->commit()) {
+    core_.executor->post(Lane::disk,
+                         [core = core_.shared_from_this()] { core->journal->commit(); });
+  }
+  if (!appended->wait_until(deadline_) || *status != AppendStatus::durable) return false;
+  core_.journal->file_written(id, entry.version, entry.clocks);
+  return true;
+}
+
+std::uint64_t& Scrub::count_of(Difference difference) {
+  switch (difference) {
+    case Difference::none:
+    case Difference::store_ahead:
+      break;
+    case Difference::store_behind:
+      return report_.store_behind;
+    case Difference::store_missing:
+      return report_.store_missing;
+    case Difference::store_corrupt:
+      return report_.store_corrupt;
+    case Difference::store_differs:
+      return report_.store_differs;
+  }
+  return report_.store_ahead;
+}
+
+}  // namespace tiercache::detail
+
+namespace tiercache {
+
+std::string ScrubReport::to_string() const {
+  std::string text =
+      std::to_string(keys) + " keys, " + std::to_string(differences()) + " differences";
+  const auto add = [&](const char* name, std::uint64_t count) {
+    if (count > 0) text += ", " + std::string(name) + " " + std::to_string(count);
+  };
+  add("file corrupt", file_corrupt);
+  add("file lost", file_lost);
+  add("index wrong", index_wrong);
+  add("memory differs", memory_differs);
+  add("store ahead", store_ahead);
+  add("store behind", store_behind);
+  add("store missing", store_missing);
+  add("store corrupt", store_corrupt);
+  add("store differs", store_differs);
+  add("still in the outbox", unsettled);
+  add("repaired", repaired);
+  add("not repaired", failed);
+  if (!complete) text += ", ended early";
+  if (!why.empty()) text += " (" + why + ")";
+  return text;
+}
+
+}  // namespace tiercache

@@ -1,0 +1,260 @@
+// `scrub`: each difference between the tiers is found, and mended where that is asked for.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/cache/world.h"
+
+namespace tiercache::testing {
+namespace {
+
+constexpr std::uint64_t kKeys = 25;
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
+}
+
+std::string key(std::uint64_t i) {
+  return "k" + std::to_string(i);
+}
+
+// A confirmed document per key; memory is empty, so that files are looked at.
+class Scrubbing : public ::testing::Test {
+ protected:
+  Scrubbing() {
+    reopen();
+    for (std::uint64_t i = 0; i < kKeys; ++i) data().put(key(i), std::to_string(i));
+    EXPECT_TRUE(cache->flush());
+    reopen();
+  }
+  void reopen() {
+    if (cache) cache->close();
+    // The feed would mend some of it by itself.
+    cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
+    data();
+  }
+  Dataset<JsonText> data() { return cache->dataset("d", keyed()); }
+  ScrubReport look() { return cache->scrub({.page = 10}); }
+  ScrubReport repair() {
+    ScrubReport report = cache->scrub({.repair = true, .page = 10});
+    EXPECT_TRUE(cache->flush());
+    return report;
+  }
+  void change_row(const std::string& of, const std::function<void(Entry&)>& change) {
+    Entry row = *world.store->row("test", {"d", of});
+    change(row);
+    world.store->put_row("test", {"d", of}, row);
+  }
+  static void set_text(Entry& entry, const std::string& text) {
+    entry.document = std::make_shared<const std::string>(text);
+    entry.checksum = Checksum::of(text);
+  }
+  std::string path_of(const std::string& of) const {
+    for (const std::string& path : world.disk.files()) {
+      if (path.ends_with("/" + of + ".json")) return path;
+    }
+    ADD_FAILURE() << "no file of " << of;
+    return {};
+  }
+  std::string local(const std::string& of) {
+    const auto snapshot = data().get(of, {.reach = Reach::local});
+    return snapshot.has_value() ? *snapshot : "nothing";
+  }
+  std::string row(const std::string& of) {
+    const EntryPtr there = world.store->row("test", {"d", of});
+    return there && there->document ? *there->document : "nothing";
+  }
+  // Nothing is left to find, in any tier.
+  void expect_sound() {
+    const ScrubReport report = look();
+    EXPECT_TRUE(report.complete) << report.to_string();
+    EXPECT_EQ(report.differences(), 0u) << report.to_string();
+    EXPECT_EQ(report.keys, kKeys);
+  }
+
+  World world;
+  std::unique_ptr<Cache> cache;
+};
+
+TEST_F(Scrubbing, tiers_that_agree_are_left_alone) {
+  expect_sound();
+  const std::uint64_t saves = world.store->calls("save");
+  EXPECT_EQ(repair().repaired, 0u);
+  EXPECT_EQ(world.store->calls("save"), saves);
+}
+
+TEST_F(Scrubbing, without_repair_nothing_is_changed) {
+  const auto file = path_of("k3");
+  std::string bytes;
+  ASSERT_TRUE(world.disk.read(file, &bytes));
+  change_row("k3", [](Entry& row) {
+    ++row.version.time;
+    set_text(row, "\"newer\"");
+  });
+  EXPECT_EQ(look().store_ahead, 1u);
+  std::string after;
+  ASSERT_TRUE(world.disk.read(file, &after));
+  EXPECT_EQ(bytes, after);
+  EXPECT_EQ(look().store_ahead, 1u);
+}
+
+TEST_F(Scrubbing, newer_row_is_taken_I3) {
+  ASSERT_EQ(local("k3"), "3");
+  change_row("k3", [](Entry& row) {
+    ++row.version.time;
+    set_text(row, "\"newer\"");
+  });
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.store_ahead, 1u);
+  EXPECT_EQ(report.repaired, 1u);
+  EXPECT_EQ(local("k3"), "\"newer\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, tombstone_in_the_store_is_taken_I4) {
+  change_row("k3", [](Entry& row) {
+    row.kind = EntryKind::tombstone;
+    row.document = nullptr;
+    row.checksum = {};
+    ++row.version.time;
+  });
+  EXPECT_EQ(repair().store_ahead, 1u);
+  EXPECT_EQ(local("k3"), "nothing");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, older_row_is_written_again_after_a_restore_I1) {
+  for (std::uint64_t i = 0; i < kKeys; ++i) {
+    change_row(key(i), [](Entry& row) {
+      row.version.time -= 1000;
+      set_text(row, "\"backup\"");
+    });
+  }
+  EXPECT_EQ(look().store_behind, kKeys);
+  EXPECT_EQ(row("k3"), "\"backup\"");
+  EXPECT_EQ(repair().repaired, kKeys);
+  EXPECT_EQ(row("k3"), "3");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, lost_rows_are_written_again_after_a_reset_I1) {
+  data().erase("k1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  world.store = std::make_shared<MemoryStore>(world.clock);
+  world.store->set_limits({});
+  reopen();
+  EXPECT_EQ(look().store_missing, kKeys - 1) << "a tombstone may have been purged";
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.repaired, kKeys - 1);
+  EXPECT_EQ(world.store->rows(), kKeys - 1);
+  EXPECT_EQ(row("k3"), "3");
+  EXPECT_EQ(cache->stats().outbox_depth, 0u);
+  expect_sound();
+}
+
+TEST_F(Scrubbing, two_contents_of_one_version_become_the_stores) {
+  ASSERT_EQ(local("k3"), "3");
+  change_row("k3", [](Entry& row) { set_text(row, "\"other\""); });
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.store_differs, 1u);
+  EXPECT_EQ(local("k3"), "\"other\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, later_clocks_of_the_row_are_taken) {
+  change_row("k3", [&](Entry& row) {
+    world.clock->advance(5s);
+    row.clocks.invalidated_at = world.clock->wall_now();
+  });
+  EXPECT_EQ(repair().store_ahead, 1u);
+  EXPECT_EQ(data().get("k3", {.reach = Reach::local}).freshness(), Freshness::stale);
+  expect_sound();
+}
+
+TEST_F(Scrubbing, damaged_file_is_kept_aside_and_taken_from_the_store_I9) {
+  const std::string file = path_of("k3");
+  std::string bytes;
+  ASSERT_TRUE(world.disk.read(file, &bytes));
+  bytes[bytes.size() / 2] ^= 1;
+  world.disk.write(file, bytes);
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.file_corrupt, 1u);
+  EXPECT_EQ(report.repaired, 1u);
+  EXPECT_EQ(cache->stats().files_quarantined, 1u);
+  EXPECT_EQ(local("k3"), "3");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, damaged_file_is_written_from_memory_while_the_store_is_away_I9) {
+  ASSERT_EQ(local("k3"), "3");
+  const std::string file = path_of("k3");
+  world.disk.write(file, "rubbish");
+  world.store_down();
+  const ScrubReport report = cache->scrub({.repair = true});
+  EXPECT_EQ(report.file_corrupt, 1u);
+  EXPECT_EQ(report.repaired, 1u);
+  EXPECT_FALSE(report.complete);
+  world.store_up();
+  world.executor->run_for(1min);
+  reopen();
+  EXPECT_EQ(local("k3"), "3");
+}
+
+TEST_F(Scrubbing, file_that_went_away_comes_back_from_the_store) {
+  ASSERT_TRUE(world.disk.remove(path_of("k3")));
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.file_lost, 1u);
+  EXPECT_EQ(local("k3"), "3");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, writes_that_wait_are_left_to_the_outbox) {
+  world.store_down();
+  data().put("k3", "\"waits\"");
+  world.executor->run_for(1s);
+  world.store_up();
+  const ScrubReport report = look();
+  EXPECT_EQ(report.unsettled, 1u);
+  EXPECT_EQ(report.differences(), 0u) << report.to_string();
+}
+
+TEST_F(Scrubbing, store_that_is_away_ends_it_and_says_why) {
+  world.store_down();
+  const ScrubReport report = look();
+  EXPECT_FALSE(report.complete);
+  EXPECT_FALSE(report.why.empty());
+  EXPECT_LT(report.keys, kKeys);
+}
+
+TEST_F(Scrubbing, deadline_ends_it) {
+  const ScrubReport report = cache->scrub({.deadline = 0ms});
+  EXPECT_FALSE(report.complete);
+  EXPECT_EQ(report.keys, 0u);
+}
+
+TEST_F(Scrubbing, page_of_no_keys_is_refused) {
+  EXPECT_THROW(cache->scrub({.page = 0}), BadConfiguration);
+}
+
+TEST_F(Scrubbing, closed_cache_refuses) {
+  cache->close();
+  EXPECT_THROW(cache->scrub(), Closed);
+}
+
+TEST(Scrub, without_a_store_files_are_looked_at) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.store = nullptr; });
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  const ScrubReport report = cache->scrub({.repair = true});
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.keys, 1u);
+  EXPECT_EQ(report.differences(), 0u) << report.to_string();
+}
+
+}  // namespace
+}  // namespace tiercache::testing
