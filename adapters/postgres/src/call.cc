@@ -101,9 +101,9 @@ Call::Left Workers::run(const std::shared_ptr<Call>& call, std::function<void()>
   return left;
 }
 
-void Workers::run_behind(const std::shared_ptr<Call>& call, std::function<void()> work,
-                         SteadyTime deadline) {
-  executor_->post(Lane::store, std::move(work));
+void Workers::run_later(SteadyTime when, const std::shared_ptr<Call>& call,
+                        std::function<void()> work, SteadyTime deadline) {
+  executor_->schedule(when, Lane::store, std::move(work));
   executor_->schedule(deadline, Lane::compute, [call] { call->leave(); });
 }
 

@@ -59,9 +59,9 @@ class Workers {
   // be able to outlive the caller: a thread in a resolver that hangs is left behind.
   Call::Left run(const std::shared_ptr<Call>& call, std::function<void()> work,
                  SteadyTime deadline);
-  // The same without waiting.
-  void run_behind(const std::shared_ptr<Call>& call, std::function<void()> work,
-                  SteadyTime deadline);
+  // The same from `when` on, without waiting.
+  void run_later(SteadyTime when, const std::shared_ptr<Call>& call, std::function<void()> work,
+                 SteadyTime deadline);
 
  private:
   struct Waiting;

@@ -11,26 +11,29 @@ void shut_down_socket(int socket) {
   ::shutdown(socket, SHUT_RDWR);
 }
 
+OwnSocket::OwnSocket(int socket) : socket_(::dup(socket)) {
+  if (socket_ < 0) {
+    throw Failure(Failure::Kind::not_serving, true, "no descriptor is left for a connection");
+  }
+}
+
+OwnSocket::~OwnSocket() {
+  ::close(socket_);
+}
+
 Connection::Connection(const ServerAddress& server, bool with_session_options, bool prepared) try
     : server_(server),
       prepared_(prepared),
       connection_(server.connection_string(with_session_options)),
       silence_(connection_),
-      socket_(::dup(connection_.sock())) {
-  if (socket_ < 0) {
-    throw Failure(Failure::Kind::not_serving, true, "no descriptor is left for a connection");
-  }
+      socket_(connection_.sock()) {
 } catch (...) {
   throw failed_connect(server);
 }
 
-Connection::~Connection() {
-  ::close(socket_);
-}
-
 bool Connection::is_quiet() const {
   char byte = 0;
-  return connection_.is_open() && ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+  return connection_.is_open() && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
 }
 
 pqxx::result Connection::run(const Statement& statement, const shim::Parameters& parameters) {

@@ -12,6 +12,22 @@ namespace tiercache::postgres {
 // Wakes whoever waits on the socket; the socket stays open.
 void shut_down_socket(int socket);
 
+// A descriptor of its own of a connection's socket: it stays that until the destructor, even where
+// libpq closes its own and the number becomes another file's.
+class OwnSocket {
+ public:
+  // Throws Failure when no descriptor is left.
+  explicit OwnSocket(int socket);
+  ~OwnSocket();
+  OwnSocket(const OwnSocket&) = delete;
+  OwnSocket& operator=(const OwnSocket&) = delete;
+
+  int get() const { return socket_; }
+
+ private:
+  const int socket_;
+};
+
 // SQL with its name where statements are prepared.
 struct Statement {
   const char* name;
@@ -24,13 +40,10 @@ class Connection {
   // Connects; waits by the URL's connect_timeout, and for the resolver without a bound. Throws
   // Failure.
   Connection(const ServerAddress& server, bool with_session_options, bool prepared);
-  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // A descriptor of its own of the connection's socket: it stays this connection's until the
-  // destructor, even where libpq closes its own.
-  int socket() const { return socket_; }
+  int socket() const { return socket_.get(); }
   // False when the server has said something since, which can only be good-bye, or hung up.
   bool is_quiet() const;
 
@@ -49,7 +62,7 @@ class Connection {
   const bool prepared_;
   pqxx::connection connection_;
   shim::Silence silence_;
-  int socket_ = -1;
+  OwnSocket socket_;
   bool has_schema_ = false;
   std::vector<const char*> known_;  // statements that are prepared
 };

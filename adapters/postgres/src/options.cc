@@ -48,6 +48,10 @@ void check_options(const Options& options) {
     fault("postgres.keep_changes: " + std::to_string(options.keep_changes.count()) +
           " h, allowed are 0 to 10 years");
   }
+  if (options.hint_check_every < 0ms || options.hint_check_every > kLongestTimeout) {
+    fault("postgres.hint_check_every: " + in_ms(options.hint_check_every) +
+          ", allowed are 0 to a day");
+  }
   if (!options.clock) fault("postgres.clock: null");
   if (!faults.empty()) throw BadConfiguration(faults);
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "call.h"
 #include "change_feed.h"
 #include "connection_pool.h"
+#include "hints.h"
 #include "options.h"
 #include "rows.h"
 #include "saving.h"
@@ -73,6 +75,7 @@ void load_rows(Session& session, const std::string& project, const std::vector<E
                LoadReply& reply) {
   reply.entries.resize(ids.size());
   reply.corrupt.resize(ids.size());
+  reply.corrupt_text.resize(ids.size());
   std::vector<std::size_t> places;
   Array types, keys;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -90,6 +93,7 @@ void load_rows(Session& session, const std::string& project, const std::vector<E
     const std::size_t i = places.at(static_cast<std::size_t>(integer(rows, row, kPlace)) - 1);
     reply.entries[i] = read_entry(rows, row);
     reply.corrupt[i] = !reply.entries[i];
+    if (!reply.entries[i]) reply.corrupt_text[i] = read_text(rows, row);
   }
   reply.store_time = read_now(rows);
 }
@@ -154,6 +158,7 @@ class Server {
   explicit Server(Options options) : options_(std::move(options)), pool_(options_) {}
 
   const Options& options() const { return options_; }
+  const ServerAddress& address() const { return pool_.server(); }
   std::string description() const { return "postgres " + pool_.server().description(); }
 
   // On a worker's thread. A read that meets a connection which died while idle has another try.
@@ -233,7 +238,23 @@ SteadyTime by_machine(SteadyTime deadline, SteadyTime now) {
   return system_clock()->steady_now() + std::min(deadline - now, kLongest);
 }
 
-class PostgresStore final : public Store {
+constexpr Statement kNotify = {"tiercache_notify", "SELECT pg_notify($1::text, $2::text)"};
+constexpr std::chrono::seconds kNotifyTimeout{5};
+
+// Whether the feed may have something to tell. An invalidation moves the row whoever's content stands;
+// a save whose outcome is unknown is repeated by the outbox, and then found done, so it is told now.
+bool may_have_changed(const SaveReply& reply, std::span<const StoreWrite> writes) {
+  if (reply.status != StoreStatus::ok) return reply.status == StoreStatus::unknown;
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    if (reply.results[i].outcome == SaveOutcome::refused) continue;
+    if (writes[i].entry.clocks.invalidated_at) return true;
+    const bool is_content = writes[i].kind == StoreWrite::Kind::content;
+    if (is_content && reply.results[i].outcome == SaveOutcome::saved) return true;
+  }
+  return false;
+}
+
+class PostgresStore final : public Store, public std::enable_shared_from_this<PostgresStore> {
  public:
   explicit PostgresStore(Options options)
       : server_(std::make_shared<Server>(std::move(options))),
@@ -257,12 +278,14 @@ class PostgresStore final : public Store {
 
   SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
                  SteadyTime deadline) override {
-    return serve<SaveReply>(
+    SaveReply reply = serve<SaveReply>(
         project, deadline, Effect::writes,
-        [project, server = server_, writes = std::vector(writes.begin(), writes.end())](
-            Session& session, SaveReply& reply) {
-          save_batch(session, server->options(), project, writes, reply);
+        [project, server = server_, all = std::vector(writes.begin(), writes.end())](
+            Session& session, SaveReply& out) {
+          save_batch(session, server->options(), project, all, out);
         });
+    if (may_have_changed(reply, writes)) tell_listeners(project);
+    return reply;
   }
 
   ScanReply scan(const std::string& project, const std::string& dataset, const std::string& cursor,
@@ -276,10 +299,12 @@ class PostgresStore final : public Store {
   EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
                                     const std::string& glob, Version version,
                                     SteadyTime deadline) override {
-    return serve<EraseMatchingReply>(project, deadline, Effect::writes,
-                                     [=](Session& session, EraseMatchingReply& reply) {
-                                       erase_rows(session, project, dataset, glob, version, reply);
-                                     });
+    auto reply = serve<EraseMatchingReply>(
+        project, deadline, Effect::writes, [=](Session& session, EraseMatchingReply& out) {
+          erase_rows(session, project, dataset, glob, version, out);
+        });
+    if (reply.status != StoreStatus::unavailable) tell_listeners(project);
+    return reply;
   }
 
   bool has_changes() const override { return true; }
@@ -293,6 +318,9 @@ class PostgresStore final : public Store {
     return reply;
   }
 
+  std::shared_ptr<ChangeWatch> watch_changes(const std::string& project,
+                                             std::function<void()> hint) override;
+
  private:
   // Runs the work on a thread of the adapter and turns whatever ends it into the reply's status.
   // The work owns what it needs: the caller may be gone.
@@ -300,9 +328,14 @@ class PostgresStore final : public Store {
   Reply serve(const std::string& project, SteadyTime deadline, Effect effect, Work work);
 
   void purge_when_due();
+  // Nobody waits for it: a commit that notifies holds a lock which all such commits of all databases
+  // share, while it is synced. One that does nothing else is not.
+  void tell_listeners(const std::string& project);
+  bool notify(const std::string& channel, const std::string& payload, SteadyTime deadline);
 
   const std::shared_ptr<Server> server_;
   std::atomic<SteadyTime::rep> next_purge_{0};
+  const std::shared_ptr<NotifyPace> pace_ = std::make_shared<NotifyPace>();
   Workers workers_;
 };
 
@@ -346,14 +379,57 @@ void PostgresStore::purge_when_due() {
   const SteadyTime next = now + kPurgeEvery;
   if (!next_purge_.compare_exchange_strong(due, next.time_since_epoch().count())) return;
   const auto call = std::make_shared<Call>();
-  workers_.run_behind(
-      call,
+  workers_.run_later(
+      system_clock()->steady_now(), call,
       [server = server_, call, keep, deadline = now + kPurgeTimeout] {
         auto work = [keep](Session& session, StoreReply&) { purge_changes(session, keep); };
         answer<StoreReply>(*server, *call, deadline, Effect::writes, work);
         call->finish();
       },
       by_machine(now + kPurgeTimeout, now));
+}
+
+void PostgresStore::tell_listeners(const std::string& project) {
+  if (server_->options().hint_check_every.count() == 0) return;
+  const std::string channel = channel_of(project);
+  const auto when = pace_->changed(channel, system_clock()->steady_now());
+  if (!when) return;
+  const auto call = std::make_shared<Call>();
+  const SteadyTime deadline = server_->options().clock->steady_now() + kNotifyTimeout;
+  workers_.run_later(
+      *when, call,
+      [server = server_, pace = pace_, call, channel, deadline] {
+        pace->sending(channel, system_clock()->steady_now());
+        auto work = [&](Session& session, StoreReply&) { session.run(kNotify, {channel, ""}); };
+        answer<StoreReply>(*server, *call, deadline, Effect::reads, work);
+        call->finish();
+      },
+      *when + kNotifyTimeout);
+}
+
+bool PostgresStore::notify(const std::string& channel, const std::string& payload,
+                           SteadyTime deadline) {
+  const auto reply =
+      serve<StoreReply>("", deadline, Effect::reads, [=](Session& session, StoreReply&) {
+        session.run(kNotify, {channel, payload});
+      });
+  return reply.status == StoreStatus::ok;
+}
+
+std::shared_ptr<ChangeWatch> PostgresStore::watch_changes(const std::string& project,
+                                                          std::function<void()> hint) {
+  const Options& options = server_->options();
+  if (options.hint_check_every.count() == 0) return nullptr;
+  // By the machine's clock, as the listener waits.
+  Notify notify = [weak = weak_from_this()](const std::string& channel, const std::string& payload,
+                                            SteadyTime deadline) {
+    const auto store = weak.lock();
+    if (!store) return false;
+    const auto left = deadline - system_clock()->steady_now();
+    return store->notify(channel, payload, store->server_->options().clock->steady_now() + left);
+  };
+  return std::make_shared<Listener>(server_->address(), project, options.connect_timeout,
+                                    options.hint_check_every, std::move(notify), std::move(hint));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ bool is_whole(const pqxx::result& result, int row, EntryKind kind) {
 
 // The database gives its own text of the document, which may be another than was put.
 void read_document(const pqxx::result& result, int row, Entry* entry) {
-  entry->document = std::make_shared<const std::string>(shim::text(result, row, kData));
+  entry->document = read_text(result, row);
   const Checksum of_text = Checksum::of(*entry->document);
   if (of_text != entry->checksum) entry->text_checksum = of_text;
 }
@@ -67,6 +67,11 @@ EntryPtr read_entry(const pqxx::result& result, int row) {
     entry.fresh_for = std::chrono::milliseconds(*fresh_for);
   }
   return std::make_shared<const Entry>(std::move(entry));
+}
+
+std::shared_ptr<const std::string> read_text(const pqxx::result& result, int row) {
+  if (shim::is_null(result, row, kData)) return nullptr;
+  return std::make_shared<const std::string>(shim::text(result, row, kData));
 }
 
 EntryId read_id(const pqxx::result& result, int row) {

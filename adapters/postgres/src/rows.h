@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ std::optional<std::int64_t> optional_integer(const pqxx::result& result, int row
 
 // Null when the row fails its checksum.
 EntryPtr read_entry(const pqxx::result& result, int row);
+// The document's text as it is, checked or not; null where there is none.
+std::shared_ptr<const std::string> read_text(const pqxx::result& result, int row);
 EntryId read_id(const pqxx::result& result, int row);
 
 // The server's clock as of the last row, for the reply.

@@ -124,6 +124,8 @@ StoredRow read_row(const Query& query) {
   const bool whole = (entry.kind == EntryKind::document) == (entry.document != nullptr);
   if (whole && stored_checksum(row.id, entry) == query.text(kStoredChecksum)) {
     row.entry = std::make_shared<const Entry>(std::move(entry));
+  } else {
+    row.corrupt_text = entry.document;
   }
   return row;
 }

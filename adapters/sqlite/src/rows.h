@@ -18,6 +18,8 @@ struct StoredRow {
   std::int64_t updated = 0;
   Version claimed_version;  // the row's version, good or not
   EntryPtr entry;
+  std::shared_ptr<const std::string>
+      corrupt_text;  // the document of a corrupt one, where it has one
 
   bool corrupt() const { return entry == nullptr; }
 };

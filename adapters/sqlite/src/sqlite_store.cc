@@ -145,6 +145,7 @@ void SqliteStore::load_rows(Connection& connection, const std::string& project,
   Transaction snapshot(connection, Transaction::Kind::read);
   reply.entries.resize(ids.size());
   reply.corrupt.resize(ids.size());
+  reply.corrupt_text.resize(ids.size());
   const auto number = find_project(connection, project);
   if (!number) return;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -154,6 +155,7 @@ void SqliteStore::load_rows(Connection& connection, const std::string& project,
       if (!row) continue;
       reply.entries[i] = row->entry;
       reply.corrupt[i] = row->corrupt();
+      reply.corrupt_text[i] = row->corrupt_text;
     } catch (const SqlError& error) {
       // A damaged page: the entries on other pages are as good as ever.
       if (error.primary_code() != SQLITE_CORRUPT) throw;

@@ -54,6 +54,8 @@ struct Stats {
   // How often the store was found away, the calls that were not made meanwhile, and the single ones
   // by which it was tried.
   std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
+  std::uint64_t store_hints = 0;         // of changes, by which the feed was asked sooner
+  std::uint64_t store_corrupt_rows = 0;  // met; what they held is in the quarantine
   std::uint64_t refresh_running = 0;
   Histogram put_latency, store_latency;
   std::vector<DatasetStats> datasets;
@@ -71,6 +73,8 @@ struct TierHealth {
 
 struct Health {
   TierHealth memory, files, journal, store;
+  // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
+  TierHealth store_hints{false, true, {}, {}};
   std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,8 +29,8 @@ enum class StoreStatus : std::uint8_t {
 struct StoreWrite {
   enum class Kind : std::uint8_t {
     content,  // `entry` replaces what is older: a document or a tombstone
-    clocks,   // only `entry.clocks`, and `entry.metadata` where `entry.version` is still the row's
-              // and its `last_fetch` is not before the row's; never creates a row
+    clocks,   // only `entry.clocks`, and `entry.metadata` where it is not empty, `entry.version` is
+              // still the row's and its `last_fetch` is not before the row's; never creates a row
   };
   Kind kind = Kind::content;
   EntryId id;
@@ -64,6 +65,14 @@ struct StoreReply {
 struct LoadReply : StoreReply {
   std::vector<EntryPtr> entries;  // one per id, null where there is no row; tombstones included
   std::vector<bool> corrupt;      // one per id: there is a row and its checksum does not match
+  // One per id, or none at all where no row is corrupt: what such a row holds in the document's place,
+  // as far as it can be read. The cache keeps it aside, since the next write replaces it (I9).
+  std::vector<std::shared_ptr<const std::string>> corrupt_text;
+
+  bool is_corrupt(std::size_t i) const { return i < corrupt.size() && corrupt[i]; }
+  std::shared_ptr<const std::string> text_of_corrupt(std::size_t i) const {
+    return i < corrupt_text.size() ? corrupt_text[i] : nullptr;
+  }
 };
 
 struct SaveReply : StoreReply {
@@ -96,6 +105,26 @@ struct ChangesReply : StoreReply {
   std::string next;                  // the cursor to go on from
   bool more = false;                 // there were more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
+};
+
+// How hints of changes are doing (`Store::watch_changes`).
+struct HintState {
+  enum class Kind : std::uint8_t {
+    starting,  // not known yet
+    live,      // they come
+    lost,      // they may not come; the store goes on trying
+    unheard,   // what lies between does not carry them; the store tries again now and then
+  };
+  Kind kind = Kind::starting;
+  std::string why;  // with the last two; no secrets
+};
+
+// Hints come while the object lives; one may still be on its way when its destructor returns.
+// Thread-safe.
+class ChangeWatch {
+ public:
+  virtual ~ChangeWatch() = default;
+  virtual HintState state() const = 0;
 };
 
 // What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
@@ -142,6 +171,16 @@ class Store {
     reply.status = StoreStatus::unavailable;
     reply.message = "this store has no change feed";
     return reply;
+  }
+
+  // Capability, of stores with a change feed: hints that spare it waiting for its next look. From now
+  // on `hint` is called soon after changes of the project were committed, by whomever, this cache
+  // included, and whenever `state` becomes another. A hint may come late, twice, for nothing, or not
+  // at all: the feed alone tells what changed. `hint` is called on a thread of the store's and must
+  // return at once, not throw, and not end the watch. Returns at once, without I/O; null: no hints.
+  virtual std::shared_ptr<ChangeWatch> watch_changes(const std::string& /*project*/,
+                                                     std::function<void()> /*hint*/) {
+    return nullptr;
   }
 };
 

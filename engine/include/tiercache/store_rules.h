@@ -18,13 +18,14 @@ struct AppliedWrite {
 
 namespace detail {
 
-// The row with the clocks of both and, where the write is of the row's content, the metadata of the
-// later fetch. Nullopt when that is the row as it stands.
+// The row with the clocks of both and, where the write is of the row's content and has metadata, that
+// of the later fetch. Nullopt when that is the row as it stands.
 inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
                                          bool of_this_content) {
   Entry moved = row;
   moved.clocks.merge(write.clocks);
-  if (of_this_content && write.clocks.last_fetch >= row.clocks.last_fetch) {
+  const bool later = write.clocks.last_fetch >= row.clocks.last_fetch;
+  if (of_this_content && later && !write.metadata.empty()) {
     moved.metadata = write.metadata;
   }
   if (moved.clocks == row.clocks && moved.metadata == row.metadata) return std::nullopt;

@@ -17,6 +17,10 @@ constexpr std::size_t kChangesAtOnce = 1'000;
 constexpr std::size_t kRowsAtOnce = 100;
 constexpr std::size_t kLongestCursor = 4'096;
 constexpr std::chrono::milliseconds kLongestPause{30'000};
+// Between looks that hints bring about: where writes come all the time, so do hints.
+constexpr std::chrono::milliseconds kHintGap{100};
+// A hint came and nothing was told: a transaction that began before is still running.
+constexpr std::chrono::milliseconds kSoon{1'000};
 // An older cursor than need be costs only looks at rows that are here already.
 constexpr std::chrono::milliseconds kKeepEvery{10'000};
 constexpr std::string_view kHead = "tiercache-cursor 1\n";
@@ -36,8 +40,9 @@ void ChangeFeed::start() {
     placed_ = false;
     cursor_ = kept_ = cursor;
     behind_ = cursor.empty() && core_.files->index().size() > 0;
+    schedule(core_.clock->steady_now());
   }
-  schedule(Pace::at_once);
+  watch();
 }
 
 void ChangeFeed::when_placed(std::function<void()> task) {
@@ -59,31 +64,55 @@ void ChangeFeed::placed() {
 }
 
 void ChangeFeed::stop() {
+  std::shared_ptr<ChangeWatch> ended;
   {
     Lock lock(mutex_);
     if (std::exchange(stopped_, true)) return;
+    ended.swap(watch_);
   }
+  ended.reset();
   placed();
   keep_cursor(true);
 }
 
-void ChangeFeed::schedule(Pace pace) {
-  std::chrono::milliseconds pause{0};
-  {
-    Lock lock(mutex_);
-    if (stopped_) return;
-    if (pace != Pace::at_once) pause = core_.options.store_calls.poll_every;
-    if (pace == Pace::backed_off) {
-      pause = std::max(pause, std::min(kLongestPause, pause * (1 << std::min(failures_, 5))));
-    }
+// --- When to ask ---
+
+std::chrono::milliseconds ChangeFeed::pause_of(Pace pace) const {
+  const std::chrono::milliseconds usual = core_.options.store_calls.poll_every;
+  switch (pace) {
+    case Pace::at_once:
+      return std::chrono::milliseconds(0);
+    case Pace::soon:
+      return std::min(usual, kSoon);
+    case Pace::usual:
+      return usual;
+    case Pace::backed_off:
+      return std::max(usual, std::min(kLongestPause, usual * (1 << std::min(failures_, 5))));
   }
-  core_.executor->schedule(core_.after(pause), Lane::store, [weak = core_.weak_from_this()] {
-    if (const auto core = weak.lock(); core && core->is_open()) core->change_feed->poll();
+  return usual;
+}
+
+void ChangeFeed::schedule(SteadyTime when) {
+  if (stopped_) return;
+  if (timer_ != 0) core_.executor->cancel(timer_);
+  const std::uint64_t turn = ++turn_;
+  timer_ = core_.executor->schedule(when, Lane::store, [weak = core_.weak_from_this(), turn] {
+    if (const auto core = weak.lock(); core && core->is_open()) core->change_feed->poll(turn);
   });
 }
 
-void ChangeFeed::poll() {
-  const Pace pace = ask();
+void ChangeFeed::poll(std::uint64_t turn) {
+  bool hinted = false;
+  {
+    Lock lock(mutex_);
+    if (stopped_ || turn != turn_) return;
+    timer_ = 0;
+    polling_ = true;
+    hinted = std::exchange(hinted_, false);
+  }
+  look_at_hints();
+  Pace pace = ask();
+  if (pace == Pace::soon && !hinted) pace = Pace::usual;
   {
     Lock lock(mutex_);
     // Until the store has answered once, what it is asked for meanwhile may be older than the cursor.
@@ -91,8 +120,65 @@ void ChangeFeed::poll() {
     failures_ = pace == Pace::backed_off ? failures_ + 1 : 0;
   }
   placed();
-  schedule(pace);
+  Lock lock(mutex_);
+  polling_ = false;
+  polled_at_ = core_.clock->steady_now();
+  schedule(polled_at_ + (hinted_ ? std::min(kHintGap, pause_of(pace)) : pause_of(pace)));
 }
+
+// --- Hints ---
+
+void ChangeFeed::watch() {
+  // On a thread of the store's: the cache must not end there.
+  auto watch = core_.store->watch_changes(
+      core_.options.project, [executor = core_.executor, weak = core_.weak_from_this()] {
+        executor->post(Lane::compute, [weak] {
+          if (const auto core = weak.lock(); core && core->is_open()) core->change_feed->on_hint();
+        });
+      });
+  Lock lock(mutex_);
+  if (!stopped_) watch_.swap(watch);
+}
+
+void ChangeFeed::on_hint() {
+  core_.store_hints.add();
+  look_at_hints();
+  Lock lock(mutex_);
+  if (std::exchange(hinted_, true) || polling_) return;
+  schedule(polled_at_ + kHintGap);
+}
+
+TierHealth ChangeFeed::hints_health() {
+  look_at_hints();
+  TierHealth health = core_.hints_health.read();
+  Lock lock(mutex_);
+  health.enabled = watch_ != nullptr;
+  return health;
+}
+
+void ChangeFeed::look_at_hints() {
+  std::shared_ptr<ChangeWatch> watch;
+  {
+    Lock lock(mutex_);
+    watch = watch_;
+  }
+  if (!watch) return;
+  const HintState state = watch->state();
+  const bool bad = state.kind == HintState::Kind::lost || state.kind == HintState::Kind::unheard;
+  bad ? core_.hints_health.failed(core_.now().wall, state.why) : core_.hints_health.worked();
+  {
+    Lock lock(mutex_);
+    if (std::exchange(hints_, state.kind) == state.kind) return;
+  }
+  if (bad) {
+    core_.log->info(LogTopic::store, "no hints of changes, they are noticed by polls alone: {}",
+                    state.why);
+  } else {
+    core_.log->info(LogTopic::store, "the store gives hints of changes");
+  }
+}
+
+// --- What has changed ---
 
 ChangeFeed::Pace ChangeFeed::ask() {
   std::string cursor;
@@ -123,7 +209,8 @@ ChangeFeed::Pace ChangeFeed::ask() {
     behind_ = false;
   }
   keep_cursor(false);
-  return reply.more ? Pace::at_once : Pace::usual;
+  if (reply.more) return Pace::at_once;
+  return reply.changes.empty() ? Pace::soon : Pace::usual;
 }
 
 bool ChangeFeed::take(const ChangesReply& reply) {
@@ -162,6 +249,7 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
     if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
     std::vector<ScannedEntry> found;
     for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (rows.is_corrupt(i)) core_.met_corrupt_row(batch[i], rows.text_of_corrupt(i));
       if (rows.entries[i]) found.push_back({batch[i], rows.entries[i]});
     }
     core_.take_rows(found);

@@ -1,18 +1,22 @@
-// Brings other machines' writes into memory and files: asks the store every while what has changed, and
-// loads what is newer than the local tiers.
+// Brings other machines' writes into memory and files: asks the store what has changed, every while and
+// at its hints, and loads what is newer than the local tiers.
 //
 // The cursor is kept in the directory, so that what changed while the cache was closed, tombstones above
 // all, is noticed at the next start (I4). Where the store cannot say what has changed since, every key
 // known here is compared with its row.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/annotations.h"
 #include "base/mutex.h"
+#include "tiercache/executor.h"
+#include "tiercache/stats.h"
 #include "tiercache/store.h"
 
 namespace tiercache::detail {
@@ -31,17 +35,24 @@ class ChangeFeed {
   void when_placed(std::function<void()> task);
   // No more calls; leaves the cursor for the next open.
   void stop();
+  // Of the hints.
+  TierHealth hints_health();
 
  private:
-  enum class Pace : std::uint8_t { at_once, usual, backed_off };
+  enum class Pace : std::uint8_t { at_once, soon, usual, backed_off };
 
-  void poll();
+  void watch();
+  void on_hint();
+  void look_at_hints();
+  void poll(std::uint64_t turn);
   Pace ask();
   bool take(const ChangesReply& reply);
   bool is_wanted(const StoreChange& change) const;
   bool load(const std::vector<EntryId>& ids);
   bool compare_all();
-  void schedule(Pace pace);
+  std::chrono::milliseconds pause_of(Pace pace) const TIERCACHE_REQUIRES(mutex_);
+  // The next poll, in the place of the one that was to come.
+  void schedule(SteadyTime when) TIERCACHE_REQUIRES(mutex_);
   void placed();
   std::string read_cursor() const;
   void keep_cursor(bool now);
@@ -58,6 +69,14 @@ class ChangeFeed {
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void()>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
+  std::shared_ptr<ChangeWatch> watch_ TIERCACHE_GUARDED_BY(mutex_);
+  HintState::Kind hints_ TIERCACHE_GUARDED_BY(mutex_) =
+      HintState::Kind::starting;                         // as last logged
+  std::uint64_t turn_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // of the poll that is to come
+  Executor::TimerId timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  bool polling_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool hinted_ TIERCACHE_GUARDED_BY(mutex_) = false;  // since the last poll began
+  SteadyTime polled_at_ TIERCACHE_GUARDED_BY(mutex_){};
 };
 
 }  // namespace tiercache::detail

@@ -14,6 +14,7 @@
 #include "cache/store_reader.h"
 #include "cache/write_path.h"
 #include "files/directory.h"
+#include "json/reader.h"
 #include "system/coarse_clock.h"
 #include "system/process.h"
 #include "tiercache/error.h"
@@ -105,6 +106,30 @@ LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline,
 
 void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
   log->warn(topic, "dataset {}: {}", id.dataset, what);
+}
+
+void Core::met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text) {
+  constexpr std::size_t kRemembered = 1'000;
+  store_corrupt_rows.add();
+  report(LogTopic::store, id, "row in the store is corrupt");
+  if (!text) return;
+  const std::string of = Checksum::of(id.dataset + '\0' + id.key).to_string();
+  const std::string name = "row-" + of + "-" + Checksum::of(*text).to_string();
+  {
+    Lock lock(mutex_);
+    if (rows_kept_aside_.size() >= kRemembered) rows_kept_aside_.clear();
+    if (!rows_kept_aside_.insert(name).second) return;
+  }
+  executor->post(Lane::disk, [self = shared_from_this(), name, id, text] {
+    std::string bytes = "tiercache-row 1 ";
+    append_json_string(id.dataset, &bytes);
+    append_json_string(id.key, &(bytes += ' '));
+    bytes += '\n' + *text;
+    if (self->quarantine->write(name, bytes).ok()) return;
+    self->log->warn(LogTopic::store, "a corrupt row of the store could not be kept aside");
+    Lock lock(self->mutex_);
+    self->rows_kept_aside_.erase(name);
+  });
 }
 
 // --- What other caches wrote ---

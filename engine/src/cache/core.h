@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -92,6 +93,9 @@ class Core : public std::enable_shared_from_this<Core> {
   auto ask_store(Breaker::Urgency urgency, Counter& counter, Call call) -> decltype(call());
   template <class Call>
   auto ask_store(const Breaker::Permit& permit, Counter& counter, Call call) -> decltype(call());
+  // The store has a row that fails its checksum: reports it, and keeps what it holds (null: nothing
+  // could be read) in the quarantine before a write replaces it (I9).
+  void met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text);
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
   // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
@@ -160,8 +164,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<RefreshPath> refresh_path;
   std::unique_ptr<ChangeFeed> change_feed;
 
-  HealthMark files_health, journal_health;
-  Counter store_loads, store_saves, store_polls, store_failures;
+  HealthMark files_health, journal_health, hints_health;
+  Counter store_loads, store_saves, store_polls, store_hints, store_corrupt_rows, store_failures;
   DurationCounter put_latency, store_latency;
 
  private:
@@ -211,6 +215,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead.
   std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
+  // Names in the quarantine of the rows kept there lately: a row may be met at every read.
+  std::set<std::string> rows_kept_aside_ TIERCACHE_GUARDED_BY(mutex_);
   bool closing_ TIERCACHE_GUARDED_BY(mutex_) = false;
 };
 

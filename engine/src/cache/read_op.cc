@@ -209,7 +209,6 @@ void ReadOp::on_store(const LoadedRow& row) {
   } else if (row.status == StoreStatus::unknown) {
     answer(&Passage::store, TierAnswer::timed_out, row.message);
   } else if (row.corrupt) {
-    core_->report(LogTopic::store, id_, "row in the store is corrupt");
     answer(&Passage::store, TierAnswer::corrupt);
   } else if (!row.entry) {
     answer(&Passage::store, TierAnswer::miss);

@@ -1,6 +1,7 @@
 // What an open cache says of itself: `stats` and `health`.
 #include <utility>
 
+#include "cache/change_feed.h"
 #include "cache/core.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
@@ -73,6 +74,8 @@ Stats Core::stats() const {
   stats.store_loads = store_loads.read();
   stats.store_saves = store_saves.read();
   stats.store_polls = store_polls.read();
+  stats.store_hints = store_hints.read();
+  stats.store_corrupt_rows = store_corrupt_rows.read();
   stats.store_failures = store_failures.read();
   if (breaker) {
     const Breaker::State asked = breaker->state();
@@ -97,6 +100,7 @@ Health Core::health() const {
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
+  health.store_hints = change_feed->hints_health();
   const JournalStats in_journal = journal->stats();
   health.outbox_depth = in_journal.unsettled;
   health.parked = in_journal.parked;

@@ -5,12 +5,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <list>
 #include <mutex>
 #include <stdexcept>
@@ -60,6 +62,13 @@ struct Connection {
   Socket server;
   Flow requests;
   Flow answers;
+  bool hangs = false;
+};
+
+// Where the server is.
+struct Target {
+  sockaddr_storage address{};
+  socklen_t size = 0;
 };
 
 sockaddr_in address_of(const std::string& host, std::uint16_t port) {
@@ -72,6 +81,25 @@ sockaddr_in address_of(const std::string& host, std::uint16_t port) {
   return address;
 }
 
+Target target_of(const std::string& host, std::uint16_t port) {
+  Target target;
+  if (!host.starts_with('/')) {
+    const sockaddr_in address = address_of(host, port);
+    target.size = sizeof address;
+    std::memcpy(&target.address, &address, sizeof address);
+    return target;
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (host.size() >= sizeof address.sun_path) {
+    throw std::runtime_error("FaultyProxy: \"" + host + "\" is too long for a socket's path");
+  }
+  host.copy(address.sun_path, host.size());
+  target.size = sizeof address;
+  std::memcpy(&target.address, &address, sizeof address);
+  return target;
+}
+
 // Takes what there is. False when the connection broke.
 bool receive(int from, Flow& flow, bool swallow) {
   std::array<char, 16 << 10> buffer{};
@@ -82,8 +110,9 @@ bool receive(int from, Flow& flow, bool swallow) {
   return true;
 }
 
-// Passes on what waits, up to `limit` bytes in all. False when the connection broke.
-bool send(int to, Flow& flow, std::uint64_t limit) {
+// Passes on what waits, up to `limit` bytes in all; the end too, unless that is swallowed. False when
+// the connection broke.
+bool send(int to, Flow& flow, std::uint64_t limit, bool swallow) {
   const std::uint64_t left = limit > flow.passed ? limit - flow.passed : 0;
   const std::size_t size = std::min<std::uint64_t>(flow.waiting.size(), left);
   if (size > 0) {
@@ -92,16 +121,15 @@ bool send(int to, Flow& flow, std::uint64_t limit) {
     flow.waiting.erase(0, static_cast<std::size_t>(count));
     flow.passed += static_cast<std::uint64_t>(count);
   }
-  if (flow.ended && flow.waiting.empty() && !std::exchange(flow.closed, true)) {
-    ::shutdown(to, SHUT_WR);
-  }
+  const bool at_end = flow.ended && flow.waiting.empty() && !swallow;
+  if (at_end && !std::exchange(flow.closed, true)) ::shutdown(to, SHUT_WR);
   return true;
 }
 
 }  // namespace
 
 struct FaultyProxy::State {
-  explicit State(const sockaddr_in& address) : target(address) {}
+  explicit State(const Target& server) : target(server) {}
 
   void run();
   void wait(std::vector<pollfd>& polled);
@@ -112,7 +140,7 @@ struct FaultyProxy::State {
     if (::write(wake_write, &byte, 1) < 0) return;  // full: it is awake
   }
 
-  const sockaddr_in target;
+  const Target target;
   Socket listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   std::uint16_t port = 0;
   int wake_read = -1;
@@ -123,6 +151,7 @@ struct FaultyProxy::State {
   std::atomic<std::uint64_t> answer_limit{0};
   std::atomic<std::uint64_t> request_limit{0};
   std::atomic<bool> recount{false};
+  std::atomic<bool> hang_all{false};
   std::list<Connection> connections;  // of the thread alone
   std::thread thread;
 };
@@ -132,17 +161,17 @@ void FaultyProxy::State::accept_one() {
   if (client.get() < 0) return;
   ++taken;
   if (network == Network::refuses) return client.reset();
-  Socket server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto* address = reinterpret_cast<const sockaddr*>(&target);
-  if (::connect(server.get(), address, sizeof target) != 0) return client.reset();
-  connections.push_back({std::move(client), std::move(server), {}, {}});
+  Socket server(::socket(target.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* address = reinterpret_cast<const sockaddr*>(&target.address);
+  if (::connect(server.get(), address, target.size) != 0) return client.reset();
+  connections.push_back({std::move(client), std::move(server), {}, {}, false});
 }
 
 // False when the connection is over.
 bool FaultyProxy::State::pass(Connection& connection, const pollfd& client, const pollfd& server) {
   const Network now = network;
   if (now == Network::refuses) return false;
-  const bool no_requests = now == Network::swallows;
+  const bool no_requests = now == Network::swallows || connection.hangs;
   const bool no_answers = no_requests || now == Network::swallows_answers;
   constexpr short kReadable = POLLIN | POLLHUP | POLLERR;
   Flow& requests = connection.requests;
@@ -151,7 +180,8 @@ bool FaultyProxy::State::pass(Connection& connection, const pollfd& client, cons
   if ((server.revents & kReadable) != 0 && !receive(server.fd, answers, no_answers)) return false;
   const std::uint64_t most_requests = request_limit != 0 ? request_limit.load() : UINT64_MAX;
   const std::uint64_t most_answers = answer_limit != 0 ? answer_limit.load() : UINT64_MAX;
-  if (!send(server.fd, requests, most_requests) || !send(client.fd, answers, most_answers)) {
+  if (!send(server.fd, requests, most_requests, no_requests) ||
+      !send(client.fd, answers, most_answers, no_answers)) {
     return false;
   }
   const bool cut = requests.passed >= most_requests || answers.passed >= most_answers;
@@ -180,7 +210,9 @@ void FaultyProxy::State::run() {
     wait(polled);
     std::size_t at = 2;
     const bool from_here = recount.exchange(false);
+    const bool hang = hang_all.exchange(false);
     for (auto one = connections.begin(); one != connections.end(); at += 2) {
+      one->hangs = one->hangs || hang;
       if (from_here) one->requests.passed = one->answers.passed = 0;
       if (pass(*one, polled[at], polled[at + 1])) {
         ++one;
@@ -195,7 +227,7 @@ void FaultyProxy::State::run() {
 }
 
 FaultyProxy::FaultyProxy(std::string host, std::uint16_t port)
-    : state_(std::make_unique<State>(address_of(host, port))) {
+    : state_(std::make_unique<State>(target_of(host, port))) {
   sockaddr_in address = address_of("127.0.0.1", 0);
   socklen_t size = sizeof address;
   auto* raw = reinterpret_cast<sockaddr*>(&address);
@@ -226,6 +258,11 @@ std::uint16_t FaultyProxy::port() const {
 
 void FaultyProxy::set(Network network) {
   state_->network = network;
+  state_->wake();
+}
+
+void FaultyProxy::hang_standing() {
+  state_->hang_all = true;
   state_->wake();
 }
 

@@ -16,6 +16,7 @@ namespace {
 struct Row {
   EntryPtr entry;
   std::uint64_t updated = 0;  // place in the order of updates, the key of `Project::recent`
+  std::shared_ptr<const std::string> corrupt = nullptr;  // what it holds instead of the entry
 };
 
 struct Project {
@@ -30,6 +31,21 @@ std::uint64_t parse_cursor(const std::string& cursor) {
 }
 
 }  // namespace
+
+class MemoryStore::Watch final : public ChangeWatch {
+ public:
+  Watch(std::shared_ptr<State> store, std::string project, std::function<void()> hint)
+      : store_(std::move(store)), project_(std::move(project)), hint_(std::move(hint)) {}
+  HintState state() const override;
+
+  const std::string& project() const { return project_; }
+  void hint() const { hint_(); }
+
+ private:
+  const std::shared_ptr<State> store_;
+  const std::string project_;
+  const std::function<void()> hint_;
+};
 
 struct MemoryStore::State {
   explicit State(std::shared_ptr<Clock> store_clock) : clock(std::move(store_clock)) {}
@@ -46,12 +62,21 @@ struct MemoryStore::State {
   std::map<std::string, std::uint64_t> calls;
   std::map<std::string, Project> projects;
   std::uint64_t updates = 0;
+  bool hints = false;
+  HintState hint_state{.kind = HintState::Kind::live, .why = {}};
+  std::vector<std::weak_ptr<Watch>> watches;
+
+  // To whom it may concern, not under the lock.
+  void hint(const std::string& project);
+  void hint_all();
+  std::vector<std::shared_ptr<Watch>> watching();
 
   // The part of every call before and around its work: counts, hook, deadline, fault.
   template <class Reply, class Work>
   Reply serve(const std::string& operation, SteadyTime deadline, Work work);
   StoreFault next_fault(const std::string& operation);
 
+  Row find(const std::string& project, const EntryId& id) const;
   EntryPtr put(Project& project, const EntryId& id, Entry entry);
   SaveResult apply(Project& project, const StoreWrite& write);
 };
@@ -95,6 +120,14 @@ Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadlin
   return reply;
 }
 
+// Empty when absent.
+Row MemoryStore::State::find(const std::string& project, const EntryId& id) const {
+  const auto found_project = projects.find(project);
+  if (found_project == projects.end()) return {};
+  const auto found = found_project->second.rows.find(id);
+  return found == found_project->second.rows.end() ? Row{} : found->second;
+}
+
 EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entry) {
   if (values_only && entry.document && !entry.text_checksum) {
     entry.document = std::make_shared<const std::string>(*entry.document + ' ');
@@ -102,7 +135,7 @@ EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entr
   }
   Row& row = project.rows[id];
   project.recent.erase(row.updated);
-  row = {std::make_shared<const Entry>(std::move(entry)), ++updates};
+  row = {.entry = std::make_shared<const Entry>(std::move(entry)), .updated = ++updates};
   project.recent.emplace(row.updated, id);
   return row.entry;
 }
@@ -110,10 +143,40 @@ EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entr
 SaveResult MemoryStore::State::apply(Project& project, const StoreWrite& write) {
   const auto found = project.rows.find(write.id);
   EntryPtr row = found == project.rows.end() ? nullptr : found->second.entry;
+  if (row && found->second.corrupt && write.kind == StoreWrite::Kind::content &&
+      write.entry.version >= row->version) {
+    put(project, write.id, write.entry);
+    return {SaveOutcome::saved, nullptr, {}};
+  }
   AppliedWrite applied = apply_write(row.get(), write);
   if (applied.row) row = put(project, write.id, std::move(*applied.row));
   const bool superseded = applied.outcome == SaveOutcome::superseded;
   return {applied.outcome, superseded ? row : nullptr, {}};
+}
+
+HintState MemoryStore::Watch::state() const {
+  std::lock_guard lock(store_->mutex);
+  return store_->hint_state;
+}
+
+std::vector<std::shared_ptr<MemoryStore::Watch>> MemoryStore::State::watching() {
+  std::lock_guard lock(mutex);
+  std::vector<std::shared_ptr<Watch>> alive;
+  std::erase_if(watches, [](const std::weak_ptr<Watch>& watch) { return watch.expired(); });
+  for (const std::weak_ptr<Watch>& one : watches) {
+    if (auto watch = one.lock()) alive.push_back(std::move(watch));
+  }
+  return alive;
+}
+
+void MemoryStore::State::hint(const std::string& project) {
+  for (const auto& watch : watching()) {
+    if (watch->project() == project && watch->state().kind == HintState::Kind::live) watch->hint();
+  }
+}
+
+void MemoryStore::State::hint_all() {
+  for (const auto& watch : watching()) watch->hint();
 }
 
 MemoryStore::MemoryStore(std::shared_ptr<Clock> clock)
@@ -129,14 +192,19 @@ StoreLimits MemoryStore::limits() const {
 LoadReply MemoryStore::load(const std::string& project, std::span<const EntryId> ids,
                             SteadyTime deadline) {
   return state_->serve<LoadReply>("load", deadline, [&](LoadReply& reply) {
-    for (const EntryId& id : ids) reply.entries.push_back(row(project, id));
-    reply.corrupt.assign(ids.size(), false);
+    std::lock_guard lock(state_->mutex);
+    for (const EntryId& id : ids) {
+      const Row row = state_->find(project, id);
+      reply.entries.push_back(row.corrupt ? nullptr : row.entry);
+      reply.corrupt.push_back(row.corrupt != nullptr);
+      reply.corrupt_text.push_back(row.corrupt);
+    }
   });
 }
 
 SaveReply MemoryStore::save(const std::string& project, std::span<const StoreWrite> writes,
                             SteadyTime deadline) {
-  return state_->serve<SaveReply>("save", deadline, [&](SaveReply& reply) {
+  SaveReply answer = state_->serve<SaveReply>("save", deadline, [&](SaveReply& reply) {
     std::function<std::optional<std::string>(const StoreWrite&)> refusal;
     {
       std::lock_guard lock(state_->mutex);
@@ -154,6 +222,8 @@ SaveReply MemoryStore::save(const std::string& project, std::span<const StoreWri
                                   : state_->apply(state_->projects[project], write));
     }
   });
+  state_->hint(project);
+  return answer;
 }
 
 ScanReply MemoryStore::scan(const std::string& project, const std::string& dataset,
@@ -165,6 +235,7 @@ ScanReply MemoryStore::scan(const std::string& project, const std::string& datas
     std::uint64_t last = 0;
     for (; at != scanned.recent.rend(); ++at) {
       const auto& [updated, id] = *at;
+      if (scanned.rows.at(id).corrupt) continue;
       const EntryPtr& entry = scanned.rows.at(id).entry;
       if (entry->kind == EntryKind::tombstone) continue;
       if (!dataset.empty() && id.dataset != dataset) continue;
@@ -181,7 +252,7 @@ ScanReply MemoryStore::scan(const std::string& project, const std::string& datas
 EraseMatchingReply MemoryStore::erase_matching(const std::string& project,
                                                const std::string& dataset, const std::string& glob,
                                                Version version, SteadyTime deadline) {
-  return state_->serve<EraseMatchingReply>("erase_matching", deadline, [&](auto& reply) {
+  auto answer = state_->serve<EraseMatchingReply>("erase_matching", deadline, [&](auto& reply) {
     std::lock_guard lock(state_->mutex);
     Project& erased = state_->projects[project];
     for (const auto& [id, row] : erased.rows) {
@@ -191,6 +262,30 @@ EraseMatchingReply MemoryStore::erase_matching(const std::string& project,
       state_->put(erased, id, tombstone_of(*row.entry, version));
     }
   });
+  state_->hint(project);
+  return answer;
+}
+
+std::shared_ptr<ChangeWatch> MemoryStore::watch_changes(const std::string& project,
+                                                        std::function<void()> hint) {
+  std::lock_guard lock(state_->mutex);
+  if (!state_->hints) return nullptr;
+  auto watch = std::make_shared<Watch>(state_, project, std::move(hint));
+  state_->watches.push_back(watch);
+  return watch;
+}
+
+void MemoryStore::give_hints() {
+  std::lock_guard lock(state_->mutex);
+  state_->hints = true;
+}
+
+void MemoryStore::set_hint_state(HintState state) {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->hint_state = std::move(state);
+  }
+  state_->hint_all();
 }
 
 ChangesReply MemoryStore::changes(const std::string& project, const std::string& cursor,
@@ -250,10 +345,7 @@ void MemoryStore::lose_change_cursors() {
 
 EntryPtr MemoryStore::row(const std::string& project, const EntryId& id) const {
   std::lock_guard lock(state_->mutex);
-  const auto found_project = state_->projects.find(project);
-  if (found_project == state_->projects.end()) return nullptr;
-  const auto found = found_project->second.rows.find(id);
-  return found == found_project->second.rows.end() ? nullptr : found->second.entry;
+  return state_->find(project, id).entry;
 }
 
 std::size_t MemoryStore::rows() const {
@@ -264,8 +356,17 @@ std::size_t MemoryStore::rows() const {
 }
 
 void MemoryStore::put_row(const std::string& project, const EntryId& id, Entry entry) {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->put(state_->projects[project], id, std::move(entry));
+  }
+  state_->hint(project);
+}
+
+void MemoryStore::corrupt_row(const std::string& project, const EntryId& id, std::string text) {
   std::lock_guard lock(state_->mutex);
-  state_->put(state_->projects[project], id, std::move(entry));
+  state_->projects[project].rows.at(id).corrupt =
+      std::make_shared<const std::string>(std::move(text));
 }
 
 std::uint64_t MemoryStore::calls(const std::string& operation) const {

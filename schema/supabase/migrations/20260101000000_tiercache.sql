@@ -244,7 +244,7 @@ begin
         else v_row.version = p_versions[i] and v_row.writer = p_writers[i] end;
       v_metadata := v_row.metadata;
       if v_of_this and (v_row.last_fetch is null or coalesce(v_fetch >= v_row.last_fetch, false)) then
-        v_metadata := p_metadata[i]::jsonb;
+        v_metadata := coalesce(nullif(p_metadata[i], '')::jsonb, v_metadata);
       end if;
       v_fetch := greatest(v_row.last_fetch, v_fetch);
       v_rich := greatest(v_row.last_rich_fetch, v_rich);

@@ -18,7 +18,9 @@ StoreUnderTest under_test(std::string name, postgres::Options options) {
 }
 
 std::vector<StoreUnderTest> stores() {
-  postgres::Options direct{.url = postgres::server_url(), .apply_migrations = true};
+  postgres::Options direct{.url = postgres::server_url(),
+                           .apply_migrations = true,
+                           .hint_check_every = std::chrono::milliseconds(500)};
   postgres::Options prepared = direct;
   prepared.prepared = true;
   prepared.connections = 2;

@@ -13,21 +13,12 @@ using testing::Network;
 
 constexpr milliseconds kShort{300};
 
-std::uint16_t port_of(const std::string& url) {
-  const auto colon = url.rfind(':');
-  return static_cast<std::uint16_t>(std::stoi(url.substr(colon + 1)));
-}
-
 class PostgresBehindProxy : public ::testing::Test {
  protected:
   PostgresBehindProxy() : proxy_("127.0.0.1", port_of(database_.url())) {
-    const std::string url = database_.url();
-    const auto colon = url.rfind(':');
-    const auto slash = url.find('/', colon);
-    store_ = open(
-        Options{.url = url.substr(0, colon + 1) + std::to_string(proxy_.port()) + url.substr(slash),
-                .connections = 2,
-                .apply_migrations = true});
+    store_ = open({.url = with_port(database_.url(), proxy_.port()),
+                   .connections = 2,
+                   .apply_migrations = true});
   }
 
   // The network works again: so does the store, with connections of now.

@@ -1,8 +1,11 @@
 // The Postgres store beyond what every store must do: options, secrets, rows that rot, refusals,
 // what an update costs.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
-#include "adapters/postgres/server.h"
+#include "adapters/postgres/machine.h"
 #include "tiercache/error.h"
 
 namespace tiercache::postgres {
@@ -18,12 +21,13 @@ TEST(PostgresOptions, open_names_every_impossible_option) {
           .statement_timeout = milliseconds(-1),
           .max_document_bytes = 0,
           .keep_changes = std::chrono::hours(-1),
+          .hint_check_every = milliseconds(-1),
           .clock = nullptr});
     FAIL() << "opened";
   } catch (const BadConfiguration& error) {
     const std::string what = error.what();
     for (const char* field : {"url", "connections", "connect_timeout", "statement_timeout",
-                              "max_document_bytes", "keep_changes", "clock"}) {
+                              "max_document_bytes", "keep_changes", "hint_check_every", "clock"}) {
       EXPECT_NE(what.find(field), std::string::npos) << what;
     }
   }
@@ -103,6 +107,26 @@ TEST_F(PostgresStore, row_that_was_changed_by_hand_is_corrupt_not_served_I2) {
   const ScanReply scanned = store_->scan("p", "d", "", 10, patience());
   ASSERT_EQ(scanned.entries.size(), 1u);
   EXPECT_EQ(scanned.entries[0].id.key, "good");
+}
+
+TEST_F(PostgresStore, cache_keeps_a_corrupt_row_aside_before_it_is_healed_I9) {
+  save(*store_, write("k", 1));
+  outsider_.run("update tiercache.cache_storage set data = '{\"rotten\": 1}'");
+  const LoadReply reply = load(*store_, "k");
+  ASSERT_NE(reply.corrupt_text.at(0), nullptr);
+  EXPECT_EQ(*reply.corrupt_text[0], "{\"rotten\": 1}");
+  Machine machine(store_);
+  EXPECT_FALSE(machine.data().get("k", {.reach = Reach::store}).has_value());
+  machine.data().put("k", "1");
+  ASSERT_TRUE(machine.cache().flush());
+  machine.cache().close();
+  EXPECT_FALSE(load(*store_, "k").corrupt.at(0));
+  std::string kept;
+  for (const auto& file : std::filesystem::directory_iterator(machine.directory() / "quarantine")) {
+    std::ifstream in(file.path());
+    kept.append(std::istreambuf_iterator<char>(in), {});
+  }
+  EXPECT_EQ(kept, "tiercache-row 1 \"d\" \"k\"\n{\"rotten\": 1}");
 }
 
 TEST_F(PostgresStore, corrupt_row_is_healed_by_its_own_content_or_newer_never_older_I9_I3) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <pqxx/pqxx>
 #include <span>
@@ -42,6 +43,14 @@ inline std::string with_user(const std::string& url, const std::string& user,
 }
 inline std::string with_database(const std::string& url, const std::string& database) {
   return url.substr(0, url.rfind('/') + 1) + database;
+}
+// The port of a postgres:// URL, and the URL with another one.
+inline std::uint16_t port_of(const std::string& url) {
+  return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+inline std::string with_port(const std::string& url, std::uint16_t port) {
+  const auto colon = url.rfind(':');
+  return url.substr(0, colon + 1) + std::to_string(port) + url.substr(url.find('/', colon));
 }
 inline std::string password_of(const std::string& url) {
   const auto at = url.find('@');

@@ -1,8 +1,11 @@
 // The SQLite store with files that are damaged, foreign, of another time, or not there.
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include "adapters/sqlite/scratch.h"
+#include "tiercache/tiercache.h"
 
 namespace tiercache::sqlite {
 namespace {
@@ -48,6 +51,42 @@ TEST_F(SqliteDamage, change_of_any_column_is_found_on_load_I2) {
     EXPECT_EQ(reply.entries.at(0), nullptr) << assignment;
     Outsider(path_).run("DELETE FROM cache_storage");
   }
+}
+
+TEST_F(SqliteDamage, text_of_a_corrupt_row_is_handed_over_I9) {
+  const auto store = open(path_);
+  save(*store, write("k", 1));
+  damage("data = 'rotten {'");
+  const EntryId ids[] = {{"d", "k"}, {"d", "absent"}};
+  const LoadReply reply = store->load("p", ids, patience());
+  ASSERT_EQ(reply.corrupt_text.size(), 2u);
+  ASSERT_NE(reply.corrupt_text[0], nullptr);
+  EXPECT_EQ(*reply.corrupt_text[0], "rotten {");
+  EXPECT_EQ(reply.corrupt_text[1], nullptr);
+}
+
+TEST_F(SqliteDamage, cache_keeps_a_corrupt_row_aside_before_it_is_healed_I9) {
+  const auto store = open(path_);
+  save(*store, write("k", 1));
+  damage("data = 'rotten {'");
+  CacheOptions options;
+  options.project = "p";
+  options.directory = directory_ / "cache";
+  options.store = store;
+  Cache cache(options);
+  auto data = cache.dataset("d", DatasetOptions<JsonText>{.keyed = true});
+  EXPECT_FALSE(data.get("k", {.reach = Reach::store}).has_value());
+  data.put("k", "1");
+  ASSERT_TRUE(cache.flush());
+  cache.close();
+  EXPECT_FALSE(load(*store, "k").corrupt.at(0));
+  std::string kept;
+  for (const auto& file :
+       std::filesystem::directory_iterator(directory_.path() / "cache" / "quarantine")) {
+    std::ifstream in(file.path());
+    kept.append(std::istreambuf_iterator<char>(in), {});
+  }
+  EXPECT_EQ(kept, "tiercache-row 1 \"d\" \"k\"\nrotten {");
 }
 
 TEST_F(SqliteDamage, row_moved_to_another_key_is_found_on_load_I2) {

@@ -206,5 +206,104 @@ TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
   EXPECT_TRUE(data.peek("k").has_value() || data.get("k", {.reach = Reach::local}).has_value());
 }
 
+// --- Hints ---
+
+void rarely_polled(CacheOptions& options) {
+  options.store_calls.poll_every = 10min;
+}
+
+TEST(ChangeFeed, hint_brings_a_write_of_another_machine_long_before_the_poll_I10) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open(rarely_polled);
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  write_elsewhere(world, "k", "2");
+  world.executor->run_for(5ms);
+  EXPECT_EQ(*data.peek("k"), "2");
+  EXPECT_GE(cache->stats().store_hints, 1u);
+  const Health health = cache->health();
+  EXPECT_TRUE(health.store_hints.enabled && health.store_hints.working);
+}
+
+TEST(ChangeFeed, hints_without_end_bring_about_a_bounded_number_of_polls_I8) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open(rarely_polled);
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(10s);
+  const std::uint64_t before = world.store->calls("changes");
+  for (int i = 0; i < 1'000; ++i) {
+    write_elsewhere(world, "k", std::to_string(i));
+    world.executor->run_for(1ms);
+  }
+  const std::uint64_t polls = world.store->calls("changes") - before;
+  EXPECT_GE(polls, 5u);
+  EXPECT_LE(polls, 12u);
+  world.executor->run_for(200ms);
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "999");
+}
+
+TEST(ChangeFeed, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open(rarely_polled);
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  const std::uint64_t before = world.store->calls("changes");
+  world.store->set_hint_state({});  // a hint, and nothing to be told
+  world.executor->run_for(500ms);
+  EXPECT_EQ(world.store->calls("changes"), before + 1);
+  world.executor->run_for(1s);
+  EXPECT_EQ(world.store->calls("changes"), before + 2);
+  world.executor->run_for(1min);
+  EXPECT_EQ(world.store->calls("changes"), before + 2);
+}
+
+TEST(ChangeFeed, lost_hints_show_in_health_and_leave_the_poll_as_it_was_I10) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  world.store->set_hint_state({.kind = HintState::Kind::lost, .why = "the line is dead"});
+  const Health health = cache->health();
+  EXPECT_FALSE(health.store_hints.working);
+  EXPECT_EQ(health.store_hints.why, "the line is dead");
+  EXPECT_TRUE(health.all_working()) << "polls go on";
+  world.executor->run_for(100ms);
+  write_elsewhere(world, "k", "2");
+  world.executor->run_for(1s);
+  EXPECT_EQ(*data.peek("k"), "2");
+  world.store->set_hint_state({.kind = HintState::Kind::live, .why = {}});
+  EXPECT_TRUE(cache->health().store_hints.working);
+}
+
+TEST(ChangeFeed, closed_cache_takes_no_hint) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open();
+  world.executor->run_for(2s);
+  cache->close();
+  const std::uint64_t before = world.store->calls("changes");
+  write_elsewhere(world, "k", "2");
+  world.executor->run_for(1min);
+  EXPECT_EQ(world.store->calls("changes"), before);
+  EXPECT_FALSE(cache->health().store_hints.enabled);
+}
+
+TEST(ChangeFeed, store_without_hints_says_so) {
+  World world;
+  auto cache = world.open();
+  world.executor->run_for(2s);
+  EXPECT_FALSE(cache->health().store_hints.enabled);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

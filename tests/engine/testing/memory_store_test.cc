@@ -17,12 +17,19 @@ std::shared_ptr<Store> bounded_store() {
   return store;
 }
 
+std::shared_ptr<Store> hinting_store() {
+  auto store = std::make_shared<MemoryStore>(system_clock());
+  store->give_hints();
+  return store;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     MemoryStore, StoreConformance,
     ::testing::Values(
         StoreUnderTest{.name = "unbounded",
                        .open = [] { return std::make_shared<MemoryStore>(system_clock()); }},
-        StoreUnderTest{.name = "bounded", .open = bounded_store}),
+        StoreUnderTest{.name = "bounded", .open = bounded_store},
+        StoreUnderTest{.name = "hinting", .open = hinting_store}),
     store_name);
 
 class MemoryStoreTest : public ::testing::Test {

@@ -22,6 +22,7 @@ namespace tiercache::postgres {
 // | max_document_bytes | larger are refused, at most 255 MiB        | 64 MiB        | not allowed |
 // | apply_migrations   | make or update the schema where needed     | false         |             |
 // | keep_changes       | how long the change feed keeps changes     | 7 days        | for ever    |
+// | hint_check_every   | how often a silent LISTEN is put to proof  | 15 s          | no hints    |
 // | clock              | for deadlines                              | the machine's |             |
 //
 // `url` may be a string of keywords too (`host=... dbname=...`); what it leaves out comes from
@@ -35,9 +36,14 @@ struct Options {
   std::size_t max_document_bytes = std::size_t{64} << 20;
   bool apply_migrations = false;
   std::chrono::hours keep_changes{24 * 7};
+  std::chrono::milliseconds hint_check_every{15'000};
   std::shared_ptr<Clock> clock = system_clock();
 };
 
+// Hints: each open cache has one more connection, on which it hears of other machines' writes as soon as
+// they are there, where nothing in between swallows notifications; a store without hints sends none
+// either.
+//
 // Does no I/O: the first call that needs it connects. While the server is away, or the schema
 // missing, the store answers `unavailable` and says why; it recovers by itself. Throws
 // BadConfiguration for options that can never work. The guide is docs/postgres.md.

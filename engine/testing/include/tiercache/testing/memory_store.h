@@ -42,6 +42,8 @@ class MemoryStore final : public Store {
   bool has_changes() const override { return true; }
   ChangesReply changes(const std::string& project, const std::string& cursor, std::size_t limit,
                        SteadyTime deadline) override;
+  std::shared_ptr<ChangeWatch> watch_changes(const std::string& project,
+                                             std::function<void()> hint) override;
 
   // Asked before each call with the port's function name.
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
@@ -53,6 +55,10 @@ class MemoryStore final : public Store {
   // From now on documents come back as another text of the same value, with white space behind it,
   // as from a store that keeps values and not bytes.
   void keep_values_only();
+  // From now on watches are given out, and hints in the call that changes something.
+  void give_hints();
+  // What watches say of themselves; their owners are told. No hints come but while it is `live`.
+  void set_hint_state(HintState state);
   // Cursors given so far are of no use any more, as after a restore from a backup.
   void lose_change_cursors();
 
@@ -60,9 +66,13 @@ class MemoryStore final : public Store {
   EntryPtr row(const std::string& project, const EntryId& id) const;
   std::size_t rows() const;  // tombstones included
   void put_row(const std::string& project, const EntryId& id, Entry entry);
+  // The row fails its checksum from now on and holds this text, until newer content or its own
+  // replaces it.
+  void corrupt_row(const std::string& project, const EntryId& id, std::string text);
   std::uint64_t calls(const std::string& operation) const;
 
  private:
+  class Watch;
   struct State;
   std::shared_ptr<State> state_;
 };

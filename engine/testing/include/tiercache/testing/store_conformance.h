@@ -14,5 +14,6 @@
 #include "tiercache/testing/store_conformance/data.h"
 #include "tiercache/testing/store_conformance/fixture.h"
 #include "tiercache/testing/store_conformance/guards_and_clocks.h"
+#include "tiercache/testing/store_conformance/hints.h"
 #include "tiercache/testing/store_conformance/matching_erase.h"
 #include "tiercache/testing/store_conformance/scan.h"

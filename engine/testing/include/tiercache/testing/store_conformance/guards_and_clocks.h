@@ -163,6 +163,18 @@ TEST_P(StoreConformance, clocks_write_of_an_earlier_fetch_leaves_the_metadata) {
   expect_row({"d", "k"}, expected);
 }
 
+// As an invalidation is written: with the clocks that are known, and nothing to say of the metadata.
+TEST_P(StoreConformance, clocks_write_without_metadata_moves_the_clocks_alone_I1) {
+  const Entry row = with_metadata(with_fetch(numbered(1), 200), R"({"etag": "b"})");
+  save(content({"d", "k"}, row));
+  Entry invalidated = with_metadata(with_fetch(numbered(1), 200), "");
+  invalidated.clocks.invalidated_at = at(300);
+  EXPECT_EQ(outcome(clocks({"d", "k"}, invalidated)), SaveOutcome::saved);
+  Entry expected = row;
+  expected.clocks.invalidated_at = at(300);
+  expect_row({"d", "k"}, expected);
+}
+
 TEST_P(StoreConformance, new_content_keeps_the_later_clocks_of_the_row) {
   Entry row = with_fetch(numbered(1), 100);
   row.clocks.invalidated_at = at(400);
