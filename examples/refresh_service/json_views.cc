@@ -119,6 +119,8 @@ json view(const tiercache::Stats& stats) {
            {{"loads", stats.store_loads},
             {"saves", stats.store_saves},
             {"polls", stats.store_polls},
+            {"hints", stats.store_hints},
+            {"corrupt_rows", stats.store_corrupt_rows},
             {"failures", stats.store_failures},
             {"outages", stats.store_outages},
             {"not_asked", stats.store_not_asked},

@@ -74,7 +74,7 @@ struct TierHealth {
 struct Health {
   TierHealth memory, files, journal, store;
   // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
-  TierHealth store_hints{false, true, {}, {}};
+  TierHealth store_hints;
   std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;
