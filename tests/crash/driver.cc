@@ -36,6 +36,7 @@ using Moment = std::chrono::steady_clock::time_point;
 struct Arguments {
   std::uint64_t kills = 25;
   std::uint64_t seed = 0;
+  std::uint64_t minutes = 0;  // a soak: no number of kills but a time
   std::string worker;
 };
 
@@ -88,7 +89,8 @@ class Driver {
   }
 
   bool run() {
-    while (figures_.kills < arguments_.kills) {
+    const Moment end = std::chrono::steady_clock::now() + std::chrono::minutes(arguments_.minutes);
+    while (is_soak() ? std::chrono::steady_clock::now() < end : figures_.kills < arguments_.kills) {
       run_until_all_are_dead();
       check_directory("the directory after " + std::to_string(figures_.kills) + " kills");
     }
@@ -99,6 +101,8 @@ class Driver {
   }
 
  private:
+  bool is_soak() const { return arguments_.minutes > 0; }
+
   struct Running {
     std::unique_ptr<WorkerProcess> process;
     Moment until;          // it is killed or asked to end then
@@ -131,7 +135,8 @@ class Driver {
                              .store = store_,
                              .worker = worker,
                              .life = ++last_life_,
-                             .seed = arguments_.seed * 1'000'003 + last_life_});
+                             .seed = arguments_.seed * 1'000'003 + last_life_,
+                             .soak = is_soak()});
     // Some die while they start and recover, most in full work, however long the start takes.
     const std::uint64_t kind = dice_.below(10);
     running.at_work = milliseconds(kind < 7 ? dice_.below(150) : 150 + dice_.below(900));
@@ -268,15 +273,15 @@ class Driver {
   void print_figures() const {
     const auto shown = [](std::uint64_t number) -> unsigned long long { return number; };
     std::printf(
-        "crash: %llu violations after %llu kills and %llu clean ends, %llu store outages, seed "
+        "%s: %llu violations after %llu kills and %llu clean ends, %llu store outages, seed "
         "%llu: %llu writes acknowledged, %llu reads, %llu checks of the directory: acknowledged "
         "writes lost %llu, deleted entries back %llu, wrong bytes served %llu, older over newer "
         "%llu\n",
-        shown(oracle_.violations()), shown(figures_.kills), shown(figures_.clean_ends),
-        shown(figures_.outages), shown(arguments_.seed), shown(oracle_.acknowledged()),
-        shown(oracle_.reads()), shown(figures_.checks), shown(oracle_.count(Broken::lost)),
-        shown(oracle_.count(Broken::came_back)), shown(oracle_.count(Broken::wrong)),
-        shown(oracle_.count(Broken::older)));
+        is_soak() ? "soak" : "crash", shown(oracle_.violations()), shown(figures_.kills),
+        shown(figures_.clean_ends), shown(figures_.outages), shown(arguments_.seed),
+        shown(oracle_.acknowledged()), shown(oracle_.reads()), shown(figures_.checks),
+        shown(oracle_.count(Broken::lost)), shown(oracle_.count(Broken::came_back)),
+        shown(oracle_.count(Broken::wrong)), shown(oracle_.count(Broken::older)));
   }
 
   const Arguments arguments_;
@@ -303,6 +308,8 @@ bool parse(int count, char** values, Arguments* out) {
       out->worker = values[i + 1];
     } else if (name == "--kills") {
       if (!parse_number(values[i + 1], &out->kills) || out->kills == 0) return false;
+    } else if (name == "--minutes") {
+      if (!parse_number(values[i + 1], &out->minutes)) return false;
     } else if (name == "--seed") {
       if (!parse_number(values[i + 1], &out->seed)) return false;
     } else {
@@ -319,7 +326,8 @@ int main(int count, char** values) {
   using namespace tiercache::testing;
   Arguments arguments;
   if (!parse(count, values, &arguments)) {
-    std::fprintf(stderr, "usage: crash_driver --worker PROGRAM [--kills N] [--seed S]\n");
+    std::fprintf(stderr,
+                 "usage: crash_driver --worker PROGRAM [--kills N | --minutes N] [--seed S]\n");
     return 2;
   }
   std::string root = (fs::temp_directory_path() / "tiercache-crash-XXXXXX").string();

@@ -23,7 +23,8 @@ WorkerProcess::WorkerProcess(const Start& start) : start_(start) {
   if (pid_ == 0) {
     ::fcntl(ends[1], F_SETFD, 0);
     ::execl(start.program.c_str(), start.program.c_str(), start.directory.c_str(),
-            start.store.c_str(), worker.c_str(), life.c_str(), seed.c_str(), end.c_str(), nullptr);
+            start.store.c_str(), worker.c_str(), life.c_str(), seed.c_str(), end.c_str(),
+            start.soak ? "1" : "0", nullptr);
     ::_exit(kNotStarted);
   }
   ::close(ends[1]);

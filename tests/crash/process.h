@@ -21,6 +21,7 @@ class WorkerProcess {
     int worker = 0;
     std::uint64_t life = 0;
     std::uint64_t seed = 0;
+    bool soak = false;
   };
   // The status of one whose program cannot be run.
   static constexpr int kNotStarted = 127;

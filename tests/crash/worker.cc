@@ -12,12 +12,15 @@
 
 #include "crash/events.h"
 #include "crash/setup.h"
+#include "lib/failing_syncs.h"
 #include "oracle/dice.h"
 #include "oracle/document.h"
 #include "tiercache/sqlite.h"
 
 namespace tiercache::testing {
 namespace {
+
+constexpr std::uint64_t kFailingSyncs = 2;  // of a hundred, in a soak
 
 // Set by a signal handler, read by all threads.
 std::atomic<bool> asked_to_end{false};
@@ -30,6 +33,7 @@ struct Arguments {
   std::uint64_t life = 0;
   std::uint64_t seed = 0;
   int pipe = -1;
+  bool soak = false;  // a cache for each thread, on a disk whose syncs fail now and then
 };
 
 // Events of one call go out by one write, which is atomic up to PIPE_BUF.
@@ -215,24 +219,34 @@ class Thread {
 int run(const Arguments& arguments) {
   Reporter reporter(arguments.pipe);
   Numbers numbers(arguments.life);
-  Cache cache(cache_options(arguments.directory, sqlite::open(arguments.store)));
+  const auto disk = std::make_shared<FailingSyncs>(kFailingSyncs, arguments.seed);
+  std::vector<std::unique_ptr<Cache>> caches;
+  for (int i = 0; i < (arguments.soak ? kThreads : 1); ++i) {
+    CacheOptions options = cache_options(arguments.directory, sqlite::open(arguments.store));
+    if (arguments.soak) options.ports.file_system = disk;
+    caches.push_back(std::make_unique<Cache>(std::move(options)));
+  }
+  disk->start();
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
+    Cache& cache = *caches[static_cast<std::size_t>(i) % caches.size()];
     threads.emplace_back([&, i] { Thread(arguments, i, cache, reporter, numbers).run(); });
   }
   for (std::thread& thread : threads) thread.join();
-  const CloseReceipt receipt = cache.close(std::chrono::seconds(2));
-  return receipt.dropped == 0 ? 0 : 4;
+  std::uint64_t dropped = 0;
+  for (const auto& cache : caches) dropped += cache->close(std::chrono::seconds(2)).dropped;
+  return dropped == 0 ? 0 : 4;
 }
 
 bool parse(int count, char** values, Arguments* out) {
-  if (count != 7) return false;
+  if (count != 8) return false;
   *out = {.directory = values[1],
           .store = values[2],
           .worker = std::atoi(values[3]),
           .life = std::strtoull(values[4], nullptr, 10),
           .seed = std::strtoull(values[5], nullptr, 10),
-          .pipe = std::atoi(values[6])};
+          .pipe = std::atoi(values[6]),
+          .soak = std::atoi(values[7]) != 0};
   return true;
 }
 

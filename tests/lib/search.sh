@@ -11,15 +11,19 @@ search_need_number() {
   [[ $2 =~ ^(0|[1-9][0-9]{0,17})$ ]] || search_fail "$1 needs a number, not '$2'"
 }
 
-# search_build ROOT TARGET...: installs what is missing and builds these targets with the dev preset.
+# Of CMakePresets.json; the script may choose another one.
+search_preset=dev
+
+# search_build ROOT TARGET...: installs what is missing and builds these targets with the preset.
 search_build() {
   local root=$1
   shift
   # shellcheck source=examples/lib/install.sh
   source "$root/examples/lib/install.sh"
   install_packages test || search_fail "packages are missing"
-  (cd "$root" && cmake --preset dev >/dev/null) || search_fail "cmake --preset dev failed"
-  cmake --build "$root/build/dev" --target "$@" || search_fail "$* does not build"
+  (cd "$root" && cmake --preset "$search_preset" >/dev/null) ||
+    search_fail "cmake --preset $search_preset failed"
+  cmake --build "$root/build/$search_preset" --target "$@" || search_fail "$* does not build"
 }
 
 search_temporary=
