@@ -171,6 +171,10 @@ logfile = $folder/pgbouncer.log
 pidfile = $folder/pgbouncer.pid
 INI
     if server "$1" -q -d "$folder/pgbouncer.ini" >/dev/null 2>&1; then
+      # What ends it reads the file, and it may not be there yet.
+      for _ in {1..1000}; do
+        if server test -s "$folder/pgbouncer.pid"; then break; fi
+      done
       export TIERCACHE_TEST_PGBOUNCER="postgres://$role:$secret@127.0.0.1:$bouncer_port/tiercache"
       return
     fi

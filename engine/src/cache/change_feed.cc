@@ -249,7 +249,6 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
     if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
     std::vector<ScannedEntry> found;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (rows.is_corrupt(i)) core_.met_corrupt_row(batch[i], rows.text_of_corrupt(i));
       if (rows.entries[i]) found.push_back({batch[i], rows.entries[i]});
     }
     core_.take_rows(found);

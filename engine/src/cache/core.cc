@@ -101,11 +101,20 @@ void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took
 LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline,
                           Breaker::Urgency urgency) {
   const SteadyTime until = std::min(deadline, after(options.store_calls.call_timeout));
-  return ask_store(urgency, store_loads, [&] { return store->load(options.project, ids, until); });
+  const LoadReply reply =
+      ask_store(urgency, store_loads, [&] { return store->load(options.project, ids, until); });
+  look_for_corrupt_rows(ids, reply);
+  return reply;
 }
 
 void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
   log->warn(topic, "dataset {}: {}", id.dataset, what);
+}
+
+void Core::look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (reply.is_corrupt(i)) met_corrupt_row(ids[i], reply.text_of_corrupt(i));
+  }
 }
 
 void Core::met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text) {

@@ -93,9 +93,9 @@ class Core : public std::enable_shared_from_this<Core> {
   auto ask_store(Breaker::Urgency urgency, Counter& counter, Call call) -> decltype(call());
   template <class Call>
   auto ask_store(const Breaker::Permit& permit, Counter& counter, Call call) -> decltype(call());
-  // The store has a row that fails its checksum: reports it, and keeps what it holds (null: nothing
-  // could be read) in the quarantine before a write replaces it (I9).
-  void met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text);
+  // Reports the rows that fail their checksum, and keeps what they hold in the quarantine, since the
+  // next write replaces it (I9).
+  void look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply);
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
   // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
@@ -169,6 +169,8 @@ class Core : public std::enable_shared_from_this<Core> {
   DurationCounter put_latency, store_latency;
 
  private:
+  // `text` null: nothing could be read.
+  void met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text);
   explicit Core(CacheOptions cache_options);
   void choose_ports();
   std::shared_ptr<Generations> share_generations();

@@ -64,10 +64,10 @@ void StoreReader::run_batch() {
     return core_.store->load(core_.options.project, batch.ids,
                              core_.after(core_.options.store_calls.call_timeout));
   });
+  core_.look_for_corrupt_rows(batch.ids, reply);
   core_.executor->post(Lane::store,
                        [core = core_.shared_from_this()] { core->store_reader->run_batch(); });
   for (std::size_t i = 0; i < batch.ids.size(); ++i) {
-    if (reply.is_corrupt(i)) core_.met_corrupt_row(batch.ids[i], reply.text_of_corrupt(i));
     LoadedRow row{
         .status = reply.status, .entry = nullptr, .corrupt = false, .message = reply.message};
     if (reply.status == StoreStatus::ok) {

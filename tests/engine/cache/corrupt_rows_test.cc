@@ -88,6 +88,16 @@ TEST_F(CorruptRows, row_met_by_the_change_feed_is_kept_aside_too_I9) {
   EXPECT_EQ(*data_->get("local"), "1");
 }
 
+TEST_F(CorruptRows, row_that_a_scrub_mends_is_kept_aside_I9) {
+  data_->put("local", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.store->corrupt_row("test", {"d", "local"}, "rotten");
+  cache_->scrub({.repair = true});
+  world_.executor->run_for(2s);
+  ASSERT_EQ(rows_aside(world_).size(), 1u);
+  EXPECT_NE(rows_aside(world_)[0].find("rotten"), std::string::npos);
+}
+
 TEST_F(CorruptRows, full_disk_is_reported_and_tried_again_at_the_next_meeting_I9) {
   world_.disk.set_fault([](const std::string& operation, const std::string& path) {
     return path.find("/quarantine") != std::string::npos && operation == "write_file" ? ENOSPC : 0;
