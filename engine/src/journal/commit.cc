@@ -271,8 +271,13 @@ IoStatus Journal::Impl::put(const std::string& bytes, Sync sync) {
   current.end += bytes.size();
   if (sync == Sync::no) return status;
   status = current.file->sync_data();
-  if (status.ok()) current.synced_to = current.end;
-  return status;
+  if (!status.ok()) return status;
+  // A file that somebody deleted takes writes and syncs as before.
+  FileInfo info;
+  status = file_system->info(current.segment->path, &info);
+  if (status.absent()) return status;
+  current.synced_to = current.end;
+  return {};
 }
 
 IoStatus Journal::Impl::write_records(std::span<QueuedRecord* const> records, Sync sync) {

@@ -152,5 +152,22 @@ TEST(FailedSync, moved_clocks_are_written_anew_without_a_record_of_the_content_I
   });
 }
 
+// The journal's file can be written and synced after it was deleted, and is nowhere.
+TEST(DeletedDirectory, put_goes_to_the_store_or_throws_and_memory_serves_on_I1) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("a", "1");
+  world.wipe();
+  const auto receipt = data.put("a", "2");
+  EXPECT_FALSE(receipt.journaled);
+  EXPECT_TRUE(receipt.stored);
+  EXPECT_EQ(*data.get("a"), "2");
+  EXPECT_FALSE(cache->health().journal.working);
+  world.store_down();
+  EXPECT_THROW(data.put("a", "3"), NotDurable);
+  EXPECT_EQ(*data.get("a"), "2");
+}
+
 }  // namespace
 }  // namespace tiercache::testing
