@@ -125,6 +125,7 @@ void read_changes(Session& session, const std::string& project, const std::strin
     throw Failure(Failure::Kind::not_serving, true, "schema tiercache has lost its version");
   }
   reply.store_time = WallTime(std::chrono::milliseconds(integer(rows, 0, kServerTime)));
+  reply.incarnation = std::string(shim::text(rows, 0, kIncarnation));
   Cursor next{std::string(shim::text(rows, 0, kIncarnation)), xid_at(rows, 0, kNothingRunsBelow),
               0};
   reply.gap = !cursor.empty() && (!from || is_lost(*from, rows));

@@ -27,6 +27,9 @@ constexpr std::array kMeanings = {
     Meaning{"22021", Kind::data, false, "holds bytes that are not UTF-8"},
     Meaning{"22003", Kind::data, false, "holds a number out of the store's range"},
     Meaning{"22008", Kind::data, false, "has a time out of the store's range"},
+    Meaning{"22P99", Kind::data, false,
+            "is older than what the store has purged, so the entry may have been erased since: put "
+            "it again, or discard it"},
     Meaning{"22", Kind::data, false, "is not data that the store can hold"},
     Meaning{"23", Kind::data, false, "is against a constraint of the schema"},
     Meaning{"54001", Kind::data, false, "is nested deeper than the server reads"},

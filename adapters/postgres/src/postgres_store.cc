@@ -12,6 +12,7 @@
 #include "connection_pool.h"
 #include "hints.h"
 #include "options.h"
+#include "purging.h"
 #include "rows.h"
 #include "saving.h"
 #include "schema.h"
@@ -316,6 +317,14 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
                                              });
     if (reply.status == StoreStatus::ok) purge_when_due();
     return reply;
+  }
+
+  bool has_purge() const override { return true; }
+  PurgeReply purge(const std::string& project, const PurgeRequest& request,
+                   SteadyTime deadline) override {
+    return serve<PurgeReply>(
+        project, deadline, Effect::writes,
+        [=](Session& session, PurgeReply& reply) { purge_rows(session, project, request, reply); });
   }
 
   std::shared_ptr<ChangeWatch> watch_changes(const std::string& project,

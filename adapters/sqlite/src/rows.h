@@ -61,6 +61,29 @@ std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t proj
                                        const std::string& dataset, const std::string& glob,
                                        Version version);
 
+// What was purged of a project: the horizon, and the last update that was of a tombstone which went.
+struct Purged {
+  Version horizon;
+  std::int64_t updated = 0;
+};
+Purged find_purged(Connection& connection, std::int64_t project);
+void set_purged(Connection& connection, std::int64_t project, const Purged& purged);
+
+struct OldRow {
+  std::int64_t entry_id = 0;
+  EntryId id;
+  std::int64_t updated = 0;
+  Version version;
+};
+// Tombstones of a version below, at most `limit`.
+std::vector<OldRow> find_old_tombstones(Connection& connection, std::int64_t project, Version below,
+                                        std::int64_t limit);
+// Documents of the dataset that were last fetched before, at most `limit`.
+std::vector<OldRow> find_expired(Connection& connection, std::int64_t project,
+                                 const std::string& dataset, WallTime fetched_before,
+                                 std::int64_t limit);
+void delete_row(Connection& connection, std::int64_t entry_id);
+
 // Hands out a project's update numbers in a write transaction, and stores rows under them.
 class RowWriter {
  public:

@@ -233,6 +233,7 @@ detail::DatasetPolicy Dataset<T>::make_policy(DatasetOptions<T> options) {
   policy.options.not_found_for = options.not_found_for;
   policy.options.not_found_erases = options.not_found_erases;
   policy.options.cache_version = std::move(options.cache_version);
+  policy.options.retention = options.retention;
   policy.options.hydrate = options.hydrate;
   return policy;
 }

@@ -117,6 +117,9 @@ struct CacheOptions {
   StoreOptions store_calls = {};
   Limits limits = {};
   Flags flags = {};
+  // How long an erase is remembered; a machine that was away for longer has its older writes parked. At
+  // least 1 day.
+  std::chrono::milliseconds tombstone_retention = std::chrono::hours(24 * 30);
   int concurrent_refreshes = 8;                 // callbacks at once over all datasets; at least 1
   std::shared_ptr<spdlog::logger> logger = {};  // null: silent
   Ports ports = {};
@@ -175,6 +178,7 @@ class RefreshAnswer {
 // | not_found_for      | how long «not found» is remembered; 0: not        | 1 min         |
 // | not_found_erases   | such an answer erases an existing entry           | false         |
 // | cache_version      | format of the documents; others do not decode     | "1.0"         |
+// | retention          | deleted when last fetched so long ago; 0: never   | 0: never      |
 // | hydrate            | what is brought from the store at open            | 10,000 newest |
 // | refresh            | rebuilds a document from its source; may throw    | none          |
 // | rich_refresh       | the costlier second kind of refresh               | none          |
@@ -197,6 +201,7 @@ struct BasicDatasetOptions {
   std::chrono::milliseconds not_found_for{60'000};
   bool not_found_erases = false;
   std::string cache_version = "1.0";
+  std::chrono::milliseconds retention{0};
   Hydrate hydrate = {};
   std::function<RefreshAnswer<Value>(RefreshContext&)> refresh = {};
   std::function<RefreshAnswer<Value>(RefreshContext&)> rich_refresh = {};

@@ -49,13 +49,15 @@ struct Stats {
                 journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,
                 journal_corrupt_records = 0;
   std::uint64_t outbox_depth = 0, outbox_parked = 0;
-  std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0,
+  std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
                 store_failures = 0;  // round trips
   // How often the store was found away, the calls that were not made meanwhile, and the single ones
   // by which it was tried.
   std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
   std::uint64_t store_hints = 0;         // of changes, by which the feed was asked sooner
   std::uint64_t store_corrupt_rows = 0;  // met; what they held is in the quarantine
+  // Tombstones and documents past their retention that this cache let go: of the store, of the files.
+  std::uint64_t retention_purged = 0, retention_dropped = 0;
   std::uint64_t refresh_running = 0;
   Histogram put_latency, store_latency;
   std::vector<DatasetStats> datasets;
@@ -78,6 +80,9 @@ struct Health {
   std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;
+  // The store was reset or restored since the directory knew it (its incarnation is another one).
+  // Until that is repaired nothing is dropped here for being absent there.
+  std::optional<WallTime> store_replaced_since = {};
 
   bool all_working() const;
 };

@@ -60,6 +60,8 @@ struct StoreReply {
   StoreStatus status = StoreStatus::ok;
   std::string message;                 // with any other status: what happened, no secrets
   std::optional<WallTime> store_time;  // the store's clock while it answered
+  // Of the store's data: another one after a reset, or a restore that said so. Empty: not told.
+  std::string incarnation;
 };
 
 struct LoadReply : StoreReply {
@@ -127,6 +129,29 @@ class ChangeWatch {
   virtual HintState state() const = 0;
 };
 
+// What a store is to let go of.
+struct PurgeRequest {
+  // Documents that were last fetched before this give way to tombstones, one tick above the document's
+  // version: as if they had been erased when they were written.
+  struct Expiry {
+    std::string dataset;
+    WallTime fetched_before;
+  };
+  std::vector<Expiry> expired;
+  Version tombstones_below;  // tombstones of older versions go; zero: none
+  std::size_t limit =
+      10'000;  // rows that change or go, at most; 0: none, only `horizon` is asked for
+};
+
+struct PurgeReply : StoreReply {
+  std::uint64_t documents = 0;   // that gave way to tombstones
+  std::uint64_t tombstones = 0;  // that are gone
+  bool more = false;             // the limit was reached: ask again
+  // The highest version of all tombstones that ever went, in this project; zero: none did. A document
+  // that is not above it, and whose key has no row, may have been erased: see `refused_as_purged`.
+  Version horizon;
+};
+
 // What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
@@ -181,6 +206,17 @@ class Store {
   virtual std::shared_ptr<ChangeWatch> watch_changes(const std::string& /*project*/,
                                                      std::function<void()> /*hint*/) {
     return nullptr;
+  }
+
+  // Capability: tombstones do not stay for ever. A cursor of the change feed from before a tombstone
+  // that went is a gap, unless its change is still told.
+  virtual bool has_purge() const { return false; }
+  virtual PurgeReply purge(const std::string& /*project*/, const PurgeRequest& /*request*/,
+                           SteadyTime /*deadline*/) {
+    PurgeReply reply;
+    reply.status = StoreStatus::unavailable;
+    reply.message = "this store does not purge";
+    return reply;
   }
 };
 

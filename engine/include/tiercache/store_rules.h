@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "tiercache/store.h"
@@ -56,6 +57,22 @@ inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
   if (content) return {same ? SaveOutcome::already_saved : SaveOutcome::superseded, moved};
   if (row->version > write.entry.version) return {SaveOutcome::superseded, moved};
   return {moved ? SaveOutcome::saved : SaveOutcome::already_saved, moved};
+}
+
+// Why a store that has let go of tombstones up to `horizon` refuses the write for good; empty: it does
+// not. `row` is null when there is none.
+inline std::string refused_as_purged(const Entry* row, const StoreWrite& write,
+                                     const Version& horizon) {
+  const bool document =
+      write.kind == StoreWrite::Kind::content && write.entry.kind == EntryKind::document;
+  if (row || !document || horizon.is_zero() || write.entry.version > horizon) return {};
+  return "the write is older than what the store has purged, so the entry may have been erased "
+         "since: put it again, or discard it";
+}
+
+// What is left of a document whose retention is over.
+inline Version expired_version(const Version& version) {
+  return {version.time + 1, version.writer};
 }
 
 // What `erase_matching` leaves of a row.

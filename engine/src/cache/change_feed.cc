@@ -7,6 +7,8 @@
 
 #include "cache/core.h"
 #include "cache/file_writer.h"
+#include "cache/kept_text.h"
+#include "cache/retention.h"
 #include "tiercache/entry.h"
 
 namespace tiercache::detail {
@@ -15,7 +17,6 @@ namespace {
 
 constexpr std::size_t kChangesAtOnce = 1'000;
 constexpr std::size_t kRowsAtOnce = 100;
-constexpr std::size_t kLongestCursor = 4'096;
 constexpr std::chrono::milliseconds kLongestPause{30'000};
 // Between looks that hints bring about: where writes come all the time, so do hints.
 constexpr std::chrono::milliseconds kHintGap{100};
@@ -249,7 +250,11 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
     if (rows.status != StoreStatus::ok || !core_.is_open()) return false;
     std::vector<ScannedEntry> found;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (rows.entries[i]) found.push_back({batch[i], rows.entries[i]});
+      if (rows.entries[i]) {
+        found.push_back({batch[i], rows.entries[i]});
+      } else if (!rows.is_corrupt(i)) {
+        core_.retention->drop_if_purged(batch[i]);
+      }
     }
     core_.take_rows(found);
   }
@@ -257,6 +262,7 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
 }
 
 bool ChangeFeed::compare_all() {
+  if (core_.store->has_purge() && !core_.retention->learn_horizon()) return false;
   std::vector<EntryId> ids;
   for (const std::string& dataset : core_.files->index().datasets()) {
     core_.files->index().for_each(dataset, [&](const std::string& key, const IndexItem&) {
@@ -269,12 +275,7 @@ bool ChangeFeed::compare_all() {
 // --- The cursor in the directory ---
 
 std::string ChangeFeed::read_cursor() const {
-  std::string bytes;
-  if (!core_.file_system->read_file(path_, kLongestCursor, &bytes).ok()) return {};
-  const std::size_t end = bytes.rfind('\n');
-  if (!bytes.starts_with(kHead) || end == std::string::npos || end < kHead.size()) return {};
-  if (bytes.substr(end + 1) != Checksum::of(bytes.substr(0, end)).to_string()) return {};
-  return bytes.substr(kHead.size(), end - kHead.size());
+  return read_kept_text(*core_.file_system, path_, kHead);
 }
 
 void ChangeFeed::keep_cursor(bool now) {
@@ -283,17 +284,13 @@ void ChangeFeed::keep_cursor(bool now) {
     Lock lock(mutex_);
     const SteadyTime time = core_.clock->steady_now();
     const bool due = now || kept_.empty() || time - kept_at_ >= kKeepEvery;
-    if (!due || cursor_ == kept_ || behind_ || cursor_.size() > kLongestCursor / 2) return;
+    if (!due || cursor_ == kept_ || behind_ || cursor_.size() > kLongestKeptText) return;
     cursor = kept_ = cursor_;
     kept_at_ = time;
   }
   // The files that it vouches for must be on the disk before it is.
   if (!core_.file_writer->sync()) return;
-  std::string bytes = std::string(kHead) + cursor;
-  bytes += '\n' + Checksum::of(bytes).to_string();
-  const std::string temp = path_ + ".new";
-  if (!core_.file_system->write_file(temp, bytes).ok() ||
-      !core_.file_system->sync_file(temp).ok() || !core_.file_system->rename(temp, path_).ok()) {
+  if (!keep_text(*core_.file_system, path_, kHead, cursor)) {
     core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");
   }
 }

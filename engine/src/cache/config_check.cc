@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "cache/judge.h"
 #include "json/utf8.h"
 #include "tiercache/error.h"
 
@@ -82,6 +83,8 @@ void check_cache_options(const CacheOptions& options) {
   faults.check(options.limits.max_key_bytes >= 1 && options.limits.max_key_bytes <= 4096,
                "limits.max_key_bytes", std::to_string(options.limits.max_key_bytes),
                "1 to 4,096 bytes");
+  faults.at_least(options.tombstone_retention, milliseconds(std::chrono::hours(24)),
+                  "tombstone_retention");
   faults.at_least(options.concurrent_refreshes, 1, "concurrent_refreshes", "callback");
   faults.throw_if_any();
 }
@@ -101,6 +104,10 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy)
   faults.at_least(options.hard_timeout, milliseconds(1), "hard_timeout");
   faults.at_least(options.retry_first, milliseconds(1), "retry_first");
   faults.at_least(options.not_found_for, milliseconds(0), "not_found_for");
+  const milliseconds served = default_fresh_for(options) + options.stale_for;
+  faults.check(options.retention == milliseconds(0) || options.retention >= served, "retention",
+               std::to_string(options.retention.count()) + " ms",
+               "0, or at least fresh_for + stale_for");
   faults.check(options.refresh_every == milliseconds(0) || policy.refresh, "refresh", "none",
                "set where refresh_every is");
   faults.check(options.rich_refresh_every == milliseconds(0) || policy.rich_refresh, "rich_refresh",

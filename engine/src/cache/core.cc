@@ -11,6 +11,8 @@
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
+#include "cache/retention.h"
+#include "cache/store_identity.h"
 #include "cache/store_reader.h"
 #include "cache/write_path.h"
 #include "files/directory.h"
@@ -91,6 +93,7 @@ void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took
     store_failures.add();
     log->warn(LogTopic::store, "store call failed: {}", reply.message);
   }
+  store_identity->seen(reply.incarnation);
   if (!reply.store_time) return;
   // Within the call's own length and the clocks' resolution the two clocks may well agree.
   const auto offset = *reply.store_time - clock->wall_now();

@@ -40,6 +40,8 @@ class ChangeFeed;
 class FileEviction;
 class FileWriter;
 class RefreshPath;
+class Retention;
+class StoreIdentity;
 class StoreReader;
 class WritePath;
 
@@ -69,6 +71,7 @@ class Core : public std::enable_shared_from_this<Core> {
   DatasetState& open_dataset(const std::string& name, DatasetPolicy policy);
   // Null when no dataset of that name is open.
   DatasetState* find_dataset(const std::string& name) const;
+  std::vector<std::string> dataset_names() const;  // of those that are open
 
   bool flush(SteadyTime deadline);
   bool warm_up(SteadyTime deadline);
@@ -163,9 +166,12 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<WritePath> write_path;
   std::unique_ptr<RefreshPath> refresh_path;
   std::unique_ptr<ChangeFeed> change_feed;
+  std::unique_ptr<StoreIdentity> store_identity;
+  std::unique_ptr<Retention> retention;
 
   HealthMark files_health, journal_health, hints_health;
-  Counter store_loads, store_saves, store_polls, store_hints, store_corrupt_rows, store_failures;
+  Counter store_loads, store_saves, store_polls, store_purges, store_hints, store_corrupt_rows,
+      store_failures;
   DurationCounter put_latency, store_latency;
 
  private:

@@ -11,6 +11,8 @@
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
 #include "cache/replay.h"
+#include "cache/retention.h"
+#include "cache/store_identity.h"
 #include "cache/store_reader.h"
 #include "cache/write_path.h"
 #include "files/directory.h"
@@ -55,6 +57,7 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->open_journal();
   core->start_drain();
   core->change_feed->start();
+  core->retention->start();
   core->file_eviction->look();
   core->adopt_later();
   core->log->info(
@@ -235,6 +238,8 @@ void Core::make_paths() {
   write_path = std::make_unique<WritePath>(*this);
   refresh_path = std::make_unique<RefreshPath>(*this);
   change_feed = std::make_unique<ChangeFeed>(*this);
+  store_identity = std::make_unique<StoreIdentity>(*this);
+  retention = std::make_unique<Retention>(*this, seed_ + 6);
   flights = std::make_shared<SingleFlight>(*executor, *clock, *log, options.concurrent_refreshes,
                                            seed_ + 1);
   scheduler = std::make_shared<Scheduler>(
@@ -311,6 +316,13 @@ DatasetState* Core::find_dataset(const std::string& name) const {
   Lock lock(mutex_);
   const auto there = datasets_.find(name);
   return there == datasets_.end() ? nullptr : there->second.get();
+}
+
+std::vector<std::string> Core::dataset_names() const {
+  std::vector<std::string> names;
+  Lock lock(mutex_);
+  for (const auto& [name, dataset] : datasets_) names.push_back(name);
+  return names;
 }
 
 }  // namespace tiercache::detail

@@ -7,6 +7,7 @@
 #include "cache/core.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
+#include "cache/retention.h"
 
 namespace tiercache::detail {
 
@@ -211,6 +212,10 @@ void ReadOp::on_store(const LoadedRow& row) {
   } else if (row.corrupt) {
     answer(&Passage::store, TierAnswer::corrupt);
   } else if (!row.entry) {
+    if (core_->retention->drop_if_purged(id_)) {
+      drop_candidate();
+      newest_local_ = Version{};
+    }
     answer(&Passage::store, TierAnswer::miss);
   } else {
     take_row(row.entry);

@@ -5,6 +5,8 @@
 #include "cache/core.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
+#include "cache/retention.h"
+#include "cache/store_identity.h"
 
 namespace tiercache::detail {
 
@@ -74,9 +76,12 @@ Stats Core::stats() const {
   stats.store_loads = store_loads.read();
   stats.store_saves = store_saves.read();
   stats.store_polls = store_polls.read();
+  stats.store_purges = store_purges.read();
   stats.store_hints = store_hints.read();
   stats.store_corrupt_rows = store_corrupt_rows.read();
   stats.store_failures = store_failures.read();
+  stats.retention_purged = retention->purged_in_store();
+  stats.retention_dropped = retention->dropped_here();
   if (breaker) {
     const Breaker::State asked = breaker->state();
     stats.store_not_asked = asked.refused;
@@ -99,6 +104,7 @@ Health Core::health() const {
   health.journal = journal_health.read();
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
+  health.store_replaced_since = store_identity->replaced_since();
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
   health.store_hints = change_feed->hints_health();
   const JournalStats in_journal = journal->stats();

@@ -6,6 +6,8 @@
 
 #include "cache/core.h"
 #include "cache/file_writer.h"
+#include "cache/retention.h"
+#include "cache/store_identity.h"
 #include "tiercache/error.h"
 
 namespace tiercache::detail {
@@ -29,6 +31,7 @@ ScrubReport Scrub::run() {
   core_.check_open();
   std::vector<std::string> datasets = core_.files->index().datasets();
   if (!options_.dataset.empty()) datasets = {options_.dataset};
+  if (core_.store && core_.store->has_purge()) core_.retention->learn_horizon();
   for (const std::string& dataset : datasets) run_dataset(dataset);
   if (report_.repaired > 0) {
     core_.file_writer->flush();
@@ -36,6 +39,9 @@ ScrubReport Scrub::run() {
     if (core_.drain) core_.drain->kick();
   }
   report_.complete = !stopped_;
+  const bool all = report_.complete && options_.dataset.empty() && report_.failed == 0;
+  // What a store that was reset or restored lacked is on its way there.
+  if (options_.repair && all) core_.store_identity->accept();
   core_.log->info(LogTopic::lifecycle, "scrub: {}", report_.to_string());
   return report_;
 }
@@ -200,8 +206,11 @@ void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& 
       core_.take_rows({{subject.id, row}});
       return mended(core_.files->read(subject.id).entry != nullptr,
                     "an entry file was not written");
-    case Difference::store_behind:
     case Difference::store_missing:
+      // Erased and purged while this directory was away.
+      if (core_.retention->drop_if_purged(subject.id)) return mended(true, {});
+      [[fallthrough]];
+    case Difference::store_behind:
     case Difference::store_corrupt:
       return mended(send_again(subject.id, *subject.file), "the journal did not take a write");
     case Difference::store_differs: {

@@ -22,6 +22,8 @@ struct Row {
 struct Project {
   std::map<EntryId, Row> rows;
   std::map<std::uint64_t, EntryId> recent;
+  Version horizon;
+  std::uint64_t purged_to = 0;  // the last update that was of a tombstone which went
 };
 
 std::uint64_t parse_cursor(const std::string& cursor) {
@@ -117,6 +119,8 @@ Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadlin
     return reply;
   }
   reply.store_time = clock->wall_now();
+  std::lock_guard lock(mutex);
+  reply.incarnation = std::to_string(incarnation);
   return reply;
 }
 
@@ -147,6 +151,9 @@ SaveResult MemoryStore::State::apply(Project& project, const StoreWrite& write) 
       write.entry.version >= row->version) {
     put(project, write.id, write.entry);
     return {SaveOutcome::saved, nullptr, {}};
+  }
+  if (std::string why = refused_as_purged(row.get(), write, project.horizon); !why.empty()) {
+    return {SaveOutcome::refused, nullptr, std::move(why)};
   }
   AppliedWrite applied = apply_write(row.get(), write);
   if (applied.row) row = put(project, write.id, std::move(*applied.row));
@@ -298,7 +305,10 @@ ChangesReply MemoryStore::changes(const std::string& project, const std::string&
     reply.gap = !cursor.starts_with(prefix);
     if (reply.gap) return;
     const Project& changed = state_->projects[project];
-    auto at = changed.recent.upper_bound(std::stoull(cursor.substr(prefix.size())));
+    const std::uint64_t after = std::stoull(cursor.substr(prefix.size()));
+    reply.gap = after < changed.purged_to;
+    if (reply.gap) return;
+    auto at = changed.recent.upper_bound(after);
     for (; at != changed.recent.end(); ++at) {
       if (reply.changes.size() == std::max<std::size_t>(limit, 1)) {
         reply.more = true;
@@ -309,6 +319,46 @@ ChangesReply MemoryStore::changes(const std::string& project, const std::string&
       reply.next = prefix + std::to_string(at->first);
     }
     reply.next = prefix + std::to_string(state_->updates);
+  });
+}
+
+PurgeReply MemoryStore::purge(const std::string& project, const PurgeRequest& request,
+                              SteadyTime deadline) {
+  return state_->serve<PurgeReply>("purge", deadline, [&](PurgeReply& reply) {
+    std::lock_guard lock(state_->mutex);
+    Project& purged = state_->projects[project];
+    std::vector<EntryId> expired, gone;
+    for (const auto& [id, row] : purged.rows) {
+      const Entry& entry = *row.entry;
+      const bool is_expired = entry.kind == EntryKind::document &&
+                              std::any_of(request.expired.begin(), request.expired.end(),
+                                          [&, &of = id](const auto& one) {
+                                            return one.dataset == of.dataset &&
+                                                   entry.clocks.last_fetch &&
+                                                   *entry.clocks.last_fetch < one.fetched_before;
+                                          });
+      const bool is_old =
+          entry.kind == EntryKind::tombstone && entry.version < request.tombstones_below;
+      if (!is_expired && !is_old) continue;
+      const bool full = expired.size() + gone.size() == request.limit;
+      reply.more = full && request.limit > 0;
+      if (full) break;
+      (is_old ? gone : expired).push_back(id);
+    }
+    for (const EntryId& id : expired) {
+      const Entry& row = *purged.rows.at(id).entry;
+      state_->put(purged, id, tombstone_of(row, expired_version(row.version)));
+    }
+    for (const EntryId& id : gone) {
+      const Row& row = purged.rows.at(id);
+      purged.horizon = std::max(purged.horizon, row.entry->version);
+      purged.purged_to = std::max(purged.purged_to, row.updated);
+      purged.recent.erase(row.updated);
+      purged.rows.erase(id);
+    }
+    reply.documents = expired.size();
+    reply.tombstones = gone.size();
+    reply.horizon = purged.horizon;
   });
 }
 
@@ -367,6 +417,15 @@ void MemoryStore::corrupt_row(const std::string& project, const EntryId& id, std
   std::lock_guard lock(state_->mutex);
   state_->projects[project].rows.at(id).corrupt =
       std::make_shared<const std::string>(std::move(text));
+}
+
+void MemoryStore::drop_row(const std::string& project, const EntryId& id) {
+  std::lock_guard lock(state_->mutex);
+  Project& of = state_->projects[project];
+  const auto found = of.rows.find(id);
+  if (found == of.rows.end()) return;
+  of.recent.erase(found->second.updated);
+  of.rows.erase(found);
 }
 
 std::uint64_t MemoryStore::calls(const std::string& operation) const {

@@ -45,6 +45,10 @@ class MemoryStore final : public Store {
   std::shared_ptr<ChangeWatch> watch_changes(const std::string& project,
                                              std::function<void()> hint) override;
 
+  bool has_purge() const override { return true; }
+  PurgeReply purge(const std::string& project, const PurgeRequest& request,
+                   SteadyTime deadline) override;
+
   // Asked before each call with the port's function name.
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
   // Called before each call works: a test can wait or move time in it. Not under a lock.
@@ -69,6 +73,8 @@ class MemoryStore final : public Store {
   // The row fails its checksum from now on and holds this text, until newer content or its own
   // replaces it.
   void corrupt_row(const std::string& project, const EntryId& id, std::string text);
+  // The row goes as if it never had been.
+  void drop_row(const std::string& project, const EntryId& id);
   std::uint64_t calls(const std::string& operation) const;
 
  private:

@@ -16,4 +16,5 @@
 #include "tiercache/testing/store_conformance/guards_and_clocks.h"
 #include "tiercache/testing/store_conformance/hints.h"
 #include "tiercache/testing/store_conformance/matching_erase.h"
+#include "tiercache/testing/store_conformance/purge.h"
 #include "tiercache/testing/store_conformance/scan.h"

@@ -115,6 +115,22 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
   }
   EntryPtr load(const EntryId& id) { return load_from(project_, id); }
 
+  PurgeReply purge(const PurgeRequest& request) {
+    PurgeReply reply = store_->purge(project_, request, patience());
+    EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
+    return reply;
+  }
+  PurgeReply purge_below(std::uint64_t number) {
+    PurgeRequest request;
+    request.tombstones_below = version(number);
+    return purge(request);
+  }
+  PurgeReply expire(const std::string& dataset, std::int64_t before_ms) {
+    PurgeRequest request;
+    request.expired = {{dataset, at(before_ms)}};
+    return purge(request);
+  }
+
   // All pages of `limit`, one after the other.
   std::vector<ScannedEntry> scan_all(const std::string& dataset, std::size_t limit) {
     std::vector<ScannedEntry> all;

@@ -1,0 +1,14 @@
+// Letting go of tombstones, and of documents whose retention is over.
+#pragma once
+
+#include <string>
+
+#include "session.h"
+#include "tiercache/store.h"
+
+namespace tiercache::postgres {
+
+void purge_rows(Session& session, const std::string& project, const PurgeRequest& request,
+                PurgeReply& reply);
+
+}  // namespace tiercache::postgres

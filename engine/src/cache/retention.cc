@@ -1,0 +1,131 @@
+#include "cache/retention.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "cache/store_identity.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// Between two rounds of one cache: this, give or take half. Many caches share the work.
+constexpr std::chrono::milliseconds kEvery = std::chrono::hours(6);
+constexpr std::size_t kRowsAtOnce = 1'000;
+// A store that always has more to purge is left alone until the next round.
+constexpr int kCallsInARound = 1'000;
+
+Version stamped_at(WallTime time) {
+  const auto ms = std::max<std::int64_t>(time.time_since_epoch().count(), 0);
+  return {static_cast<std::uint64_t>(ms) << Version::kCounterBits, 0};
+}
+
+}  // namespace
+
+void Retention::start() {
+  schedule();
+}
+
+void Retention::schedule() {
+  std::chrono::milliseconds pause = kEvery / 2;
+  {
+    Lock lock(mutex_);
+    pause += std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(kEvery.count())));
+  }
+  core_.executor->schedule(core_.after(pause), Lane::store, [weak = core_.weak_from_this()] {
+    const auto core = weak.lock();
+    if (!core || !core->is_open()) return;
+    core->retention->run();
+    core->retention->schedule();
+  });
+}
+
+void Retention::run() {
+  const Version below = stamped_at(core_.now().wall - core_.options.tombstone_retention);
+  // As long as the store may still have what a tombstone hides, or is not the one it was, ours stay.
+  const bool purges = core_.store && core_.store->has_purge();
+  const bool replaced = core_.store_identity->replaced_since().has_value();
+  const bool store_done = !core_.store || (purges && !replaced && purge_store(below));
+  purge_files(below, store_done);
+}
+
+PurgeReply Retention::ask(const PurgeRequest& request) {
+  PurgeReply reply = core_.ask_store(Breaker::Urgency::background, core_.store_purges, [&] {
+    return core_.store->purge(core_.options.project, request,
+                              core_.after(core_.options.store_calls.call_timeout));
+  });
+  if (reply.status != StoreStatus::ok) return reply;
+  Lock lock(mutex_);
+  horizon_ = std::max(horizon_, reply.horizon);
+  return reply;
+}
+
+bool Retention::learn_horizon() {
+  if (!core_.store->has_purge()) return false;
+  PurgeRequest request;
+  request.limit = 0;
+  return ask(request).status == StoreStatus::ok;
+}
+
+bool Retention::purge_store(Version below) {
+  PurgeRequest request;
+  request.tombstones_below = below;
+  request.limit = kRowsAtOnce;
+  const WallTime now = core_.now().wall;
+  for (const std::string& name : core_.dataset_names()) {
+    const auto kept = core_.find_dataset(name)->policy.options.retention;
+    if (kept.count() > 0) request.expired.push_back({name, now - kept});
+  }
+  for (int calls = 0; calls < kCallsInARound && core_.is_open(); ++calls) {
+    const PurgeReply reply = ask(request);
+    if (reply.status != StoreStatus::ok) return false;
+    purged_.add(reply.documents + reply.tombstones);
+    if (!reply.more) return true;
+  }
+  return false;
+}
+
+void Retention::purge_files(Version below, bool tombstones) {
+  const WallTime now = core_.now().wall;
+  for (const std::string& name : core_.files->index().datasets()) {
+    const DatasetState* dataset = core_.find_dataset(name);
+    const auto kept = dataset ? dataset->policy.options.retention : std::chrono::milliseconds(0);
+    std::vector<std::pair<EntryId, Version>> old;
+    core_.files->index().for_each(name, [&](const std::string& key, const IndexItem& item) {
+      const bool gone =
+          item.kind == EntryKind::tombstone
+              ? tombstones && item.version < below
+              : kept.count() > 0 && item.clocks.last_fetch && *item.clocks.last_fetch < now - kept;
+      if (gone) old.emplace_back(EntryId{name, key}, item.version);
+    });
+    for (const auto& [id, version] : old) drop(id, version);
+  }
+  core_.file_writer->touched();
+}
+
+// What the journal holds has yet to reach the store or its file.
+bool Retention::drop(const EntryId& id, Version version) {
+  if (core_.journal->holds(id)) return false;
+  if (core_.files->remove(id, version).status != FileWriteResult::Status::written) return false;
+  if (const DatasetState* dataset = core_.find_dataset(id.dataset)) {
+    core_.memory->remove(dataset->ref(id.key), version);
+  }
+  core_.scheduler->disarm(id);
+  dropped_.add();
+  return true;
+}
+
+bool Retention::drop_if_purged(const EntryId& id) {
+  if (core_.store_identity->replaced_since()) return false;
+  const auto item = core_.files->index().find(id);
+  if (!item || item->kind != EntryKind::document) return false;
+  {
+    Lock lock(mutex_);
+    if (item->version > horizon_) return false;
+  }
+  return drop(id, item->version);
+}
+
+}  // namespace tiercache::detail
