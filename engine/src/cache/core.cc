@@ -374,12 +374,44 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   if (superseded && write.kind == RecordKind::content) {
     take_winner(write.write.id, write.write.entry.version, result.current);
   }
+  const bool row_gone = superseded && !result.current;
+  if (row_gone && write.kind == RecordKind::clocks) send_lost(write.write.id, write.write.entry);
   if (write.kind == RecordKind::content) {
     write_path->on_settled(
         write.write.id, write.write.entry.version,
         {.superseded = superseded, .refused = refused, .closed = false, .why = result.why});
   }
   changed->notify();
+}
+
+// Clocks were to move of what the store has no row of: it was confirmed before the store was reset, or
+// another store was given.
+void Core::send_lost(const EntryId& id, const Entry& moved) {
+  const EntryPtr there = files->read(id).entry;
+  if (!there || there->version != moved.version || there->kind != EntryKind::document) return;
+  Entry entry = *there;
+  entry.clocks.merge(moved.clocks);
+  if (!moved.metadata.empty()) entry.metadata = moved.metadata;
+  send_again(id, entry, Version{}, [](const AppendResult&) {});
+}
+
+void Core::send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
+                      Journal::Done done) {
+  Record record;
+  record.id = id;
+  record.entry = entry;
+  record.not_newer_than = guard;
+  journal->append(std::move(record),
+                  [core = shared_from_this(), id, version = entry.version, clocks = entry.clocks,
+                   done = std::move(done)](const AppendResult& result) {
+                    if (result.status == AppendStatus::durable) {
+                      core->journal->file_written(id, version, clocks);
+                      core->file_writer->touched();
+                    }
+                    done(result);
+                  });
+  if (!journal->commit()) write_path->commit_later();
+  if (drain) drain->wake();
 }
 
 // --- Flush, close ---

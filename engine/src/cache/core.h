@@ -111,6 +111,10 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
+  // What the key's file has goes to the store once more, as a write of the version that it is: whatever
+  // came later still wins. `done` is called once that is journaled.
+  void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
+                  Journal::Done done);
   // Rows of the store; by `deadline`, at most the call timeout.
   LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // The calls of `Outbox` (outbox.cc).
@@ -199,6 +203,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void make_paths();
   void start_drain();
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
+  void send_lost(const EntryId& id, const Entry& moved);
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                   std::uint32_t generation);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);

@@ -20,7 +20,7 @@ namespace tiercache::detail {
 struct DatasetCounters {
   Counter memory_hits, file_hits, store_hits, source_hits;
   Counter misses, stale_served;
-  Counter puts, erases;
+  Counter puts, erases, unchanged;
   Counter refreshes, refresh_failures, not_modified, not_found;
   Counter undecodable;
   DurationCounter read_latency, refresh_lateness;

@@ -25,6 +25,7 @@ DatasetStats stats_of(const DatasetState& dataset, const Index& index) {
   stats.stale_served = counters.stale_served.read();
   stats.puts = counters.puts.read();
   stats.erases = counters.erases.read();
+  stats.unchanged = counters.unchanged.read();
   stats.refreshes = counters.refreshes.read();
   stats.refresh_failures = counters.refresh_failures.read();
   stats.not_modified = counters.not_modified.read();

@@ -232,24 +232,14 @@ void Scrub::mended(bool done, const std::string& why) {
   }
 }
 
-// As a write of the version that it is: whatever came later still wins.
 bool Scrub::send_again(const EntryId& id, const Entry& entry) {
   auto status = std::make_shared<AppendStatus>(AppendStatus::not_applied);
   auto appended = core_.executor->make_event();
-  Record record;
-  record.id = id;
-  record.entry = entry;
-  core_.journal->append(std::move(record), [status, appended](const AppendResult& result) {
+  core_.send_again(id, entry, std::nullopt, [status, appended](const AppendResult& result) {
     *status = result.status;
     appended->set();
   });
-  if (!core_.journal->commit()) {
-    core_.executor->post(Lane::disk,
-                         [core = core_.shared_from_this()] { core->journal->commit(); });
-  }
-  if (!appended->wait_until(deadline_) || *status != AppendStatus::durable) return false;
-  core_.journal->file_written(id, entry.version, entry.clocks);
-  return true;
+  return appended->wait_until(deadline_) && *status == AppendStatus::durable;
 }
 
 std::uint64_t& Scrub::count_of(Difference difference) {

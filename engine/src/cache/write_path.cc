@@ -25,10 +25,6 @@ struct WritePath::Batch {
 
 namespace {
 
-ChangeResult result_of(ChangeResult::Status status, Version version, std::string why = {}) {
-  return {status, version, std::move(why)};
-}
-
 Record record_of(const Change& change) {
   Record record;
   record.kind = change.kind;
@@ -58,124 +54,6 @@ ResidentPtr resident_of(const Change& change) {
 
 }  // namespace
 
-// --- Stamping ---
-
-Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
-  Stripe& stripe = stripe_of(dataset.ref(id.key).hash);
-  Lock lock(stripe.mutex);
-  return newest_known(dataset, id, stripe);
-}
-
-Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
-  Version newest;
-  const auto found = core_.memory->peek(dataset.ref(id.key));
-  if (found.resident) newest = found.resident->entry.version;
-  if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
-  if (const auto erased = core_.journal->erased_below(id)) newest = std::max(newest, *erased);
-  if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
-    for (const Version version : under_way->second) newest = std::max(newest, version);
-  }
-  return newest;
-}
-
-// Another process's clock may be ahead of ours by a moment, an earlier life's by more.
-Version WritePath::newest_matching(const DatasetState& dataset, const std::string& glob) const {
-  Version newest;
-  core_.files->index().for_each(dataset.name, [&](const std::string& key, const IndexItem& item) {
-    if (item.version > newest && glob_matches(glob, key)) newest = item.version;
-  });
-  return newest;
-}
-
-// What the key's clocks say so far goes into the change.
-void WritePath::carry_clocks(const Clocks& known, Change& change) const {
-  Clocks& clocks = change.entry.clocks;
-  Clocks good = believable(known, core_.versions->now());
-  if (change.kind == RecordKind::content && good.invalidated_at != known.invalidated_at) {
-    good.invalidated_at.reset();  // by a clock that was ahead: before this content all the same
-  }
-  clocks.merge(good);
-}
-
-void WritePath::stamp_erasure(Change& change) {
-  Lock lock(erasures_mutex_);
-  change.entry.version = core_.versions->next(newest_matching(*change.dataset, change.key));
-  erasures_.push_back({change.dataset->id(change.key), change.entry.version});
-}
-
-Version WritePath::erased_under_way(const EntryId& id, Version below) {
-  Version newest;
-  Lock lock(erasures_mutex_);
-  for (const Erasure& erasure : erasures_) {
-    if (erasure.version < below && erasure.version > newest && erasure.glob.dataset == id.dataset &&
-        glob_matches(erasure.glob.key, id.key)) {
-      newest = erasure.version;
-    }
-  }
-  return newest;
-}
-
-std::optional<ChangeResult> WritePath::stamp(Change& change) {
-  using Status = ChangeResult::Status;
-  DatasetState& dataset = *change.dataset;
-  const EntryId id = dataset.id(change.key);
-  if (change.kind == RecordKind::erase_matching) {
-    stamp_erasure(change);
-    return std::nullopt;
-  }
-  const KeyRef ref = dataset.ref(change.key);
-  Stripe& stripe = stripe_of(ref.hash);
-  Lock lock(stripe.mutex);
-  const Version known = newest_known(dataset, id, stripe);
-  const auto found = core_.memory->peek(ref);
-  const auto item = core_.files->index().find(id);
-  if (change.if_version) {
-    const bool erased = core_.journal->erased_below(id) == known ||
-                        (item && item->version == known && item->kind == EntryKind::tombstone);
-    const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
-    if (!matches) return result_of(Status::conflict, known);
-    change.guard = known;
-  }
-  if (change.base && *change.base != known) return result_of(Status::superseded, known);
-  const bool invalidates = change.kind == RecordKind::clocks && change.entry.clocks.invalidated_at;
-  if (item) carry_clocks(item->clocks, change);
-  if (found.resident) carry_clocks(found.resident->entry.clocks, change);
-  if (change.kind == RecordKind::clocks) {
-    change.entry.version = known;
-    // What was fetched by a clock that was ahead is invalidated all the same, also once time gets
-    // there or when the store still has that clock; versions never went back.
-    auto& invalidated_at = change.entry.clocks.invalidated_at;
-    if (invalidates) {
-      invalidated_at = std::max(*invalidated_at, WallTime(known.stamped_at()));
-      if (item) invalidated_at = std::max(invalidated_at, item->clocks.last_fetch);
-    }
-    return std::nullopt;
-  }
-  change.entry.version = core_.versions->next(known);
-  // The store would refuse it for that erase, after readers were served it (I5).
-  if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
-    if (change.if_version) return result_of(Status::conflict, erased);
-    if (change.base) return result_of(Status::superseded, erased);
-  }
-  stripe.under_way[id].push_back(change.entry.version);
-  return std::nullopt;
-}
-
-void WritePath::forget_under_way(const Change& change) {
-  if (change.kind == RecordKind::erase_matching) {
-    Lock lock(erasures_mutex_);
-    std::erase_if(erasures_,
-                  [&](const Erasure& erasure) { return erasure.version == change.entry.version; });
-  }
-  if (change.kind != RecordKind::content) return;
-  Stripe& stripe = stripe_of(change.dataset->ref(change.key).hash);
-  Lock lock(stripe.mutex);
-  const auto under_way = stripe.under_way.find(change.dataset->id(change.key));
-  if (under_way == stripe.under_way.end()) return;
-  std::erase(under_way->second, change.entry.version);
-  if (under_way->second.empty()) stripe.under_way.erase(under_way);
-}
-
 // --- Journaling ---
 
 void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done done) {
@@ -189,7 +67,7 @@ void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done d
   batch->done = std::move(done);
   make_room();
   for (std::size_t i = 0; i < batch->changes.size(); ++i) {
-    if (auto refused = stamp(batch->changes[i])) {
+    if (auto refused = stamp(batch->changes[i], same_there(batch->changes[i]))) {
       finish_one(batch, i, std::move(*refused));
       continue;
     }
@@ -202,7 +80,6 @@ void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done d
   if (--batch->open == 0) batch->done(std::move(batch->results));
 }
 
-// Others kept the journal's queue filled: somebody must go on.
 void WritePath::commit_later() {
   core_.executor->post(Lane::disk, [core = core_.shared_from_this()] {
     if (!core->journal->commit()) core->write_path->commit_later();

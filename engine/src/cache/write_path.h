@@ -52,6 +52,10 @@ struct ChangeResult {
   std::string why;
 };
 
+inline ChangeResult result_of(ChangeResult::Status status, Version version, std::string why = {}) {
+  return {status, version, std::move(why)};
+}
+
 // Thread-safe.
 class WritePath {
  public:
@@ -79,6 +83,8 @@ class WritePath {
   };
   void when_settled(const EntryId& id, Version version, std::function<void(const Settled&)> fn);
   void on_settled(const EntryId& id, Version version, const Settled& settled);
+  // Others kept the journal's queue filled: somebody must go on.
+  void commit_later();
   // Answers whoever still waits: the cache closes.
   void close();
 
@@ -105,10 +111,11 @@ class WritePath {
   // Of the matching erases that are being journaled, the newest that the key's write of `below`
   // comes after.
   Version erased_under_way(const EntryId& id, Version below);
+  // What is there, if the change would put the same document there once more: then only clocks move.
+  EntryPtr same_there(const Change& change) const;
   // Fills in the version, merges clocks; the result when the change must not be made.
-  std::optional<ChangeResult> stamp(Change& change);
+  std::optional<ChangeResult> stamp(Change& change, const EntryPtr& same);
   void make_room();
-  void commit_later();
   void forget_under_way(const Change& change);
   void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
                  const AppendResult& result);

@@ -1,0 +1,166 @@
+// What version a write gets, and whether it may be made at all.
+#include <algorithm>
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/core.h"
+#include "cache/judge.h"
+#include "cache/write_path.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// In all that a move of clocks does not carry.
+bool same_document(const Entry& there, const Entry& entry) {
+  if (there.checksum != entry.checksum || there.cache_version != entry.cache_version) return false;
+  if (there.fresh_for != entry.fresh_for) return false;
+  return there.text_checksum || *there.document == *entry.document;
+}
+
+void only_move_clocks(Change& change) {
+  change.dataset->counters.unchanged.add();
+  change.kind = RecordKind::clocks;
+  Entry moved;
+  moved.clocks = change.entry.clocks;
+  moved.metadata = std::move(change.entry.metadata);
+  change.entry = std::move(moved);
+}
+
+}  // namespace
+
+Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
+  Stripe& stripe = stripe_of(dataset.ref(id.key).hash);
+  Lock lock(stripe.mutex);
+  return newest_known(dataset, id, stripe);
+}
+
+Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
+  Version newest;
+  const auto found = core_.memory->peek(dataset.ref(id.key));
+  if (found.resident) newest = found.resident->entry.version;
+  if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
+  if (const auto erased = core_.journal->erased_below(id)) newest = std::max(newest, *erased);
+  if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
+    for (const Version version : under_way->second) newest = std::max(newest, version);
+  }
+  return newest;
+}
+
+// Another process's clock may be ahead of ours by a moment, an earlier life's by more.
+Version WritePath::newest_matching(const DatasetState& dataset, const std::string& glob) const {
+  Version newest;
+  core_.files->index().for_each(dataset.name, [&](const std::string& key, const IndexItem& item) {
+    if (item.version > newest && glob_matches(glob, key)) newest = item.version;
+  });
+  return newest;
+}
+
+// What the key's clocks say so far goes into the change.
+void WritePath::carry_clocks(const Clocks& known, Change& change) const {
+  Clocks& clocks = change.entry.clocks;
+  Clocks good = believable(known, core_.versions->now());
+  if (change.kind == RecordKind::content && good.invalidated_at != known.invalidated_at) {
+    good.invalidated_at.reset();  // by a clock that was ahead: before this content all the same
+  }
+  clocks.merge(good);
+}
+
+void WritePath::stamp_erasure(Change& change) {
+  Lock lock(erasures_mutex_);
+  change.entry.version = core_.versions->next(newest_matching(*change.dataset, change.key));
+  erasures_.push_back({change.dataset->id(change.key), change.entry.version});
+}
+
+Version WritePath::erased_under_way(const EntryId& id, Version below) {
+  Version newest;
+  Lock lock(erasures_mutex_);
+  for (const Erasure& erasure : erasures_) {
+    if (erasure.version < below && erasure.version > newest && erasure.glob.dataset == id.dataset &&
+        glob_matches(erasure.glob.key, id.key)) {
+      newest = erasure.version;
+    }
+  }
+  return newest;
+}
+
+// Without the key's lock, since it may read the file; `stamp` sees whether it still holds.
+EntryPtr WritePath::same_there(const Change& change) const {
+  if (change.kind != RecordKind::content || !change.entry.document) return nullptr;
+  const EntryId id = change.dataset->id(change.key);
+  const MemoryTier::Found found = core_.memory->peek(change.dataset->ref(change.key));
+  EntryPtr there;
+  if (!found.resident) {
+    const auto item = core_.files->index().find(id);
+    const bool likely = item && item->checksum == change.entry.checksum;
+    if (likely) there = core_.read_file(id).entry;
+  } else if (!found.outdated && found.resident->kind == ResidentKind::document) {
+    there = EntryPtr(found.resident, &found.resident->entry);
+  }
+  if (!there || !there->document || !same_document(*there, change.entry)) return nullptr;
+  return core_.journal->parked_of(id, there->version).empty() ? there : nullptr;
+}
+
+std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& same) {
+  using Status = ChangeResult::Status;
+  DatasetState& dataset = *change.dataset;
+  const EntryId id = dataset.id(change.key);
+  if (change.kind == RecordKind::erase_matching) {
+    stamp_erasure(change);
+    return std::nullopt;
+  }
+  const KeyRef ref = dataset.ref(change.key);
+  Stripe& stripe = stripe_of(ref.hash);
+  Lock lock(stripe.mutex);
+  const Version known = newest_known(dataset, id, stripe);
+  const auto found = core_.memory->peek(ref);
+  const auto item = core_.files->index().find(id);
+  if (change.if_version) {
+    const bool erased = core_.journal->erased_below(id) == known ||
+                        (item && item->version == known && item->kind == EntryKind::tombstone);
+    const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
+    if (!matches) return result_of(Status::conflict, known);
+    change.guard = known;
+  }
+  if (change.base && *change.base != known) return result_of(Status::superseded, known);
+  if (same && same->version == known) only_move_clocks(change);
+  const bool invalidates = change.kind == RecordKind::clocks && change.entry.clocks.invalidated_at;
+  if (item) carry_clocks(item->clocks, change);
+  if (found.resident) carry_clocks(found.resident->entry.clocks, change);
+  if (change.kind == RecordKind::clocks) {
+    change.entry.version = known;
+    // What was fetched by a clock that was ahead is invalidated all the same, also once time gets
+    // there or when the store still has that clock; versions never went back.
+    auto& invalidated_at = change.entry.clocks.invalidated_at;
+    if (invalidates) {
+      invalidated_at = std::max(*invalidated_at, WallTime(known.stamped_at()));
+      if (item) invalidated_at = std::max(invalidated_at, item->clocks.last_fetch);
+    }
+    return std::nullopt;
+  }
+  change.entry.version = core_.versions->next(known);
+  // The store would refuse it for that erase, after readers were served it (I5).
+  if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
+    if (change.if_version) return result_of(Status::conflict, erased);
+    if (change.base) return result_of(Status::superseded, erased);
+  }
+  stripe.under_way[id].push_back(change.entry.version);
+  return std::nullopt;
+}
+
+void WritePath::forget_under_way(const Change& change) {
+  if (change.kind == RecordKind::erase_matching) {
+    Lock lock(erasures_mutex_);
+    std::erase_if(erasures_,
+                  [&](const Erasure& erasure) { return erasure.version == change.entry.version; });
+  }
+  if (change.kind != RecordKind::content) return;
+  Stripe& stripe = stripe_of(change.dataset->ref(change.key).hash);
+  Lock lock(stripe.mutex);
+  const auto under_way = stripe.under_way.find(change.dataset->id(change.key));
+  if (under_way == stripe.under_way.end()) return;
+  std::erase(under_way->second, change.entry.version);
+  if (under_way->second.empty()) stripe.under_way.erase(under_way);
+}
+
+}  // namespace tiercache::detail
