@@ -1,5 +1,7 @@
 #include "rows.h"
 
+#include <sqlite3.h>
+
 #include <utility>
 
 #include "tiercache/glob.h"
@@ -155,7 +157,10 @@ std::optional<StoredRow> find_row(Connection& connection, std::int64_t project, 
                           " WHERE project_id = ?1 AND cache_type = ?2 AND cache_key = ?3");
   query.bind(1, project).bind(2, id.dataset).bind(3, id.key);
   if (!query.step()) return std::nullopt;
-  return read_row(query);
+  StoredRow row = read_row(query);
+  // The row is sound, the index that led to it is not: nothing may be read or written by way of it.
+  if (row.id != id) throw SqlError(SQLITE_CORRUPT, "an index leads to the row of another key");
+  return row;
 }
 
 RowScan::RowScan(Connection& connection, std::int64_t project, const std::string& dataset,

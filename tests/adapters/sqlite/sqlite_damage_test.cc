@@ -96,6 +96,38 @@ TEST_F(SqliteDamage, row_moved_to_another_key_is_found_on_load_I2) {
   EXPECT_TRUE(load(*store, "l").corrupt.at(0));
 }
 
+// SQLite does not check its own index: it may lead to the row of another key.
+TEST_F(SqliteDamage, index_that_leads_to_another_keys_row_serves_nothing_I2) {
+  constexpr std::size_t kPage = 4'096, kLooked = 200;
+  const auto document = [](const std::string& key) { return "{\"of\":\"" + key + "\"}"; };
+  const std::string keys[] = {"key:0", "key:1", "key:2", "key:3"};
+  for (const std::string& key : keys) {
+    StoreWrite full = write(key, 1);
+    full.entry.document = std::make_shared<const std::string>(document(key));
+    full.entry.checksum = Checksum::of(*full.entry.document);
+    save(*open(path_), full);
+  }
+  Outsider(path_).run("PRAGMA wal_checkpoint(TRUNCATE)");
+  const std::size_t end =
+      kPage * std::stoul(Outsider(path_).ask("SELECT rootpage FROM sqlite_schema WHERE name ="
+                                             " 'sqlite_autoindex_cache_storage_1'"));
+  std::ifstream in(path_, std::ios::binary);
+  const std::string sound{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t bit = 0; bit < 8 * kLooked; ++bit) {
+    std::string damaged = sound;
+    char& byte = damaged[end - 1 - bit / 8];
+    byte = static_cast<char>(byte ^ (1 << bit % 8));
+    const std::string path = directory_ / "damaged.db";
+    std::ofstream(path, std::ios::binary) << damaged;
+    const auto store = open(path);
+    for (const std::string& key : keys) {
+      const LoadReply reply = load(*store, key);
+      if (reply.status != StoreStatus::ok || !reply.entries.at(0)) continue;
+      ASSERT_EQ(*reply.entries.at(0)->document, document(key)) << "bit " << bit;
+    }
+  }
+}
+
 TEST_F(SqliteDamage, scan_leaves_corrupt_rows_out_and_pages_past_them_I2) {
   const auto store = open(path_);
   for (const char* key : {"1", "2", "k", "3"}) save(*store, write(key, 1));
