@@ -1,0 +1,292 @@
+// What the local tiers take from the store and from other caches on the directory, and what they give up
+// for it.
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/core.h"
+#include "cache/file_eviction.h"
+#include "cache/file_writer.h"
+#include "cache/judge.h"
+#include "cache/refresh_path.h"
+#include "cache/write_path.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// How often memory may refuse what a lower tier gave because of writes of other keys.
+constexpr int kShowTries = 4;
+
+}  // namespace
+
+FileReadResult Core::read_file(const EntryId& id) const {
+  FileReadResult file = files->read(id);
+  const auto erased = journal->erased_below(id);
+  if (file.entry && erased && file.entry->version < *erased) {
+    auto tombstone = std::make_shared<Entry>();
+    tombstone->kind = EntryKind::tombstone;
+    tombstone->version = *erased;
+    file.entry = std::move(tombstone);
+  }
+  return file;
+}
+
+Clocks Core::clocks_with_pending(const EntryId& id, const Entry& entry) const {
+  Clocks clocks = believable(entry.clocks, now().wall);
+  clocks.merge(journal->live_clocks(id));
+  return clocks;
+}
+
+void Core::keep_in_files(const EntryId& id, const Entry& entry) {
+  const auto is_erased = [&] {
+    const auto erased = journal->erased_below(id);
+    return erased && entry.version < *erased;
+  };
+  if (is_erased()) return;
+  files->write(id, entry, EntryFiles::Sync::before);
+  if (is_erased()) files->remove(id, entry.version);
+  file_eviction->look();
+}
+
+void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
+  versions->observe(entry->version);
+  DatasetState* dataset = find_dataset(id.dataset);
+  // What another process does to the file from here on is to be noticed.
+  const std::uint32_t generation =
+      dataset != nullptr ? memory->stamp(dataset->ref(id.key)).generation : 0;
+  keep_in_files(id, *entry);
+  if (dataset == nullptr) return;
+  auto resident = std::make_shared<Resident>();
+  resident->entry = *entry;
+  if (entry->kind == EntryKind::tombstone) {
+    resident->kind = ResidentKind::tombstone;
+  } else {
+    try {
+      Decoded decoded = dataset->decode(*entry->document);
+      resident->value = std::move(decoded.value);
+      resident->value_bytes = decoded.bytes;
+    } catch (const std::exception&) {
+      memory->remove(dataset->ref(id.key), entry->version);
+      return;
+    }
+  }
+  show_newer(*dataset, id, resident, generation);
+  refresh_path->arm(*dataset, id);
+}
+
+// Unless the key was written or erased while the entry was on its way here.
+void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+                      std::uint32_t generation) {
+  const KeyRef ref = dataset.ref(id.key);
+  const Version version = resident->entry.version;
+  const Lifetimes lifetimes = judge(resident->entry, dataset.ages, now());
+  for (int i = 0; i < kShowTries; ++i) {
+    const MemoryTier::Stamp stamp{memory->stamp(ref).writes, generation};
+    const auto erased = journal->erased_below(id);
+    const auto known = files->index().find(id);
+    if ((erased && version < *erased) || (known && version < known->version)) return;
+    if (memory->promote(ref, resident, lifetimes, stamp)) return;
+  }
+  memory->remove(ref, version);  // the file has it
+}
+
+void Core::take_rows(const std::vector<ScannedEntry>& rows) {
+  const auto is_erased = [this](const EntryId& id, const Entry& entry) {
+    const auto erased = journal->erased_below(id);
+    return erased && entry.version < *erased;
+  };
+  std::vector<std::pair<EntryId, EntryPtr>> newer;
+  for (const ScannedEntry& row : rows) {
+    versions->observe(row.entry->version);
+    if (is_erased(row.id, *row.entry)) continue;
+    const Clocks clocks = clocks_with_pending(row.id, *row.entry);
+    if (const auto item = files->index().find(row.id)) {
+      Clocks merged = item->clocks;
+      merged.merge(clocks);
+      if (row.entry->version < item->version) continue;
+      if (row.entry->version == item->version && merged == item->clocks) continue;
+    }
+    auto taken = std::make_shared<Entry>(*row.entry);
+    taken->clocks = clocks;
+    newer.emplace_back(row.id, std::move(taken));
+  }
+  files->write_synced(newer);
+  file_eviction->look();
+  for (const auto& [id, entry] : newer) {
+    if (is_erased(id, *entry)) {
+      files->remove(id, entry->version);
+      continue;
+    }
+    DatasetState* dataset = find_dataset(id.dataset);
+    if (dataset == nullptr) continue;
+    const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
+    const bool moves =
+        resident &&
+        (resident->entry.version < entry->version ||
+         (resident->entry.version == entry->version && resident->entry.clocks != entry->clocks));
+    if (moves) {
+      take_newer(id, entry);
+    } else {
+      refresh_path->arm(*dataset, id);
+    }
+  }
+}
+
+void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
+  if (winner && winner->version >= ours) return take_newer(id, winner);
+  withdraw(id, ours, winner);
+  if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
+  // Else a crash could bring the refused entry back, from its old file or from the journal.
+  journal->file_written(id, ours, {});
+  file_writer->sync();
+  serve_what_was_below(id);
+}
+
+void Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  {
+    Lock lock(mutex_);
+    const auto unwritten = unwritten_.find(id);
+    if (unwritten != unwritten_.end() && unwritten->second->version <= ours) {
+      unwritten_.erase(unwritten);
+    }
+  }
+  if (DatasetState* dataset = find_dataset(id.dataset)) {
+    memory->remove(dataset->ref(id.key), ours);
+  }
+  const EntryPtr there = files->read(id).entry;
+  if (there && there->version != ours) return;  // another process's
+  const bool replaced =
+      row && files->replace(id, ours, *row).status == FileWriteResult::Status::written;
+  if (!replaced) files->remove(id, ours);
+}
+
+// The refused write may have hidden another process's older one that still waits for the store.
+void Core::serve_what_was_below(const EntryId& id) {
+  Version unsettled;
+  if (!journal->is_unsettled(id, &unsettled)) return;
+  const auto item = files->index().find(id);
+  if (item && item->version >= unsettled) return;
+  const auto record = journal->live_content(id);
+  if (!record) return;
+  take_newer(id, std::make_shared<Entry>(record->entry));
+  file_writer->dirty(id);
+}
+
+// Another process's write that gave way to ours in the files may have come to the store only after
+// `winner` was read; later than this its own cache sees to its file (`hold_in_files`).
+EntryPtr Core::newest_row(const EntryId& id, const EntryPtr& winner) {
+  const LoadReply reply = load_rows({&id, 1}, kNever, Breaker::Urgency::forced);
+  const bool found = reply.status == StoreStatus::ok && reply.entries.front();
+  if (!found || (winner && reply.entries.front()->version < winner->version)) return winner;
+  return reply.entries.front();
+}
+
+// A write whose file another process's refresh had taken: where the store refused that refresh, its
+// cache may have put something older than ours in its place.
+void Core::hold_in_files(const EntryId& id, const Entry& entry) {
+  const auto known = files->index().find(id);
+  if (known && known->version <= entry.version) return;
+  Version unsettled;
+  if (journal->is_unsettled(id, &unsettled) && unsettled > entry.version) return;
+  keep_in_files(id, entry);
+}
+
+bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,
+                                Version version) {
+  bool all = true;
+  std::vector<std::pair<EntryId, EntryPtr>> batch;
+  const auto write_batch = [&] {
+    for (const FileWriteResult& result : files->write_synced(batch, EntryFiles::Sync::anew)) {
+      all = all && (result.status == FileWriteResult::Status::written ||
+                    result.status == FileWriteResult::Status::newer_there);
+    }
+    batch.clear();
+  };
+  files->index().for_each(dataset, [&](const std::string& key, const IndexItem& item) {
+    if (item.version > version || !glob_matches(glob, key)) return;
+    auto tombstone = std::make_shared<Entry>();
+    tombstone->kind = EntryKind::tombstone;
+    tombstone->version = version;
+    tombstone->clocks = item.clocks;
+    const EntryId& id = batch.emplace_back(EntryId{dataset, key}, std::move(tombstone)).first;
+    scheduler->disarm(id);
+    if (batch.size() == kFilesAtOnce) write_batch();
+  });
+  write_batch();
+  if (!all) {
+    Lock lock(mutex_);
+    unfinished_erasures_.push_back({dataset, glob, version});
+  }
+  return all;
+}
+
+void Core::erase_files_again() {
+  std::vector<Erasure> unfinished;
+  {
+    Lock lock(mutex_);
+    unfinished.swap(unfinished_erasures_);
+  }
+  for (const Erasure& erasure : unfinished) {
+    if (erase_files_matching(erasure.dataset, erasure.glob, erasure.version)) {
+      journal->files_erased({erasure.dataset, erasure.glob}, erasure.version);
+    }
+  }
+}
+
+void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
+  settled_.fetch_add(1);
+  const bool refused = result.outcome == SaveOutcome::refused;
+  const bool superseded = result.outcome == SaveOutcome::superseded;
+  if (refused) {
+    log->error(LogTopic::outbox, "the store refused a write of dataset {}; it is parked: {}",
+               write.write.id.dataset, result.why);
+  }
+  if (!refused && !superseded && write.kind == RecordKind::content) {
+    hold_in_files(write.write.id, write.write.entry);
+  }
+  if (superseded && write.kind == RecordKind::content) {
+    take_winner(write.write.id, write.write.entry.version, result.current);
+  }
+  const bool row_gone = superseded && !result.current;
+  if (row_gone && write.kind == RecordKind::clocks) send_lost(write.write.id, write.write.entry);
+  if (write.kind == RecordKind::content) {
+    write_path->on_settled(
+        write.write.id, write.write.entry.version,
+        {.superseded = superseded, .refused = refused, .closed = false, .why = result.why});
+  }
+  changed->notify();
+}
+
+// Clocks were to move of what the store has no row of: it was confirmed before the store was reset, or
+// another store was given.
+void Core::send_lost(const EntryId& id, const Entry& moved) {
+  const EntryPtr there = files->read(id).entry;
+  if (!there || there->version != moved.version || there->kind != EntryKind::document) return;
+  Entry entry = *there;
+  entry.clocks.merge(moved.clocks);
+  if (!moved.metadata.empty()) entry.metadata = moved.metadata;
+  send_again(id, entry, Version{}, [](const AppendResult&) {});
+}
+
+void Core::send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
+                      Journal::Done done) {
+  Record record;
+  record.id = id;
+  record.entry = entry;
+  record.not_newer_than = guard;
+  journal->append(std::move(record),
+                  [core = shared_from_this(), id, version = entry.version, clocks = entry.clocks,
+                   done = std::move(done)](const AppendResult& result) {
+                    if (result.status == AppendStatus::durable) {
+                      core->journal->file_written(id, version, clocks);
+                      core->file_writer->touched();
+                    }
+                    done(result);
+                  });
+  if (!journal->commit()) write_path->commit_later();
+  if (drain) drain->wake();
+}
+
+}  // namespace tiercache::detail
