@@ -81,7 +81,8 @@ class Dataset {
   // --- Writing
   // ---------------------------------------------------------------------------------------
 
-  // Journaled when it returns (I1), visible to readers, on its way to file and store.
+  // Journaled when it returns (I1), visible to readers, on its way to file and store. The document that
+  // is there already keeps its version: only its clocks and metadata move.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const {
     return core_->put(item(key, value), options);
@@ -114,7 +115,7 @@ class Dataset {
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const {
     return core_->erase_matching(glob, options);
   }
-  // The entry is stale from now on; its document is kept.
+  // The entry is stale from now on, until it is fetched or put again; its document is kept.
   PutReceipt invalidate(std::string_view key = {}, const PutOptions& options = {}) const {
     return core_->invalidate(key, options);
   }
@@ -126,7 +127,7 @@ class Dataset {
   bool contains(std::string_view key = {}) const { return core_->contains(key); }
   // Clocks, size, version and metadata without the document; local tiers only.
   std::optional<EntryInfo> info(std::string_view key = {}) const { return core_->info(key); }
-  // Keys known in the directory, in byte order, after `after` (exclusive).
+  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most `limit`.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const {
     return core_->keys(after, limit);
   }

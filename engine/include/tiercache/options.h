@@ -39,12 +39,13 @@ struct MemoryOptions {
 // | write_behind         | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
 // | sync_every           | until files are synced and leave the journal    | 5 s     | not allowed |
 // | allow_remote         | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
-// | max_bytes            | of documents in files; past it the oldest go    | 0       | no bound    |
-// | max_entries          | documents in files; past it the oldest go       | 0       | no bound    |
+// | max_bytes            | of documents in files; past it some are evicted | 0       | no bound    |
+// | max_entries          | documents in files; past it some are evicted    | 0       | no bound    |
 // | max_quarantine_bytes | of files kept aside; past it the oldest go      | 64 MiB  | none kept   |
 //
-// What is evicted for the two bounds is what the store was just seen to have: nothing while it is away,
-// and nothing without one. So files may exceed them until the store is back.
+// What is evicted for the two bounds is what the store was just seen to have, first what memory does not
+// hold and was last fetched longest ago: nothing while the store is away, and nothing without one. So
+// files may exceed them until the store is back.
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
@@ -117,13 +118,13 @@ struct CacheOptions {
   StoreOptions store_calls = {};
   Limits limits = {};
   Flags flags = {};
-  // How long an erase is remembered; a machine that was away for longer has its older writes parked. At
-  // least 1 day.
+  // How long an erase is remembered in files and store; a machine that was away for longer has its older
+  // writes parked. At least 1 day.
   std::chrono::milliseconds tombstone_retention = std::chrono::hours(24 * 30);
   int concurrent_refreshes = 8;                 // callbacks at once over all datasets; at least 1
   std::shared_ptr<spdlog::logger> logger = {};  // null: silent
   Ports ports = {};
-  std::uint64_t seed = 0;  // of jitter; 0: from the clock
+  std::uint64_t seed = 0;  // of jitter and names; 0: from the system's entropy
 };
 
 // How much of the store is brought in when a dataset is opened.
@@ -186,7 +187,8 @@ class RefreshAnswer {
 // | fallback           | returned when all else failed, never saved        | none          |
 //
 // `fresh_for` defaults to refresh_every + refresh_jitter + hard_timeout, and to 5 min without a
-// schedule.
+// schedule. `retention` deletes in rounds some hours apart, from files and store, also an entry whose own
+// lifetime (`PutOptions::fresh_for`) is longer; it must be at least fresh_for + stale_for.
 template <class Value>
 struct BasicDatasetOptions {
   bool keyed = false;
