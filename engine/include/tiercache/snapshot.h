@@ -64,7 +64,8 @@ class Snapshot {
   Clocks clocks() const { return has_value() ? entry().clocks : Clocks{}; }
   // A JSON object.
   std::string_view metadata() const { return has_value() ? entry().metadata : std::string_view(); }
-  // The JSON text as put.
+  // The JSON text as put, or another text of the same value where the store keeps values, as JSONB does,
+  // and the entry came from there (`Entry::text_checksum`).
   std::string_view document() const {
     return has_value() && entry().document ? std::string_view(*entry().document)
                                            : std::string_view();
