@@ -109,14 +109,11 @@ void Checker::check_calls() {
   }
 }
 
-// A write that begins after another one of its process was acknowledged comes after it; `exact_`:
-// after another one of any process.
+// A write that begins after another one was acknowledged, by whichever process, comes after it.
 void Checker::check_order(const Key& key) {
-  const auto written_by = by_process(key.writes);
-  const Newest written_at_all(key.writes);
+  const Newest acknowledged(key.writes);
   for (const Call& write : key.writes) {
-    const Version before = exact_ ? written_at_all.before(write.began)
-                                  : newest_of(written_by, write.process, write.began);
+    const Version before = acknowledged.before(write.began);
     if (write.version() <= before) {
       broken(Wrong::lost, told(write) + ", below " + before.to_string() + " acknowledged before");
     }

@@ -27,9 +27,6 @@ const char* to_string(Wrong wrong);
 // Not thread-safe.
 class Checker {
  public:
-  // `exact`: a write begun after another process's was acknowledged must come after it.
-  explicit Checker(bool exact) : exact_(exact) {}
-
   void add(const std::vector<Call>& calls);
   // Compares all calls, then the end: `final_of` is what stands there now, its number and version;
   // nullopt: nothing.
@@ -63,7 +60,6 @@ class Checker {
   static bool written(const Key& key, const Call& read);
   void broken(Wrong wrong, const std::string& why);
 
-  const bool exact_;
   std::map<std::uint8_t, Key> keys_;
   std::map<Wrong, std::uint64_t> counts_;
   std::map<Call::Kind, std::uint64_t> calls_;

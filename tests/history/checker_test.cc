@@ -32,7 +32,7 @@ class HistoryChecker : public ::testing::Test {
     EXPECT_EQ(checker_.violations(), checker_.count(wrong));
     return checker_.count(wrong);
   }
-  Checker checker_{/*exact=*/true};
+  Checker checker_;
 };
 
 TEST_F(HistoryChecker, takes_reads_of_the_newest_and_of_what_another_process_just_wrote) {

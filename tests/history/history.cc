@@ -49,8 +49,6 @@ void run_processes(const Arguments& arguments, const std::filesystem::path& root
     if (child == 0) {
       const int status = work({.root = root,
                                .process = i,
-                               .processes = processes,
-                               .shared_counters = arguments["--exact"] != 0,
                                .operations = arguments["--operations"],
                                .seed = arguments["--seed"],
                                .skew = skew[i]});
@@ -100,7 +98,7 @@ void check_end(Checker& checker, const std::filesystem::path& root) {
 int run(const Arguments& arguments) {
   ScratchDirectory scratch("history");
   run_processes(arguments, scratch.path());
-  Checker checker(arguments["--exact"] != 0);
+  Checker checker;
   for (std::uint64_t i = 0; i < arguments["--processes"]; ++i) {
     for (int thread = 0; thread < kThreads; ++thread) {
       checker.add(read_calls(log_of(scratch.path(), i, thread)));
@@ -132,7 +130,7 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
-  Arguments arguments({{"--operations", 2'000}, {"--processes", 4}, {"--seed", 1}, {"--exact", 0}});
+  Arguments arguments({{"--operations", 2'000}, {"--processes", 4}, {"--seed", 1}});
   if (!arguments.parse(count, words)) return 2;
   if (arguments["--processes"] < 1 || arguments["--processes"] > kMostProcesses) return 2;
   try {

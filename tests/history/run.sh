@@ -4,18 +4,15 @@ set -u
 
 usage() {
   cat <<'TEXT'
-usage: tests/history/run.sh [--operations N] [--processes N] [--seed S] [--exact] [--help]
+usage: tests/history/run.sh [--operations N] [--processes N] [--seed S] [--help]
 
   --operations N   calls of each process (default 20,000; half a minute)
   --processes N    how many, 1 to 64 (default 4)
   --seed S         of what they do and of their clocks (default: another one each time)
-  --exact          also what is not promised yet between processes: that a write begun after another
-                   process's was acknowledged comes after it, and compare-and-set on keys that another process
-                   writes too
 
 The processes read, write, erase and count up by compare-and-set on shared keys through one directory and one
 SQLite store; the clock of each is another one, 15 minutes behind the store's to 15 minutes ahead. Each writes
-down when a call began and ended and what it was told; then all is compared: no update lost within a process,
+down when a call began and ended and what it was told; then all is compared: no update lost, by whichever process,
 nothing older served to a process than it wrote, nothing served for longer than memory.ttl (and 2 s for a busy
 machine) after it was superseded, nothing erased served again, and in the end the newest version of each key
 in the directory and in the store.
@@ -33,7 +30,6 @@ source "$root/tests/lib/search.sh"
 operations=20000
 processes=4
 seed=$((RANDOM * 32768 + RANDOM))
-exact=0
 while (($# > 0)); do
   case "$1" in
     --operations | --processes | --seed)
@@ -42,7 +38,6 @@ while (($# > 0)); do
       declare "${1#--}=$2"
       shift 2
       ;;
-    --exact) exact=1; shift ;;
     --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -52,4 +47,4 @@ done
 
 search_build "$root" history
 search_run "$root/build/dev/tests/history/history" --operations "$operations" \
-  --processes "$processes" --seed "$seed" --exact "$exact"
+  --processes "$processes" --seed "$seed"

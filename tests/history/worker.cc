@@ -25,8 +25,6 @@ class Thread {
         dice_(start.seed * 1'000'003 + start.process * 101 + static_cast<std::uint64_t>(thread)),
         who_(start.process * kThreads + static_cast<std::uint64_t>(thread) + 1),
         operations_(start.operations / kThreads),
-        processes_(start.processes),
-        shared_counters_(start.shared_counters),
         data_(cache.dataset(kDataset, dataset_options())) {
     call_.process = static_cast<std::uint8_t>(start.process);
     call_.thread = static_cast<std::uint8_t>(thread);
@@ -41,7 +39,7 @@ class Thread {
     call_.key = static_cast<std::uint8_t>(dice_.below(kKeys));
     const std::uint64_t kind = dice_.below(100);
     if (kind < 50) return read();
-    if (is_counter(call_.key)) return is_mine(call_.key) ? increment() : read();
+    if (is_counter(call_.key)) return increment();
     if (is_erasable(call_.key) && kind < 70) {
       return write(Call::Kind::erase, 0, [this] { return data_.erase(name()); });
     }
@@ -99,17 +97,12 @@ class Thread {
     log_.add(call_);
   }
 
-  bool is_mine(std::uint8_t counter) const {
-    return shared_counters_ || counter % processes_ == call_.process;
-  }
   std::string name() const { return name_of(call_.key); }
 
   CallLog log_;
   Dice dice_;
   const std::uint64_t who_;
   const std::uint64_t operations_;
-  const std::uint64_t processes_;
-  const bool shared_counters_;
   std::uint64_t puts_ = 0;
   Call call_;
   Dataset<JsonText> data_;

@@ -10,8 +10,6 @@ namespace tiercache::testing {
 struct WorkerStart {
   std::filesystem::path root;  // of directory, store and logs
   std::uint64_t process = 0;
-  std::uint64_t processes = 1;
-  bool shared_counters = false;  // all processes count on all of them
   std::uint64_t operations = 0;
   std::uint64_t seed = 0;
   std::chrono::milliseconds skew{0};  // of its time of day

@@ -57,8 +57,7 @@ struct Passage {
 
 // Where a write is by the time `put` returns.
 struct PutReceipt {
-  // Of this write; of the entry as it was where the same document was there already, and only clocks
-  // moved. Zero for a failed item of `put_many`.
+  // Of this write. Zero for a failed item of `put_many`.
   Version version;
   bool journaled = false;   // on disk, synced: survives kill -9 and power loss
   bool stored = false;      // the store confirmed it

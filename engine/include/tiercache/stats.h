@@ -32,7 +32,7 @@ struct DatasetStats {
   std::uint64_t misses = 0;        // nothing served (fallbacks included)
   std::uint64_t stale_served = 0;  // of the hits
   std::uint64_t puts = 0, erases = 0;
-  std::uint64_t unchanged = 0;  // puts and refreshes of the same document: only clocks moved
+  std::uint64_t unchanged = 0;  // refreshes that brought the same document: only clocks moved
   std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
   std::uint64_t undecodable = 0;
   Histogram read_latency;      // of reads that memory alone could not serve

@@ -19,6 +19,9 @@ class Generations {
   // Keys share counters, so a change makes memory look up a few others for nothing.
   static constexpr std::size_t kCounters = 1 << 14;
 
+  // The counter of a key. Other bits than those by which memory finds shard and node.
+  static std::size_t place(std::uint64_t hash) { return (hash >> 32) % kCounters; }
+
   // `shared`: that many counters, or null where they cannot be shared: then nothing is noticed.
   explicit Generations(std::shared_ptr<std::uint32_t> shared = nullptr)
       : shared_(std::move(shared)), own_(new std::atomic<std::uint32_t>[kCounters] {}) {
@@ -40,8 +43,6 @@ class Generations {
   }
 
  private:
-  // Other bits than those by which memory finds shard and node.
-  static std::size_t place(std::uint64_t hash) { return (hash >> 32) % kCounters; }
   std::atomic_ref<std::uint32_t> counter(std::uint64_t hash) const {
     return std::atomic_ref<std::uint32_t>(shared_.get()[place(hash)]);
   }

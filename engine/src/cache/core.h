@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/version_clock.h"
+#include "base/write_order.h"
 #include "cache/counters.h"
 #include "cache/dataset_state.h"
 #include "cache/signal.h"
@@ -75,6 +76,8 @@ class Core : public std::enable_shared_from_this<Core> {
 
   bool flush(SteadyTime deadline);
   bool warm_up(SteadyTime deadline);
+  // Finishes what stopped caches left in the directory. False: another process is at it, or it cannot be read.
+  bool adopt_orphans();
   CloseReceipt close(std::chrono::milliseconds deadline);
   Stats stats() const;
   Health health() const;
@@ -158,6 +161,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<MemoryTier> memory;
   std::shared_ptr<Quarantine> quarantine;
   std::unique_ptr<EntryFiles> files;
+  std::unique_ptr<WriteOrder> write_order;
   std::shared_ptr<Journal> journal;
   std::shared_ptr<Breaker> breaker;  // null without a store, as is the next
   std::shared_ptr<OutboxDrain> drain;
@@ -183,7 +187,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text);
   explicit Core(CacheOptions cache_options);
   void choose_ports();
-  std::shared_ptr<Generations> share_generations();
+  std::shared_ptr<std::uint32_t> share_counters();
   void open_files();
   void open_journal();
   // What was replayed and is in no file is served from memory, and written when that is possible.
@@ -198,7 +202,6 @@ class Core : public std::enable_shared_from_this<Core> {
   };
   bool take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline);
   OutboxOutcome let_go(const OutboxId& id);
-  void adopt_orphans();
   void adopt_later();
   void make_paths();
   void start_drain();

@@ -96,19 +96,20 @@ void Core::choose_ports() {
 }
 
 // Without them others' writes are seen within `memory.ttl`.
-std::shared_ptr<Generations> Core::share_generations() {
+std::shared_ptr<std::uint32_t> Core::share_counters() {
   const std::string directory = options.directory.string();
   std::shared_ptr<std::uint32_t> shared;
   bool remote = false;
   IoStatus status = file_system->is_remote(directory, &remote);
   if (status.ok() && !remote) {
-    status = file_system->map_counters(directory + "/generations", Generations::kCounters, &shared);
+    status = file_system->map_counters(directory + "/generations",
+                                       Generations::kCounters + WriteOrder::kCells, &shared);
   }
   if (!status.ok()) {
     log->warn(LogTopic::files, "other processes' writes are seen within memory.ttl only: {}",
               status.what);
   }
-  return std::make_shared<Generations>(std::move(shared));
+  return shared;
 }
 
 void Core::open_files() {
@@ -116,7 +117,8 @@ void Core::open_files() {
   open_directory(
       *file_system,
       {.path = directory, .project = options.project, .allow_remote = options.files.allow_remote});
-  const std::shared_ptr<Generations> generations = share_generations();
+  const std::shared_ptr<std::uint32_t> counters = share_counters();
+  const auto generations = std::make_shared<Generations>(counters);
   memory = std::make_unique<MemoryTier>(options.memory.max_bytes, 0, generations);
   quarantine = std::make_shared<Quarantine>(*file_system, directory + "/quarantine",
                                             options.files.max_quarantine_bytes);
@@ -128,6 +130,7 @@ void Core::open_files() {
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
   }
+  write_order = std::make_unique<WriteOrder>(counters, files->slot());
 }
 
 void Core::open_journal() {
@@ -183,15 +186,17 @@ void Core::adopt_later() {
 }
 
 // Another process on this directory died: its writes are ours to finish.
-void Core::adopt_orphans() {
+bool Core::adopt_orphans() {
   Replay replay(*this);
   const IoStatus status = journal->adopt([&](const Record& record) { replay.take(record); },
                                          [&] { replay.write_files(); });
   if (!status.ok() && status.error != EAGAIN)
     log->warn(LogTopic::journal, "a stopped cache's journal was not adopted: {}", status.what);
-  if (!replay.finish()) return;
-  serve_unwritten();
-  if (drain) drain->wake();
+  if (replay.finish()) {
+    serve_unwritten();
+    if (drain) drain->wake();
+  }
+  return status.ok();
 }
 
 // What was replayed and is in no file is served from memory, and written when that is possible.

@@ -83,6 +83,7 @@ std::vector<FileEviction::Candidate> FileEviction::choose() const {
     index.for_each(name, [&](const std::string& key, const IndexItem& item) {
       // A dataset of one document has no other that could be more worth its place.
       if (item.kind != EntryKind::document || key.empty()) return;
+      if (core_.journal->holds({name, key})) return;
       const bool in_memory =
           dataset != nullptr && core_.memory->peek(dataset->ref(key)).resident != nullptr;
       chosen.push({in_memory, item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item});
@@ -125,9 +126,12 @@ bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   if (!in_store || core_.journal->holds(candidate.id)) return false;
   const FileWriteResult removed = core_.files->remove(candidate.id, item.version);
   if (removed.status != FileWriteResult::Status::written) return false;
-  if (const DatasetState* dataset = core_.find_dataset(candidate.id.dataset)) {
-    core_.memory->remove(dataset->ref(candidate.id.key), item.version);
+  const DatasetState* dataset = core_.find_dataset(candidate.id.dataset);
+  if (core_.journal->holds(candidate.id)) {
+    core_.keep_in_files(candidate.id, *row);  // its clocks moved meanwhile
+    return false;
   }
+  if (dataset != nullptr) core_.memory->remove(dataset->ref(candidate.id.key), item.version);
   core_.scheduler->disarm(candidate.id);
   evicted_.add();
   return true;

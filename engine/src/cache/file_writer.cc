@@ -6,6 +6,7 @@
 
 #include "cache/core.h"
 #include "cache/file_eviction.h"
+#include "cache/write_path.h"
 
 namespace tiercache::detail {
 
@@ -83,8 +84,18 @@ bool FileWriter::flush() {
     }
     if (unsynced_) arm_sync();
   }
+  if (!core_.write_path->settle()) {
+    Lock lock(mutex_);
+    arm(core_.options.files.write_behind);
+  }
   core_.changed->notify();
   return all;
+}
+
+bool FileWriter::for_each_waiting(const std::function<void(const EntryId&)>& visit) const {
+  Lock lock(mutex_);
+  for (const EntryId& id : dirty_) visit(id);
+  return in_progress_ == 0;
 }
 
 FileWriter::Written FileWriter::write_one(const EntryId& id) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -34,6 +35,8 @@ class FileWriter {
   bool sync();
   // Keys that are not in their file yet.
   std::size_t waiting() const;
+  // False: other keys are being written just now, by a `flush` whose end is yet to come.
+  bool for_each_waiting(const std::function<void(const EntryId&)>& visit) const;
   std::uint64_t failed_writes() const;
   void stop();
 

@@ -14,6 +14,8 @@ namespace tiercache::detail {
 
 namespace {
 
+constexpr std::size_t kLargestPage = 10'000;
+
 bool same_content(const IndexItem& item, const Entry& entry) {
   return item.kind == entry.kind && item.checksum == entry.checksum;
 }
@@ -22,8 +24,9 @@ bool same_content(const IndexItem& item, const Entry& entry) {
 
 Scrub::Scrub(Core& core, ScrubOptions options)
     : core_(core), options_(std::move(options)), deadline_(core.after(options_.deadline)) {
-  if (options_.page == 0) {
-    throw BadConfiguration("the scrub cannot work:\n  page = 0: must be at least 1 key");
+  if (options_.page == 0 || options_.page > kLargestPage) {
+    throw BadConfiguration("the scrub cannot work:\n  page = " + std::to_string(options_.page) +
+                           ": must be 1 to 10,000 keys");
   }
 }
 
@@ -53,7 +56,10 @@ void Scrub::run_dataset(const std::string& dataset) {
     if (items.empty()) return;
     after = items.back().first;
     look_at_page(dataset, items);
-    if (options_.pause.count() > 0) core_.pause(options_.pause);
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline_ - core_.clock->steady_now());
+    const auto rest = std::min(options_.pause, left);
+    if (rest.count() > 0) core_.pause(rest);
   }
 }
 
@@ -158,7 +164,7 @@ void Scrub::compare(const std::vector<Subject>& subjects) {
     if (core_.journal->holds(subject.id) || core_.journal->erased_below(subject.id)) {
       ++report_.unsettled;
     } else if (subject.lost ||
-               difference(subject, rows.entries[i], rows.corrupt[i]) != Difference::none) {
+               difference(subject, rows.entries[i], rows.is_corrupt(i)) != Difference::none) {
       confirm(subject);
     }
   }
@@ -186,7 +192,7 @@ void Scrub::confirm(Subject subject) {
   const LoadReply rows = core_.load_rows({&subject.id, 1}, deadline_, Breaker::Urgency::forced);
   if (rows.status != StoreStatus::ok) return stop(rows.message);
   if (core_.journal->holds(subject.id)) return;
-  const Difference found = difference(subject, rows.entries.front(), rows.corrupt.front());
+  const Difference found = difference(subject, rows.entries.front(), rows.is_corrupt(0));
   if (subject.lost) {
     if (subject.file || !options_.repair) return;
     // Nobody has it: a miss, which the source heals.

@@ -67,7 +67,9 @@ void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done d
   batch->done = std::move(done);
   make_room();
   for (std::size_t i = 0; i < batch->changes.size(); ++i) {
-    if (auto refused = stamp(batch->changes[i], same_there(batch->changes[i]))) {
+    Change& change = batch->changes[i];
+    auto refused = compared_and_stamped(change, batch->deadline);
+    if (refused) {
       finish_one(batch, i, std::move(*refused));
       continue;
     }
@@ -192,6 +194,9 @@ void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::
 
 void WritePath::finish_one(const std::shared_ptr<Batch>& batch, std::size_t index,
                            ChangeResult result) {
+  const bool taken = result.status == ChangeResult::Status::durable ||
+                     result.status == ChangeResult::Status::stored;
+  if (!taken) settle();
   batch->results[index] = std::move(result);
   core_.put_latency.add(core_.clock->steady_now() - batch->began);
   if (--batch->open == 0) batch->done(std::move(batch->results));

@@ -35,6 +35,7 @@ struct Change {
   std::optional<Version> if_version;  // a caller's compare-and-set: `conflict` when it is another
   std::optional<Version> base;        // a refresh's: `superseded` when it is another
   std::optional<Version> guard;       // the store's: see StoreWrite::not_newer_than
+  std::uint64_t place = 0;            // its time, where it was taken before the write was compared
 };
 
 struct ChangeResult {
@@ -85,6 +86,9 @@ class WritePath {
   void on_settled(const EntryId& id, Version version, const Settled& settled);
   // Others kept the journal's queue filled: somebody must go on.
   void commit_later();
+  // Writes were brought to their files: others on the directory need not wait for these any longer.
+  // False: some are still under way, and want to be told of later.
+  bool settle();
   // Answers whoever still waits: the cache closes.
   void close();
 
@@ -113,6 +117,12 @@ class WritePath {
   Version erased_under_way(const EntryId& id, Version below);
   // What is there, if the change would put the same document there once more: then only clocks move.
   EntryPtr same_there(const Change& change) const;
+  // For a write that is compared with what stands: takes its place among the writes of all processes on
+  // the directory, and waits until what comes before it is in the key's file. False: not in time.
+  bool take_place(Change& change, SteadyTime deadline);
+  void wait_for(std::uint64_t others, int tries);
+  Version next_version(const Change& change, Version known);
+  std::optional<ChangeResult> compared_and_stamped(Change& change, SteadyTime deadline);
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change, const EntryPtr& same);
   void make_room();

@@ -4,6 +4,7 @@
 
 #include "base/glob.h"
 #include "cache/core.h"
+#include "cache/file_writer.h"
 #include "cache/judge.h"
 #include "cache/write_path.h"
 
@@ -16,6 +17,10 @@ bool same_document(const Entry& there, const Entry& entry) {
   if (there.checksum != entry.checksum || there.cache_version != entry.cache_version) return false;
   if (there.fresh_for != entry.fresh_for) return false;
   return there.text_checksum || *there.document == *entry.document;
+}
+
+std::uint64_t order_hash(const EntryId& id) {
+  return shared_hash(id.dataset, id.key);
 }
 
 void only_move_clocks(Change& change) {
@@ -86,7 +91,8 @@ Version WritePath::erased_under_way(const EntryId& id, Version below) {
 
 // Without the key's lock, since it may read the file; `stamp` sees whether it still holds.
 EntryPtr WritePath::same_there(const Change& change) const {
-  if (change.kind != RecordKind::content || !change.entry.document) return nullptr;
+  // A put stands for its document against whatever others wrote meanwhile, a refresh does not.
+  if (!change.base || change.kind != RecordKind::content || !change.entry.document) return nullptr;
   const EntryId id = change.dataset->id(change.key);
   const MemoryTier::Found found = core_.memory->peek(change.dataset->ref(change.key));
   EntryPtr there;
@@ -98,7 +104,81 @@ EntryPtr WritePath::same_there(const Change& change) const {
     there = EntryPtr(found.resident, &found.resident->entry);
   }
   if (!there || !there->document || !same_document(*there, change.entry)) return nullptr;
+  // What the store may yet refuse would take these clocks along.
+  if (core_.journal->guard_of(id, there->version)) return nullptr;
   return core_.journal->parked_of(id, there->version).empty() ? there : nullptr;
+}
+
+Version WritePath::next_version(const Change& change, Version known) {
+  const Version placed{change.place, core_.versions->writer()};
+  if (change.place != 0 && placed > known) return placed;
+  Version next = core_.versions->next(known);
+  next.time = core_.write_order->stamp(order_hash(change.dataset->id(change.key)), next.time);
+  core_.versions->observe(next);
+  return next;
+}
+
+std::optional<ChangeResult> WritePath::compared_and_stamped(Change& change, SteadyTime deadline) {
+  const bool compared = change.if_version || change.base;
+  if (!compared) return stamp(change, same_there(change));
+  const std::uint64_t hash = order_hash(change.dataset->id(change.key));
+  if (!take_place(change, deadline)) {
+    return result_of(ChangeResult::Status::not_applied, {},
+                     "another process went on writing this key or one beside it");
+  }
+  auto refused = stamp(change, same_there(change));
+  core_.write_order->let_go(hash);
+  return refused;
+}
+
+bool WritePath::take_place(Change& change, SteadyTime deadline) {
+  const EntryId id = change.dataset->id(change.key);
+  const std::uint64_t hash = order_hash(id);
+  WriteOrder& order = *core_.write_order;
+  order.hold(hash);
+  for (int tries = 0;; ++tries) {
+    change.place = order.stamp(hash, core_.versions->next().time);
+    const std::uint64_t others = order.others(hash);
+    if (others == 0) break;
+    if (core_.clock->steady_now() >= deadline || !core_.is_open()) {
+      order.let_go(hash);
+      return false;
+    }
+    const bool first = order.goes_first(hash);
+    if (!first) order.let_go(hash);
+    wait_for(others, tries);
+    if (!first) order.hold(hash);
+  }
+  core_.versions->observe({change.place, 0});
+  core_.files->notice(id);
+  return true;
+}
+
+void WritePath::wait_for(std::uint64_t others, int tries) {
+  constexpr std::chrono::milliseconds kPause{1};
+  constexpr int kTriesBeforeLook = 64;
+  core_.pause(kPause);
+  if (tries % kTriesBeforeLook != kTriesBeforeLook - 1) return;
+  for (std::uint64_t slot = 0; slot < WriteOrder::kSlots; ++slot) {
+    if ((others >> slot & 1) == 0) continue;
+    core_.files->while_dead(slot, [&] {
+      if (core_.adopt_orphans()) core_.write_order->forget(slot);
+    });
+  }
+}
+
+bool WritePath::settle() {
+  return core_.write_order->settle([this]() -> std::optional<WriteOrder::Places> {
+    WriteOrder::Places places;
+    const auto add = [&](const EntryId& id) { places.insert(WriteOrder::place(order_hash(id))); };
+    // In this order: a write is under way until its key waits for its file.
+    for (Stripe& stripe : stripes_) {
+      Lock lock(stripe.mutex);
+      for (const auto& [id, versions] : stripe.under_way) add(id);
+    }
+    if (!core_.file_writer->for_each_waiting(add)) return std::nullopt;
+    return places;
+  });
 }
 
 std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& same) {
@@ -138,12 +218,13 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     }
     return std::nullopt;
   }
-  change.entry.version = core_.versions->next(known);
+  change.entry.version = next_version(change, known);
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
     if (change.if_version) return result_of(Status::conflict, erased);
     if (change.base) return result_of(Status::superseded, erased);
   }
+  core_.write_order->begin(order_hash(id));
   stripe.under_way[id].push_back(change.entry.version);
   return std::nullopt;
 }

@@ -148,6 +148,12 @@ FileReadResult EntryFiles::read(const EntryId& id) {
   return {ReadStatus::found, std::move(state.entry), {}};
 }
 
+void EntryFiles::notice(const EntryId& id) {
+  const FileState state = impl_->folder.read_header(entry_path(id), &id);
+  if (state.status != FileState::Status::sound) return;
+  impl_->index.put(id, index_item(*state.entry, state.size));
+}
+
 FileWriteResult EntryFiles::write(const EntryId& id, const Entry& entry, Sync sync) {
   FileWriteResult result;
   if (impl_->refuses(&result)) return result;
@@ -231,6 +237,14 @@ std::uint64_t EntryFiles::failed_syncs() const {
 
 IoStatus EntryFiles::sync() {
   return impl_->folder.sync_all();
+}
+
+std::uint64_t EntryFiles::slot() const {
+  return impl_->folder.workspace().slot();
+}
+
+bool EntryFiles::while_dead(std::uint64_t slot, const std::function<void()>& act) {
+  return impl_->folder.workspace().while_dead(slot, act);
 }
 
 Index& EntryFiles::index() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -79,6 +80,9 @@ class EntryFiles {
   IoStatus close();
 
   FileReadResult read(const EntryId& id);
+  // The index takes note of the key's file where that is newer than what it knows: another process
+  // wrote it.
+  void notice(const EntryId& id);
 
   enum class Sync : std::uint8_t {
     none,    // the journal holds it: exchange without a sync
@@ -108,6 +112,11 @@ class EntryFiles {
   // Of `sync` and of the calls that sync many files on their way. One that fails leaves in doubt
   // whatever was not synced before it.
   std::uint64_t failed_syncs() const;
+
+  // This cache's number among those that have the directory open, the lowest that was free.
+  std::uint64_t slot() const;
+  // Does `act` while no cache has this number. False: one has it.
+  bool while_dead(std::uint64_t slot, const std::function<void()>& act);
 
   Index& index();
   const Index& index() const;

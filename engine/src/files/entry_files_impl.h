@@ -51,7 +51,7 @@ struct EntryFiles::Impl {
   const std::string project;
   const std::size_t max_file_bytes;
   const std::shared_ptr<Generations> generations;  // may be null
-  EntryFolder folder;
+  mutable EntryFolder folder;
   Index index;
   std::atomic<bool> writable{false};
 

@@ -204,7 +204,7 @@ FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
 }
 
 void EntryFiles::Impl::tell_others(const EntryId& id) {
-  if (generations) generations->changed(KeyRef(dataset_number(id.dataset), id.key).hash);
+  if (generations) generations->changed(shared_hash(id.dataset, id.key));
 }
 
 bool EntryFiles::Impl::refuses(FileWriteResult* result) const {

@@ -75,6 +75,13 @@ IoStatus Workspace::look_around(bool* alone) {
   return status;
 }
 
+bool Workspace::while_dead(std::uint64_t slot, const std::function<void()>& act) {
+  std::unique_ptr<FileLock> of_the_dead;
+  if (slot == slot_ || !file_system_.try_lock(lock_path(slot), &of_the_dead).ok()) return false;
+  act();
+  return true;
+}
+
 void Workspace::close() {
   Lock lock(mutex_);
   for (const std::string& temp : undiscarded_) file_system_.remove_file(temp);

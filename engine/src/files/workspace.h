@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ class Workspace {
   bool is_open() const { return lock_ != nullptr; }
   // Asks again whether no other cache has the directory open.
   IoStatus look_around(bool* alone);
+  std::uint64_t slot() const { return slot_; }
+  // Does `act` while the slot has no owner and gets none. False: it has one.
+  bool while_dead(std::uint64_t slot, const std::function<void()>& act);
   // Removes half-written files that could not be removed before.
   void close();
 

@@ -108,5 +108,62 @@ TEST_F(TwoProcesses, own_writes_leave_memory_trusted) {
   EXPECT_EQ(reader->stats().datasets.front().file_hits, 0u);
 }
 
+TEST_F(TwoProcesses, later_write_wins_whatever_the_clocks_say_I3) {
+  auto theirs = writer->dataset("d", keyed());
+  auto mine = reader->dataset("d", keyed());
+  world.clock->set_wall(world.clock->wall_now() + 15min);
+  const Version first = theirs.put("k", "1").version;
+  world.clock->set_wall(world.clock->wall_now() - 30min);
+  EXPECT_GT(mine.put("k", "2").version, first);
+  ASSERT_TRUE(writer->flush());
+  ASSERT_TRUE(reader->flush());
+  EXPECT_EQ(*theirs.get("k"), "2");
+  EXPECT_EQ(read(), "2");
+}
+
+TEST_F(TwoProcesses, compare_and_set_sees_a_write_that_is_in_no_file_yet) {
+  auto theirs = writer->dataset("d", keyed());
+  auto mine = reader->dataset("d", keyed());
+  const Version base = theirs.put("k", "1").version;
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  const Version unseen = theirs.put("k", "2").version;
+  // It waits for the other's file: time passes for both.
+  readers_executor->schedule(world.clock->steady_now() + 5ms, Lane::compute,
+                             [this] { EXPECT_TRUE(writer->flush()); });
+  try {
+    mine.put("k", "3", {.if_version = base});
+    FAIL() << "it overwrote what it had not seen";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(unseen.to_string()), std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(read(), "2");
+  EXPECT_GT(mine.put("k", "3", {.if_version = unseen}).version, unseen);
+}
+
+TEST_F(TwoProcesses, compare_and_set_beside_a_dead_process_takes_over_what_it_left_I1) {
+  auto theirs = writer->dataset("d", keyed());
+  const Version base = theirs.put("k", "1").version;
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  const Version unseen = theirs.put("k", "2").version;
+  world.kill(writer);
+  EXPECT_THROW(reader->dataset("d", keyed()).put("k", "3", {.if_version = base}), Error);
+  EXPECT_EQ(read(), "2");
+  EXPECT_GT(reader->dataset("d", keyed()).put("k", "3", {.if_version = unseen}).version, unseen);
+}
+
+TEST_F(TwoProcesses, compare_and_set_ends_at_its_deadline_while_another_never_gets_done_I7) {
+  auto theirs = writer->dataset("d", keyed());
+  const Version base = theirs.put("k", "1").version;
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  theirs.put("k", "2");
+  EXPECT_THROW(reader->dataset("d", keyed()).put("k", "3", {.deadline = 500ms, .if_version = base}),
+               Error);
+  EXPECT_EQ(read(), "1");
+}
+
 }  // namespace
 }  // namespace tiercache::testing

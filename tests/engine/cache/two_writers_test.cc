@@ -18,14 +18,16 @@ const EntryId kId{"d", "k"};
 class TwoWriters : public ::testing::Test {
  protected:
   TwoWriters() {
-    living = world.open();
+    // They share no memory, by which the living one would learn of the other's write.
+    world.disk.set_remote(true);
+    living = open();
     data.emplace(living->dataset("d", options()));
     data->put("k", "\"base\"");
     EXPECT_TRUE(living->flush());
     executor = world.executor;
     world.store_down();
     auto others = std::exchange(world.executor, nullptr);
-    auto dying = world.open();
+    auto dying = open();
     world.clock->advance(1s);
     put = dying->dataset("d", options()).put("k", "\"put\"").version;
     world.kill(dying);
@@ -36,6 +38,9 @@ class TwoWriters : public ::testing::Test {
     living.reset();
   }
 
+  std::unique_ptr<Cache> open() {
+    return world.open([](CacheOptions& options) { options.files.allow_remote = true; });
+  }
   static DatasetOptions<JsonText> options() {
     return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .refresh = [](RefreshContext&) {
               return std::string("\"fetched\"");
@@ -60,7 +65,7 @@ class TwoWriters : public ::testing::Test {
     EXPECT_EQ(row(), document);
     EXPECT_EQ(*data->get("k"), document);
     world.kill(living);
-    living = world.open();
+    living = open();
     data.emplace(living->dataset("d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h}));
     EXPECT_EQ(*data->get("k", {.reach = Reach::local}), document);
     EXPECT_TRUE(living->flush());
@@ -104,7 +109,7 @@ TEST_F(TwoWriters, both_writes_of_two_dead_processes_are_met_by_a_third_I1) {
   refresh();
   world.executor->run_for(10s);
   world.kill(living);
-  living = world.open();
+  living = open();
   data.emplace(living->dataset("d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h}));
   put_row("\"another machine's\"", {put.time - 1, put.writer});
   world.store_up();

@@ -1,9 +1,8 @@
-// Writes of the document that is there already: only clocks move, in every tier.
+// Refreshes that bring the document that is there already: only clocks move, in every tier.
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "engine/cache/world.h"
 
@@ -11,19 +10,23 @@ namespace tiercache::testing {
 namespace {
 
 const EntryId kId{"d", "k"};
-
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 1h, .stale_for = 24h, .hydrate = Hydrate::none()};
-}
+const std::string kText = R"({"a":1})";
 
 class Unchanged : public ::testing::Test {
  protected:
   Unchanged() {
-    first = data().put("k", R"({"a":1})").version;
+    first = data().put("k", kText).version;
     EXPECT_TRUE(cache->flush());
     world.clock->advance(2h);
   }
-  Dataset<JsonText> data() { return cache->dataset("d", keyed()); }
+  Dataset<JsonText> data() {
+    DatasetOptions<JsonText> options{
+        .keyed = true, .fresh_for = 1h, .stale_for = 24h, .hydrate = Hydrate::none()};
+    options.cache_version = cache_version;
+    options.refresh = [this](RefreshContext&) { return source; };
+    return cache->dataset("d", options);
+  }
+  void refresh() { EXPECT_TRUE(data().refresh("k").has_value()); }
   Entry row() const { return *world.store->row("test", kId); }
   std::uint64_t unchanged() const { return cache->stats().datasets.front().unchanged; }
   void reopen() {
@@ -33,15 +36,16 @@ class Unchanged : public ::testing::Test {
 
   World world;
   std::unique_ptr<Cache> cache = world.open();
+  std::string cache_version = "1.0";
+  Refreshed<std::string> source{.value = kText};
   Version first;
 };
 
-TEST_F(Unchanged, put_moves_clocks_alone_in_every_tier) {
-  ASSERT_EQ(data().get("k").freshness(), Freshness::stale);
-  const PutReceipt receipt = data().put("k", R"({"a":1})");
-  EXPECT_TRUE(receipt.journaled);
-  EXPECT_EQ(receipt.version, first);
-  EXPECT_EQ(data().get("k").freshness(), Freshness::fresh);
+TEST_F(Unchanged, refresh_moves_clocks_alone_in_every_tier) {
+  ASSERT_EQ(data().peek("k").freshness(), Freshness::stale);
+  refresh();
+  EXPECT_EQ(data().peek("k").freshness(), Freshness::fresh);
+  EXPECT_EQ(data().peek("k").version(), first);
   EXPECT_EQ(unchanged(), 1u);
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(row().version, first);
@@ -54,7 +58,7 @@ TEST_F(Unchanged, put_moves_clocks_alone_in_every_tier) {
 
 TEST_F(Unchanged, clocks_survive_a_kill_before_the_file_is_written_I1) {
   world.store_down();
-  data().put("k", R"({"a":1})");
+  refresh();
   world.kill(cache);
   cache = world.open();
   EXPECT_EQ(data().get("k").freshness(), Freshness::fresh);
@@ -63,77 +67,70 @@ TEST_F(Unchanged, clocks_survive_a_kill_before_the_file_is_written_I1) {
   EXPECT_EQ(row().clocks.last_fetch, data().info("k")->last_fetch);
 }
 
-TEST_F(Unchanged, put_where_memory_is_empty_looks_into_the_file) {
+TEST_F(Unchanged, where_memory_is_empty_the_file_is_looked_at) {
   reopen();
-  EXPECT_EQ(data().put("k", R"({"a":1})").version, first);
-  EXPECT_EQ(data().get("k").freshness(), Freshness::fresh);
+  refresh();
+  EXPECT_EQ(data().get("k").version(), first);
 }
 
 TEST_F(Unchanged, other_text_of_the_same_value_is_another_document) {
-  EXPECT_GT(data().put("k", R"({"a": 1})").version, first);
-  EXPECT_EQ(*data().get("k"), R"({"a": 1})");
+  source.value = R"({"a": 1})";
+  refresh();
+  EXPECT_EQ(*data().get("k"), source.value);
+  EXPECT_GT(data().get("k").version(), first);
   EXPECT_EQ(unchanged(), 0u);
 }
 
 TEST_F(Unchanged, metadata_goes_along) {
-  EXPECT_EQ(data().put("k", R"({"a":1})", {.metadata = R"({"by":"me"})"}).version, first);
-  EXPECT_EQ(data().get("k").metadata(), R"({"by":"me"})");
+  source.metadata = R"({"by":"me"})";
+  refresh();
+  EXPECT_EQ(data().get("k").version(), first);
+  EXPECT_EQ(data().get("k").metadata(), source.metadata);
   ASSERT_TRUE(cache->flush());
-  EXPECT_EQ(row().metadata, R"({"by":"me"})");
+  EXPECT_EQ(row().metadata, source.metadata);
 }
 
 TEST_F(Unchanged, another_lifetime_is_a_change) {
-  EXPECT_GT(data().put("k", R"({"a":1})", {.fresh_for = 5min}).version, first);
-  EXPECT_EQ(unchanged(), 0u);
+  source.fresh_for = 5min;
+  refresh();
+  EXPECT_GT(data().get("k").version(), first);
 }
 
 TEST_F(Unchanged, another_cache_version_is_a_change) {
-  cache->close();
-  cache = world.open();
-  auto options = keyed();
-  options.cache_version = "2.0";
-  auto next = cache->dataset("d", options);
-  EXPECT_GT(next.put("k", R"({"a":1})").version, first);
-  EXPECT_EQ(*next.get("k"), R"({"a":1})");
-}
-
-TEST_F(Unchanged, put_after_an_erase_brings_the_document_back_I4) {
-  data().erase("k");
-  EXPECT_GT(data().put("k", R"({"a":1})").version, first);
-  EXPECT_TRUE(data().get("k").has_value());
-  data().erase_matching("*");
-  data().put("k", R"({"a":1})");
-  EXPECT_TRUE(data().get("k").has_value());
-  ASSERT_TRUE(cache->flush());
-  EXPECT_EQ(row().kind, EntryKind::document);
-}
-
-TEST_F(Unchanged, put_after_an_invalidation_makes_it_fresh) {
-  data().put("k", R"({"a":1})");
-  data().invalidate("k");
-  ASSERT_EQ(data().get("k").freshness(), Freshness::stale);
-  EXPECT_EQ(data().put("k", R"({"a":1})").version, first);
-  EXPECT_EQ(data().get("k").freshness(), Freshness::fresh);
-}
-
-TEST_F(Unchanged, compare_and_set_compares_all_the_same) {
-  EXPECT_THROW(data().put("k", R"({"a":1})", {.if_version = Version{}}), Error);
-  EXPECT_EQ(data().put("k", R"({"a":1})", {.if_version = first}).version, first);
-}
-
-TEST_F(Unchanged, refresh_that_brings_the_same_moves_clocks_alone) {
   reopen();
-  auto options = keyed();
-  options.refresh = [](RefreshContext&) { return std::string(R"({"a":1})"); };
-  auto refreshed = cache->dataset("d", options);
-  const auto snapshot = refreshed.refresh("k");
-  EXPECT_TRUE(snapshot.has_value());
-  EXPECT_EQ(refreshed.get("k").freshness(), Freshness::fresh);
-  EXPECT_EQ(refreshed.get("k").version(), first);
+  cache_version = "2.0";
+  refresh();
+  EXPECT_GT(data().get("k").version(), first);
+  EXPECT_EQ(*data().get("k"), kText);
+}
+
+TEST_F(Unchanged, invalidated_document_is_fresh_again) {
+  data().invalidate("k");
+  refresh();
+  EXPECT_EQ(data().get("k").freshness(), Freshness::fresh);
+  EXPECT_EQ(data().get("k").version(), first);
+}
+
+TEST_F(Unchanged, put_of_the_same_document_is_a_write_and_wins_I1) {
+  EXPECT_GT(data().put("k", kText).version, first);
+  Entry theirs = row();
+  ++theirs.version.time;
+  theirs.document = std::make_shared<const std::string>("2");
+  theirs.checksum = Checksum::of("2");
+  world.store->put_row("test", kId, theirs);
   ASSERT_TRUE(cache->flush());
-  EXPECT_EQ(row().version, first);
-  EXPECT_EQ(cache->stats().datasets.front().refreshes, 1u);
-  EXPECT_EQ(unchanged(), 1u);
+  EXPECT_EQ(*row().document, kText);
+}
+
+TEST_F(Unchanged, what_the_store_may_yet_refuse_is_no_ground_to_leave_the_document_out) {
+  world.store_down();
+  source.value = "2";
+  refresh();
+  const Version guarded = data().get("k").version();
+  world.clock->advance(1s);
+  refresh();
+  EXPECT_GT(data().get("k").version(), guarded);
+  EXPECT_EQ(unchanged(), 0u);
 }
 
 TEST_F(Unchanged, document_as_a_store_of_values_gives_it_back_is_the_same) {
@@ -141,8 +138,10 @@ TEST_F(Unchanged, document_as_a_store_of_values_gives_it_back_is_the_same) {
   world.wipe();
   world.store->keep_values_only();
   cache = world.open();
-  ASSERT_EQ(data().get("k").tier(), Tier::store);
-  EXPECT_EQ(data().put("k", R"({"a":1})").version, first);
+  ASSERT_EQ(data().get("k", {.reach = Reach::store}).tier(), Tier::store);
+  world.executor->run_for(1s);
+  refresh();
+  EXPECT_EQ(data().get("k").version(), first);
 }
 
 TEST_F(Unchanged, store_that_has_no_row_gets_the_document_again_I1) {
@@ -150,11 +149,11 @@ TEST_F(Unchanged, store_that_has_no_row_gets_the_document_again_I1) {
   world.store = std::make_shared<MemoryStore>(world.clock);
   world.store->set_limits({});
   cache = world.open();
-  data().put("k", R"({"a":1})");
+  refresh();
   ASSERT_TRUE(world.run_until([&] { return world.store->row("test", kId) != nullptr; }));
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(row().version, first);
-  EXPECT_EQ(*row().document, R"({"a":1})");
+  EXPECT_EQ(*row().document, kText);
   EXPECT_EQ(row().clocks.last_fetch, data().info("k")->last_fetch);
 }
 
@@ -165,37 +164,10 @@ TEST_F(Unchanged, erased_row_is_not_brought_back_by_clocks_I4) {
   tombstone.checksum = {};
   ++tombstone.version.time;
   world.store->put_row("test", kId, tombstone);
-  data().put("k", R"({"a":1})");
+  data().refresh("k");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(1min);
   EXPECT_EQ(row().kind, EntryKind::tombstone);
-}
-
-TEST_F(Unchanged, parked_write_is_tried_anew) {
-  world.store->set_refusal([](const StoreWrite&) { return std::string("no"); });
-  const Version parked = data().put("k", R"({"a":2})").version;
-  ASSERT_TRUE(cache->flush());
-  ASSERT_EQ(cache->health().parked, 1u);
-  world.store->set_refusal({});
-  EXPECT_GT(data().put("k", R"({"a":2})").version, parked);
-  ASSERT_TRUE(cache->flush());
-  EXPECT_EQ(*row().document, R"({"a":2})");
-  EXPECT_EQ(cache->health().parked, 0u);
-}
-
-TEST_F(Unchanged, put_back_of_what_another_process_replaced_is_a_change_I3) {
-  auto mine = std::exchange(world.executor, nullptr);
-  auto other = world.open();
-  auto theirs = other->dataset("d", keyed());
-  theirs.put("k", R"({"a":2})");
-  ASSERT_TRUE(other->flush());
-  EXPECT_GT(data().put("k", R"({"a":1})").version, first);
-  EXPECT_EQ(*theirs.get("k", {.reach = Reach::memory}), R"({"a":2})");
-  mine->run_for(1s);
-  EXPECT_EQ(*theirs.get("k"), R"({"a":1})");
-  other->close();
-  world.executor->shutdown(world.clock->steady_now());
-  world.executor = std::move(mine);
 }
 
 }  // namespace
