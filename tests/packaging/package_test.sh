@@ -16,7 +16,7 @@ step() { printf '\n--- %s\n' "$*"; }
 trap 'printf "FAILED at line %d\n" "$LINENO"' ERR
 
 step "build and install ($kind)"
-cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
   -DBUILD_SHARED_LIBS=$shared -DTIERCACHE_BUILD_TESTS=OFF -DTIERCACHE_BUILD_BENCH=OFF \
   -DTIERCACHE_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$scratch/prefix" >"$scratch/configure.log"
 cmake --build "$scratch/build"
@@ -83,7 +83,7 @@ grep -q "was built without the component" "$scratch/unbuilt.log"
 if [[ $kind == static ]]; then
   step "add_subdirectory"
   cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/part" -G Ninja \
-    -DCMAKE_BUILD_TYPE=Release -DTIERCACHE_SOURCE="$source_dir" >/dev/null
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DTIERCACHE_SOURCE="$source_dir" >/dev/null
   cmake --build "$scratch/part" --target consumer
   run_consumer part "$scratch/part/consumer"
 
