@@ -50,6 +50,26 @@ class Breaker {
   // No call was made after all.
   void unused(const Permit& permit);
 
+  // A call under way: fails when it is left by an exception, so that no permit stays out.
+  class OpenCall {
+   public:
+    OpenCall(Breaker& breaker, const Permit& permit) : breaker_(breaker), permit_(permit) {}
+    ~OpenCall() {
+      if (open_) breaker_.ended(permit_, false, "the call was broken off");
+    }
+    OpenCall(const OpenCall&) = delete;
+    OpenCall& operator=(const OpenCall&) = delete;
+    void ended(bool worked, const std::string& why) {
+      open_ = false;
+      breaker_.ended(permit_, worked, why);
+    }
+
+   private:
+    Breaker& breaker_;
+    const Permit permit_;
+    bool open_ = true;
+  };
+
   // When to ask again after a refusal of background work.
   SteadyTime retry_at() const;
   // "not asked, …": for whoever is refused.

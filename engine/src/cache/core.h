@@ -16,6 +16,7 @@
 #include "base/annotations.h"
 #include "base/backoff.h"
 #include "base/breaker.h"
+#include "base/guarded_call.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/version_clock.h"
@@ -250,11 +251,12 @@ auto Core::ask_store(const Breaker::Permit& permit, Counter& counter, Call call)
     reply.message = breaker->refusal();
     return reply;
   }
+  Breaker::OpenCall open_call(*breaker, permit);
   const SteadyTime began = clock->steady_now();
-  reply = call();
+  reply = guarded(std::move(call));
   counter.add();
   store_answered(reply, clock->steady_now() - began);
-  breaker->ended(permit, reply.status == StoreStatus::ok, reply.message);
+  open_call.ended(reply.status == StoreStatus::ok, reply.message);
   return reply;
 }
 

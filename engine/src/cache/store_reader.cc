@@ -72,7 +72,7 @@ void StoreReader::run_batch() {
         .status = reply.status, .entry = nullptr, .corrupt = false, .message = reply.message};
     if (reply.status == StoreStatus::ok) {
       row.entry = reply.entries[i];
-      row.corrupt = reply.corrupt[i];
+      row.corrupt = reply.is_corrupt(i);
     }
     for (const Handler& handler : batch.handlers[i]) handler(row);
   }

@@ -1,10 +1,10 @@
 #include "journal/outbox_drain.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 #include <vector>
 
+#include "base/guarded_call.h"
 #include "base/mutex.h"
 
 namespace tiercache {
@@ -15,21 +15,6 @@ struct Attempt {
   StoreReply reply;
   std::vector<SaveResult> results;  // one per write when ok
 };
-
-// A store that throws has broken its contract; what it did is not known.
-template <class Call>
-auto guarded(Call call) -> decltype(call()) {
-  decltype(call()) broken;
-  broken.status = StoreStatus::unknown;
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    broken.message = error.what();
-  } catch (...) {
-    broken.message = "the store threw something that is no std::exception";
-  }
-  return broken;
-}
 
 Attempt erase_matching(Store& store, const std::string& project, const UnsettledWrite& write,
                        SteadyTime deadline) {
