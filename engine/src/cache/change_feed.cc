@@ -275,7 +275,7 @@ bool ChangeFeed::compare_all() {
 // --- The cursor in the directory ---
 
 std::string ChangeFeed::read_cursor() const {
-  return read_kept_text(*core_.file_system, path_, kHead);
+  return read_kept_text(*core_.file_system, path_, kHead).text;
 }
 
 void ChangeFeed::keep_cursor(bool now) {
@@ -290,7 +290,7 @@ void ChangeFeed::keep_cursor(bool now) {
   }
   // The files that it vouches for must be on the disk before it is.
   if (!core_.file_writer->sync()) return;
-  if (!keep_text(*core_.file_system, path_, kHead, cursor)) {
+  if (!keep_text(*core_.file_system, path_, kHead, cursor, core_.versions->writer())) {
     core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");
   }
 }

@@ -1,26 +1,34 @@
 #include "cache/kept_text.h"
 
+#include <cerrno>
+
 #include "tiercache/entry.h"
 
 namespace tiercache::detail {
 
-std::string read_kept_text(FileSystem& file_system, const std::string& path,
-                           std::string_view head) {
+KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head) {
+  using State = KeptText::State;
   std::string bytes;
-  if (!file_system.read_file(path, 2 * kLongestKeptText, &bytes).ok()) return {};
+  const IoStatus status = file_system.read_file(path, 2 * kLongestKeptText, &bytes);
+  if (status.absent()) return {State::absent, {}};
+  if (!status.ok()) return {status.error == EFBIG ? State::damaged : State::failed, {}};
   const std::size_t end = bytes.rfind('\n');
-  if (!bytes.starts_with(head) || end == std::string::npos || end < head.size()) return {};
-  if (bytes.substr(end + 1) != Checksum::of(bytes.substr(0, end)).to_string()) return {};
-  return bytes.substr(head.size(), end - head.size());
+  const bool whole = bytes.starts_with(head) && end != std::string::npos && end >= head.size() &&
+                     bytes.substr(end + 1) == Checksum::of(bytes.substr(0, end)).to_string();
+  if (!whole) return {State::damaged, {}};
+  return {State::read, bytes.substr(head.size(), end - head.size())};
 }
 
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
-               const std::string& text) {
+               const std::string& text, std::uint32_t writer) {
+  if (text.size() > kLongestKeptText) return false;
   std::string bytes = std::string(head) + text;
   bytes += '\n' + Checksum::of(bytes).to_string();
-  const std::string temp = path + ".new";
-  return text.size() <= kLongestKeptText && file_system.write_file(temp, bytes).ok() &&
-         file_system.sync_file(temp).ok() && file_system.rename(temp, path).ok();
+  const std::string temp = path + '.' + std::to_string(writer) + ".new";
+  const bool kept = file_system.write_file(temp, bytes).ok() && file_system.sync_file(temp).ok() &&
+                    file_system.rename(temp, path).ok();
+  if (!kept) file_system.remove_file(temp);
+  return kept;
 }
 
 }  // namespace tiercache::detail

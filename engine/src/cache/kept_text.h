@@ -2,6 +2,7 @@
 // a line with a checksum.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,10 +12,21 @@ namespace tiercache::detail {
 
 inline constexpr std::size_t kLongestKeptText = 2'048;
 
-// Empty when there is none, or none that holds.
-std::string read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
-// Survives power loss once true.
+struct KeptText {
+  enum class State : std::uint8_t {
+    read,
+    absent,   // never kept
+    damaged,  // there, and not as it was kept
+    failed,   // cannot be read now
+  };
+  State state = State::absent;
+  std::string text;  // with `read`
+};
+
+KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
+// Survives power loss once true. `writer` is of one open cache: processes that keep the same text at
+// once must not write into each other's new file.
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
-               const std::string& text);
+               const std::string& text, std::uint32_t writer);
 
 }  // namespace tiercache::detail
