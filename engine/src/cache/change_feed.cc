@@ -40,7 +40,6 @@ void ChangeFeed::start() {
     stopped_ = false;
     placed_ = false;
     cursor_ = kept_ = cursor;
-    behind_ = cursor.empty() && core_.files->index().size() > 0;
     schedule(core_.clock->steady_now());
   }
   watch();
@@ -116,8 +115,6 @@ void ChangeFeed::poll(std::uint64_t turn) {
   if (pace == Pace::soon && !hinted) pace = Pace::usual;
   {
     Lock lock(mutex_);
-    // Until the store has answered once, what it is asked for meanwhile may be older than the cursor.
-    if (pace == Pace::backed_off && !placed_) behind_ = core_.files->index().size() > 0;
     failures_ = pace == Pace::backed_off ? failures_ + 1 : 0;
   }
   placed();
@@ -183,31 +180,25 @@ void ChangeFeed::look_at_hints() {
 
 ChangeFeed::Pace ChangeFeed::ask() {
   std::string cursor;
-  bool behind = false;
   {
     Lock lock(mutex_);
     cursor = cursor_;
-    behind = behind_;
   }
   const ChangesReply reply = core_.ask_store(Breaker::Urgency::reader, core_.store_polls, [&] {
     return core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
                                 core_.after(core_.options.store_calls.call_timeout));
   });
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
-  behind = behind || reply.gap;
+  // What is here may be older than a cursor that begins now, however the files came to have it.
+  const bool behind = reply.gap || (cursor.empty() && core_.files->index().size() > 0);
   if (reply.gap) {
     core_.log->warn(LogTopic::store,
                     "the store cannot say what changed since the last look: comparing every key");
   }
-  if (!take(reply) || (behind && !compare_all())) {
-    Lock lock(mutex_);
-    behind_ = behind;
-    return Pace::backed_off;
-  }
+  if (!take(reply) || (behind && !compare_all())) return Pace::backed_off;
   {
     Lock lock(mutex_);
     cursor_ = reply.next;
-    behind_ = false;
   }
   keep_cursor(false);
   if (reply.more) return Pace::at_once;
@@ -284,7 +275,7 @@ void ChangeFeed::keep_cursor(bool now) {
     Lock lock(mutex_);
     const SteadyTime time = core_.clock->steady_now();
     const bool due = now || kept_.empty() || time - kept_at_ >= kKeepEvery;
-    if (!due || cursor_ == kept_ || behind_ || cursor_.size() > kLongestKeptText) return;
+    if (!due || cursor_ == kept_ || cursor_.size() > kLongestKeptText) return;
     cursor = kept_ = cursor_;
     kept_at_ = time;
   }

@@ -60,11 +60,10 @@ class ChangeFeed {
   Core& core_;
   const std::string path_;
   mutable Mutex mutex_;
+  // Moves only once what came before it is here; empty until the first time.
   std::string cursor_ TIERCACHE_GUARDED_BY(mutex_);
   std::string kept_ TIERCACHE_GUARDED_BY(mutex_);  // the cursor in the directory
   SteadyTime kept_at_ TIERCACHE_GUARDED_BY(mutex_){};
-  // What the local tiers have may lag behind the cursor: every key wants a look.
-  bool behind_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool placed_ TIERCACHE_GUARDED_BY(mutex_) = true;
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;

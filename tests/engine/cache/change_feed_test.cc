@@ -120,6 +120,21 @@ TEST(ChangeFeed, store_that_was_away_at_the_start_is_compared_once_it_is_back_I1
   EXPECT_EQ(*data.peek("k"), "2");
 }
 
+TEST(ChangeFeed, erase_before_the_first_cursor_reaches_an_empty_start_with_the_store_down_I4_I10) {
+  World world;
+  world.store_down();
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  world.executor->run_for(5min);
+  data.put("k", "1");
+  world.executor->run_for(5min);
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  write_elsewhere(world, "k", std::nullopt);
+  world.executor->run_for(1min);
+  EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+}
+
 TEST(ChangeFeed, gap_makes_every_known_key_be_compared_with_its_row_I10) {
   World world;
   auto cache = world.open();
