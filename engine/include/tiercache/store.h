@@ -209,7 +209,8 @@ class Store {
   }
 
   // Capability: tombstones do not stay for ever. A cursor of the change feed from before a tombstone
-  // that went is a gap, unless its change is still told.
+  // that went is a gap, unless its change is still told. The replies tell `store_time`, by which the
+  // cache judges what is old: without it nothing is asked to go.
   virtual bool has_purge() const { return false; }
   virtual PurgeReply purge(const std::string& /*project*/, const PurgeRequest& /*request*/,
                            SteadyTime /*deadline*/) {

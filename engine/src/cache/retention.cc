@@ -43,12 +43,22 @@ void Retention::schedule() {
 }
 
 void Retention::run() {
-  const Version below = stamped_at(core_.now().wall - core_.options.tombstone_retention);
+  const std::optional<WallTime> now = ask_time();
+  if (!now) return;
+  const Version below = stamped_at(*now - core_.options.tombstone_retention);
   // As long as the store may still have what a tombstone hides, or is not the one it was, ours stay.
   const bool purges = core_.store && core_.store->has_purge();
-  const bool replaced = core_.store_identity->replaced_since().has_value();
-  const bool store_done = !core_.store || (purges && !replaced && purge_store(below));
-  purge_files(below, store_done);
+  const bool store_done =
+      !core_.store || (purges && core_.store_identity->is_same() && purge_store(below, *now));
+  purge_files(below, *now, store_done);
+}
+
+// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor one
+// whose last word from the store is a while ago.
+std::optional<WallTime> Retention::ask_time() {
+  if (!core_.store || !core_.store->has_purge()) return core_.now().wall;
+  const PurgeReply reply = ask_horizon();
+  return reply.status == StoreStatus::ok ? reply.store_time : std::nullopt;
 }
 
 PurgeReply Retention::ask(const PurgeRequest& request) {
@@ -62,18 +72,20 @@ PurgeReply Retention::ask(const PurgeRequest& request) {
   return reply;
 }
 
-bool Retention::learn_horizon() {
-  if (!core_.store->has_purge()) return false;
+PurgeReply Retention::ask_horizon() {
   PurgeRequest request;
   request.limit = 0;
-  return ask(request).status == StoreStatus::ok;
+  return ask(request);
 }
 
-bool Retention::purge_store(Version below) {
+bool Retention::learn_horizon() {
+  return core_.store->has_purge() && ask_horizon().status == StoreStatus::ok;
+}
+
+bool Retention::purge_store(Version below, WallTime now) {
   PurgeRequest request;
   request.tombstones_below = below;
   request.limit = kRowsAtOnce;
-  const WallTime now = core_.now().wall;
   for (const std::string& name : core_.dataset_names()) {
     const auto kept = core_.find_dataset(name)->policy.options.retention;
     if (kept.count() > 0) request.expired.push_back({name, now - kept});
@@ -87,8 +99,7 @@ bool Retention::purge_store(Version below) {
   return false;
 }
 
-void Retention::purge_files(Version below, bool tombstones) {
-  const WallTime now = core_.now().wall;
+void Retention::purge_files(Version below, WallTime now, bool tombstones) {
   for (const std::string& name : core_.files->index().datasets()) {
     const DatasetState* dataset = core_.find_dataset(name);
     const auto kept = dataset ? dataset->policy.options.retention : std::chrono::milliseconds(0);
@@ -118,7 +129,7 @@ bool Retention::drop(const EntryId& id, Version version) {
 }
 
 bool Retention::drop_if_purged(const EntryId& id) {
-  if (core_.store_identity->replaced_since()) return false;
+  if (!core_.store_identity->is_same()) return false;
   const auto item = core_.files->index().find(id);
   if (!item || item->kind != EntryKind::document) return false;
   {

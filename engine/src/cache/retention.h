@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/annotations.h"
@@ -38,9 +39,12 @@ class Retention {
  private:
   void schedule();
   void run();
-  bool purge_store(Version below);
-  void purge_files(Version below, bool tombstones);
+  // By the store's clock, from a reply of now; nullopt: it gave none, and nothing may go.
+  std::optional<WallTime> ask_time();
+  bool purge_store(Version below, WallTime now);
+  void purge_files(Version below, WallTime now, bool tombstones);
   bool drop(const EntryId& id, Version version);
+  PurgeReply ask_horizon();
   PurgeReply ask(const PurgeRequest& request);
 
   Core& core_;

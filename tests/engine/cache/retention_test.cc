@@ -242,6 +242,65 @@ TEST_F(RetentionTest, without_a_store_files_alone_let_go) {
   EXPECT_EQ(world.entry_files(), 0u);
 }
 
+// A store whose clock is its own: this machine's may then be wrong.
+class RetentionByTheStoresClock : public RetentionTest {
+ protected:
+  RetentionByTheStoresClock() {
+    world.store = std::make_shared<MemoryStore>(stores_clock);
+    world.store->set_limits({});
+  }
+  // No polls: nothing but the round itself asks the store.
+  void open_without_polls(const std::string& directory) {
+    auto options = keyed();
+    options.fresh_for = 1h;
+    options.retention = 48h;
+    cache = world.open([&](CacheOptions& all) {
+      all.directory = directory;
+      all.store_calls.poll_every = 0ms;
+    });
+    data.emplace(cache->dataset("d", options));
+  }
+  void leave_a_document_and_a_tombstone() {
+    open_without_polls("/here");
+    data->put("k", "1");
+    data->put("erased", "1");
+    data->erase("erased");
+    ASSERT_TRUE(cache->flush());
+  }
+
+  std::shared_ptr<ManualClock> stores_clock = std::make_shared<ManualClock>();
+};
+
+TEST_F(RetentionByTheStoresClock, clock_that_jumped_ahead_deletes_nothing_fleet_wide_I1_I4) {
+  leave_a_document_and_a_tombstone();
+  world.clock->set_wall(world.clock->wall_now() + 24h * 400);
+  wait_for_a_round();
+  ASSERT_GT(world.store->calls("purge"), 0u) << "the store was asked";
+  ASSERT_NE(row("k"), nullptr);
+  EXPECT_EQ(row("k")->kind, EntryKind::document);
+  ASSERT_NE(row("erased"), nullptr);
+  EXPECT_TRUE(data->contains("k"));
+  EXPECT_EQ(world.entry_files(), 2u);
+}
+
+TEST_F(RetentionByTheStoresClock, nothing_goes_while_the_store_does_not_tell_the_time_I1) {
+  leave_a_document_and_a_tombstone();
+  world.store_down();
+  world.clock->set_wall(world.clock->wall_now() + 24h * 400);
+  wait_for_a_round();
+  EXPECT_EQ(world.entry_files(), 2u);
+  EXPECT_EQ(row("k")->kind, EntryKind::document);
+}
+
+TEST_F(RetentionByTheStoresClock, what_is_old_by_the_stores_clock_goes_though_ours_stands_still) {
+  leave_a_document_and_a_tombstone();
+  stores_clock->set_wall(stores_clock->wall_now() + kMonth);
+  wait_for_a_round();
+  EXPECT_EQ(row("k")->kind, EntryKind::tombstone);
+  EXPECT_EQ(row("erased"), nullptr);
+  EXPECT_EQ(world.entry_files(), 0u);
+}
+
 TEST_F(RetentionTest, retention_shorter_than_what_is_served_is_refused) {
   auto options = keyed();
   options.fresh_for = 2h;
