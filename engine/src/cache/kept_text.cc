@@ -20,11 +20,11 @@ KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::s
 }
 
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
-               const std::string& text, std::uint32_t writer) {
+               const std::string& text, std::uint64_t slot) {
   if (text.size() > kLongestKeptText) return false;
   std::string bytes = std::string(head) + text;
   bytes += '\n' + Checksum::of(bytes).to_string();
-  const std::string temp = path + '.' + std::to_string(writer) + ".new";
+  const std::string temp = path + '.' + std::to_string(slot) + ".new";
   const bool kept = file_system.write_file(temp, bytes).ok() && file_system.sync_file(temp).ok() &&
                     file_system.rename(temp, path).ok();
   if (!kept) file_system.remove_file(temp);

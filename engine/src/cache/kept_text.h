@@ -24,9 +24,9 @@ struct KeptText {
 };
 
 KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
-// Survives power loss once true. `writer` is of one open cache: processes that keep the same text at
-// once must not write into each other's new file.
+// Survives power loss once true. `slot` is of one open cache: processes that keep the same text at once
+// must not write into each other's new file.
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
-               const std::string& text, std::uint32_t writer);
+               const std::string& text, std::uint64_t slot);
 
 }  // namespace tiercache::detail

@@ -49,7 +49,7 @@ void StoreIdentity::compare() {
 
 void StoreIdentity::remember_first() {
   known_ = met_;
-  if (keep_text(*core_.file_system, path_, kHead, met_, core_.versions->writer())) return;
+  if (keep_text(*core_.file_system, path_, kHead, met_, core_.files->slot())) return;
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
@@ -74,7 +74,7 @@ std::optional<WallTime> StoreIdentity::replaced_since() const {
 bool StoreIdentity::accept() {
   Lock lock(mutex_);
   if (met_.empty()) return true;
-  if (!keep_text(*core_.file_system, path_, kHead, met_, core_.versions->writer())) return false;
+  if (!keep_text(*core_.file_system, path_, kHead, met_, core_.files->slot())) return false;
   known_ = met_;
   same_ = true;
   replaced_.reset();

@@ -101,19 +101,23 @@ TEST_F(StoreIdentityTest, caches_on_one_directory_never_write_one_new_file_I10) 
     const bool is_new = what.find(".new") != std::string::npos;
     if (is_new && what.find("/cache/store") != std::string::npos) written.insert(what);
   });
-  const auto adopt_a_first_store = [&] {
-    world.disk.remove("/cache/store");
-    written.clear();
-    auto cache = world.open();
-    auto data = cache->dataset("d", keyed());
-    world.executor->run_for(5s);
-    cache->close();
-    return written;
-  };
-  const auto by_one = adopt_a_first_store();
-  const auto by_two = adopt_a_first_store();
-  ASSERT_FALSE(by_one.empty());
-  for (const std::string& what : by_one) EXPECT_FALSE(by_two.contains(what)) << what;
+  world.store_down();
+  auto one = world.open();
+  world.executor->run_for(1s);
+  const auto executor_of_one = std::exchange(world.executor, nullptr);
+  auto two = world.open();
+  world.executor->run_for(1s);
+  world.store_up();
+  world.executor->run_for(1min);
+  const auto by_two = std::exchange(written, {});
+  ASSERT_FALSE(by_two.empty());
+  world.disk.remove("/cache/store");
+  executor_of_one->run_for(1min);
+  ASSERT_FALSE(written.empty());
+  for (const std::string& what : written) EXPECT_FALSE(by_two.contains(what)) << what;
+  two->close();
+  std::exchange(world.executor, executor_of_one)->shutdown(world.clock->steady_now());
+  one->close();
 }
 
 }  // namespace
