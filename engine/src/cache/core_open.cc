@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "cache/change_feed.h"
@@ -302,12 +303,10 @@ DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) 
       throw BadConfiguration("dataset \"" + name +
                              "\" is open with another type: each dataset has one");
     }
-    const auto taken = [&](std::uint32_t number) {
-      return std::any_of(datasets_.begin(), datasets_.end(),
-                         [&](const auto& item) { return item.second->number == number; });
-    };
+    std::set<std::uint32_t> taken;
+    for (const auto& [other, state] : datasets_) taken.insert(state->number);
     std::uint32_t number = dataset_number(name);
-    while (taken(number)) ++number;
+    while (taken.contains(number)) ++number;
     auto state =
         std::make_unique<DatasetState>(name, number, std::move(policy), options.memory.ttl);
     opened = datasets_.emplace(name, std::move(state)).first->second.get();
