@@ -40,6 +40,12 @@ std::size_t document_bytes(const std::shared_ptr<const std::string>& document) {
   return document ? kSharedBytes<std::string> + heap_bytes(*document) : 0;
 }
 
+// In which nothing ever changes.
+std::shared_ptr<const Generations> nobody_else() {
+  static const auto alone = std::make_shared<const Generations>();
+  return alone;
+}
+
 }  // namespace
 
 MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards,
@@ -48,7 +54,7 @@ MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards,
       shard_bits_(shard_bits(max_bytes, shards)),
       share_(max_bytes >> shard_bits_),
       shards_(std::make_unique<MemoryShard[]>(std::size_t{1} << shard_bits_)),
-      generations_(generations ? std::move(generations) : std::make_shared<const Generations>()) {
+      generations_(generations ? std::move(generations) : nobody_else()) {
   for (std::size_t i = 0; i < this->shards(); ++i) shards_[i].set_budget(share_, &spare_);
 }
 
