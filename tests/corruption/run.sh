@@ -28,18 +28,7 @@ source "$root/tests/lib/search.sh"
 
 states=6000
 seed=1
-while (($# > 0)); do
-  case "$1" in
-    --states | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "states seed" "$@"
 
 search_build "$root" corruption
 search_run "$root/build/dev/tests/corruption/corruption" --states "$states" --seed "$seed"

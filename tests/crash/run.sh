@@ -24,18 +24,7 @@ source "$root/tests/lib/search.sh"
 
 kills=200
 seed=$((RANDOM * 32768 + RANDOM))
-while (($# > 0)); do
-  case "$1" in
-    --kills | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "kills seed" "$@"
 ((kills > 0)) || search_fail "--kills needs a number of at least 1"
 
 search_build "$root" crash_driver crash_worker

@@ -29,18 +29,7 @@ source "$root/tests/lib/search.sh"
 states=6000
 boundaries=100
 seed=1
-while (($# > 0)); do
-  case "$1" in
-    --states | --boundaries | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "states boundaries seed" "$@"
 
 search_build "$root" disk
 search_run "$root/build/dev/tests/disk/disk" --states "$states" --boundaries "$boundaries" \

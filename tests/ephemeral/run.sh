@@ -25,18 +25,7 @@ source "$root/tests/lib/search.sh"
 
 rounds=100
 seed=$((RANDOM * 32768 + RANDOM))
-while (($# > 0)); do
-  case "$1" in
-    --rounds | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "rounds seed" "$@"
 ((rounds > 0)) || search_fail "--rounds needs a number of at least 1"
 
 search_build "$root" ephemeral

@@ -30,18 +30,7 @@ source "$root/tests/lib/search.sh"
 operations=20000
 processes=4
 seed=$((RANDOM * 32768 + RANDOM))
-while (($# > 0)); do
-  case "$1" in
-    --operations | --processes | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "operations processes seed" "$@"
 ((operations > 0 && processes > 0 && processes <= 64)) ||
   search_fail "--operations needs a number of at least 1, --processes one from 1 to 64"
 

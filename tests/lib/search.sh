@@ -11,6 +11,27 @@ search_need_number() {
   [[ $2 =~ ^(0|[1-9][0-9]{0,17})$ ]] || search_fail "$1 needs a number, not '$2'"
 }
 
+# search_options "NAME..." ARGUMENT...: each `--name N` sets the variable of that name, with _ for -. The
+# script's `usage` says what there is.
+search_options() {
+  local names=" $1 " name
+  shift
+  while (($# > 0)); do
+    name=${1#--}
+    if [[ $1 == --help ]]; then
+      usage
+      exit 0
+    elif [[ $1 != --* || $names != *" $name "* ]]; then
+      usage >&2
+      exit 2
+    fi
+    (($# >= 2)) || search_fail "$1 needs a number"
+    search_need_number "$1" "$2"
+    printf -v "${name//-/_}" '%s' "$2"
+    shift 2
+  done
+}
+
 # Of CMakePresets.json; the script may choose another one.
 search_preset=dev
 

@@ -27,19 +27,7 @@ source "$root/tests/lib/search.sh"
 rounds=5
 phase_ms=2000
 percent=120
-while (($# > 0)); do
-  case "$1" in
-    --rounds | --phase-ms | --percent)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      name=${1#--}
-      declare "${name//-/_}=$2"
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "rounds phase-ms percent" "$@"
 
 # shellcheck disable=SC2034  # read by search_build
 search_preset=release

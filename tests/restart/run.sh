@@ -23,18 +23,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 2
 source "$root/tests/lib/search.sh"
 
 entries=100000
-while (($# > 0)); do
-  case "$1" in
-    --entries)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      entries=$2
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "entries" "$@"
 ((entries >= 100)) || search_fail "--entries needs a number of at least 100"
 
 search_preset=release
