@@ -13,7 +13,11 @@
 #     TIERCACHE_TEST_POSTGRES_PID    file whose first line is the server's process
 #     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop or restart
 #
-# Exit status: the command's; 77 when there is no PostgreSQL here.
+# On a small disk (small_disk.sh) the server's write-ahead log is kept off it: a server whose log finds
+# its disk full ends itself and every connection.
+#
+# When the command fails, the server's own troubles are printed. Exit status: the command's; 77 when there
+# is no PostgreSQL here.
 set -euo pipefail
 
 supabase=no
@@ -36,13 +40,19 @@ fi
 # The keeper holds the folder's fate: it waits until nobody has the pipe open for writing any more, which
 # is when this script is gone, then ends the servers. In a session of its own, so that what kills the
 # script's group does not reach it.
-base=${TMPDIR:-/tmp}
 # As root the server runs as a user of its own, who cannot enter what is private to root.
-if ((EUID == 0)) && ! runuser -u postgres -- test -x "$base"; then base=/tmp; fi
-folder=$(mktemp -d "$base/tiercache-postgres.XXXXXX")
+folder_in() {
+  local base=$1
+  if ((EUID == 0)) && ! runuser -u postgres -- test -x "$base"; then base=/tmp; fi
+  mktemp -d "$base/tiercache-postgres.XXXXXX"
+}
+folder=$(folder_in "${TMPDIR:-/tmp}")
+wal=
+if [[ -n ${TIERCACHE_TEST_ROOMY_DISK:-} ]]; then wal=$(folder_in "$TIERCACHE_TEST_ROOMY_DISK"); fi
 mkfifo "$folder/alive"
 setsid bash -c '
   folder=$1
+  wal=$2
   exec 3<"$folder/alive"
   read -r -u 3 _ || true
   end() {
@@ -54,8 +64,8 @@ setsid bash -c '
   }
   end "$folder/pgbouncer.pid" INT
   end "$folder/data/postmaster.pid" QUIT
-  rm -rf "$folder"
-' keeper "$folder" >/dev/null 2>&1 &
+  rm -rf "$folder" ${wal:+"$wal"}
+' keeper "$folder" "$wal" >/dev/null 2>&1 &
 keeper=$!
 exec {alive}>"$folder/alive"
 finish() {
@@ -69,7 +79,7 @@ trap 'exit 130' INT TERM HUP
 
 as_server=()
 if ((EUID == 0)); then
-  chown postgres "$folder"
+  chown postgres "$folder" ${wal:+"$wal"}
   as_server=(runuser -u postgres --)
 fi
 server() { (cd "$folder" && exec {alive}>&- && exec "${as_server[@]}" "$@"); }
@@ -80,7 +90,7 @@ random_port() { echo $((20000 + RANDOM % 12000)); }
 admin=tiercache_admin
 if [[ $supabase == yes ]]; then admin=supabase_admin; fi
 server "$bindir/initdb" -D "$folder/data" -U "$admin" --auth-local=trust --auth-host=scram-sha-256 \
-  --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$folder/initdb.log" 2>&1 || {
+  --encoding=UTF8 --locale=C.UTF-8 --no-sync ${wal:+--waldir="$wal"} >"$folder/initdb.log" 2>&1 || {
   cat "$folder/initdb.log" >&2
   exit 1
 }
@@ -187,4 +197,8 @@ if [[ -n $pgbouncer && $supabase == no ]]; then start_pgbouncer "$pgbouncer"; fi
 
 status=0
 "$@" {alive}>&- || status=$?
+if ((status != 0 && status != 77)); then
+  echo "What the server noted of its own troubles:" >&2
+  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/server.log" | tail -20 >&2 || true
+fi
 exit "$status"

@@ -3,8 +3,9 @@
 #
 #     tests/servers/small_disk.sh MEBIBYTES COMMAND [ARGUMENT...]
 #
-# The disk is a tmpfs in a mount namespace, so nobody else sees it and it goes with the command. Without
-# root it takes a user namespace. Exit status: the command's; 77 where namespaces are not permitted.
+# The disk is a tmpfs in a mount namespace, so nobody else sees it and it goes with the command; where
+# TMPDIR was before stands in TIERCACHE_TEST_ROOMY_DISK. Without root it takes a user namespace. Exit
+# status: the command's; 77 where namespaces are not permitted.
 set -euo pipefail
 
 if (($# < 2)); then
@@ -19,6 +20,7 @@ if ((EUID != 0)); then
   as_root=(unshare --map-root-user --mount)
   as_before=(unshare --user "--map-user=$EUID" "--map-group=$(id -g)")
 fi
+export TIERCACHE_TEST_ROOMY_DISK=${TMPDIR:-/tmp}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/tiercache-disk.XXXXXX")
 trap 'rmdir "$folder"' EXIT
 mount_here='mount -t tmpfs -o size="$1"m,mode=1777 tiercache-disk "$2"'

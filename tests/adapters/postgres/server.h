@@ -90,7 +90,13 @@ class ScratchDatabase {
     const auto user = url.substr(11, url.find(':', 11) - 11);
     Outsider().run("create database " + name_ + " owner " + user);
   }
-  ~ScratchDatabase() { Outsider().run("drop database " + name_ + " with (force)"); }
+  // A server that a test brought down may still be on its way up.
+  ~ScratchDatabase() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    std::string why = "not tried";
+    while (!why.empty() && std::chrono::steady_clock::now() < deadline) why = dropped();
+    EXPECT_EQ(why, "") << name_ << " is still there";
+  }
   ScratchDatabase(const ScratchDatabase&) = delete;
   ScratchDatabase& operator=(const ScratchDatabase&) = delete;
 
@@ -98,6 +104,16 @@ class ScratchDatabase {
   std::string admin() const { return with_database(admin_url(), name_); }
 
  private:
+  // Why not; "" when it is gone.
+  std::string dropped() {
+    try {
+      Outsider().run("drop database if exists " + name_ + " with (force)");
+      return "";
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+  }
+
   std::string name_;
 };
 
