@@ -13,7 +13,7 @@ endif()
 function(tiercache_own target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
-  if(PROJECT_IS_TOP_LEVEL)
+  if(TIERCACHE_WARNINGS)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                            -Woverloaded-virtual)
     if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")

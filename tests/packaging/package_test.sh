@@ -9,14 +9,16 @@ rm -rf "$scratch"
 mkdir -p "$scratch"
 
 if command -v ccache >/dev/null; then
-  export CMAKE_CXX_COMPILER_LAUNCHER=ccache  # both kinds and all ways compile the same files
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 fi
+# As the preset dev compiles, so that where ccache is, both kinds and all ways take their objects from it.
+as_dev=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTIERCACHE_WARNINGS=ON -DTIERCACHE_WERROR=ON)
 step() { printf '\n--- %s\n' "$*"; }
 # Says which part failed; what it printed is above.
 trap 'printf "FAILED at line %d\n" "$LINENO"' ERR
 
 step "build and install ($kind)"
-cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
+cmake -S "$source_dir" -B "$scratch/build" -G Ninja "${as_dev[@]}" \
   -DBUILD_SHARED_LIBS=$shared -DTIERCACHE_BUILD_TESTS=OFF -DTIERCACHE_BUILD_BENCH=OFF \
   -DTIERCACHE_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$scratch/prefix" >"$scratch/configure.log"
 cmake --build "$scratch/build"
@@ -83,7 +85,7 @@ grep -q "was built without the component" "$scratch/unbuilt.log"
 if [[ $kind == static ]]; then
   step "add_subdirectory"
   cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/part" -G Ninja \
-    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DTIERCACHE_SOURCE="$source_dir" >/dev/null
+    "${as_dev[@]}" -DTIERCACHE_SOURCE="$source_dir" >/dev/null
   cmake --build "$scratch/part" --target consumer
   run_consumer part "$scratch/part/consumer"
 
