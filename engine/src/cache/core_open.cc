@@ -275,6 +275,10 @@ void Core::start_drain() {
                                              const SaveResult& result) {
     if (const auto core = weak.lock()) core->on_settled(write, result);
   };
+  events.rowless = [weak = weak_from_this()](const UnsettledWrite& write) {
+    const auto core = weak.lock();
+    return core && core->send_lost(write.write.id, write.write.entry);
+  };
   events.called = [weak = weak_from_this()](const StoreReply& reply,
                                             std::chrono::nanoseconds took) {
     if (const auto core = weak.lock()) {

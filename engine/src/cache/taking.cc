@@ -249,8 +249,6 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   if (superseded && write.kind == RecordKind::content) {
     take_winner(write.write.id, write.write.entry.version, result.current);
   }
-  const bool row_gone = superseded && !result.current;
-  if (row_gone && write.kind == RecordKind::clocks) send_lost(write.write.id, write.write.entry);
   if (write.kind == RecordKind::content) {
     write_path->on_settled(
         write.write.id, write.write.entry.version,
@@ -260,14 +258,19 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
 }
 
 // Clocks were to move of what the store has no row of: it was confirmed before the store was reset, or
-// another store was given.
-void Core::send_lost(const EntryId& id, const Entry& moved) {
-  const EntryPtr there = files->read(id).entry;
-  if (!there || there->version != moved.version || there->kind != EntryKind::document) return;
+// another store was given. False when there is nothing here either that could become the row.
+bool Core::send_lost(const EntryId& id, const Entry& moved) {
+  const FileReadResult file = files->read(id);
+  if (file.status == FileReadResult::Status::failed) return true;
+  const EntryPtr there = file.entry;
+  if (!there || there->version != moved.version || there->kind != EntryKind::document) return false;
+  // Else the store has refused it as a row.
+  if (!journal->parked_of(id, there->version).empty()) return false;
   Entry entry = *there;
   entry.clocks.merge(moved.clocks);
   if (!moved.metadata.empty()) entry.metadata = moved.metadata;
   send_again(id, entry, Version{}, [](const AppendResult&) {});
+  return true;
 }
 
 void Core::send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,

@@ -74,7 +74,8 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
   void rest();
   void next_batch(bool worked);
   Attempt attempt(const std::vector<UnsettledWrite>& batch);
-  void succeeded(const std::vector<UnsettledWrite>& batch, const std::vector<SaveResult>& results);
+  bool succeeded(const std::vector<UnsettledWrite>& batch, const std::vector<SaveResult>& results);
+  bool awaits_its_row(const UnsettledWrite& write, const SaveResult& result) const;
   void settle(const UnsettledWrite& write, const SaveResult& result);
 
   const std::shared_ptr<Journal> journal;
@@ -221,7 +222,7 @@ void OutboxDrain::State::send() {
   const bool worked = ended.reply.status == StoreStatus::ok;
   breaker->ended(permit, worked, ended.reply.message);
   if (worked) {
-    succeeded(batch, ended.results);
+    if (!succeeded(batch, ended.results)) return rest();
   } else {
     journal->release(batch, options.retry ? Journal::Release::again : Journal::Release::hold);
   }
@@ -238,16 +239,31 @@ Attempt OutboxDrain::State::attempt(const std::vector<UnsettledWrite>& batch) {
   return ended;
 }
 
-void OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
+// False when nothing came of it: all of the batch waits for something else.
+bool OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
                                    const std::vector<SaveResult>& results) {
+  bool any_settled = false;
   bool any_parked = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (awaits_its_row(batch[i], results[i])) {
+      journal->release({&batch[i], 1}, Journal::Release::hold);
+      continue;
+    }
     settle(batch[i], results[i]);
+    any_settled = true;
     any_parked = any_parked || results[i].outcome == SaveOutcome::refused;
     if (events.settled) events.settled(batch[i], results[i]);
   }
   while (any_parked && !journal->commit()) {
   }
+  return any_settled;
+}
+
+bool OutboxDrain::State::awaits_its_row(const UnsettledWrite& write,
+                                        const SaveResult& result) const {
+  const bool rowless = write.kind == RecordKind::clocks &&
+                       result.outcome == SaveOutcome::superseded && !result.current;
+  return rowless && events.rowless && events.rowless(write);
 }
 
 void OutboxDrain::State::settle(const UnsettledWrite& write, const SaveResult& result) {

@@ -32,6 +32,10 @@ struct DrainOptions {
 struct DrainEvents {
   // Settled or parked: `result` says which. A matching erase is `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
+  // Clocks that the store did not take because it has no row of the key. True: what the row is to be
+  // is in the journal too or soon will be, and settles the clocks with it; until then they stay
+  // unsettled and are tried again with pauses. False: they are superseded like any other write.
+  std::function<bool(const UnsettledWrite&)> rowless;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
   // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may
@@ -40,9 +44,9 @@ struct DrainEvents {
 };
 
 // Thread-safe. At most one batch is in flight. While the store is away the breaker says when it is
-// tried; once it works, batch follows batch without a pause. The executor must live until `stop` has returned, or
-// until it has dropped or run all tasks of the drain; journal, store and clock are shared with a
-// call that may still be in flight then.
+// tried; once it works, batch follows batch without a pause. The executor must live until `stop` has
+// returned, or until it has dropped or run all tasks of the drain; journal, store and clock are
+// shared with a call that may still be in flight then.
 class OutboxDrain {
  public:
   OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store,

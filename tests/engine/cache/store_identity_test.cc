@@ -65,6 +65,23 @@ TEST_F(StoreIdentityTest, repair_by_one_process_is_known_to_the_others_on_the_di
   one->close();
 }
 
+TEST_F(StoreIdentityTest, document_below_the_horizon_whose_clocks_move_is_parked_once_I4) {
+  leave_a_directory_and_reset_the_store();
+  purge_everything();
+  auto cache = world.open();
+  auto data = cache->dataset("d", [] {
+    auto options = keyed();
+    options.refresh = [](RefreshContext&) { return Refreshed<std::string>{.value = "1"}; };
+    return options;
+  }());
+  world.executor->run_for(10s);
+  ASSERT_TRUE(data.refresh("k").has_value());
+  world.executor->run_for(1min);
+  EXPECT_EQ(cache->health().parked, 1u);
+  EXPECT_EQ(cache->stats().outbox_depth, 0u) << "nothing is sent again and again";
+  EXPECT_EQ(world.store->row("test", {"d", "k"}), nullptr);
+}
+
 TEST_F(StoreIdentityTest, note_that_cannot_be_read_for_a_while_is_not_overwritten_I1) {
   leave_a_directory_and_reset_the_store();
   purge_everything();

@@ -1,6 +1,7 @@
 // Refreshes that bring the document that is there already: only clocks move, in every tier.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -155,6 +156,23 @@ TEST_F(Unchanged, store_that_has_no_row_gets_the_document_again_I1) {
   EXPECT_EQ(row().version, first);
   EXPECT_EQ(*row().document, kText);
   EXPECT_EQ(row().clocks.last_fetch, data().info("k")->last_fetch);
+}
+
+TEST_F(Unchanged, store_that_has_no_row_gets_the_document_once_the_disk_takes_it_I1) {
+  cache->close();
+  world.store = std::make_shared<MemoryStore>(world.clock);
+  world.store_down();
+  cache = world.open();
+  refresh();
+  world.disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "write_at" ? ENOSPC : 0;
+  });
+  world.store_up();
+  cache->flush(10s);
+  world.disk.set_fault({});
+  EXPECT_TRUE(cache->flush());
+  ASSERT_NE(world.store->row("test", kId), nullptr);
+  EXPECT_EQ(*row().document, kText);
 }
 
 TEST_F(Unchanged, erased_row_is_not_brought_back_by_clocks_I4) {
