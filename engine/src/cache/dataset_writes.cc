@@ -215,15 +215,35 @@ void require_store(const Core& core, const PutOptions& options) {
   }
 }
 
+// The same for what moves no key's content: clocks and matching erases.
+PutReceipt wait_until_sent(const Core& core, const DatasetState& dataset, RecordKind kind,
+                           const std::string& key, SteadyTime deadline, const PutReceipt& receipt) {
+  const EntryId id = dataset.id(key);
+  core.drain->kick();
+  if (!core.changed->wait(deadline, [&] { return !core.journal->awaits_store(kind, id); })) {
+    throw_not_stored_in_time(dataset, receipt);
+  }
+  WritePath::Settled settled;
+  for (const OutboxWrite& parked : core.journal->parked_of(id)) {
+    if (parked.version >= receipt.version) settled.refused = true;
+    settled.why = parked.why;
+  }
+  return settled_or_throw(dataset, receipt, settled);
+}
+
 PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const PutOptions& options) {
   const SteadyTime deadline = core.after(options.deadline);
+  const RecordKind kind = change.kind;
   const std::string key = change.key;
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   const auto results = core.write_path->write_and_wait(std::move(changes), options.deadline);
   const PutReceipt receipt = receipt_or_throw(dataset, results.front());
   if (!waits_for_store(core, options, receipt)) return receipt;
-  return wait_until_stored(core, dataset, key, deadline, receipt);
+  if (kind == RecordKind::content) {
+    return wait_until_stored(core, dataset, key, deadline, receipt);
+  }
+  return wait_until_sent(core, dataset, kind, key, deadline, receipt);
 }
 
 }  // namespace
@@ -313,22 +333,7 @@ PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& 
   change.kind = RecordKind::erase_matching;
   change.key = std::string(glob);
   change.entry.kind = EntryKind::tombstone;
-  PutOptions journal_only = options;
-  journal_only.durability = Durability::journal;
-  PutReceipt receipt = write_one(*core_, state_, std::move(change), journal_only);
-  if (options.durability == Durability::store) {
-    core_->drain->kick();
-    const EntryId erased = state_.id(glob);
-    if (!core_->changed->wait(core_->after(options.deadline),
-                              [&] { return !core_->journal->is_erase_unsettled(erased); })) {
-      throw DeadlineExceeded(
-          "the erase of \"" + std::string(glob) + "\" in dataset \"" + state_.name +
-          "\" is journaled, but the store has not confirmed it in time; it will be "
-          "sent until it does");
-    }
-    receipt.stored = true;
-  }
-  return receipt;
+  return write_one(*core_, state_, std::move(change), options);
 }
 
 PutReceipt DatasetCore::invalidate(std::string_view key, const PutOptions& options) {

@@ -312,9 +312,9 @@ std::optional<Version> Journal::guard_of(const EntryId& id, Version version) con
   return impl_->index.guard_of(id, version);
 }
 
-bool Journal::is_erase_unsettled(const EntryId& glob) const {
+bool Journal::awaits_store(RecordKind kind, const EntryId& id) const {
   Lock lock(impl_->mutex);
-  return impl_->index.is_erase_unsettled(glob);
+  return impl_->index.awaits_store({kind, id});
 }
 
 std::optional<Version> Journal::erased_below(const EntryId& id) const {

@@ -165,8 +165,9 @@ class Journal {
   bool holds(const EntryId& id) const;
   // The guard of the key's content of this version, where it has one and is not settled.
   std::optional<Version> guard_of(const EntryId& id, Version version) const;
-  // True while the store has not settled the matching erase of this glob (`glob.key`).
-  bool is_erase_unsettled(const EntryId& glob) const;
+  // True while the store has neither settled nor refused the newest write of this kind: of the key, or
+  // of the glob (`id.key`).
+  bool awaits_store(RecordKind kind, const EntryId& id) const;
   // The newest matching erase that hides older entries of this key, if any: until the store has
   // settled it and its files were removed and synced.
   std::optional<Version> erased_below(const EntryId& id) const;

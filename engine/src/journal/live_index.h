@@ -176,7 +176,7 @@ class LiveIndex {
   bool is_unsettled(const EntryId& id, Version* version) const;
   bool holds(const EntryId& id) const { return keys_.contains(id); }
   std::optional<Version> guard_of(const EntryId& id, Version version) const;
-  bool is_erase_unsettled(const EntryId& glob) const;
+  bool awaits_store(const SlotName& slot) const;
   std::optional<Version> erased_below(const EntryId& id) const;
 
   // --- Figures ---

@@ -307,9 +307,9 @@ std::optional<Version> LiveIndex::guard_of(const EntryId& id, Version version) c
   return open ? live->guard : std::nullopt;
 }
 
-bool LiveIndex::is_erase_unsettled(const EntryId& glob) const {
-  const auto found = erasures_.find(glob);
-  return found != erasures_.end() && !found->second.settled;
+bool LiveIndex::awaits_store(const SlotName& slot) const {
+  const Live* live = find(slot);
+  return live != nullptr && !live->settled && !live->parked;
 }
 
 std::optional<Version> LiveIndex::erased_below(const EntryId& id) const {

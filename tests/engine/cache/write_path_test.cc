@@ -58,6 +58,25 @@ TEST(WritePath, durability_store_waits_for_the_store_and_says_so) {
   EXPECT_NE(world.store->row("test", {"d", "c"}), nullptr);
 }
 
+TEST(WritePath, durability_store_holds_for_an_invalidation_and_a_matching_erase_too) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("a", "1", {.durability = Durability::store});
+  data.put("b", "1", {.durability = Durability::store});
+  world.store_down();
+  EXPECT_THROW(data.invalidate("a", {.durability = Durability::store, .deadline = 1s}),
+               DeadlineExceeded);
+  EXPECT_THROW(data.erase_matching("b*", {.durability = Durability::store, .deadline = 1s}),
+               DeadlineExceeded);
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_TRUE(data.invalidate("a", {.durability = Durability::store}).stored);
+  EXPECT_TRUE(world.store->row("test", {"d", "a"})->clocks.invalidated_at);
+  EXPECT_TRUE(data.erase_matching("a*", {.durability = Durability::store}).stored);
+  EXPECT_EQ(world.store->row("test", {"d", "a"})->kind, EntryKind::tombstone);
+}
+
 TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7) {
   World world;
   auto cache = world.open();

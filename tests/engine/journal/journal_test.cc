@@ -345,7 +345,7 @@ TEST_F(JournalTest, erase_is_met_again_until_its_files_are_removed_for_good) {
   const Record erase = erase_matching("user/*", 7);
   log.put(erase);
   log.settle(erase);
-  EXPECT_FALSE(journal().is_erase_unsettled(id_of("user/*")));
+  EXPECT_FALSE(journal().awaits_store(RecordKind::erase_matching, id_of("user/*")));
   EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7)) << "its file may still be there";
   ASSERT_TRUE(log.open().ok());
   EXPECT_NE(log.recovered_of(RecordKind::erase_matching, "user/*"), nullptr);
@@ -424,9 +424,9 @@ TEST_F(JournalTest, live_content_is_read_back_by_key) {
 TEST_F(JournalTest, erase_hides_until_settled_and_its_files_are_gone_for_good_I4) {
   const Record erase = erase_matching("user/*", 7);
   log.put(erase);
-  EXPECT_TRUE(journal().is_erase_unsettled(erase.id));
+  EXPECT_TRUE(journal().awaits_store(RecordKind::erase_matching, erase.id));
   log.settle(erase);
-  EXPECT_FALSE(journal().is_erase_unsettled(erase.id));
+  EXPECT_FALSE(journal().awaits_store(RecordKind::erase_matching, erase.id));
   EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7));
   log.sync_files(erase);
   EXPECT_EQ(journal().erased_below(id_of("user/1")), std::nullopt);
