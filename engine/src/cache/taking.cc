@@ -249,6 +249,9 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   if (superseded && write.kind == RecordKind::content) {
     take_winner(write.write.id, write.write.entry.version, result.current);
   }
+  if (superseded && write.kind == RecordKind::clocks && result.current) {
+    take_newer(write.write.id, result.current);
+  }
   if (write.kind == RecordKind::content) {
     write_path->on_settled(
         write.write.id, write.write.entry.version,

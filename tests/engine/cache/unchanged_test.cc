@@ -145,6 +145,21 @@ TEST_F(Unchanged, document_as_a_store_of_values_gives_it_back_is_the_same) {
   EXPECT_EQ(data().get("k").version(), first);
 }
 
+TEST_F(Unchanged, newer_row_that_the_clocks_meet_is_taken) {
+  cache->close();
+  cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0s; });
+  Entry theirs = row();
+  theirs.version.time += 5;
+  theirs.document = std::make_shared<const std::string>("2");
+  theirs.checksum = Checksum::of("2");
+  world.store->put_row("test", kId, theirs);
+  data().invalidate("k", {.durability = Durability::store});
+  ASSERT_TRUE(world.run_until([&] { return data().info("k")->version == theirs.version; }, 100ms));
+  EXPECT_EQ(*data().peek("k"), "2");
+  EXPECT_EQ(data().peek("k").freshness(), Freshness::stale) << "the invalidation holds for it too";
+  EXPECT_TRUE(row().clocks.invalidated_at);
+}
+
 TEST_F(Unchanged, store_that_has_no_row_gets_the_document_again_I1) {
   cache->close();
   world.store = std::make_shared<MemoryStore>(world.clock);
