@@ -34,7 +34,7 @@ class Clerk {
       std::function<std::pair<Version, std::optional<std::string>>(const std::string& key)>;
   void judge_all(const std::string& where, const Look& look);
 
-  // The directory is gone: what was acknowledged so far may be there or not. What comes now counts.
+  // The directory is gone, and perhaps the cache with it: what was acknowledged so far may be there or not. What comes now counts.
   void directory_lost();
 
   // The journal of an earlier life cannot be read for now: reads may show what the files have.

@@ -67,7 +67,7 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
-  Arguments arguments({{"--states", 600}, {"--boundaries", 10}, {"--seed", 1}, {"--deletions", 0}});
+  Arguments arguments({{"--states", 600}, {"--boundaries", 10}, {"--seed", 1}, {"--deletions", 1}});
   if (!arguments.parse(count, words)) return 2;
   try {
     return run(arguments);

@@ -7,7 +7,8 @@ usage() {
 usage: tests/disk/run.sh [--states N] [--boundaries N] [--seed S] [--help]
 
   --states N       how many refusals are met (default 6000; half a minute); 0: every call of a run with EIO,
-                   ENOSPC, EROFS and EMFILE in turn, alone, 25 times and until the end, with a store and without
+                   ENOSPC, EROFS and EMFILE in turn, alone, 25 times and until the end, and with the directory
+                   deleted there, with a store and without
   --boundaries N   how often a tmpfs of 4 MiB is filled, leaving room for 0 pages, for 1, and so on, with a store
                    and without (default 100; some seconds); 0: not at all
   --seed S         of what is written (default 1)

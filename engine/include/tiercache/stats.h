@@ -49,6 +49,10 @@ struct Stats {
   std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
                 journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,
                 journal_corrupt_records = 0;
+  // Acknowledged writes that went with a directory that was deleted under the cache: of the journal
+  // those that the store had not confirmed and memory no longer held; of the files, without a store,
+  // documents that memory no longer held.
+  std::uint64_t journal_lost = 0, files_lost = 0;
   std::uint64_t outbox_depth = 0, outbox_parked = 0;
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
                 store_failures = 0;  // round trips

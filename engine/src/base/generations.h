@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace tiercache {
 
@@ -24,10 +25,26 @@ class Generations {
 
   // `shared`: that many counters, or null where they cannot be shared: then nothing is noticed.
   explicit Generations(std::shared_ptr<std::uint32_t> shared = nullptr)
-      : shared_(std::move(shared)), own_(new std::atomic<std::uint32_t>[kCounters] {}) {
-    if (shared_) return;
-    shared_ = std::shared_ptr<std::uint32_t>(new std::uint32_t[kCounters]{},
-                                             std::default_delete<std::uint32_t[]>());
+      : own_(new std::atomic<std::uint32_t>[kCounters] {}) {
+    if (!shared) {
+      shared = std::shared_ptr<std::uint32_t>(new std::uint32_t[kCounters]{},
+                                              std::default_delete<std::uint32_t[]>());
+    }
+    shared_.store(shared.get(), std::memory_order_release);
+    mapped_.push_back(std::move(shared));
+  }
+
+  // Counts in these from now on, as the others on the directory do: the file was deleted and made
+  // anew. Whatever memory holds is to be looked up again. One thread at a time.
+  void share(std::shared_ptr<std::uint32_t> shared) {
+    std::uint32_t* const next = shared.get();
+    std::uint32_t* const last = shared_.load(std::memory_order_relaxed);
+    mapped_.push_back(std::move(shared));  // readers may still be at the last ones
+    for (std::size_t i = 0; i < kCounters; ++i) {
+      const std::uint32_t seen = value(last[i]) - own_[i].load(std::memory_order_relaxed);
+      own_[i].store(value(next[i]) - (seen + 1), std::memory_order_relaxed);
+    }
+    shared_.store(next, std::memory_order_release);
   }
 
   // How often other processes changed the file of a key with this hash (`KeyRef::hash`).
@@ -44,11 +61,15 @@ class Generations {
 
  private:
   std::atomic_ref<std::uint32_t> counter(std::uint64_t hash) const {
-    return std::atomic_ref<std::uint32_t>(shared_.get()[place(hash)]);
+    return std::atomic_ref<std::uint32_t>(shared_.load(std::memory_order_acquire)[place(hash)]);
+  }
+  static std::uint32_t value(std::uint32_t& counter) {
+    return std::atomic_ref<std::uint32_t>(counter).load(std::memory_order_acquire);
   }
 
-  std::shared_ptr<std::uint32_t> shared_;
+  std::atomic<std::uint32_t*> shared_{nullptr};
   std::unique_ptr<std::atomic<std::uint32_t>[]> own_;
+  std::vector<std::shared_ptr<std::uint32_t>> mapped_;
 };
 
 }  // namespace tiercache

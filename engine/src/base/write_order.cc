@@ -1,7 +1,6 @@
 #include "base/write_order.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "tiercache/version.h"
@@ -20,14 +19,23 @@ std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> shared)
 }  // namespace
 
 WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot)
-    : shared_(or_private(std::move(shared))),
-      own_bit_(slot < kSlots ? std::uint64_t{1} << slot : 0) {
+    : shared_(nullptr), own_bit_(0) {
+  share(or_private(std::move(shared)), slot);
+}
+
+void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
+  Lock lock(mutex_);
+  shared_ = shared.get();
+  mapped_.push_back(std::move(shared));
+  own_bit_ = slot < kSlots ? std::uint64_t{1} << slot : 0;
   forget(slot);  // of an earlier owner
+  for (const auto& [place, mine] : mine_) show(place, mine);
 }
 
 // First the newest times, then the bits of who is under way.
 std::uint64_t& WriteOrder::word(std::size_t index) const {
-  return reinterpret_cast<std::uint64_t*>(shared_.get() + Generations::kCounters)[index];
+  return reinterpret_cast<std::uint64_t*>(shared_.load(std::memory_order_acquire) +
+                                          Generations::kCounters)[index];
 }
 
 std::uint64_t WriteOrder::stamp(std::uint64_t hash, std::uint64_t at_least) {
@@ -44,9 +52,9 @@ std::uint64_t WriteOrder::stamp(std::uint64_t hash, std::uint64_t at_least) {
 void WriteOrder::show(std::size_t place, const Mine& mine) {
   std::atomic_ref<std::uint64_t> bits(word(Generations::kCounters + place));
   if (mine.holds > 0 || mine.writes) {
-    bits.fetch_or(own_bit_);
+    bits.fetch_or(own_bit_.load());
   } else {
-    bits.fetch_and(~own_bit_);
+    bits.fetch_and(~own_bit_.load());
   }
 }
 
@@ -76,7 +84,7 @@ void WriteOrder::let_go(std::uint64_t hash) {
 
 std::uint64_t WriteOrder::others(std::uint64_t hash) const {
   return std::atomic_ref<std::uint64_t>(word(Generations::kCounters + place(hash))).load() &
-         ~own_bit_;
+         ~own_bit_.load();
 }
 
 bool WriteOrder::settle(const std::function<std::optional<Places>()>& busy) {

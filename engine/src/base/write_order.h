@@ -4,6 +4,7 @@
 // Keys share a place, as in `Generations`; a write of one then also waits for those of a few others.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "base/annotations.h"
 #include "base/generations.h"
@@ -30,6 +32,10 @@ class WriteOrder {
   // cache's number among those that have the directory open.
   WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot);
 
+  // The same with the counters of a directory that was made anew, in which this cache may have another
+  // slot. Comparisons under way meanwhile may miss a write of another process.
+  void share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot);
+
   static std::size_t place(std::uint64_t hash) { return Generations::place(hash); }
 
   // A `Version::time` of at least `at_least` and above all that were given for the place, here or
@@ -46,7 +52,7 @@ class WriteOrder {
   // was asked and is not among them is in its file.
   std::uint64_t others(std::uint64_t hash) const;
   // The lowest slot that is there goes first.
-  bool goes_first(std::uint64_t hash) const { return (others(hash) & (own_bit_ - 1)) == 0; }
+  bool goes_first(std::uint64_t hash) const { return (others(hash) & (own_bit_.load() - 1)) == 0; }
 
   // Others need not wait any longer for what was under way and is not in `busy()`, which must see every
   // write that began before it was asked; nullopt: that cannot be said just now. False: some is left.
@@ -64,9 +70,11 @@ class WriteOrder {
   std::uint64_t& word(std::size_t index) const;
   void show(std::size_t place, const Mine& mine) TIERCACHE_REQUIRES(mutex_);
 
-  const std::shared_ptr<std::uint32_t> shared_;
-  const std::uint64_t own_bit_;  // 0: beyond `kSlots`
+  std::atomic<std::uint32_t*> shared_;
+  std::atomic<std::uint64_t> own_bit_;  // 0: beyond `kSlots`
   mutable Mutex mutex_;
+  // The last one is in use; others may still be at those before.
+  std::vector<std::shared_ptr<std::uint32_t>> mapped_ TIERCACHE_GUARDED_BY(mutex_);
   std::map<std::size_t, Mine> mine_ TIERCACHE_GUARDED_BY(mutex_);
   std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };

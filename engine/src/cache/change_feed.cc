@@ -63,6 +63,15 @@ void ChangeFeed::placed() {
   for (const auto& task : waiting) task();
 }
 
+void ChangeFeed::start_over() {
+  Lock lock(mutex_);
+  if (stopped_) return;
+  kept_.clear();
+  cursor_.clear();
+  ++starts_;
+  if (!polling_) schedule(core_.clock->steady_now());
+}
+
 void ChangeFeed::stop() {
   std::shared_ptr<ChangeWatch> ended;
   {
@@ -180,9 +189,11 @@ void ChangeFeed::look_at_hints() {
 
 ChangeFeed::Pace ChangeFeed::ask() {
   std::string cursor;
+  std::uint64_t starts = 0;
   {
     Lock lock(mutex_);
     cursor = cursor_;
+    starts = starts_;
   }
   const ChangesReply reply = core_.ask_store(Breaker::Urgency::reader, core_.store_polls, [&] {
     return core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
@@ -198,6 +209,7 @@ ChangeFeed::Pace ChangeFeed::ask() {
   if (!take(reply) || (behind && !compare_all())) return Pace::backed_off;
   {
     Lock lock(mutex_);
+    if (starts != starts_) return Pace::at_once;
     cursor_ = reply.next;
   }
   keep_cursor(false);

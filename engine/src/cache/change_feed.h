@@ -33,6 +33,8 @@ class ChangeFeed {
   // Runs `task`, here or on the store lane, once the feed has its place or cannot get one now: what
   // a task reads from the store afterwards lacks nothing that the feed will not tell.
   void when_placed(std::function<void()> task);
+  // The directory was made anew: every key known is compared, and the cursor kept there again.
+  void start_over();
   // No more calls; leaves the cursor for the next open.
   void stop();
   // Of the hints.
@@ -64,6 +66,7 @@ class ChangeFeed {
   std::string cursor_ TIERCACHE_GUARDED_BY(mutex_);
   std::string kept_ TIERCACHE_GUARDED_BY(mutex_);  // the cursor in the directory
   SteadyTime kept_at_ TIERCACHE_GUARDED_BY(mutex_){};
+  std::uint64_t starts_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // over, with no cursor
   bool placed_ TIERCACHE_GUARDED_BY(mutex_) = true;
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;

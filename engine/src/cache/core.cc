@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/change_feed.h"
+#include "cache/directory_keeper.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
 #include "cache/store_identity.h"
@@ -184,6 +185,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   open_.store(false, std::memory_order_release);
   scheduler->stop();
   flights->stop();
+  directory_keeper->look();
   journal->commit();
   file_writer->flush();
   changed->wait(deadline, [this] { return file_writer->waiting() == 0; });

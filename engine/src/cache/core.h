@@ -39,6 +39,7 @@
 namespace tiercache::detail {
 
 class ChangeFeed;
+class DirectoryKeeper;
 class FileEviction;
 class FileWriter;
 class RefreshPath;
@@ -136,6 +137,10 @@ class Core : public std::enable_shared_from_this<Core> {
   // on, and readers do not see them.
   bool erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
   void erase_files_again();
+  // The newest of the key in memory or its file, whole.
+  std::optional<Entry> newest_known(const EntryId& id) const;
+  // The counters by which processes tell each other of changes, after the directory was made anew.
+  void share_counters_again();
   // A replayed entry whose file could not be written.
   void keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why);
   // Waits on this thread.
@@ -161,6 +166,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<VersionClock> versions;
   std::unique_ptr<MemoryTier> memory;
   std::shared_ptr<Quarantine> quarantine;
+  std::shared_ptr<Generations> generations;
   std::unique_ptr<EntryFiles> files;
   std::unique_ptr<WriteOrder> write_order;
   std::shared_ptr<Journal> journal;
@@ -170,6 +176,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Scheduler> scheduler;
   std::unique_ptr<Signal> changed;  // outbox, files, hydration or refreshes moved
   std::unique_ptr<FileWriter> file_writer;
+  std::unique_ptr<DirectoryKeeper> directory_keeper;
   std::unique_ptr<FileEviction> file_eviction;
   std::unique_ptr<StoreReader> store_reader;
   std::unique_ptr<WritePath> write_path;
@@ -179,6 +186,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Retention> retention;
 
   HealthMark files_health, journal_health, hints_health;
+  HealthMark adoption_health;  // of the journals of caches that stopped
   Counter store_loads, store_saves, store_polls, store_purges, store_hints, store_corrupt_rows,
       store_failures;
   DurationCounter put_latency, store_latency;
@@ -203,6 +211,7 @@ class Core : public std::enable_shared_from_this<Core> {
   };
   bool take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline);
   OutboxOutcome let_go(const OutboxId& id);
+  void adopted(const IoStatus& status);
   void adopt_later();
   void make_paths();
   void start_drain();

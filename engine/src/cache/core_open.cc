@@ -8,6 +8,7 @@
 #include "cache/change_feed.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
+#include "cache/directory_keeper.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
@@ -32,6 +33,7 @@ constexpr std::size_t kHeaderRoom = 128 << 10;
 constexpr milliseconds kAdoptEvery{5'000};
 constexpr milliseconds kAdoptPatience{10'000};
 constexpr milliseconds kAdoptPause{2};
+constexpr milliseconds kLongestAdoptPause{256};
 
 std::string hex_name(std::uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -113,13 +115,20 @@ std::shared_ptr<std::uint32_t> Core::share_counters() {
   return shared;
 }
 
+void Core::share_counters_again() {
+  const std::shared_ptr<std::uint32_t> counters = share_counters();
+  if (!counters) return;
+  generations->share(counters);
+  write_order->share(counters, files->slot());
+}
+
 void Core::open_files() {
   const std::string directory = options.directory.string();
   open_directory(
       *file_system,
       {.path = directory, .project = options.project, .allow_remote = options.files.allow_remote});
   const std::shared_ptr<std::uint32_t> counters = share_counters();
-  const auto generations = std::make_shared<Generations>(counters);
+  generations = std::make_shared<Generations>(counters);
   memory = std::make_unique<MemoryTier>(options.memory.max_bytes, 0, generations);
   quarantine = std::make_shared<Quarantine>(*file_system, directory + "/quarantine",
                                             options.files.max_quarantine_bytes);
@@ -154,16 +163,16 @@ void Core::open_journal() {
                        "this user, with space left.");
   }
   journal = std::move(opened);
-  // Another process may be adopting what this cache's last life has acknowledged.
+  // Another process may be adopting what this cache's last life has acknowledged, or the disk may not
+  // read it just now. A journal of a later format stays as it is, however long one waits.
   const SteadyTime patience = after(kAdoptPatience);
-  while (status.error == EAGAIN && clock->steady_now() < patience) {
-    pause(kAdoptPause);
+  milliseconds rest = kAdoptPause;
+  while (!status.ok() && status.error != ENOTSUP && clock->steady_now() < patience) {
+    pause(rest);
+    if (status.error != EAGAIN) rest = std::min(2 * rest, kLongestAdoptPause);
     status = journal->adopt(recovered, all_recovered);
   }
-  if (!status.ok()) {
-    journal_health.failed(now().wall, status.what);
-    log->error(LogTopic::journal, "a stopped cache's journal was left as it is: {}", status.what);
-  }
+  adopted(status);
   replay.finish();
 }
 
@@ -171,6 +180,24 @@ void Core::keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& 
   files_health.failed(now().wall, why);
   Lock lock(mutex_);
   unwritten_.insert_or_assign(id, std::move(entry));
+}
+
+std::optional<Entry> Core::newest_known(const EntryId& id) const {
+  std::optional<Entry> newest;
+  const auto take = [&](const Entry& entry) {
+    if (!newest || newest->version < entry.version) newest = entry;
+  };
+  if (const DatasetState* dataset = find_dataset(id.dataset)) {
+    const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
+    if (resident && resident->kind != ResidentKind::not_found) take(resident->entry);
+  }
+  {
+    Lock lock(mutex_);
+    const auto unwritten = unwritten_.find(id);
+    if (unwritten != unwritten_.end()) take(*unwritten->second);
+  }
+  if (const EntryPtr in_file = files->read(id).entry) take(*in_file);
+  return newest;
 }
 
 void Core::pause(milliseconds span) const {
@@ -186,13 +213,24 @@ void Core::adopt_later() {
   });
 }
 
+// What was acknowledged by caches that stopped is served only once their journals are read.
+void Core::adopted(const IoStatus& status) {
+  if (status.ok()) return adoption_health.worked();
+  const std::string why =
+      "older values may be served: a stopped cache's journal cannot be read, it "
+      "is tried again: " +
+      status.what;
+  if (adoption_health.working()) log->error(LogTopic::journal, "{}", why);
+  adoption_health.failed(now().wall, why);
+}
+
 // Another process on this directory died: its writes are ours to finish.
 bool Core::adopt_orphans() {
+  if (!directory_keeper->look()) return false;
   Replay replay(*this);
   const IoStatus status = journal->adopt([&](const Record& record) { replay.take(record); },
                                          [&] { replay.write_files(); });
-  if (!status.ok() && status.error != EAGAIN)
-    log->warn(LogTopic::journal, "a stopped cache's journal was not adopted: {}", status.what);
+  if (status.error != EAGAIN) adopted(status);
   if (replay.finish()) {
     serve_unwritten();
     if (drain) drain->wake();
@@ -239,6 +277,7 @@ void Core::serve_unwritten() {
 void Core::make_paths() {
   changed = std::make_unique<Signal>(*executor);
   file_writer = std::make_unique<FileWriter>(*this);
+  directory_keeper = std::make_unique<DirectoryKeeper>(*this);
   file_eviction = std::make_unique<FileEviction>(*this);
   store_reader = std::make_unique<StoreReader>(*this);
   write_path = std::make_unique<WritePath>(*this);

@@ -1,10 +1,12 @@
 #include "cache/file_writer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include "cache/core.h"
+#include "cache/directory_keeper.h"
 #include "cache/file_eviction.h"
 #include "cache/write_path.h"
 
@@ -51,6 +53,11 @@ void FileWriter::run() {
 }
 
 bool FileWriter::flush() {
+  if (waiting() > 0 && !core_.directory_keeper->stands()) {
+    core_.directory_keeper->look_soon();
+    rest(false, {});
+    return false;
+  }
   bool all = true;
   std::size_t rounds = waiting() + 1;  // each key once, also while others keep writing
   std::set<EntryId> retry;
@@ -73,6 +80,11 @@ bool FileWriter::flush() {
       written_.insert(std::move(*id));
     }
   }
+  rest(all, std::move(retry));
+  return all;
+}
+
+void FileWriter::rest(bool all, std::set<EntryId> retry) {
   {
     Lock lock(mutex_);
     failures_ = all ? 0 : failures_ + 1;
@@ -89,7 +101,6 @@ bool FileWriter::flush() {
     arm(core_.options.files.write_behind);
   }
   core_.changed->notify();
-  return all;
 }
 
 bool FileWriter::for_each_waiting(const std::function<void(const EntryId&)>& visit) const {
@@ -153,6 +164,16 @@ bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& en
   return true;
 }
 
+void FileWriter::lacks(const EntryId& id) {
+  const bool journaled = core_.journal->holds(id);
+  Lock lock(mutex_);
+  if (journaled) suspect_.insert(id);
+  dirty_.insert(id);
+  unsynced_ = true;
+  arm(core_.options.files.write_behind);
+  arm_sync();
+}
+
 void FileWriter::touched() {
   Lock lock(mutex_);
   unsynced_ = true;
@@ -160,6 +181,10 @@ void FileWriter::touched() {
 }
 
 bool FileWriter::sync() {
+  if (!core_.directory_keeper->stands()) {
+    core_.directory_keeper->look_soon();
+    return sync_failed({ENOENT, "the directory was deleted"}, {});
+  }
   core_.erase_files_again();
   std::set<EntryId> written;
   const bool sound = rewrite_suspects(&written);
@@ -173,6 +198,10 @@ bool FileWriter::sync() {
   const std::uint64_t mark = core_.journal->files_mark();
   const IoStatus status = core_.files->sync();
   if (syncs_failed() || !sound) return sync_failed(status, std::move(written));
+  {
+    Lock lock(mutex_);
+    if (std::exchange(sync_refused_, false) && failures_ == 0) core_.files_health.worked();
+  }
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
   if (!compacted.ok()) {
@@ -214,6 +243,7 @@ bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) 
                      status.what);
   }
   Lock lock(mutex_);
+  sync_refused_ = true;
   suspect_.merge(written);
   suspect_.merge(written_);  // while that sync ran
   unsynced_ = true;

@@ -26,6 +26,9 @@ class FileWriter {
 
   // The key has a pinned resident in memory that its file lacks.
   void dirty(const EntryId& id);
+  // The key's file is gone or old, in memory or the journal it is not: it is written from there, and
+  // until then the journal keeps it.
+  void lacks(const EntryId& id);
   // Files were changed by someone else and want a sync.
   void touched();
   // Writes all dirty keys now, on this thread, but those another thread is at. False when some
@@ -45,6 +48,8 @@ class FileWriter {
   void arm(std::chrono::milliseconds delay) TIERCACHE_REQUIRES(mutex_);
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
   void run();
+  // The end of a flush: the next one, and the next sync, are due.
+  void rest(bool all, std::set<EntryId> retry);
   Written write_one(const EntryId& id);
   bool gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry);
   // Writes anew what a failed sync left in doubt; `*rewritten` is in doubt again should the next
@@ -63,6 +68,7 @@ class FileWriter {
   bool unsynced_ TIERCACHE_GUARDED_BY(mutex_) = false;
   std::set<EntryId> written_ TIERCACHE_GUARDED_BY(mutex_);  // since the last sync
   std::set<EntryId> suspect_ TIERCACHE_GUARDED_BY(mutex_);  // written before a sync that failed
+  bool sync_refused_ TIERCACHE_GUARDED_BY(mutex_) = false;  // the last one
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::uint64_t failed_writes_ TIERCACHE_GUARDED_BY(mutex_) = 0;

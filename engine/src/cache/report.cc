@@ -3,6 +3,7 @@
 
 #include "cache/change_feed.h"
 #include "cache/core.h"
+#include "cache/directory_keeper.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/retention.h"
@@ -58,6 +59,7 @@ Stats Core::stats() const {
   stats.files_entries = files->index().size();
   stats.files_bytes = files->index().totals().bytes;
   stats.files_evictions = file_eviction->evicted();
+  stats.files_lost = directory_keeper->lost_documents();
   stats.files_quarantined = files->quarantined();
   const QuarantineStats aside = quarantine->stats();
   stats.quarantine_bytes = aside.bytes;
@@ -72,6 +74,7 @@ Stats Core::stats() const {
   stats.journal_syncs = in_journal.syncs;
   stats.journal_records_synced = in_journal.records_synced;
   stats.journal_corrupt_records = in_journal.corrupt_records;
+  stats.journal_lost = in_journal.lost_records;
   stats.outbox_depth = in_journal.unsettled;
   stats.outbox_parked = in_journal.parked;
   stats.store_loads = store_loads.read();
@@ -103,6 +106,7 @@ Health Core::health() const {
   Health health;
   health.files = files_health.read();
   health.journal = journal_health.read();
+  if (health.journal.working) health.journal = adoption_health.read();
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
   health.store_replaced_since = store_identity->replaced_since();

@@ -66,6 +66,14 @@ bool StoreIdentity::is_same() const {
   return same_;
 }
 
+void StoreIdentity::keep_again() {
+  Lock lock(mutex_);
+  if (known_.empty()) return;
+  const KeptText kept = read_kept_text(*core_.file_system, path_, kHead);
+  if (kept.state != KeptText::State::absent) return;
+  keep_text(*core_.file_system, path_, kHead, known_, core_.files->slot());
+}
+
 std::optional<WallTime> StoreIdentity::replaced_since() const {
   Lock lock(mutex_);
   return replaced_;

@@ -29,6 +29,8 @@ class StoreIdentity {
   // What is here was compared with the store and brought there: from now on the directory knows this
   // one. False when the disk refuses.
   bool accept();
+  // The directory was made anew: what is known of the store is kept there once more.
+  void keep_again();
 
  private:
   void compare() TIERCACHE_REQUIRES(mutex_);

@@ -6,6 +6,7 @@
 
 #include "base/glob.h"
 #include "cache/core.h"
+#include "cache/directory_keeper.h"
 #include "cache/file_writer.h"
 #include "cache/judge.h"
 #include "cache/refresh_path.h"
@@ -141,6 +142,7 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
   }
   core_.journal_health.failed(core_.now().wall, result.io.what);
   core_.log->error(LogTopic::journal, "a write could not be journaled: {}", result.io.what);
+  if (result.io.absent()) core_.directory_keeper->look_soon();
   if (core_.store && change.kind != RecordKind::erase_matching) {
     core_.executor->post(Lane::store, [core = core_.shared_from_this(), batch, index, result] {
       core->write_path->save_in_store_instead(batch, index, result);

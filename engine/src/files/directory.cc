@@ -1,6 +1,7 @@
 #include "files/directory.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,10 @@ constexpr std::string_view kTempStart = "tiercache.json.new";
 constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
 constexpr std::string_view kProjectStart = ",\"project\":";
 constexpr std::string_view kFormat = "1";
+// What is beside the marker.
+constexpr std::array<std::string_view, 10> kOurNames = {
+    "changes", "data",  "generations", "index", "index.shared",
+    "journal", "locks", "quarantine",  "store", "tmp"};
 constexpr std::size_t kMaxMarkerBytes = 64 << 10;
 // Of two that make the marker at once each may take the other's half-written one away.
 constexpr int kAttempts = 16;
@@ -127,10 +132,15 @@ class Opening {
     return std::find(names.begin(), names.end(), kMarkerName) != names.end();
   }
 
+  static bool is_ours(std::string_view name) {
+    return std::find(kOurNames.begin(), kOurNames.end(), name) != kOurNames.end();
+  }
+
   // Not counted: what an interrupted first open left, and what every new ext4 volume has.
   void refuse_foreign(const std::vector<std::string>& names) const {
     for (const std::string& name : names) {
       if (name == "lost+found" || name.starts_with(kMarkerName)) continue;
+      if (options_.was_ours && is_ours(name)) continue;
       refuse("it holds files that are not tiercache's, such as \"" + name + "\", and no " +
                  std::string(kMarkerName),
              "name an empty or new directory");
@@ -241,6 +251,11 @@ class Opening {
 
 bool open_directory(FileSystem& file_system, const DirectoryOptions& options) {
   return Opening(file_system, options).run();
+}
+
+bool has_marker(FileSystem& file_system, const std::string& path) {
+  FileInfo info;
+  return !file_system.info(path + "/" + std::string(kMarkerName), &info).absent();
 }
 
 }  // namespace tiercache

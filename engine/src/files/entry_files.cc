@@ -125,6 +125,22 @@ IoStatus EntryFiles::close() {
   return status;
 }
 
+bool EntryFiles::stands() const {
+  return impl_->writable.load() && impl_->folder.workspace().stands();
+}
+
+void EntryFiles::leave() {
+  impl_->writable = false;
+  impl_->folder.leave();
+}
+
+IoStatus EntryFiles::reopen() {
+  leave();
+  impl_->index.clear();
+  bool rebuilt = false;
+  return open(&rebuilt);
+}
+
 FileReadResult EntryFiles::read(const EntryId& id) {
   const std::string path = entry_path(id);
   FileState state = impl_->folder.read(path, &id);

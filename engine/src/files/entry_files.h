@@ -58,7 +58,8 @@ struct QuarantineCounts {
   std::uint64_t misplaced = 0;  // a sound entry of another key or project
 };
 
-// Thread-safe, but for `open` and `close`, which come first and last.
+// Thread-safe, but for `open` and `close`, which come first and last, and for `leave` and `reopen`, which
+// one thread calls between them while others read and write.
 class EntryFiles {
  public:
   // `directory` exists and is ours. Paths below it are made on demand. `quarantine`: where what does
@@ -78,6 +79,13 @@ class EntryFiles {
   // shared the directory since, for then it may lack what they wrote. Writes after it fail with
   // ESHUTDOWN.
   IoStatus close();
+
+  // False when the directory was deleted, or left.
+  bool stands() const;
+  // The directory is not ours any more: nothing is written there, or moved aside.
+  void leave();
+  // Opens the directory that was made in the place of a deleted one; the index holds what is there.
+  IoStatus reopen();
 
   FileReadResult read(const EntryId& id);
   // The index takes note of the key's file where that is newer than what it knows: another process

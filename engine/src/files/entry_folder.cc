@@ -189,6 +189,12 @@ IoStatus EntryFolder::sync_names(const std::set<std::string>& paths) {
   return status;
 }
 
+void EntryFolder::leave() {
+  workspace_.leave();
+  Lock lock(mutex_);
+  rooted_.clear();
+}
+
 IoStatus EntryFolder::sync_all() {
   IoStatus status = file_system_.sync_all(directory_);
   if (!status.ok()) ++failed_syncs_;

@@ -43,6 +43,9 @@ class EntryFolder {
               std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine);
 
   Workspace& workspace() { return workspace_; }
+  const Workspace& workspace() const { return workspace_; }
+  // The directory is another one now: nothing is known to survive power loss, no slot is held.
+  void leave();
   // Reads and verifies all of the file. Sound is only what is of `asked`, where given, and else
   // what is of some key with this path: anything else is `misplaced`.
   FileState read(const std::string& path, const EntryId* asked) const;

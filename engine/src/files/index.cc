@@ -47,6 +47,11 @@ void Index::put(const EntryId& id, const IndexItem& item) {
   known->second = next;
 }
 
+void Index::clear() {
+  Lock lock(mutex_);
+  datasets_.clear();
+}
+
 void Index::remove(const EntryId& id, Version up_to) {
   Lock lock(mutex_);
   const auto dataset = datasets_.find(id.dataset);

@@ -35,6 +35,7 @@ class Index {
   void put(const EntryId& id, const IndexItem& item);
   // Forgets the key if its version is not above `up_to`.
   void remove(const EntryId& id, Version up_to);
+  void clear();
   // Up to `limit` keys of the dataset after `after` (exclusive; nullopt: from the start), in byte
   // order. Tombstones are left out.
   std::vector<std::string> page(std::string_view dataset, std::optional<std::string_view> after,

@@ -1,6 +1,7 @@
 #include "files/workspace.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <functional>
 #include <optional>
@@ -10,6 +11,7 @@ namespace tiercache {
 namespace {
 
 constexpr std::uint64_t kMaxSlots = 4096;
+constexpr int kNamesTried = 1'000;
 constexpr std::string_view kLockPrefix = "open-";
 // Of a quarantined file's former path; with the number and slot before it a name stays below 255.
 constexpr std::size_t kMaxNameKept = 200;
@@ -44,14 +46,27 @@ IoStatus Workspace::open(bool* alone) {
   if (status.ok()) status = file_system_.make_directories(temp_directory(slot_));
   if (status.ok()) status = look_around(alone);
   if (!status.ok()) lock_.reset();
+  open_ = status.ok();
   return status;
+}
+
+bool Workspace::stands() const {
+  FileInfo info;
+  return is_open() && !file_system_.info(lock_path(slot_), &info).absent();
+}
+
+void Workspace::leave() {
+  open_ = false;
+  lock_.reset();
 }
 
 IoStatus Workspace::take_slot() {
   IoStatus status;
-  for (slot_ = 0; slot_ < kMaxSlots; ++slot_) {
-    status = file_system_.try_lock(lock_path(slot_), &lock_);
-    if (status.error != EAGAIN) return status;
+  for (std::uint64_t slot = 0; slot < kMaxSlots; ++slot) {
+    status = file_system_.try_lock(lock_path(slot), &lock_);
+    if (status.error == EAGAIN) continue;
+    slot_ = slot;
+    return status;
   }
   return status;
 }
@@ -89,24 +104,28 @@ void Workspace::close() {
 }
 
 IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::string* temp) {
-  *temp = temp_directory(slot_) + "/" + std::to_string(++last_temp_);
-  IoStatus status = write_temp(*temp, bytes, durability);
-  if (status.absent()) {  // somebody tidied up: the directory is not ours alone to remove
+  IoStatus status = write_temp(bytes, durability, temp);
+  if (status.absent() && stands()) {  // somebody tidied up: the folder is not ours alone to remove
     status = file_system_.make_directories(temp_directory(slot_));
-    if (status.ok()) status = write_temp(*temp, bytes, durability);
+    if (status.ok()) status = write_temp(bytes, durability, temp);
   }
-  if (!status.ok()) discard(*temp);
   return status;
 }
 
 // Synced through the descriptor that wrote: one opened later might not hear of a failed write-back.
-IoStatus Workspace::write_temp(const std::string& temp, std::string_view bytes,
-                               Durability durability) {
-  if (durability == Durability::unsynced) return file_system_.write_file(temp, bytes);
+// Where the directory was deleted and made again by another process that has the slot now, its files
+// are in the way: no one writes into another's.
+IoStatus Workspace::write_temp(std::string_view bytes, Durability durability, std::string* temp) {
   std::unique_ptr<File> file;
-  IoStatus status = file_system_.open(temp, OpenMode::create, &file);
-  if (status.ok()) status = file->write_at(0, bytes);
-  if (status.ok()) status = file->sync_data();
+  IoStatus status = {EEXIST, {}};
+  for (int tries = 0; status.error == EEXIST && tries < kNamesTried; ++tries) {
+    *temp = temp_directory(slot_) + "/" + std::to_string(++last_temp_);
+    status = file_system_.open(*temp, OpenMode::create, &file);
+  }
+  if (!status.ok()) return status;
+  status = file->write_at(0, bytes);
+  if (status.ok() && durability == Durability::synced) status = file->sync_data();
+  if (!status.ok()) discard(*temp);
   return status;
 }
 

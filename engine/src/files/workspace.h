@@ -19,7 +19,7 @@ namespace tiercache {
 
 // Each open cache holds the system lock of a slot, the lowest that is free: `locks/open-<n>`.
 // Half-written files live in `tmp/<n>/` until they take their place; what a dead owner left there
-// is removed by the next to open. Thread-safe, but for `open` and `close`.
+// is removed by the next to open. Thread-safe, but for `open`, `leave` and `close` among themselves.
 class Workspace {
  public:
   Workspace(FileSystem& file_system, std::string directory, std::shared_ptr<Quarantine> quarantine);
@@ -27,7 +27,11 @@ class Workspace {
   // Takes a slot and clears what the dead left. `*alone` tells whether no other cache has the
   // directory open. Of two that open at once, one at least sees the other.
   IoStatus open(bool* alone);
-  bool is_open() const { return lock_ != nullptr; }
+  bool is_open() const { return open_.load(); }
+  // False when the name of the slot's lock is gone: somebody has deleted the directory.
+  bool stands() const;
+  // Gives the slot up; `open` takes one again.
+  void leave();
   // Asks again whether no other cache has the directory open.
   IoStatus look_around(bool* alone);
   std::uint64_t slot() const { return slot_; }
@@ -48,13 +52,14 @@ class Workspace {
 
  private:
   IoStatus take_slot();
-  IoStatus write_temp(const std::string& temp, std::string_view bytes, Durability durability);
+  IoStatus write_temp(std::string_view bytes, Durability durability, std::string* temp);
   std::string lock_path(std::uint64_t slot) const;
   std::string temp_directory(std::uint64_t slot) const;
 
   FileSystem& file_system_;
   const std::string directory_;
-  std::uint64_t slot_ = 0;
+  std::atomic<std::uint64_t> slot_{0};
+  std::atomic<bool> open_{false};
   std::unique_ptr<FileLock> lock_;
   const std::shared_ptr<Quarantine> quarantine_;
   std::atomic<std::uint64_t> last_temp_{0};

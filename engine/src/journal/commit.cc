@@ -34,13 +34,13 @@ void answer(std::span<QueuedRecord* const> records, AppendStatus status, const I
   for (QueuedRecord* queued : records) queued->result = {status, io};
 }
 
+}  // namespace
+
 std::vector<QueuedRecord*> pointers(std::vector<QueuedRecord>* records) {
   std::vector<QueuedRecord*> all;
   for (QueuedRecord& queued : *records) all.push_back(&queued);
   return all;
 }
-
-}  // namespace
 
 // --- Turns ---
 
@@ -174,7 +174,7 @@ std::vector<QueuedRecord*> Journal::Impl::admit(std::vector<QueuedRecord>* batch
 }
 
 void Journal::Impl::collect_left_behind(std::vector<QueuedRecord>* copies) {
-  for (const SegmentPtr& segment : left_behind) read_live(*segment, copies);
+  for (const LeftBehind& left : left_behind) read_live(*left.segment, left.file.get(), copies);
 }
 
 void Journal::Impl::write(std::vector<QueuedRecord>* batch, Sync sync) {
@@ -184,13 +184,20 @@ void Journal::Impl::write(std::vector<QueuedRecord>* batch, Sync sync) {
   const std::vector<QueuedRecord*> admitted = admit(batch);
   merge_clocks(batch);
   records.insert(records.end(), admitted.begin(), admitted.end());
-  const std::span<QueuedRecord* const> all(records);
+  // What moves was synced where it was.
+  if (write_all(records, copies.empty() ? sync : Sync::yes).ok()) left_behind.clear();
+}
+
+IoStatus Journal::Impl::write_all(std::span<QueuedRecord* const> all, Sync sync) {
   for (std::size_t start = 0; start < all.size();) {
     if (!fits(all[start]->bytes())) {
       // Only notes are left, which come last and are not worth a segment.
       if (all[start]->record.kind == RecordKind::done) break;
       const IoStatus io = start_segment(std::max(options.segment_bytes, all[start]->bytes()));
-      if (!io.ok()) return answer(all.subspan(start), AppendStatus::not_applied, io);
+      if (!io.ok()) {
+        answer(all.subspan(start), AppendStatus::not_applied, io);
+        return io;
+      }
     }
     std::size_t end = start;
     for (std::uint64_t bytes = 0; end < all.size(); ++end) {
@@ -201,11 +208,12 @@ void Journal::Impl::write(std::vector<QueuedRecord>* batch, Sync sync) {
     const IoStatus io = write_records(chunk, sync);
     if (!io.ok()) {
       answer(chunk, AppendStatus::unknown, io);
-      return answer(all.subspan(end), AppendStatus::not_applied, io);
+      answer(all.subspan(end), AppendStatus::not_applied, io);
+      return io;
     }
     start = end;
   }
-  left_behind.clear();
+  return {};
 }
 
 // --- Segments ---
@@ -291,12 +299,12 @@ IoStatus Journal::Impl::write_records(std::span<QueuedRecord* const> records, Sy
 // is well. So the segment is never touched again; what it holds goes to a new one with the records
 // at hand.
 IoStatus Journal::Impl::rescue(std::span<QueuedRecord* const> records) {
-  left_behind.push_back(current.segment);
+  left_behind.push_back({current.segment, std::move(current.file)});
   current = {};
   {
     Lock lock(mutex);
     current_number = 0;
-    left_behind.back()->failed = true;
+    left_behind.back().segment->failed = true;
     ++counters.segments_abandoned;
   }
   std::vector<QueuedRecord> copies;

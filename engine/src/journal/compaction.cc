@@ -15,6 +15,7 @@ std::optional<std::uint64_t> Journal::Impl::next_to_compact(Compact how, std::ui
   for (const auto& [number, segment] : segments) {
     used += segment->used_bytes;
     if (number == current_number || segment->unreadable || segment->going) continue;
+    if (segment->folder->gone) continue;
     if (number < first || number >= end) continue;
     if (!segment->folder->own || segment->failed) return number;
     if (!oldest) oldest = number;
@@ -34,7 +35,7 @@ IoStatus Journal::Impl::compact_segment(std::uint64_t number) {
     index.pin(number);
   }
   std::vector<QueuedRecord> copies;
-  IoStatus status = read_live(*segment, &copies);
+  IoStatus status = read_live(*segment, nullptr, &copies);
   const auto failure = std::make_shared<std::atomic<int>>(0);
   for (QueuedRecord& copy : copies) {
     copy.done = [failure](const AppendResult& result) {

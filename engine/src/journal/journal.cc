@@ -40,12 +40,15 @@ std::string parent_of(const std::string& path) {
 
 // --- The folder ---
 
-IoStatus Journal::Impl::make_folder() {
+IoStatus Journal::Impl::make_folder(std::shared_ptr<JournalFolder>* out) {
   IoStatus status;
-  for (int i = 0; i < kNamesTried; ++i) {
+  for (int tries = 0; tries < kNamesTried; ++tries) {
+    // One that was deleted may still be tidied up: its name is not used again.
+    const int number = names_used++;
     auto made = std::make_shared<JournalFolder>();
     made->own = true;
-    made->path = options.directory + "/" + options.name + (i == 0 ? "" : "-" + std::to_string(i));
+    made->path =
+        options.directory + "/" + options.name + (number == 0 ? "" : "-" + std::to_string(number));
     FileInfo info;
     if (file_system->info(made->path, &info).ok()) continue;
     status = file_system->make_directories(made->path);
@@ -57,8 +60,7 @@ IoStatus Journal::Impl::make_folder() {
     if (status.ok()) status = file_system->sync_directory(options.directory);
     if (status.ok()) status = file_system->sync_directory(parent_of(options.directory));
     if (!status.ok()) return status;
-    Lock lock(mutex);
-    folder = std::move(made);
+    *out = std::move(made);
     return {};
   }
   return status.ok() ? IoStatus{EEXIST, "journal folder " + options.name + " exists already"}
@@ -103,7 +105,9 @@ bool Journal::Impl::delete_segment(const JournalSegment& segment) {
   if (!removed.ok() && !removed.absent()) return false;
   // A guarding erase may go after this segment: its folder is another one, so only a sync orders
   // the two.
-  return segment.folder->own || file_system->sync_directory(segment.folder->path).ok();
+  if (segment.folder->own) return true;
+  const IoStatus synced = file_system->sync_directory(segment.folder->path);
+  return synced.ok() || synced.absent();
 }
 
 void Journal::Impl::trim() {
@@ -211,7 +215,12 @@ IoStatus Journal::open(std::shared_ptr<FileSystem> file_system, const JournalOpt
                        std::unique_ptr<Journal>* out) {
   out->reset();
   auto impl = std::make_unique<Impl>(std::move(file_system), options);
-  if (const IoStatus status = impl->make_folder(); !status.ok()) return status;
+  std::shared_ptr<JournalFolder> made;
+  if (const IoStatus status = impl->make_folder(&made); !status.ok()) return status;
+  {
+    Lock lock(impl->mutex);
+    impl->folder = std::move(made);
+  }
   out->reset(new Journal(std::move(impl)));
   return (*out)->adopt(recovered, all_recovered);
 }

@@ -70,6 +70,7 @@ struct JournalStats {
   std::uint64_t records_synced = 0;  // records_synced / syncs: the group commit's size
   std::uint64_t segments_abandoned = 0;
   std::uint64_t corrupt_records = 0;  // met at recovery and kept aside
+  std::uint64_t lost_records = 0;     // of writes that only a deleted directory had
 };
 
 // Thread-safe.
@@ -110,6 +111,17 @@ class Journal {
   // other calls then do nothing, and records not yet committed are answered `not_applied`. A call
   // that is under way in another thread holds the lock until it returns. Idempotent.
   void close();
+
+  // False where a folder of this journal was deleted under it, until `restore` is done.
+  bool stands() const;
+  // Makes a new folder in the place of a deleted one and brings there what is live: what can still be
+  // read (the segment written last through its descriptor, unless that is closed), what is known
+  // without reading, and documents from `newest`, which is asked for the newest entry of a key that
+  // the caller has; it may call the journal, but not `commit`. What is nowhere is let go and counted
+  // in `lost_records`, unless the store has it or `newest` knows something newer. EAGAIN: another
+  // thread is writing, try again in a moment; after any error the next call goes on.
+  using Newest = std::function<std::optional<Entry>(const EntryId&)>;
+  IoStatus restore(const Newest& newest);
 
   // Queues a record for the next commit. `done` is called exactly once, from inside some thread's
   // `commit()`, after the record was synced or could not be; by then the record is live. It must be

@@ -1,8 +1,9 @@
 // The inside of a journal, shared by the files that implement it: journal.cc (bookkeeping),
-// parking.cc (what was refused), commit.cc (writing), reading.cc (reading back), compaction.cc and
-// adoption.cc (dead owners' folders).
+// parking.cc (what was refused), commit.cc (writing), reading.cc (reading back), compaction.cc,
+// adoption.cc (dead owners' folders) and restoring.cc (folders that were deleted).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -26,9 +27,11 @@ std::string parent_of(const std::string& path);
 struct JournalFolder {
   std::string path;
   std::unique_ptr<FileLock> lock;
-  bool own = false;
+  std::atomic<bool> own{false};  // what is written goes here
   bool keep = false;  // it holds bad bytes that could not be brought to quarantine: never deleted
-  std::size_t segments = 0;  // under the journal's mutex
+  // Under the journal's mutex.
+  std::size_t segments = 0;
+  bool gone = false;  // somebody deleted it
 };
 
 struct JournalSegment {
@@ -63,6 +66,7 @@ struct QueuedRecord {
 };
 
 SlotName slot_of(const UnsettledWrite& write);
+std::vector<QueuedRecord*> pointers(std::vector<QueuedRecord>* records);
 // A done or parked record that speaks of the slot.
 QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version);
 
@@ -99,7 +103,7 @@ struct Journal::Impl {
         index(journal_options.has_store) {}
 
   // --- Bookkeeping (journal.cc) ---
-  IoStatus make_folder();
+  IoStatus make_folder(std::shared_ptr<JournalFolder>* out);
   void close();
   void append(QueuedRecord queued);
   void settled(const UnsettledWrite& write, Settlement how);
@@ -139,6 +143,8 @@ struct Journal::Impl {
   void merge_with_live_clocks(QueuedRecord* queued);
   std::vector<QueuedRecord*> admit(std::vector<QueuedRecord>* batch);
   void collect_left_behind(std::vector<QueuedRecord>* copies);
+  // Fills in the results; the first error. All that is there is synced unless `sync` is no.
+  IoStatus write_all(std::span<QueuedRecord* const> records, Sync sync);
   bool fits(std::uint64_t bytes) const;
   IoStatus start_segment(std::uint64_t capacity);
   void drop_current_segment();
@@ -157,8 +163,22 @@ struct Journal::Impl {
       TIERCACHE_REQUIRES(mutex);
   // The live records of one segment, ready to be queued. Those whose bytes do not hold are parked
   // where they are.
-  IoStatus read_live(const JournalSegment& segment, std::vector<QueuedRecord>* out);
+  IoStatus read_live(const JournalSegment& segment, File* open, std::vector<QueuedRecord>* out);
+  // The same without a judgement of what does not hold; `*known`: the offsets of what does.
+  IoStatus read_good(const JournalSegment& segment, File* open, std::vector<QueuedRecord>* out,
+                     std::set<std::uint64_t>* known);
   void park_unreadable(const SlotName& slot, Version version) TIERCACHE_REQUIRES(mutex);
+
+  // --- Deleted folders (restoring.cc) ---
+  bool stands() const;
+  IoStatus restore(const Newest& newest);
+  std::vector<std::shared_ptr<JournalFolder>> folders() const TIERCACHE_REQUIRES(mutex);
+  // The following only by the thread whose turn it is.
+  IoStatus replace_deleted_folder();
+  IoStatus bring_over(const SegmentPtr& segment, const Newest& newest);
+  // What cannot be read is made once more; what cannot be is counted.
+  void make_once_more(const JournalSegment& segment, const std::set<std::uint64_t>& known,
+                      const Newest& newest, std::vector<QueuedRecord>* out);
 
   // --- Compaction (compaction.cc) ---
   IoStatus compact(Compact how);
@@ -194,14 +214,16 @@ struct Journal::Impl {
   std::vector<std::shared_ptr<JournalFolder>> kept TIERCACHE_GUARDED_BY(mutex);  // their locks
   std::vector<QueuedRecord> queue TIERCACHE_GUARDED_BY(mutex);
   std::map<SlotName, QueuedRecord> notes
-      TIERCACHE_GUARDED_BY(mutex);                   // bounded; they spare repeats
-  bool writing TIERCACHE_GUARDED_BY(mutex) = false;  // some thread has its turn
-  bool leaving TIERCACHE_GUARDED_BY(mutex) = false;  // the round's end drops the current segment
+      TIERCACHE_GUARDED_BY(mutex);                     // bounded; they spare repeats
+  bool writing TIERCACHE_GUARDED_BY(mutex) = false;    // some thread has its turn
+  bool leaving TIERCACHE_GUARDED_BY(mutex) = false;    // the round's end drops the current segment
+  bool restoring TIERCACHE_GUARDED_BY(mutex) = false;  // a folder was deleted and not yet replaced
   std::set<std::uint64_t> discarded_in TIERCACHE_GUARDED_BY(mutex);  // segments not yet forgotten
   std::uint64_t current_number TIERCACHE_GUARDED_BY(mutex) = 0;      // of `current`; 0: none
   JournalStats counters TIERCACHE_GUARDED_BY(mutex);
 
   // Touched only by the thread whose turn it is.
+  int names_used = 0;  // of folders
   struct Current {
     SegmentPtr segment;  // null: the next write makes one
     std::unique_ptr<File> file;
@@ -209,8 +231,13 @@ struct Journal::Impl {
     std::uint64_t synced_to = 0;
     std::uint64_t limit = 0;
   } current;
-  // Abandoned segments from which live records could not be copied yet.
-  std::vector<SegmentPtr> left_behind;
+  // Abandoned segments from which live records could not be copied yet. One that was deleted can still
+  // be read through its descriptor.
+  struct LeftBehind {
+    SegmentPtr segment;
+    std::unique_ptr<File> file;
+  };
+  std::vector<LeftBehind> left_behind;
 };
 
 }  // namespace tiercache

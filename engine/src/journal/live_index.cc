@@ -36,8 +36,12 @@ void LiveIndex::remove_segment(std::uint64_t segment) {
   for (const SlotName& slot : settled) reconsider(slot);
 }
 
-void LiveIndex::forget_segment(std::uint64_t segment) {
+void LiveIndex::give_up(std::uint64_t segment) {
   for (const SlotVersion& lost : others_in(segment, {})) forget_places_in(lost.slot, segment);
+}
+
+void LiveIndex::forget_segment(std::uint64_t segment) {
+  give_up(segment);
   remove_segment(segment);
 }
 
@@ -417,6 +421,42 @@ std::vector<LiveIndex::SlotVersion> LiveIndex::others_in(
     }
   });
   return others;
+}
+
+std::vector<LiveIndex::KnownRecord> LiveIndex::known_in(
+    std::uint64_t segment, const std::set<std::uint64_t>& except) const {
+  std::vector<KnownRecord> all;
+  const auto lies_there = [&](const Place& place) {
+    return place.segment == segment && !except.contains(place.offset);
+  };
+  for_each([&](const SlotRef& slot, const Live& live) {
+    const std::vector<Place> places = places_of(slot.kind, live);
+    KnownRecord known;
+    known.record.kind = slot.kind;
+    known.record.id = slot.id;
+    known.record.entry.version = live.version;
+    known.record.not_newer_than = live.guard;
+    known.confirmed = has_store_ && live.settled;
+    if (std::any_of(places.begin(), places.end(), lies_there)) {
+      if (live.tombstone) known.record.entry.kind = EntryKind::tombstone;
+      if (slot.kind == RecordKind::clocks) {
+        known.record.entry.clocks = static_cast<const LiveClocks&>(live).clocks;
+      } else {
+        known.place = live.place;
+      }
+      all.push_back(known);
+    }
+    if (live.parked && live.parked->marker && lies_there(*live.parked->marker)) {
+      Record marker;
+      marker.kind = RecordKind::parked;
+      marker.subject = slot.kind;
+      marker.id = slot.id;
+      marker.entry.version = live.version;
+      marker.why = live.parked->why;
+      all.push_back({std::move(marker), live.parked->marker});
+    }
+  });
+  return all;
 }
 
 }  // namespace tiercache

@@ -123,6 +123,18 @@ class LiveIndex {
   std::vector<SlotVersion> others_in(std::uint64_t segment,
                                      const std::set<std::uint64_t>& known) const;
 
+  // What is known of the records of `segment` that lie at other offsets than these: all but the
+  // document and the metadata.
+  struct KnownRecord {
+    Record record;
+    std::optional<Place> place;  // nullopt: clocks, to be added anew in the place of all before
+    bool confirmed = false;      // the store has it
+  };
+  std::vector<KnownRecord> known_in(std::uint64_t segment,
+                                    const std::set<std::uint64_t>& except) const;
+  // Gives up what is live in the segment.
+  void give_up(std::uint64_t segment);
+
   // --- Files ---
   // True when the key's live content is of this version; it then stays live until a `file_written`
   // told from now on was synced.

@@ -138,11 +138,12 @@ std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
   return writes;
 }
 
-IoStatus Journal::Impl::read_live(const JournalSegment& segment, std::vector<QueuedRecord>* out) {
+IoStatus Journal::Impl::read_good(const JournalSegment& segment, File* open,
+                                  std::vector<QueuedRecord>* out, std::set<std::uint64_t>* known) {
   std::string bytes;
-  const IoStatus status = file_system->read_file(segment.path, SIZE_MAX, &bytes);
+  const IoStatus status = open != nullptr ? open->read_at(0, segment.file_bytes, &bytes)
+                                          : file_system->read_file(segment.path, SIZE_MAX, &bytes);
   if (!status.ok()) return status;
-  std::set<std::uint64_t> known;
   const SegmentContents contents = read_frames(bytes, segment.salt);
   Lock lock(mutex);
   for (const FoundFrame& found : contents.frames) {
@@ -151,11 +152,20 @@ IoStatus Journal::Impl::read_live(const JournalSegment& segment, std::vector<Que
     const Place place{segment.number, found.offset,
                       static_cast<std::uint32_t>(frame_bytes(found.frame.payload.size()))};
     if (!index.is_live_at(copy.record, place)) continue;
-    known.insert(found.offset);
+    known->insert(found.offset);
     copy.payload = found.frame.payload;
     copy.copy_of = place;
     out->push_back(std::move(copy));
   }
+  return {};
+}
+
+IoStatus Journal::Impl::read_live(const JournalSegment& segment, File* open,
+                                  std::vector<QueuedRecord>* out) {
+  std::set<std::uint64_t> known;
+  const IoStatus status = read_good(segment, open, out, &known);
+  if (!status.ok()) return status;
+  Lock lock(mutex);
   const auto listed = segments.find(segment.number);
   if (known.size() == index.live_in(segment.number) || listed == segments.end()) return {};
   listed->second->unreadable = true;

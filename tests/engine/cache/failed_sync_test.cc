@@ -95,7 +95,7 @@ TEST(FailedSync, file_that_cannot_be_written_anew_keeps_the_journal_I1) {
   put_all(data, "1");
   world.executor->run_for(30s);
   world.disk.set_fault([](const std::string& operation, const std::string& path) {
-    return operation == "write_file" && path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
+    return operation == "write_at" && path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
   });
   EXPECT_FALSE(cache->flush());
   EXPECT_EQ(cache->stats().journal_live_records, kKeys);
@@ -150,23 +150,6 @@ TEST(FailedSync, moved_clocks_are_written_anew_without_a_record_of_the_content_I
       EXPECT_EQ(after.get(std::to_string(i)).freshness(), Freshness::stale) << i;
     }
   });
-}
-
-// The journal's file can be written and synced after it was deleted, and is nowhere.
-TEST(DeletedDirectory, put_goes_to_the_store_or_throws_and_memory_serves_on_I1) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
-  data.put("a", "1");
-  world.wipe();
-  const auto receipt = data.put("a", "2");
-  EXPECT_FALSE(receipt.journaled);
-  EXPECT_TRUE(receipt.stored);
-  EXPECT_EQ(*data.get("a"), "2");
-  EXPECT_FALSE(cache->health().journal.working);
-  world.store_down();
-  EXPECT_THROW(data.put("a", "3"), NotDurable);
-  EXPECT_EQ(*data.get("a"), "2");
 }
 
 }  // namespace

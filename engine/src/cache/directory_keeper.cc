@@ -1,0 +1,182 @@
+#include "cache/directory_keeper.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cache/change_feed.h"
+#include "cache/core.h"
+#include "cache/file_writer.h"
+#include "cache/refresh_path.h"
+#include "cache/store_identity.h"
+#include "files/directory.h"
+#include "tiercache/error.h"
+
+namespace tiercache::detail {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLongestRetry{5'000};
+
+}  // namespace
+
+bool DirectoryKeeper::stands() const {
+  return has_marker(*core_.file_system, core_.options.directory.string()) &&
+         core_.journal->stands() && core_.files->stands();
+}
+
+void DirectoryKeeper::look_soon() {
+  Lock lock(mutex_);
+  if (std::exchange(armed_, true)) return;
+  const milliseconds pause =
+      failures_ == 0 ? milliseconds(0)
+                     : std::min(kLongestRetry, kFirstRetry * (1 << std::min(failures_ - 1, 6)));
+  core_.executor->schedule(core_.after(pause), Lane::disk, [weak = core_.weak_from_this()] {
+    const auto core = weak.lock();
+    if (!core) return;
+    DirectoryKeeper& self = *core->directory_keeper;
+    {
+      Lock own(self.mutex_);
+      self.armed_ = false;
+    }
+    if (core->is_open()) self.look();
+  });
+}
+
+bool DirectoryKeeper::look() {
+  if (stands()) return true;
+  {
+    Lock lock(mutex_);
+    if (std::exchange(busy_, true)) return false;
+  }
+  const std::string why_not = make_anew();
+  {
+    Lock lock(mutex_);
+    busy_ = false;
+    failures_ = why_not.empty() ? 0 : failures_ + 1;
+  }
+  if (!why_not.empty()) {
+    const std::string why = "the directory was deleted and cannot be made anew: " + why_not;
+    core_.files_health.failed(core_.now().wall, why);
+    core_.journal_health.failed(core_.now().wall, why);
+    core_.log->error(LogTopic::files, "{}", why);
+    look_soon();
+  }
+  return why_not.empty();
+}
+
+// --- Making it anew ---
+
+std::string DirectoryKeeper::make_anew() {
+  try {
+    open_directory(*core_.file_system, {.path = core_.options.directory.string(),
+                                        .project = core_.options.project,
+                                        .allow_remote = core_.options.files.allow_remote,
+                                        .was_ours = true});
+  } catch (const BadDirectory& error) {
+    core_.files->leave();  // it may be another project's by now
+    return error.what();
+  }
+  IoStatus status = reopen_files();
+  if (status.ok()) status = restore_journal();
+  if (!status.ok()) return status.what;
+  fill_files();
+  resume();
+  return {};
+}
+
+IoStatus DirectoryKeeper::reopen_files() {
+  // The name of its slot may be another process's by now, that of the journal's folder cannot be.
+  if (core_.files->stands() && (reopened_ || core_.journal->stands())) return {};
+  Index& index = core_.files->index();
+  for (const std::string& dataset : index.datasets()) {
+    index.for_each(dataset, [&](const std::string& key, const IndexItem& item) {
+      deleted_.insert_or_assign({dataset, key}, item.kind);
+    });
+  }
+  const IoStatus status = core_.files->reopen();
+  reopened_ = status.ok();
+  if (status.ok()) core_.share_counters_again();
+  return status;
+}
+
+IoStatus DirectoryKeeper::restore_journal() {
+  if (core_.journal->stands()) return {};
+  const std::uint64_t before = core_.journal->stats().lost_records;
+  const IoStatus status =
+      core_.journal->restore([&](const EntryId& id) { return core_.newest_known(id); });
+  const std::uint64_t lost = core_.journal->stats().lost_records - before;
+  if (lost > 0) {
+    core_.log->error(LogTopic::journal,
+                     "the directory was deleted: {} acknowledged writes that the store had not "
+                     "confirmed are lost",
+                     lost);
+  }
+  return status;
+}
+
+// What memory has, and what the journal has brought along, goes into files again. The rest is read from
+// the store when it is asked for; where there is none, nothing else has it.
+void DirectoryKeeper::fill_files() {
+  std::vector<std::pair<EntryId, EntryPtr>> batch;
+  const auto write_batch = [&] {
+    const auto results = core_.files->write_synced(batch, EntryFiles::Sync::before);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      using Status = FileWriteResult::Status;
+      const bool there =
+          results[i].status == Status::written || results[i].status == Status::newer_there;
+      if (!there) core_.file_writer->lacks(batch[i].first);
+      if (results[i].current) core_.take_newer(batch[i].first, results[i].current);
+    }
+    batch.clear();
+  };
+  std::uint64_t lost = 0;
+  for (const auto& [id, kind] : deleted_) {
+    DatasetState* dataset = core_.find_dataset(id.dataset);
+    const auto found =
+        dataset != nullptr ? core_.memory->peek(dataset->ref(id.key)) : MemoryTier::Found{};
+    const bool in_memory = found.resident && found.resident->kind != ResidentKind::not_found;
+    if (in_memory) {
+      const ResidentPtr& resident = found.resident;
+      batch.emplace_back(id, std::shared_ptr<const Entry>(resident, &resident->entry));
+      if (batch.size() == Core::kFilesAtOnce) write_batch();
+    } else if (core_.journal->holds(id)) {
+      core_.file_writer->lacks(id);
+    } else if (!core_.options.store && kind == EntryKind::document &&
+               !core_.files->index().find(id)) {
+      ++lost;
+    }
+  }
+  write_batch();
+  deleted_.clear();
+  reopened_ = false;
+  if (lost == 0) return;
+  lost_documents_.add(lost);
+  core_.log->error(LogTopic::files,
+                   "the directory was deleted: {} documents that only its files had are lost",
+                   lost);
+}
+
+void DirectoryKeeper::resume() {
+  core_.files_health.worked();
+  core_.journal_health.worked();
+  core_.log->warn(LogTopic::files, "the directory was deleted and is made anew");
+  core_.store_identity->keep_again();
+  core_.change_feed->start_over();
+  core_.file_writer->flush();
+  core_.file_writer->sync();
+  for (const std::string& name : core_.dataset_names()) {
+    core_.refresh_path->hydrate(*core_.find_dataset(name));
+  }
+  core_.journal->resume();
+  if (core_.drain) core_.drain->wake();
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,344 @@
+// The directory is deleted under an open cache: it serves on, says the truth, and recovers by itself.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/cache/world.h"
+#include "tiercache/error.h"
+
+namespace tiercache::testing {
+namespace {
+
+DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
+}
+
+std::string name(int i) {
+  return "k" + std::to_string(i);
+}
+
+std::string large(int i) {
+  return '"' + std::string(400, static_cast<char>('a' + i % 26)) + '"';
+}
+
+class DeletedDirectory : public ::testing::Test {
+ protected:
+  ~DeletedDirectory() override {
+    if (cache_) world_.kill(cache_);
+  }
+
+  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    data_.reset();
+    cache_ = world_.open(adjust);
+    data_.emplace(cache_->dataset("d", keyed()));
+  }
+  void reopen(const std::function<void(CacheOptions&)>& adjust = {}) {
+    world_.kill(cache_);
+    open(adjust);
+  }
+  void recover() {
+    world_.executor->run_for(10s);
+    const Health health = cache_->health();
+    EXPECT_TRUE(health.files.working) << health.files.why;
+    EXPECT_TRUE(health.journal.working) << health.journal.why;
+  }
+  std::string local(const std::string& key) {
+    const auto snapshot = data_->get(key, {.reach = Reach::local});
+    return snapshot.has_value() ? *snapshot : "nothing";
+  }
+  std::string in_store(const std::string& key) const {
+    const EntryPtr row = world_.store->row("test", {"d", key});
+    if (!row) return "no row";
+    return row->document ? *row->document : "tombstone";
+  }
+  std::shared_ptr<FileSystem> other_process() { return world_.disk.boot(); }
+
+  World world_;
+  std::unique_ptr<Cache> cache_;
+  std::optional<Dataset<JsonText>> data_;
+};
+
+constexpr auto kWithoutStore = [](CacheOptions& options) { options.store = nullptr; };
+// Little memory and small segments: what was written a while ago is in the directory alone.
+constexpr auto kLittleMemory = [](CacheOptions& options) {
+  options.memory.max_bytes = 24'000;
+  options.journal.segment_bytes = 16'384;
+};
+
+TEST_F(DeletedDirectory, cache_makes_it_anew_and_its_writes_are_durable_again_I1) {
+  open();
+  data_->put("before", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.wipe();
+  recover();
+  EXPECT_TRUE(data_->put("after", "2").journaled);
+  EXPECT_TRUE(cache_->flush());
+  EXPECT_EQ(world_.entry_files(), 2u);
+  world_.store_down();
+  reopen();
+  EXPECT_EQ(local("before"), "1");
+  EXPECT_EQ(local("after"), "2");
+}
+
+// The journal's file can be written and synced after it was deleted, and is nowhere.
+TEST_F(DeletedDirectory, put_says_the_truth_until_then_I1) {
+  open();
+  data_->put("k", "1");
+  world_.wipe();
+  const PutReceipt receipt = data_->put("k", "2");
+  EXPECT_FALSE(receipt.journaled);
+  EXPECT_TRUE(receipt.stored);
+  EXPECT_EQ(local("k"), "2");
+  recover();
+  EXPECT_TRUE(data_->put("k", "3").journaled);
+  reopen(kWithoutStore);
+  EXPECT_EQ(local("k"), "3");
+  world_.wipe();
+  EXPECT_THROW(data_->put("k", "4"), NotDurable);
+  EXPECT_EQ(local("k"), "3");
+  recover();
+  EXPECT_TRUE(data_->put("k", "5").journaled);
+}
+
+TEST_F(DeletedDirectory, what_the_store_had_not_confirmed_still_reaches_it_I1) {
+  open();
+  world_.store_down();
+  data_->put("filed", "1");
+  data_->erase("erased");
+  world_.executor->run_for(5s);
+  data_->put("pending", "2");
+  world_.wipe();
+  recover();
+  EXPECT_EQ(cache_->stats().journal_lost, 0u);
+  EXPECT_EQ(cache_->stats().outbox_depth, 3u);
+  reopen();
+  EXPECT_EQ(local("filed"), "1");
+  EXPECT_EQ(local("pending"), "2");
+  world_.store_up();
+  ASSERT_TRUE(cache_->flush());
+  EXPECT_EQ(in_store("filed"), "1");
+  EXPECT_EQ(in_store("pending"), "2");
+  EXPECT_EQ(in_store("erased"), "tombstone");
+}
+
+TEST_F(DeletedDirectory, what_memory_no_longer_held_is_counted_and_the_rest_is_saved_I1) {
+  constexpr int kKeys = 300;
+  open(kLittleMemory);
+  world_.store_down();
+  for (int i = 0; i < kKeys; ++i) {
+    data_->put(name(i), large(i));
+    if (i % 20 == 0) world_.executor->run_for(1s);
+  }
+  world_.executor->run_for(5s);
+  ASSERT_EQ(cache_->stats().outbox_depth, static_cast<std::uint64_t>(kKeys));
+  world_.wipe();
+  recover();
+  const std::uint64_t lost = cache_->stats().journal_lost;
+  EXPECT_GT(lost, 0u) << "the test wants some out of memory";
+  EXPECT_LT(lost, kKeys - 20u) << "the segment written last can still be read";
+  EXPECT_EQ(cache_->stats().outbox_depth, kKeys - lost);
+  reopen(kLittleMemory);
+  std::uint64_t here = 0;
+  for (int i = 0; i < kKeys; ++i) here += local(name(i)) == large(i) ? 1 : 0;
+  EXPECT_EQ(here, kKeys - lost);
+  world_.store_up();
+  ASSERT_TRUE(cache_->flush());
+  std::uint64_t stored = 0;
+  for (int i = 0; i < kKeys; ++i) stored += in_store(name(i)) == large(i) ? 1 : 0;
+  EXPECT_EQ(stored, kKeys - lost);
+}
+
+TEST_F(DeletedDirectory, what_memory_evicted_is_read_again_from_the_segment_that_was_open_I1) {
+  constexpr int kKeys = 100;
+  const auto little = [](CacheOptions& options) { options.memory.max_bytes = 8'000; };
+  open(little);
+  world_.store_down();
+  for (int i = 0; i < kKeys; ++i) {
+    data_->put(name(i), large(i));
+    world_.executor->run_for(1s);
+  }
+  ASSERT_LT(cache_->stats().memory_entries, kKeys / 2u);
+  world_.wipe();
+  recover();
+  EXPECT_EQ(cache_->stats().journal_lost, 0u);
+  EXPECT_EQ(cache_->stats().journal_live_records, 100u);
+  for (int i = 0; i < kKeys; ++i) EXPECT_EQ(local(name(i)), large(i)) << i;
+  EXPECT_EQ(world_.entry_files(), static_cast<std::size_t>(kKeys));
+}
+
+TEST_F(DeletedDirectory, without_a_store_memory_fills_the_files_again_I1) {
+  open(kWithoutStore);
+  for (int i = 0; i < 20; ++i) data_->put(name(i), large(i));
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  world_.wipe();
+  recover();
+  EXPECT_EQ(cache_->stats().files_lost, 0u);
+  reopen(kWithoutStore);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(local(name(i)), large(i));
+}
+
+TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
+  const auto little = [](CacheOptions& options) {
+    kLittleMemory(options);
+    kWithoutStore(options);
+  };
+  open(little);
+  for (int i = 0; i < 200; ++i) data_->put(name(i), large(i));
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  world_.wipe();
+  recover();
+  reopen(little);
+  std::uint64_t here = 0;
+  for (int i = 0; i < 200; ++i) here += local(name(i)) == large(i) ? 1 : 0;
+  EXPECT_LT(here, 200u);
+  open(little);
+}
+
+TEST_F(DeletedDirectory, parked_writes_and_matching_erases_are_kept) {
+  open();
+  world_.store->set_refusal([](const StoreWrite& write) -> std::optional<std::string> {
+    if (write.id.key == "bad") return "no";
+    return std::nullopt;
+  });
+  data_->put("a:1", "1");
+  data_->put("bad", "2");
+  ASSERT_TRUE(cache_->flush());
+  world_.store_down();
+  data_->erase_matching("a:*");
+  world_.executor->run_for(5s);
+  world_.wipe();
+  recover();
+  reopen();
+  EXPECT_EQ(cache_->health().parked, 1u);
+  EXPECT_EQ(local("bad"), "2");
+  world_.store_up();
+  ASSERT_TRUE(cache_->flush());
+  EXPECT_EQ(in_store("a:1"), "tombstone");
+  EXPECT_FALSE(data_->get("a:1").has_value());
+}
+
+TEST_F(DeletedDirectory, each_part_of_it_alone_is_made_anew) {
+  for (const std::string part :
+       {"/tiercache.json", "/journal", "/locks", "/tmp", "/data", "/generations"}) {
+    SCOPED_TRACE(part);
+    open();
+    world_.store_down();
+    data_->put("k", '"' + part + '"');
+    world_.executor->run_for(5s);
+    other_process()->remove_tree("/cache" + part);
+    recover();
+    EXPECT_TRUE(data_->put("later", '"' + part + '"').journaled);
+    world_.executor->run_for(5s);
+    EXPECT_EQ(cache_->stats().journal_lost, 0u);
+    reopen();
+    EXPECT_EQ(local("k"), '"' + part + '"');
+    EXPECT_EQ(local("later"), '"' + part + '"');
+    world_.store_up();
+    ASSERT_TRUE(cache_->flush());
+    world_.kill(cache_);
+  }
+}
+
+TEST_F(DeletedDirectory, directory_that_another_project_made_is_left_alone) {
+  open();
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.wipe();
+  const auto other = other_process();
+  ASSERT_TRUE(other->make_directories("/cache").ok());
+  ASSERT_TRUE(other
+                  ->write_file("/cache/tiercache.json",
+                               "{\"tiercache_directory\":1,\"project\":\"other\"}\n")
+                  .ok());
+  ASSERT_TRUE(other->make_directories("/cache/locks").ok());
+  EXPECT_TRUE(data_->put("k", "2").stored);
+  world_.executor->run_for(1min);
+  EXPECT_FALSE(cache_->health().files.working);
+  EXPECT_FALSE(cache_->health().journal.working);
+  EXPECT_EQ(local("k"), "2");
+  std::vector<DirectoryItem> items;
+  ASSERT_TRUE(other->list("/cache", &items).ok());
+  EXPECT_EQ(items.size(), 2u);
+  ASSERT_TRUE(other->list("/cache/locks", &items).ok());
+  EXPECT_TRUE(items.empty());
+  world_.wipe();
+  recover();
+  world_.store_down();
+  reopen();
+  EXPECT_EQ(local("k"), "2");
+}
+
+TEST_F(DeletedDirectory, directory_that_another_process_made_is_shared_I10) {
+  open();
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(100ms);
+  world_.wipe();
+  CacheOptions options;
+  options.project = "test";
+  options.directory = "/cache";
+  options.store = world_.store;
+  options.ports = {
+      .clock = world_.clock, .executor = world_.executor, .file_system = other_process()};
+  options.seed = 77;
+  Cache other(std::move(options));
+  auto others = other.dataset("d", keyed());
+  others.put("k", "2");
+  recover();
+  EXPECT_EQ(local("k"), "2");
+  EXPECT_TRUE(data_->put("k", "3").journaled);
+  EXPECT_TRUE(others.put("mine", "4").journaled);
+  world_.executor->run_for(1s);
+  EXPECT_EQ(*others.get("k", {.reach = Reach::local}), "3") << "by the generation page";
+  EXPECT_EQ(local("mine"), "4");
+  other.close();
+}
+
+TEST_F(DeletedDirectory, closing_cache_saves_what_it_has_I1) {
+  open();
+  world_.store_down();
+  data_->put("k", "1");
+  ASSERT_FALSE(cache_->flush(0ms));
+  world_.wipe();
+  cache_->close();
+  cache_.reset();
+  open();
+  EXPECT_EQ(local("k"), "1");
+  world_.store_up();
+  ASSERT_TRUE(cache_->flush());
+  EXPECT_EQ(in_store("k"), "1");
+}
+
+TEST_F(DeletedDirectory, disk_that_refuses_meanwhile_only_delays_it_I1) {
+  for (const std::string operation :
+       {"make_directories", "try_lock", "open", "write_at", "sync_data", "sync_directory", "rename",
+        "sync_all", "list"}) {
+    SCOPED_TRACE(operation);
+    open(kLittleMemory);
+    world_.store_down();
+    for (int i = 0; i < 30; ++i) data_->put(name(i), '"' + operation + '"');
+    world_.executor->run_for(5s);
+    world_.wipe();
+    world_.disk.set_fault(
+        [&](const std::string& met, const std::string&) { return met == operation ? EIO : 0; });
+    world_.executor->run_for(1min);
+    world_.disk.set_fault({});
+    recover();
+    EXPECT_EQ(cache_->stats().journal_lost, 0u);
+    reopen(kLittleMemory);
+    for (int i = 0; i < 30; ++i) EXPECT_EQ(local(name(i)), '"' + operation + '"');
+    world_.store_up();
+    ASSERT_TRUE(cache_->flush());
+    world_.kill(cache_);
+  }
+}
+
+}  // namespace
+}  // namespace tiercache::testing
