@@ -114,7 +114,7 @@ json view(const tiercache::Stats& stats) {
             {"syncs", stats.journal_syncs},
             {"records_synced", stats.journal_records_synced},
             {"corrupt_records", stats.journal_corrupt_records},
-             {"lost", stats.journal_lost}}},
+            {"lost", stats.journal_lost}}},
           {"outbox", {{"depth", stats.outbox_depth}, {"parked", stats.outbox_parked}}},
           {"store",
            {{"loads", stats.store_loads},
