@@ -78,9 +78,9 @@ void Clerk::judge(const std::string& where, const std::string& name, const Answe
   if (verdict) fail(where + ": " + to_string(verdict->broken) + ": " + verdict->why);
 }
 
-void Clerk::judge_directory(const std::string& where, const Dataset<JsonText>& data) {
+void Clerk::judge_directory(const std::string& where, const Dataset<JsonText>& data, Reach reach) {
   for (const std::string& name : names_) {
-    const auto snapshot = data.get(name, {.reach = Reach::local});
+    const auto snapshot = data.get(name, {.reach = reach});
     judge(where, name,
           {.document = snapshot ? std::optional(*snapshot) : std::nullopt,
            .version = snapshot.version()});

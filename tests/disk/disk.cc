@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "disk/full.h"
 #include "disk/refusals.h"
@@ -22,33 +23,39 @@ struct Violations {
   }
 };
 
-void refuse(const Arguments& arguments, DiskFigures& figures, Violations& found) {
-  const std::uint64_t states = arguments["--states"], seed = arguments["--seed"];
-  std::vector<Refusal> all = every_refusal(seed, arguments["--deletions"] != 0);
-  Dice dice(seed);
-  const std::uint64_t count =
-      states == 0 ? all.size() : std::min<std::uint64_t>(states, all.size());
+// `limit` of them by the dice.
+void refuse(std::vector<Refusal> all, std::uint64_t limit, Dice& dice, DiskFigures& figures,
+            Violations& found) {
+  const std::uint64_t count = std::min<std::uint64_t>(limit, all.size());
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (states != 0) std::swap(all[i], all[i + dice.below(all.size() - i)]);
+    if (count < all.size()) std::swap(all[i], all[i + dice.below(all.size() - i)]);
     found.add(all[i].describe(), check(all[i], figures));
   }
 }
 
 int run(const Arguments& arguments) {
   const std::uint64_t seed = arguments["--seed"];
-  DiskFigures figures;
+  DiskFigures refused, deleted;
   Violations found;
-  refuse(arguments, figures, found);
+  Dice dice(seed);
+  const std::uint64_t states = arguments["--states"];
+  refuse(every_refusal(seed), states == 0 ? UINT64_MAX : states, dice, refused, found);
+  refuse(every_deletion(seed), arguments["--deletions"], dice, deleted, found);
   FullFigures full;
   if (arguments["--boundaries"] > 0) {
     found.add("a full disk", fill_at_every_boundary(arguments["--boundaries"], seed, full));
   }
   const auto shown = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
-  std::printf(
-      "disk: %llu violations, seed %llu; %llu disks that refuse calls or lose the directory: %llu "
-      "writes acknowledged, %llu of them by the store alone, %llu refused; ",
-      shown(found.count), shown(seed), shown(figures.states), shown(figures.acknowledged),
-      shown(figures.stored_alone), shown(figures.refused));
+  const auto show = [&](const char* what, const DiskFigures& figures) {
+    std::printf(
+        "%llu disks that %s: %llu writes acknowledged, %llu of them by the store alone, %llu "
+        "refused; ",
+        shown(figures.states), what, shown(figures.acknowledged), shown(figures.stored_alone),
+        shown(figures.refused));
+  };
+  std::printf("disk: %llu violations, seed %llu; ", shown(found.count), shown(seed));
+  show("refuse calls", refused);
+  show("lose the directory", deleted);
   if (full.why_not.empty()) {
     std::printf(
         "a tmpfs filled %llu times: %llu writes acknowledged, %llu of them by the store alone, "
@@ -67,7 +74,8 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
-  Arguments arguments({{"--states", 600}, {"--boundaries", 10}, {"--seed", 1}, {"--deletions", 1}});
+  Arguments arguments(
+      {{"--states", 600}, {"--boundaries", 10}, {"--seed", 1}, {"--deletions", 200}});
   if (!arguments.parse(count, words)) return 2;
   try {
     return run(arguments);

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "disk/clerk.h"
 #include "engine/cache/world.h"
@@ -46,12 +47,12 @@ class Run {
     ++calls_;
     if (refusal_.call == 0 || calls_ < refusal_.call || ended_) return 0;
     if (refusal_.deleted) {
-      deletion_due_ = true;
+      ended_ = deleted_ = true;
+      clerk_.be_lenient(true);  // until that is judged
+      world_.wipe();
       return 0;
     }
-    if (calls_ - refusal_.call >= refusal_.calls) return 0;
-    if (opening_) clerk_.be_lenient(true);
-    return refusal_.error;
+    return calls_ - refusal_.call < refusal_.calls ? refusal_.error : 0;
   }
 
   // A cache may refuse to start on such a disk, but must start afterwards.
@@ -62,9 +63,9 @@ class Run {
       ended_ = true;
       open_once();
     }
+    if (std::exchange(deleted_, false)) clerk_.directory_lost();
   }
   void open_once() {
-    opening_ = true;
     cache_ = world_.open([this](CacheOptions& options) {
       if (!refusal_.store) options.store = nullptr;
       options.memory.ttl = 0ms;
@@ -77,32 +78,37 @@ class Run {
 
   void work() {
     for (int i = 0; i < kCalls; ++i) {
+      // What the journal of an earlier life has is not served while it cannot be read; that is told.
+      const std::string why = cache_->health().journal.why;
+      clerk_.be_lenient(why.find("older values may be served") != std::string::npos);
       clerk_.work(*data_, 1);
       world_.executor->run_for(i % 5 == 0 ? 100ms : 5ms);
-      delete_when_due();
+      if (std::exchange(deleted_, false)) judge_deletion();
     }
   }
 
-  void delete_when_due() {
-    if (!deletion_due_ || ended_) return;
-    ended_ = true;
-    world_.wipe();
-    // A cache that lives on makes it anew and counts what it could not save; of one that is killed
-    // before, what the store had not confirmed is gone with the disk.
+  // A cache that lives on makes it anew and counts what it could not save; of one that is killed before,
+  // what the store had not confirmed is gone with the disk.
+  void judge_deletion() {
     if (refusal_.call % 2 == 0) {
       world_.executor->run_for(10s);
       const Stats stats = cache_->stats();
-      if (stats.files_lost == 0 && stats.journal_lost == 0) return;
+      if (stats.files_lost == 0 && stats.journal_lost == 0) {
+        return clerk_.judge_directory("after the deletion", *data_, reach());
+      }
     }
     clerk_.directory_lost();
   }
+
+  // What the store has confirmed comes back from there when it is asked for.
+  Reach reach() const { return refusal_.deleted ? Reach::store : Reach::local; }
 
   // The fault is gone: everything works again by itself, and everything acknowledged is in its tiers.
   void recover() {
     ended_ = true;
     world_.executor->run_for(10min);
     clerk_.be_lenient(false);
-    clerk_.judge_directory("after the fault", *data_);
+    clerk_.judge_directory("after the fault", *data_, reach());
     clerk_.put_all(*data_);
     clerk_.work(*data_, kCalls);
     const bool flushed = cache_->flush(1min);
@@ -135,10 +141,15 @@ class Run {
   std::unique_ptr<Cache> cache_;
   std::optional<Dataset<JsonText>> data_;
   std::uint64_t calls_ = 0;
-  bool deletion_due_ = false;
+  bool deleted_ = false;  // and not yet judged
   bool ended_ = false;
-  bool opening_ = false;
 };
+
+std::uint64_t calls_of_a_run(std::uint64_t seed) {
+  Run plain({.seed = seed});
+  plain.judge();
+  return plain.calls();
+}
 
 }  // namespace
 
@@ -151,12 +162,9 @@ std::string Refusal::describe() const {
   return calls == 1 ? what : what + ", " + std::to_string(calls) + " times";
 }
 
-std::vector<Refusal> every_refusal(std::uint64_t seed, bool deletions) {
-  Refusal none{.seed = seed};
-  Run plain(none);
-  plain.judge();
+std::vector<Refusal> every_refusal(std::uint64_t seed) {
   std::vector<Refusal> all;
-  for (std::uint64_t call = 1; call <= plain.calls(); ++call) {
+  for (std::uint64_t call = 1, last = calls_of_a_run(seed); call <= last; ++call) {
     for (const bool store : {true, false}) {
       for (const int error : {EIO, ENOSPC, EROFS, EMFILE}) {
         for (const std::uint64_t calls : {std::uint64_t{1}, kAWhile, kForever}) {
@@ -164,9 +172,16 @@ std::vector<Refusal> every_refusal(std::uint64_t seed, bool deletions) {
               {.error = error, .call = call, .calls = calls, .store = store, .seed = seed});
         }
       }
-      if (deletions) {
-        all.push_back({.call = call, .store = store, .deleted = true, .seed = seed});
-      }
+    }
+  }
+  return all;
+}
+
+std::vector<Refusal> every_deletion(std::uint64_t seed) {
+  std::vector<Refusal> all;
+  for (std::uint64_t call = 1, last = calls_of_a_run(seed); call <= last; ++call) {
+    for (const bool store : {true, false}) {
+      all.push_back({.call = call, .store = store, .deleted = true, .seed = seed});
     }
   }
   return all;

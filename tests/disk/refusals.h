@@ -26,9 +26,10 @@ struct DiskFigures {
   std::uint64_t refused = 0;
 };
 
-// Every call of a run, with each error, alone and for a while, with a store and without; `deletions`:
-// also with the directory deleted then.
-std::vector<Refusal> every_refusal(std::uint64_t seed, bool deletions);
+// Every call of a run, with each error, alone and for a while, with a store and without.
+std::vector<Refusal> every_refusal(std::uint64_t seed);
+// The directory deleted at every call of a run.
+std::vector<Refusal> every_deletion(std::uint64_t seed);
 // Nullopt, or the promise that broke.
 std::optional<std::string> check(const Refusal& refusal, DiskFigures& figures);
 

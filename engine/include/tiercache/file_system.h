@@ -19,7 +19,8 @@ struct IoStatus {
   std::string what;
 
   bool ok() const { return error == 0; }
-  bool absent() const { return error == ENOENT; }
+  // No such name; a file in the place of a directory above it counts as that.
+  bool absent() const { return error == ENOENT || error == ENOTDIR; }
 };
 
 // An open file. Not thread-safe, except that `sync_data` may run beside `write_at`. Closes on
@@ -52,6 +53,9 @@ enum class OpenMode : std::uint8_t {
 struct FileInfo {
   std::uint64_t size = 0;
   bool directory = false;
+  // The same as long as the name leads to the same file, and another one for every other file that is
+  // open or locked meanwhile. 0: the file system cannot tell.
+  std::uint64_t identity = 0;
 };
 
 struct DirectoryItem {

@@ -25,6 +25,7 @@ WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot
 
 void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
   Lock lock(mutex_);
+  for (const auto& [place, mine] : mine_) show(place, {});  // under the number so far
   shared_ = shared.get();
   mapped_.push_back(std::move(shared));
   own_bit_ = slot < kSlots ? std::uint64_t{1} << slot : 0;

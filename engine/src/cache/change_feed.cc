@@ -293,7 +293,7 @@ void ChangeFeed::keep_cursor(bool now) {
   }
   // The files that it vouches for must be on the disk before it is.
   if (!core_.file_writer->sync()) return;
-  if (!keep_text(*core_.file_system, path_, kHead, cursor, core_.files->slot())) {
+  if (!core_.keep_note(path_, kHead, cursor)) {
     core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");
   }
 }

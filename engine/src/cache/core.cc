@@ -126,7 +126,7 @@ void Core::met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::s
     append_json_string(id.dataset, &bytes);
     append_json_string(id.key, &(bytes += ' '));
     bytes += '\n' + *text;
-    if (self->quarantine->write(name, bytes).ok()) return;
+    if (self->files->stands() && self->quarantine->write(name, bytes).ok()) return;
     self->log->warn(LogTopic::store, "a corrupt row of the store could not be kept aside");
     Lock lock(self->mutex_);
     self->rows_kept_aside_.erase(name);

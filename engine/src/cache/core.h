@@ -141,6 +141,14 @@ class Core : public std::enable_shared_from_this<Core> {
   std::optional<Entry> newest_known(const EntryId& id) const;
   // The counters by which processes tell each other of changes, after the directory was made anew.
   void share_counters_again();
+  // Throws BadDirectory where the directory cannot be made or is another's. Again: it was ours, and is
+  // so also where its marker was deleted.
+  void own_directory();
+  void own_directory_again();
+  // False when their file was deleted or replaced. Where they cannot be shared there is none.
+  bool counters_stand() const;
+  // Keeps a note in the directory, while that is ours; see kept_text.h.
+  bool keep_note(const std::string& path, std::string_view head, const std::string& text) const;
   // A replayed entry whose file could not be written.
   void keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why);
   // Waits on this thread.
@@ -228,6 +236,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::atomic<bool> open_{true};
   std::atomic<std::uint64_t> settled_{0};
   std::uint64_t seed_ = 0;
+  std::atomic<std::uint64_t> counters_identity_{0};
   mutable Mutex mutex_;
   std::map<std::string, std::unique_ptr<DatasetState>, std::less<>> datasets_
       TIERCACHE_GUARDED_BY(mutex_);

@@ -5,12 +5,14 @@
 #include <set>
 #include <utility>
 
+#include "base/same_file.h"
 #include "cache/change_feed.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/directory_keeper.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
+#include "cache/kept_text.h"
 #include "cache/refresh_path.h"
 #include "cache/replay.h"
 #include "cache/retention.h"
@@ -35,6 +37,10 @@ constexpr milliseconds kAdoptPatience{10'000};
 constexpr milliseconds kAdoptPause{2};
 constexpr milliseconds kLongestAdoptPause{256};
 
+std::string counters_path(const CacheOptions& options) {
+  return options.directory.string() + "/generations";
+}
+
 std::string hex_name(std::uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string name(16, '0');
@@ -55,9 +61,19 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   check_cache_options(options);
   std::shared_ptr<Core> core(new Core(std::move(options)));
   core->choose_ports();
-  core->open_files();
-  core->make_paths();
-  core->open_journal();
+  core->own_directory();
+  try {
+    core->open_files();
+    core->make_paths();
+    core->open_journal();
+  } catch (const BadDirectory&) {
+    // Deleted meanwhile: without the marker the next open would take what was made since for another's.
+    if (!has_marker(*core->file_system, core->options.directory.string())) {
+      core->own_directory_again();
+    }
+    throw;
+  }
+  core->directory_keeper->look();
   core->start_drain();
   core->change_feed->start();
   core->retention->start();
@@ -105,14 +121,25 @@ std::shared_ptr<std::uint32_t> Core::share_counters() {
   bool remote = false;
   IoStatus status = file_system->is_remote(directory, &remote);
   if (status.ok() && !remote) {
-    status = file_system->map_counters(directory + "/generations",
+    status = file_system->map_counters(counters_path(options),
                                        Generations::kCounters + WriteOrder::kCells, &shared);
   }
+  counters_identity_ = shared ? identity_of(*file_system, counters_path(options)) : 0;
   if (!status.ok()) {
     log->warn(LogTopic::files, "other processes' writes are seen within memory.ttl only: {}",
               status.what);
   }
   return shared;
+}
+
+bool Core::counters_stand() const {
+  const std::uint64_t identity = counters_identity_;
+  return identity == 0 || still_leads_to(*file_system, counters_path(options), identity);
+}
+
+bool Core::keep_note(const std::string& path, std::string_view head,
+                     const std::string& text) const {
+  return files->stands() && keep_text(*file_system, path, head, text, files->slot());
 }
 
 void Core::share_counters_again() {
@@ -122,11 +149,21 @@ void Core::share_counters_again() {
   write_order->share(counters, files->slot());
 }
 
+void Core::own_directory() {
+  open_directory(*file_system, {.path = options.directory.string(),
+                                .project = options.project,
+                                .allow_remote = options.files.allow_remote});
+}
+
+void Core::own_directory_again() {
+  open_directory(*file_system, {.path = options.directory.string(),
+                                .project = options.project,
+                                .allow_remote = options.files.allow_remote,
+                                .was_ours = true});
+}
+
 void Core::open_files() {
   const std::string directory = options.directory.string();
-  open_directory(
-      *file_system,
-      {.path = directory, .project = options.project, .allow_remote = options.files.allow_remote});
   const std::shared_ptr<std::uint32_t> counters = share_counters();
   generations = std::make_shared<Generations>(counters);
   memory = std::make_unique<MemoryTier>(options.memory.max_bytes, 0, generations);

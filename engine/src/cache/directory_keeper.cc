@@ -29,7 +29,7 @@ constexpr milliseconds kLongestRetry{5'000};
 
 bool DirectoryKeeper::stands() const {
   return has_marker(*core_.file_system, core_.options.directory.string()) &&
-         core_.journal->stands() && core_.files->stands();
+         core_.journal->stands() && core_.files->stands() && core_.counters_stand();
 }
 
 void DirectoryKeeper::look_soon() {
@@ -76,10 +76,7 @@ bool DirectoryKeeper::look() {
 
 std::string DirectoryKeeper::make_anew() {
   try {
-    open_directory(*core_.file_system, {.path = core_.options.directory.string(),
-                                        .project = core_.options.project,
-                                        .allow_remote = core_.options.files.allow_remote,
-                                        .was_ours = true});
+    core_.own_directory_again();
   } catch (const BadDirectory& error) {
     core_.files->leave();  // it may be another project's by now
     return error.what();
@@ -87,14 +84,14 @@ std::string DirectoryKeeper::make_anew() {
   IoStatus status = reopen_files();
   if (status.ok()) status = restore_journal();
   if (!status.ok()) return status.what;
+  if (!core_.counters_stand()) core_.share_counters_again();
   fill_files();
   resume();
   return {};
 }
 
 IoStatus DirectoryKeeper::reopen_files() {
-  // The name of its slot may be another process's by now, that of the journal's folder cannot be.
-  if (core_.files->stands() && (reopened_ || core_.journal->stands())) return {};
+  if (core_.files->stands()) return {};
   Index& index = core_.files->index();
   for (const std::string& dataset : index.datasets()) {
     index.for_each(dataset, [&](const std::string& key, const IndexItem& item) {
@@ -102,8 +99,7 @@ IoStatus DirectoryKeeper::reopen_files() {
     });
   }
   const IoStatus status = core_.files->reopen();
-  reopened_ = status.ok();
-  if (status.ok()) core_.share_counters_again();
+  if (status.ok()) core_.share_counters_again();  // in a slot that may be another
   return status;
 }
 
@@ -155,8 +151,8 @@ void DirectoryKeeper::fill_files() {
     }
   }
   write_batch();
+  core_.files->filled();
   deleted_.clear();
-  reopened_ = false;
   if (lost == 0) return;
   lost_documents_.add(lost);
   core_.log->error(LogTopic::files,

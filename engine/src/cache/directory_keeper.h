@@ -20,7 +20,8 @@ class DirectoryKeeper {
  public:
   explicit DirectoryKeeper(Core& core) : core_(core) {}
 
-  // False when the marker, the folder of the journal or the lock of the file tier is gone.
+  // False when the marker, the folder of the journal, the lock of the file tier or the counters that
+  // processes share are gone, or are others than they were.
   bool stands() const;
   // Something that should be there was not: looks soon on the disk lane, after failures with growing
   // pauses.
@@ -44,10 +45,8 @@ class DirectoryKeeper {
   bool busy_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  // Touched only by the thread that is at it. What the deleted files held, until they are filled again,
-  // and whether the new ones are open.
+  // Touched only by the thread that is at it. What the deleted files held, until they are filled again.
   std::map<EntryId, EntryKind> deleted_;
-  bool reopened_ = false;
 };
 
 }  // namespace tiercache::detail

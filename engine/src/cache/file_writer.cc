@@ -181,6 +181,10 @@ void FileWriter::touched() {
 }
 
 bool FileWriter::sync() {
+  {
+    Lock lock(mutex_);
+    sync_armed_ = false;
+  }
   if (!core_.directory_keeper->stands()) {
     core_.directory_keeper->look_soon();
     return sync_failed({ENOENT, "the directory was deleted"}, {});
@@ -190,7 +194,6 @@ bool FileWriter::sync() {
   const bool sound = rewrite_suspects(&written);
   {
     Lock lock(mutex_);
-    sync_armed_ = false;
     unsynced_ = false;
     written.merge(written_);
     written_.clear();

@@ -106,7 +106,12 @@ Health Core::health() const {
   Health health;
   health.files = files_health.read();
   health.journal = journal_health.read();
-  if (health.journal.working) health.journal = adoption_health.read();
+  const TierHealth adoption = adoption_health.read();
+  if (health.journal.working) {
+    health.journal = adoption;
+  } else if (!adoption.working) {
+    health.journal.why += "; " + adoption.why;
+  }
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
   health.store_replaced_since = store_identity->replaced_since();

@@ -49,7 +49,7 @@ void StoreIdentity::compare() {
 
 void StoreIdentity::remember_first() {
   known_ = met_;
-  if (keep_text(*core_.file_system, path_, kHead, met_, core_.files->slot())) return;
+  if (core_.keep_note(path_, kHead, met_)) return;
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
@@ -71,7 +71,7 @@ void StoreIdentity::keep_again() {
   if (known_.empty()) return;
   const KeptText kept = read_kept_text(*core_.file_system, path_, kHead);
   if (kept.state != KeptText::State::absent) return;
-  keep_text(*core_.file_system, path_, kHead, known_, core_.files->slot());
+  core_.keep_note(path_, kHead, known_);
 }
 
 std::optional<WallTime> StoreIdentity::replaced_since() const {
@@ -82,7 +82,7 @@ std::optional<WallTime> StoreIdentity::replaced_since() const {
 bool StoreIdentity::accept() {
   Lock lock(mutex_);
   if (met_.empty()) return true;
-  if (!keep_text(*core_.file_system, path_, kHead, met_, core_.files->slot())) return false;
+  if (!core_.keep_note(path_, kHead, met_)) return false;
   known_ = met_;
   same_ = true;
   replaced_.reset();

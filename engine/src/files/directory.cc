@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/same_file.h"
 #include "tiercache/error.h"
 
 namespace tiercache {
@@ -254,8 +255,7 @@ bool open_directory(FileSystem& file_system, const DirectoryOptions& options) {
 }
 
 bool has_marker(FileSystem& file_system, const std::string& path) {
-  FileInfo info;
-  return !file_system.info(path + "/" + std::string(kMarkerName), &info).absent();
+  return still_leads_to(file_system, path + "/" + std::string(kMarkerName), 0);
 }
 
 }  // namespace tiercache

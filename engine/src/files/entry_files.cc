@@ -39,6 +39,7 @@ void EntryFiles::Impl::take_into_index(const std::string& path) {
 
 // An index tells of files that are synced, and only when no other cache can have written some.
 IoStatus EntryFiles::Impl::leave_index() {
+  if (!folder.workspace().stands()) return {ENOENT, "the directory was deleted or replaced"};
   bool alone = false;
   IoStatus status = folder.workspace().look_around(&alone);
   if (!status.ok() || !alone) return status;
@@ -77,6 +78,11 @@ void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
     if (gone && id != nullptr) index.remove(*id, kAnyVersion);
     if (state.status == FileState::Status::sound) know(state.id, *state.entry, state.size);
   });
+}
+
+// A file that is absent from a directory that was deleted was erased by nobody.
+bool EntryFiles::Impl::can_miss(const EntryId& id) const {
+  return whole && (!index.find(id) || folder.workspace().stands());
 }
 
 // In the key's turn the file is the truth, even when the index knew something newer.
@@ -130,7 +136,7 @@ bool EntryFiles::stands() const {
 }
 
 void EntryFiles::leave() {
-  impl_->writable = false;
+  impl_->writable = impl_->whole = false;
   impl_->folder.leave();
 }
 
@@ -141,6 +147,10 @@ IoStatus EntryFiles::reopen() {
   return open(&rebuilt);
 }
 
+void EntryFiles::filled() {
+  impl_->whole = true;
+}
+
 FileReadResult EntryFiles::read(const EntryId& id) {
   const std::string path = entry_path(id);
   FileState state = impl_->folder.read(path, &id);
@@ -148,6 +158,9 @@ FileReadResult EntryFiles::read(const EntryId& id) {
     case FileState::Status::sound:
       break;
     case FileState::Status::absent:
+      if (!impl_->can_miss(id)) {
+        return {ReadStatus::failed, nullptr, "the directory was deleted or replaced"};
+      }
       if (impl_->index.find(id)) impl_->settle(path, &id);
       return {ReadStatus::absent, nullptr, {}};
     case FileState::Status::damaged:

@@ -80,12 +80,14 @@ class EntryFiles {
   // ESHUTDOWN.
   IoStatus close();
 
-  // False when the directory was deleted, or left.
+  // False when the directory was deleted or replaced, or left.
   bool stands() const;
   // The directory is not ours any more: nothing is written there, or moved aside.
   void leave();
-  // Opens the directory that was made in the place of a deleted one; the index holds what is there.
+  // Opens the directory that was made in the place of a deleted one; the index holds what is there. Until
+  // it is `filled` with what is known elsewhere a key without a file is `failed`, not absent.
   IoStatus reopen();
+  void filled();
 
   FileReadResult read(const EntryId& id);
   // The index takes note of the key's file where that is newer than what it knows: another process

@@ -54,6 +54,7 @@ struct EntryFiles::Impl {
   mutable EntryFolder folder;
   Index index;
   std::atomic<bool> writable{false};
+  std::atomic<bool> whole{true};  // false: deleted files are not yet filled again
 
   std::string index_path() const { return directory + "/index"; }
   std::string shared_path() const { return directory + "/index.shared"; }
@@ -63,6 +64,7 @@ struct EntryFiles::Impl {
   void take_into_index(const std::string& path);
   IoStatus leave_index();
   IoStatus write_index();
+  bool can_miss(const EntryId& id) const;
   void settle(const std::string& path, const EntryId* id);
 
   void tell_others(const EntryId& id);

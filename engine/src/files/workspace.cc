@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/same_file.h"
+
 namespace tiercache {
 namespace {
 
@@ -51,8 +53,7 @@ IoStatus Workspace::open(bool* alone) {
 }
 
 bool Workspace::stands() const {
-  FileInfo info;
-  return is_open() && !file_system_.info(lock_path(slot_), &info).absent();
+  return is_open() && still_leads_to(file_system_, lock_path(slot_), lock_identity_);
 }
 
 void Workspace::leave() {
@@ -66,6 +67,7 @@ IoStatus Workspace::take_slot() {
     status = file_system_.try_lock(lock_path(slot), &lock_);
     if (status.error == EAGAIN) continue;
     slot_ = slot;
+    lock_identity_ = status.ok() ? identity_of(file_system_, lock_path(slot)) : 0;
     return status;
   }
   return status;

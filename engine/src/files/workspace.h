@@ -28,7 +28,8 @@ class Workspace {
   // directory open. Of two that open at once, one at least sees the other.
   IoStatus open(bool* alone);
   bool is_open() const { return open_.load(); }
-  // False when the name of the slot's lock is gone: somebody has deleted the directory.
+  // False when the name of the slot's lock is gone or another file's: somebody has deleted the
+  // directory, or put another in its place.
   bool stands() const;
   // Gives the slot up; `open` takes one again.
   void leave();
@@ -59,6 +60,7 @@ class Workspace {
   FileSystem& file_system_;
   const std::string directory_;
   std::atomic<std::uint64_t> slot_{0};
+  std::atomic<std::uint64_t> lock_identity_{0};
   std::atomic<bool> open_{false};
   std::unique_ptr<FileLock> lock_;
   const std::shared_ptr<Quarantine> quarantine_;

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/same_file.h"
 #include "journal/journal_impl.h"
 
 namespace tiercache {
@@ -142,8 +143,9 @@ IoStatus Journal::Impl::adopt_folder(const std::string& path, Replay* replay) {
   if (!has_owner(items) && segment_numbers(items).empty()) return {};
   auto of = std::make_shared<JournalFolder>();
   of->path = path;
-  status = file_system->try_lock(path + "/owner", &of->lock);
+  status = file_system->try_lock(owner_path(*of), &of->lock);
   if (status.error == EAGAIN || status.absent()) return {};
+  of->owner = identity_of(*file_system, owner_path(*of));
   if (status.ok()) status = file_system->list(path, &items);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
   for (std::uint64_t number : segment_numbers(items)) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/same_file.h"
 #include "journal/journal_impl.h"
 
 namespace tiercache {
@@ -244,7 +245,8 @@ IoStatus Journal::Impl::start_segment(std::uint64_t capacity) {
                                          {made->salt, made->number}, capacity, &file);
   if (!status.ok()) return status;
   const std::uint64_t start = kSegmentHeaderBytes;
-  current = {made, std::move(file), start, start, made->file_bytes - kSegmentHeaderBytes};
+  current = {made,  std::move(file), identity_of(*file_system, made->path),
+             start, start,           made->file_bytes - kSegmentHeaderBytes};
   Lock lock(mutex);
   ++made->folder->segments;
   segments.emplace(made->number, made);
@@ -281,9 +283,9 @@ IoStatus Journal::Impl::put(const std::string& bytes, Sync sync) {
   status = current.file->sync_data();
   if (!status.ok()) return status;
   // A file that somebody deleted takes writes and syncs as before.
-  FileInfo info;
-  status = file_system->info(current.segment->path, &info);
-  if (status.absent()) return status;
+  if (!still_leads_to(*file_system, current.segment->path, current.identity)) {
+    return {ENOENT, "journal segment " + current.segment->path + " was deleted or replaced"};
+  }
   current.synced_to = current.end;
   return {};
 }

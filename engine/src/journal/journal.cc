@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/same_file.h"
 #include "journal/journal_impl.h"
 
 namespace tiercache {
@@ -32,6 +33,10 @@ QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
   return queued;
 }
 
+std::string owner_path(const JournalFolder& of) {
+  return of.path + "/owner";
+}
+
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) return ".";
@@ -53,9 +58,10 @@ IoStatus Journal::Impl::make_folder(std::shared_ptr<JournalFolder>* out) {
     if (file_system->info(made->path, &info).ok()) continue;
     status = file_system->make_directories(made->path);
     if (!status.ok()) return status;
-    status = file_system->try_lock(made->path + "/owner", &made->lock);
+    status = file_system->try_lock(owner_path(*made), &made->lock);
     // An adopter may take a folder in the instant between its making and its locking.
     if (status.error == EAGAIN || status.absent()) continue;
+    made->owner = identity_of(*file_system, owner_path(*made));
     if (status.ok()) status = file_system->sync_directory(made->path);
     if (status.ok()) status = file_system->sync_directory(options.directory);
     if (status.ok()) status = file_system->sync_directory(parent_of(options.directory));

@@ -112,7 +112,7 @@ class Journal {
   // that is under way in another thread holds the lock until it returns. Idempotent.
   void close();
 
-  // False where a folder of this journal was deleted under it, until `restore` is done.
+  // False where a folder of this journal was deleted or replaced under it, until `restore` is done.
   bool stands() const;
   // Makes a new folder in the place of a deleted one and brings there what is live: what can still be
   // read (the segment written last through its descriptor, unless that is closed), what is known

@@ -27,12 +27,15 @@ std::string parent_of(const std::string& path);
 struct JournalFolder {
   std::string path;
   std::unique_ptr<FileLock> lock;
+  std::uint64_t owner = 0;       // what was locked
   std::atomic<bool> own{false};  // what is written goes here
   bool keep = false;  // it holds bad bytes that could not be brought to quarantine: never deleted
   // Under the journal's mutex.
   std::size_t segments = 0;
   bool gone = false;  // somebody deleted it
 };
+
+std::string owner_path(const JournalFolder& of);
 
 struct JournalSegment {
   // Fixed.
@@ -227,6 +230,7 @@ struct Journal::Impl {
   struct Current {
     SegmentPtr segment;  // null: the next write makes one
     std::unique_ptr<File> file;
+    std::uint64_t identity = 0;  // of the file
     std::uint64_t end = 0;
     std::uint64_t synced_to = 0;
     std::uint64_t limit = 0;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/same_file.h"
 #include "journal/journal_impl.h"
 
 namespace tiercache {
@@ -33,8 +34,7 @@ bool Journal::Impl::stands() const {
     ours = folders();
   }
   return std::none_of(ours.begin(), ours.end(), [&](const std::shared_ptr<JournalFolder>& of) {
-    FileInfo info;
-    return file_system->info(of->path + "/owner", &info).absent();
+    return !still_leads_to(*file_system, owner_path(*of), of->owner);
   });
 }
 
@@ -76,8 +76,7 @@ IoStatus Journal::Impl::replace_deleted_folder() {
     ours = folders();
   }
   for (const auto& of : ours) {
-    FileInfo info;
-    if (!file_system->info(of->path + "/owner", &info).absent()) continue;
+    if (still_leads_to(*file_system, owner_path(*of), of->owner)) continue;
     Lock lock(mutex);
     of->gone = true;
   }

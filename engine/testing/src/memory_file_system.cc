@@ -300,7 +300,7 @@ class MemoryFileSystem final : public FileSystem {
     return operation("info", path).read([&] {
       NodePtr node;
       if (const int error = disk_->model.find(path, &node)) return error;
-      *out = {node->content.size(), node->directory};
+      *out = {node->content.size(), node->directory, node->number + 1};
       return 0;
     });
   }

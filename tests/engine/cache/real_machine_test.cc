@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "engine/cache/world.h"
+#include "tiercache/error.h"
 #include "tiercache/sqlite.h"
 
 namespace tiercache::testing {
@@ -101,6 +104,38 @@ TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
 }
 
 // A program may keep its cache in a static object: at exit the main thread's own values are gone by then.
+// What both must find: names are there again, and lead to other files than were open.
+TEST_F(RealMachine, deleted_parts_of_the_directory_are_shared_anew_by_two_caches_I10) {
+  Cache one(options());
+  Cache two(options());
+  auto ones = one.dataset("d", keyed());
+  auto twos = two.dataset("d", keyed());
+  const auto holds = [](const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 1min;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return condition();
+  };
+  int number = 0;
+  for (const fs::path part : {"generations", "locks", "journal", "tiercache.json", ""}) {
+    SCOPED_TRACE(part);
+    const fs::path gone = part.empty() ? root_ / "cache" : root_ / "cache" / part;
+    fs::remove_all(gone);
+    const std::string text = std::to_string(++number);
+    EXPECT_TRUE(holds([&] {
+      return ones.put("one", text).journaled && twos.put("two", text).journaled && one.flush() &&
+             two.flush() && fs::exists(gone);
+    }));
+    // Memory is trusted for minutes: only a counter that both count in can tell sooner.
+    EXPECT_EQ(*ones.get("two"), text);
+    twos.put("two", "0");
+    ASSERT_TRUE(two.flush());
+    EXPECT_TRUE(holds([&] { return *ones.get("two") == "0"; }));
+    const Version version = twos.put("both", text).version;
+    EXPECT_NO_THROW(ones.put("both", "0", {.if_version = version}));
+    EXPECT_THROW(twos.put("both", "1", {.if_version = version}), VersionConflict);
+  }
+}
+
 TEST_F(RealMachine, static_cache_closes_at_exit) {
   const auto run = [this] {
     static Cache cache(options());

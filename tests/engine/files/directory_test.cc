@@ -101,7 +101,7 @@ TEST_F(OpenDirectory, file_in_its_place_is_refused) {
   disk_.write(kDirectory, "x");
   expect_says(refusal(), "\"/cache\" is a file");
   disk_.write("/f", "x");
-  expect_says(refusal({"/f/sub/cache", kProject}), "Not a directory");
+  expect_says(refusal({"/f/sub/cache", kProject}), "\"/f\" is a file");
 }
 
 TEST_F(OpenDirectory, foreign_files_are_refused_and_not_touched) {

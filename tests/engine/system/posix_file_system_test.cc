@@ -85,6 +85,28 @@ TEST_F(PosixFileSystem, lock_excludes_another_process_and_goes_with_it) {
   for (const int fd : {ready[0], ready[1], finish[0], finish[1]}) ::close(fd);
 }
 
+TEST_F(PosixFileSystem, identity_is_of_the_file_and_not_of_its_name) {
+  const auto identity = [&](const std::string& name) {
+    FileInfo info;
+    EXPECT_TRUE(fs_->info(path(name), &info).ok());
+    return info.identity;
+  };
+  std::unique_ptr<File> open;
+  ASSERT_TRUE(fs_->open(path("a"), OpenMode::create, &open).ok());
+  ASSERT_TRUE(fs_->write_file(path("b"), "b").ok());
+  const std::uint64_t a = identity("a");
+  EXPECT_NE(a, 0u);
+  EXPECT_NE(a, identity("b"));
+  ASSERT_TRUE(fs_->write_file(path("a"), "longer").ok());
+  EXPECT_EQ(identity("a"), a);
+  ASSERT_TRUE(fs_->remove_file(path("a")).ok());
+  ASSERT_TRUE(fs_->write_file(path("a"), "longer").ok());
+  EXPECT_NE(identity("a"), a);
+  ASSERT_TRUE(fs_->rename(path("b"), path("a")).ok());
+  FileInfo info;
+  EXPECT_TRUE(fs_->info(path("a/x"), &info).absent()) << "a file is no directory";
+}
+
 TEST_F(PosixFileSystem, lock_has_one_holder_at_a_time_between_threads) {
   std::atomic<int> holders = 0;
   std::vector<std::thread> threads;

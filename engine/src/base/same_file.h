@@ -1,0 +1,28 @@
+// Whether a name still leads to the file that was opened or locked by it: somebody may have deleted it, or
+// put another in its place.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tiercache/file_system.h"
+
+namespace tiercache {
+
+// What the name leads to now; 0 where that cannot be told.
+inline std::uint64_t identity_of(FileSystem& file_system, const std::string& path) {
+  FileInfo info;
+  return file_system.info(path, &info).ok() ? info.identity : 0;
+}
+
+// `identity`: of the file, asked while it was held open. A disk that does not answer says nothing of
+// the name.
+inline bool still_leads_to(FileSystem& file_system, const std::string& path,
+                           std::uint64_t identity) {
+  FileInfo info;
+  const IoStatus status = file_system.info(path, &info);
+  if (!status.ok()) return !status.absent();
+  return identity == 0 || info.identity == 0 || info.identity == identity;
+}
+
+}  // namespace tiercache
