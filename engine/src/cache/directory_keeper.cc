@@ -24,6 +24,7 @@ namespace {
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{5'000};
+constexpr int kTurnsAwaited = 100;
 
 }  // namespace
 
@@ -106,8 +107,11 @@ IoStatus DirectoryKeeper::reopen_files() {
 IoStatus DirectoryKeeper::restore_journal() {
   if (core_.journal->stands()) return {};
   const std::uint64_t before = core_.journal->stats().lost_records;
-  const IoStatus status =
-      core_.journal->restore([&](const EntryId& id) { return core_.newest_known(id); });
+  IoStatus status{EAGAIN, {}};
+  for (int turn = 0; turn < kTurnsAwaited && status.error == EAGAIN; ++turn) {
+    if (turn > 0) core_.pause(milliseconds(1));
+    status = core_.journal->restore([&](const EntryId& id) { return core_.newest_known(id); });
+  }
   const std::uint64_t lost = core_.journal->stats().lost_records - before;
   if (lost > 0) {
     core_.log->error(LogTopic::journal,

@@ -119,7 +119,8 @@ class Journal {
   // without reading, and documents from `newest`, which is asked for the newest entry of a key that
   // the caller has; it may call the journal, but not `commit`. What is nowhere is let go and counted
   // in `lost_records`, unless the store has it or `newest` knows something newer. EAGAIN: another
-  // thread is writing, try again in a moment; after any error the next call goes on.
+  // thread is writing, try again in a moment; after any error the next call goes on, and until then
+  // nothing else is written.
   using Newest = std::function<std::optional<Entry>(const EntryId&)>;
   IoStatus restore(const Newest& newest);
 

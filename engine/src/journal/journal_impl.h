@@ -141,6 +141,7 @@ struct Journal::Impl {
   void leave_segment();
 
   // The following only by the thread whose turn it is.
+  bool refuse_while_restoring(std::vector<QueuedRecord>* batch);
   void write(std::vector<QueuedRecord>* batch, Sync sync);
   void merge_clocks(std::vector<QueuedRecord>* batch);
   void merge_with_live_clocks(QueuedRecord* queued);

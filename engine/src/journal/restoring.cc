@@ -42,9 +42,9 @@ IoStatus Journal::Impl::restore(const Newest& newest) {
   {
     Lock lock(mutex);
     if (!folder) return {EBADF, "the journal is closed"};
+    restoring = true;
     if (writing) return {EAGAIN, "the journal is being written"};
     writing = true;
-    restoring = true;
   }
   IoStatus status = replace_deleted_folder();
   std::vector<SegmentPtr> deleted;
@@ -66,6 +66,16 @@ IoStatus Journal::Impl::restore(const Newest& newest) {
   while (!commit()) {
   }
   return status;
+}
+
+// Whoever writes on and on would leave no turn for the restoring.
+bool Journal::Impl::refuse_while_restoring(std::vector<QueuedRecord>* batch) {
+  Lock lock(mutex);
+  if (!restoring) return false;
+  for (QueuedRecord& queued : *batch) {
+    queued.result = {AppendStatus::not_applied, {ENOENT, "the journal's folder was deleted"}};
+  }
+  return true;
 }
 
 // The segment written last keeps its descriptor, by which it can be read although its name is gone.
