@@ -224,7 +224,9 @@ class Core : public std::enable_shared_from_this<Core> {
   void make_paths();
   void start_drain();
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
+  bool may_settle(const UnsettledWrite& write, const EntryPtr& winner);
   bool send_lost(const EntryId& id, const Entry& moved);
+  bool can_withdraw(const EntryId& id, Version ours, const EntryPtr& row);
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                   std::uint32_t generation);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);

@@ -351,9 +351,10 @@ void Core::start_drain() {
                                              const SaveResult& result) {
     if (const auto core = weak.lock()) core->on_settled(write, result);
   };
-  events.rowless = [weak = weak_from_this()](const UnsettledWrite& write) {
+  events.may_settle = [weak = weak_from_this()](const UnsettledWrite& write,
+                                                const SaveResult& result) {
     const auto core = weak.lock();
-    return core && core->send_lost(write.write.id, write.write.entry);
+    return core && core->may_settle(write, result.current);
   };
   events.called = [weak = weak_from_this()](const StoreReply& reply,
                                             std::chrono::nanoseconds took) {

@@ -235,6 +235,25 @@ void Core::erase_files_again() {
   }
 }
 
+// Not while a crash would leave the key with less than it had: without the document that its clocks
+// stand for, or without the row that is to replace what the store did not take.
+bool Core::may_settle(const UnsettledWrite& write, const EntryPtr& winner) {
+  const EntryId& id = write.write.id;
+  if (write.kind == RecordKind::clocks) return winner || !send_lost(id, write.write.entry);
+  if (write.kind != RecordKind::content) return true;
+  return can_withdraw(id, write.write.entry.version, winner);
+}
+
+// False when the file has the refused version and the disk will not put the row in its place now.
+bool Core::can_withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  if (!row || row->version >= ours) return true;
+  const EntryPtr there = files->read(id).entry;
+  if (!there || there->version != ours) return true;
+  using Status = FileWriteResult::Status;
+  const Status replaced = files->replace(id, ours, *row).status;
+  return replaced == Status::written || replaced == Status::newer_there;
+}
+
 void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   settled_.fetch_add(1);
   const bool refused = result.outcome == SaveOutcome::refused;

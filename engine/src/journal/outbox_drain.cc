@@ -75,7 +75,7 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
   void next_batch(bool worked);
   Attempt attempt(const std::vector<UnsettledWrite>& batch);
   bool succeeded(const std::vector<UnsettledWrite>& batch, const std::vector<SaveResult>& results);
-  bool awaits_its_row(const UnsettledWrite& write, const SaveResult& result) const;
+  bool may_settle(const UnsettledWrite& write, const SaveResult& result) const;
   void settle(const UnsettledWrite& write, const SaveResult& result);
 
   const std::shared_ptr<Journal> journal;
@@ -245,7 +245,7 @@ bool OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
   bool any_settled = false;
   bool any_parked = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (awaits_its_row(batch[i], results[i])) {
+    if (!may_settle(batch[i], results[i])) {
       journal->release({&batch[i], 1}, Journal::Release::hold);
       continue;
     }
@@ -259,11 +259,9 @@ bool OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
   return any_settled;
 }
 
-bool OutboxDrain::State::awaits_its_row(const UnsettledWrite& write,
-                                        const SaveResult& result) const {
-  const bool rowless = write.kind == RecordKind::clocks &&
-                       result.outcome == SaveOutcome::superseded && !result.current;
-  return rowless && events.rowless && events.rowless(write);
+bool OutboxDrain::State::may_settle(const UnsettledWrite& write, const SaveResult& result) const {
+  const bool superseded = result.outcome == SaveOutcome::superseded;
+  return !superseded || !events.may_settle || events.may_settle(write, result);
 }
 
 void OutboxDrain::State::settle(const UnsettledWrite& write, const SaveResult& result) {

@@ -32,10 +32,9 @@ struct DrainOptions {
 struct DrainEvents {
   // Settled or parked: `result` says which. A matching erase is `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
-  // Clocks that the store did not take because it has no row of the key. True: what the row is to be
-  // is in the journal too or soon will be, and settles the clocks with it; until then they stay
-  // unsettled and are tried again with pauses. False: they are superseded like any other write.
-  std::function<bool(const UnsettledWrite&)> rowless;
+  // Asked before a superseded write is settled. False: what is to stand instead is not there yet; the
+  // write stays unsettled, and on disk, and is tried again with pauses.
+  std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
   // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may

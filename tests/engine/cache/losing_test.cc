@@ -1,6 +1,7 @@
 // Writes that the store refuses by their guard, met again after a restart (docs/decisions/0014).
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -91,6 +92,29 @@ TEST_F(Losing, refused_write_does_not_come_back_after_power_loss_I3_I5) {
     EXPECT_EQ(local(*cache), "\"other\"") << seed;
     world.kill(cache);
   }
+}
+
+// Removed and not replaced, the key would have nothing left here, and a crash would leave it so.
+TEST_F(Losing, disk_that_refuses_the_stores_row_keeps_what_it_has_until_it_takes_it_I1) {
+  auto cache = world.open();
+  world.executor->run_for(1s);  // the file has what the store will refuse
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    const bool writes = operation == "write_file" || operation == "write_at";
+    return writes && path.find("/journal/") == std::string::npos ? ENOSPC : 0;
+  });
+  world.store_up();
+  cache->flush(10s);
+  world.store_down();
+  cache->close();
+  world.disk.set_fault({});
+  cache = world.open();
+  EXPECT_NE(local(*cache), "nothing");
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(local(*cache), "\"other\"");
+  cache->close();
+  world.store_down();
+  EXPECT_EQ(local(*world.open()), "\"other\"");
 }
 
 TEST_F(Losing, next_write_of_the_key_is_above_the_refused_version_I3) {
