@@ -10,6 +10,11 @@ namespace {
 // Between questions whether a probe that is out has ended.
 constexpr std::chrono::milliseconds kProbePatience{1'000};
 
+// Counts the openings and closings.
+std::uint64_t epoch_of(const Breaker::State& state) {
+  return 2 * state.opened - (state.open ? 1 : 0);
+}
+
 }  // namespace
 
 Breaker::Breaker(std::shared_ptr<const Clock> clock, BackoffOptions pauses, std::uint64_t seed)
@@ -41,16 +46,15 @@ Breaker::Permit Breaker::ask(Urgency urgency) {
   const bool probe = state_.open && urgency != Urgency::forced;
   if (probe) state_.probing = true;
   if (state_.open) ++state_.probes;
-  return {.granted = true, .probe = probe, .opening = state_.opened};
+  return {.granted = true, .probe = probe, .opening = epoch_of(state_)};
 }
 
 void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
   {
     Lock lock(mutex_);
+    if (permit.opening != epoch_of(state_)) return;
     if (permit.probe) state_.probing = false;
     if (!worked) {
-      const bool began_before = state_.open && permit.opening != state_.opened;
-      if (began_before) return;
       const SteadyTime now = clock_->steady_now();
       const auto pause = backoff_delay(pauses_, failures_++, random_);
       failed_at_ = now;
@@ -64,6 +68,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
     }
     failures_ = 0;
     if (!std::exchange(state_.open, false)) return;
+    state_.probing = false;
     state_.since.reset();
     state_.next_probe.reset();
     state_.why.clear();
@@ -73,7 +78,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
 
 void Breaker::unused(const Permit& permit) {
   Lock lock(mutex_);
-  if (permit.probe) state_.probing = false;
+  if (permit.probe && permit.opening == epoch_of(state_)) state_.probing = false;
 }
 
 SteadyTime Breaker::retry_at() const {

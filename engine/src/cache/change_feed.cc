@@ -265,7 +265,9 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
 }
 
 bool ChangeFeed::compare_all() {
-  if (core_.store->has_purge() && !core_.retention->learn_horizon()) return false;
+  if (core_.store->has_purge() && !core_.retention->learn_horizon(Breaker::Urgency::background)) {
+    return false;
+  }
   std::vector<EntryId> ids;
   for (const std::string& dataset : core_.files->index().datasets()) {
     core_.files->index().for_each(dataset, [&](const std::string& key, const IndexItem&) {

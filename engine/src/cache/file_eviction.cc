@@ -58,20 +58,44 @@ void FileEviction::schedule(std::chrono::milliseconds delay) {
   });
 }
 
+// A turn looks at so many at most; the next goes on after them, until all were looked at.
 void FileEviction::run() {
-  const std::vector<Candidate> candidates = choose();
-  Progress progress = Progress::none;
-  for (std::size_t begin = 0; begin < candidates.size(); begin += kRowsAtOnce) {
-    const Progress made = evict(
-        std::span(candidates).subspan(begin, std::min(kRowsAtOnce, candidates.size() - begin)));
-    if (made == Progress::store_away) break;
-    if (made == Progress::some) progress = Progress::some;
+  const SteadyTime now = core_.clock->steady_now();
+  if (!passed_ || now - began_ >= kRetry) {
+    passed_.reset();
+    began_ = now;
   }
-  if (progress == Progress::some) core_.file_writer->touched();
-  if (is_full())
-    return schedule(progress == Progress::some ? std::chrono::milliseconds(0) : kRetry);
+  const std::vector<Candidate> candidates = choose();
+  std::span<const Candidate> left(candidates);
+  Progress progress = Progress::none;
+  while (progress != Progress::store_away) {
+    const auto batch = next_of(left);
+    if (batch.empty()) break;
+    left = left.subspan(batch.size());
+    progress = evict(batch);
+    if (progress != Progress::store_away) passed_ = batch.back();
+    if (progress == Progress::some) core_.file_writer->touched();
+  }
+  if (is_full()) {
+    const bool more = progress != Progress::store_away && candidates.size() == kCandidates;
+    if (!more) passed_.reset();
+    return schedule(more ? std::chrono::milliseconds(0) : kRetry);
+  }
   running_ = false;
   look();
+}
+
+std::span<const FileEviction::Candidate> FileEviction::next_of(
+    std::span<const Candidate> candidates) const {
+  const Index::Totals needed = excess();
+  Index::Totals sum;
+  std::size_t count = 0;
+  while (count < candidates.size() && count < kRowsAtOnce &&
+         (sum.documents < needed.documents || sum.bytes < needed.bytes)) {
+    ++sum.documents;
+    sum.bytes += candidates[count++].item.size;
+  }
+  return candidates.first(count);
 }
 
 // The first of what stays is on top of the queue, and gives way to what has to go before it.
@@ -86,22 +110,15 @@ std::vector<FileEviction::Candidate> FileEviction::choose() const {
       if (core_.journal->holds({name, key})) return;
       const bool in_memory =
           dataset != nullptr && core_.memory->peek(dataset->ref(key)).resident != nullptr;
-      chosen.push({in_memory, item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item});
+      Candidate one{in_memory, item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item};
+      if (passed_ && !(*passed_ < one)) return;
+      chosen.push(std::move(one));
       if (chosen.size() > kCandidates) chosen.pop();
     });
   }
   std::vector<Candidate> in_order;
   for (; !chosen.empty(); chosen.pop()) in_order.push_back(chosen.top());
   std::reverse(in_order.begin(), in_order.end());
-  const Index::Totals needed = excess();
-  Index::Totals sum;
-  const auto enough = std::find_if(in_order.begin(), in_order.end(), [&](const Candidate& one) {
-    if (sum.documents >= needed.documents && sum.bytes >= needed.bytes) return true;
-    ++sum.documents;
-    sum.bytes += one.item.size;
-    return false;
-  });
-  in_order.erase(enough, in_order.end());
   return in_order;
 }
 

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "base/annotations.h"
@@ -25,6 +27,8 @@ class FileEviction {
 
   // Files came in: where there are too many now, evicts some behind.
   void look();
+  // Files are evicted at all.
+  bool is_bounded() const;
   // Nothing should be brought in that nobody asked for.
   bool is_full() const;
   std::uint64_t evicted() const { return evicted_.read(); }
@@ -38,24 +42,28 @@ class FileEviction {
 
     // Whether this one stays longer.
     friend bool operator<(const Candidate& a, const Candidate& b) {
-      if (a.in_memory != b.in_memory) return b.in_memory;
-      return a.last_fetch < b.last_fetch;
+      return std::tie(a.in_memory, a.last_fetch, a.id) < std::tie(b.in_memory, b.last_fetch, b.id);
     }
   };
   enum class Progress : std::uint8_t { some, none, store_away };
 
-  bool is_bounded() const;
   // What has to go so that there is room for a while.
   Index::Totals excess() const;
   void schedule(std::chrono::milliseconds delay);
   void run();
-  // Those that go next, in order.
+  // Those that go next, in order: the first after `passed_`.
   std::vector<Candidate> choose() const;
+  // As many of them as have to go, and as may be asked for at once.
+  std::span<const Candidate> next_of(std::span<const Candidate> candidates) const;
   Progress evict(std::span<const Candidate> candidates);
   bool evict_one(const Candidate& candidate, const EntryPtr& row);
 
   Core& core_;
   std::atomic<bool> running_{false};
+  // Touched only by the one task that runs. The last that was looked at since `began_`: those up to it
+  // that are still there cannot go for now.
+  std::optional<Candidate> passed_;
+  SteadyTime began_{};
   Counter evicted_;
 };
 

@@ -57,12 +57,12 @@ void Retention::run() {
 // whose last word from the store is a while ago.
 std::optional<WallTime> Retention::ask_time() {
   if (!core_.store || !core_.store->has_purge()) return core_.now().wall;
-  const PurgeReply reply = ask_horizon();
+  const PurgeReply reply = ask_horizon(Breaker::Urgency::background);
   return reply.status == StoreStatus::ok ? reply.store_time : std::nullopt;
 }
 
-PurgeReply Retention::ask(const PurgeRequest& request) {
-  PurgeReply reply = core_.ask_store(Breaker::Urgency::background, core_.store_purges, [&] {
+PurgeReply Retention::ask(const PurgeRequest& request, Breaker::Urgency urgency) {
+  PurgeReply reply = core_.ask_store(urgency, core_.store_purges, [&] {
     return core_.store->purge(core_.options.project, request,
                               core_.after(core_.options.store_calls.call_timeout));
   });
@@ -72,14 +72,14 @@ PurgeReply Retention::ask(const PurgeRequest& request) {
   return reply;
 }
 
-PurgeReply Retention::ask_horizon() {
+PurgeReply Retention::ask_horizon(Breaker::Urgency urgency) {
   PurgeRequest request;
   request.limit = 0;
-  return ask(request);
+  return ask(request, urgency);
 }
 
-bool Retention::learn_horizon() {
-  return core_.store->has_purge() && ask_horizon().status == StoreStatus::ok;
+bool Retention::learn_horizon(Breaker::Urgency urgency) {
+  return core_.store->has_purge() && ask_horizon(urgency).status == StoreStatus::ok;
 }
 
 bool Retention::purge_store(Version below, WallTime now) {
@@ -91,7 +91,7 @@ bool Retention::purge_store(Version below, WallTime now) {
     if (kept.count() > 0) request.expired.push_back({name, now - kept});
   }
   for (int calls = 0; calls < kCallsInARound && core_.is_open(); ++calls) {
-    const PurgeReply reply = ask(request);
+    const PurgeReply reply = ask(request, Breaker::Urgency::background);
     if (reply.status != StoreStatus::ok) return false;
     purged_.add(reply.documents + reply.tombstones);
     if (!reply.more) return true;

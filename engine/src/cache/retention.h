@@ -12,6 +12,7 @@
 
 #include "base/annotations.h"
 #include "base/backoff.h"
+#include "base/breaker.h"
 #include "base/mutex.h"
 #include "cache/counters.h"
 #include "files/index.h"
@@ -28,7 +29,7 @@ class Retention {
 
   void start();
   // Asks the store how far it has purged. False when it did not say.
-  bool learn_horizon();
+  bool learn_horizon(Breaker::Urgency urgency);
   // The store has no row of the key: a confirmed entry that is not above the horizon was deleted, and
   // goes here too. True when it did.
   bool drop_if_purged(const EntryId& id);
@@ -44,8 +45,8 @@ class Retention {
   bool purge_store(Version below, WallTime now);
   void purge_files(Version below, WallTime now, bool tombstones);
   bool drop(const EntryId& id, Version version);
-  PurgeReply ask_horizon();
-  PurgeReply ask(const PurgeRequest& request);
+  PurgeReply ask_horizon(Breaker::Urgency urgency);
+  PurgeReply ask(const PurgeRequest& request, Breaker::Urgency urgency);
 
   Core& core_;
   Counter purged_, dropped_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cache/core.h"
+#include "cache/file_eviction.h"
 #include "cache/file_writer.h"
 #include "cache/retention.h"
 #include "cache/store_identity.h"
@@ -34,7 +35,9 @@ ScrubReport Scrub::run() {
   core_.check_open();
   std::vector<std::string> datasets = core_.files->index().datasets();
   if (!options_.dataset.empty()) datasets = {options_.dataset};
-  if (core_.store && core_.store->has_purge()) core_.retention->learn_horizon();
+  if (core_.store && core_.store->has_purge()) {
+    horizon_known_ = core_.retention->learn_horizon(Breaker::Urgency::forced);
+  }
   for (const std::string& dataset : datasets) run_dataset(dataset);
   if (report_.repaired > 0) {
     core_.file_writer->flush();
@@ -85,7 +88,7 @@ void Scrub::look_at_page(const std::string& dataset, std::span<const Item> items
 }
 
 bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject) {
-  *subject = {.id = id, .file = nullptr, .lost = false};
+  *subject = {.id = id, .file = nullptr, .known = item.version};
   FileReadResult file = core_.files->read(id);
   switch (file.status) {
     case FileReadResult::Status::found:
@@ -93,11 +96,12 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
     case FileReadResult::Status::corrupt:
       ++report_.file_corrupt;
       if (write_from_memory(id, item.version)) return false;
-      subject->lost = true;
+      subject->lost = subject->corrupt = true;
       return true;
     case FileReadResult::Status::absent:
-      ++report_.file_lost;
+      if (item.kind == EntryKind::tombstone) return false;  // purged, by whichever process
       subject->lost = true;
+      if (!core_.store && !core_.files->read(id).entry) ++report_.file_lost;
       return true;
     case FileReadResult::Status::other_format:
       return false;
@@ -115,6 +119,10 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
   look_into_memory(id, *file.entry);
   subject->file = std::move(file.entry);
   return true;
+}
+
+bool Scrub::is_evicted(const Subject& subject, const EntryPtr& row) const {
+  return core_.file_eviction->is_bounded() && row && row->version >= subject.known;
 }
 
 bool Scrub::write_from_memory(const EntryId& id, Version at_least) {
@@ -157,6 +165,8 @@ void Scrub::compare(const std::vector<Subject>& subjects) {
   std::vector<EntryId> ids;
   for (const Subject& subject : subjects) ids.push_back(subject.id);
   if (ids.empty()) return;
+  // What was purged there could be taken for lost.
+  if (!horizon_known_) return stop("the store did not say how far it has purged");
   const LoadReply rows = core_.load_rows(ids, deadline_, Breaker::Urgency::forced);
   if (rows.status != StoreStatus::ok) return stop(rows.message);
   for (std::size_t i = 0; i < subjects.size(); ++i) {
@@ -194,7 +204,10 @@ void Scrub::confirm(Subject subject) {
   if (core_.journal->holds(subject.id)) return;
   const Difference found = difference(subject, rows.entries.front(), rows.is_corrupt(0));
   if (subject.lost) {
-    if (subject.file || !options_.repair) return;
+    if (subject.file) return;
+    if (!subject.corrupt && is_evicted(subject, rows.entries.front())) return;
+    if (!subject.corrupt) ++report_.file_lost;
+    if (!options_.repair) return;
     // Nobody has it: a miss, which the source heals.
     return found == Difference::none ? mended(true, {})
                                      : mend(subject, found, rows.entries.front());

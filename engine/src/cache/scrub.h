@@ -39,7 +39,9 @@ class Scrub {
   struct Subject {
     EntryId id;
     EntryPtr file;
-    bool lost = false;  // there was a file
+    Version known = {};    // by the index
+    bool lost = false;     // there was a file
+    bool corrupt = false;  // and it is counted
   };
 
   void run_dataset(const std::string& dataset);
@@ -49,6 +51,8 @@ class Scrub {
   // False: nothing to compare with the store.
   bool look_here(const EntryId& id, const IndexItem& item, Subject* subject);
   // In place of a file that was corrupt.
+  // Any process evicts what the store has.
+  bool is_evicted(const Subject& subject, const EntryPtr& row) const;
   bool write_from_memory(const EntryId& id, Version at_least);
   void look_into_memory(const EntryId& id, const Entry& file);
   bool memory_differs(const EntryId& id, const Entry& file) const;
@@ -65,6 +69,7 @@ class Scrub {
   const ScrubOptions options_;
   const SteadyTime deadline_;
   ScrubReport report_;
+  bool horizon_known_ = true;
   bool stopped_ = false;
 };
 

@@ -130,6 +130,37 @@ TEST_P(BreakerTest, forced_call_beside_a_probe_does_not_take_its_place) {
   EXPECT_FALSE(breaker.state().open);
 }
 
+TEST_P(BreakerTest, call_of_an_earlier_time_neither_opens_nor_closes_it) {
+  const auto before = breaker.ask(Urgency::reader);
+  const auto before_too = breaker.ask(Urgency::reader);
+  fail();
+  breaker.ended(before, true);
+  EXPECT_TRUE(breaker.state().open) << "it began while the store worked";
+  const auto meanwhile = breaker.ask(Urgency::forced);
+  const auto meanwhile_too = breaker.ask(Urgency::forced);
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  EXPECT_FALSE(breaker.state().open);
+  breaker.ended(before_too, false, "long ago");
+  breaker.ended(meanwhile, false, "a moment ago");
+  EXPECT_FALSE(breaker.state().open) << "they began in an outage that is over";
+  fail();
+  breaker.ended(meanwhile_too, true);
+  EXPECT_TRUE(breaker.state().open) << "this is another outage";
+}
+
+TEST_P(BreakerTest, probe_of_an_earlier_outage_leaves_the_next_ones_alone) {
+  fail();
+  clock->advance(1s);
+  const auto first = breaker.ask(Urgency::background);
+  ASSERT_TRUE(first.probe);
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  fail();
+  clock->advance(1s);
+  ASSERT_TRUE(breaker.ask(Urgency::background).probe);
+  breaker.ended(first, false, "late");
+  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the second probe is still out";
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, BreakerTest, ::testing::Values(1, 2, 3, 4));
 
 }  // namespace

@@ -127,6 +127,33 @@ TEST(FileEviction, entry_that_the_store_has_only_older_stays_I3) {
   EXPECT_EQ(answered(data, Reach::store), kKeys);
 }
 
+// More than are looked at in one turn: the store has lost what was confirmed.
+TEST(FileEviction, many_that_cannot_go_do_not_keep_the_others_I8) {
+  constexpr int kStuck = 2'300;
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < kStuck; ++i) data.put("stuck" + std::to_string(i), "1");
+  ASSERT_TRUE(cache->flush());
+  for (int i = 0; i < kStuck; ++i) {
+    world.store->drop_row("test", {"d", "stuck" + std::to_string(i)});
+  }
+  world.executor->run_for(1min);
+  for (int i = 0; i < 200; ++i) data.put(key(i), std::to_string(i));
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open([](CacheOptions& options) { options.files.max_entries = kStuck + 100; });
+  data = cache->dataset("d", keyed());
+  const std::uint64_t loads = world.store->calls("load");
+  EXPECT_TRUE(world.run_until([&] { return cache->stats().files_evictions >= 100; }, 1min));
+  EXPECT_LE(world.store->calls("load"), loads + 60) << "each is looked at once in a while";
+  EXPECT_EQ(world.entry_files(), cache->stats().files_entries);
+  for (int i = 0; i < kStuck; ++i) {
+    const auto snapshot = data.get("stuck" + std::to_string(i), {.reach = Reach::local});
+    ASSERT_TRUE(snapshot.has_value()) << "the last copy";
+  }
+}
+
 TEST(FileEviction, without_a_store_nothing_goes_I1) {
   World world;
   auto cache = world.open([](CacheOptions& options) {

@@ -211,6 +211,52 @@ TEST_F(Scrubbing, file_that_went_away_comes_back_from_the_store) {
   expect_sound();
 }
 
+// Each process bounds the files for all; the others' indexes hear of it only when they look.
+TEST_F(Scrubbing, what_another_process_evicted_is_not_lost) {
+  cache->close();
+  cache = world.open([](CacheOptions& options) {
+    options.store_calls.poll_every = 0ms;
+    options.files.max_entries = kKeys + 1;
+  });
+  CacheOptions options;
+  options.project = "test";
+  options.directory = "/cache";
+  options.store = world.store;
+  options.files.max_entries = 10;
+  options.ports = {
+      .clock = world.clock, .executor = world.executor, .file_system = world.disk.boot()};
+  options.seed = 77;
+  Cache other(std::move(options));
+  other.dataset("d", keyed()).put("k0", "0");
+  ASSERT_TRUE(other.flush());
+  ASSERT_TRUE(world.run_until([&] { return world.entry_files() <= 10; }, 10min));
+  const ScrubReport report = repair();
+  EXPECT_TRUE(report.complete) << report.to_string();
+  EXPECT_EQ(report.differences(), 0u) << report.to_string();
+  EXPECT_LE(world.entry_files(), 10u) << "what was evicted was brought back";
+  other.close();
+}
+
+TEST_F(Scrubbing, writes_that_are_not_in_their_files_yet_are_not_lost) {
+  data().put("new", "1");
+  const ScrubReport report = look();
+  EXPECT_EQ(report.file_lost, 0u) << report.to_string();
+  EXPECT_EQ(report.unsettled, 1u);
+}
+
+// Without it what the store has purged would be sent there again (I4).
+TEST_F(Scrubbing, horizon_that_is_not_known_ends_it_and_says_why_I4) {
+  world.store->drop_row("test", {"d", "k3"});
+  world.store->set_fault([](const std::string& call) {
+    return call == "purge" ? StoreFault::unavailable : StoreFault::none;
+  });
+  const ScrubReport report = cache->scrub({.repair = true, .page = 10});
+  EXPECT_FALSE(report.complete);
+  EXPECT_NE(report.why.find("how far it has purged"), std::string::npos) << report.to_string();
+  EXPECT_EQ(report.repaired, 0u);
+  world.store_up();
+}
+
 TEST_F(Scrubbing, writes_that_wait_are_left_to_the_outbox) {
   world.store_down();
   data().put("k3", "\"waits\"");
