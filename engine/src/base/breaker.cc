@@ -46,13 +46,13 @@ Breaker::Permit Breaker::ask(Urgency urgency) {
   const bool probe = state_.open && urgency != Urgency::forced;
   if (probe) state_.probing = true;
   if (state_.open) ++state_.probes;
-  return {.granted = true, .probe = probe, .opening = epoch_of(state_)};
+  return {.granted = true, .probe = probe, .epoch = epoch_of(state_)};
 }
 
 void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
   {
     Lock lock(mutex_);
-    if (permit.opening != epoch_of(state_)) return;
+    if (permit.epoch != epoch_of(state_)) return;
     if (permit.probe) state_.probing = false;
     if (!worked) {
       const SteadyTime now = clock_->steady_now();
@@ -78,7 +78,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
 
 void Breaker::unused(const Permit& permit) {
   Lock lock(mutex_);
-  if (permit.probe && permit.opening == epoch_of(state_)) state_.probing = false;
+  if (permit.probe && permit.epoch == epoch_of(state_)) state_.probing = false;
 }
 
 SteadyTime Breaker::retry_at() const {

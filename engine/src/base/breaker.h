@@ -4,7 +4,7 @@
 // Closed, every call goes through. The first one that fails opens it: a failed call has waited its
 // time out or was turned away, and the next would tell no more. Open, nothing is asked until a pause
 // with back-off is over; then a single call goes, the probe, and all others still do without. The
-// first call that works closes it.
+// first call made meanwhile that works closes it.
 #pragma once
 
 #include <chrono>
@@ -37,15 +37,15 @@ class Breaker {
   };
   struct Permit {
     bool granted = false;
-    bool probe = false;  // it alone is out
-    std::uint64_t opening = 0;
+    bool probe = false;       // it alone is out
+    std::uint64_t epoch = 0;  // counts the openings and closings before it
   };
   // Before each call. Each granted permit is ended exactly once.
   Permit ask(Urgency urgency);
   // Would be refused just now. Nothing is taken.
   bool refuses(Urgency urgency) const;
-  // The call ended; `why` is told while the breaker is open. A failure of a call that began before
-  // the breaker opened is no news.
+  // The call ended; `why` is told while the breaker is open. How a call ends that began before the breaker
+  // opened or closed last is no news: it tells of the store as it was then.
   void ended(const Permit& permit, bool worked, const std::string& why = {});
   // No call was made after all.
   void unused(const Permit& permit);
