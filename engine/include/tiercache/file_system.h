@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tiercache {
@@ -56,11 +58,22 @@ struct FileInfo {
   // The same as long as the name leads to the same file, and another one for every other file that is
   // open or locked meanwhile. 0: the file system cannot tell.
   std::uint64_t identity = 0;
+  // These tell a file from what it was before without reading it: as far as they go, since clocks have
+  // ticks and can be set, and inodes are used again. Times are nanoseconds since the epoch by the file
+  // system's clock. Zeros where a file system cannot say.
+  std::uint64_t inode = 0;
+  std::int64_t modified_ns = 0;  // of the bytes
+  std::int64_t changed_ns = 0;   // of the bytes, the names or the owner; no program can set it
 };
 
 struct DirectoryItem {
   std::string name;
   bool directory = false;
+};
+
+struct ListedFile {
+  std::string name;
+  FileInfo info;
 };
 
 // Thread-safe. Paths are absolute or relative to the process; names are taken byte for byte.
@@ -86,6 +99,20 @@ class FileSystem {
   // Names in the directory, sorted.
   virtual IoStatus list(const std::string& path, std::vector<DirectoryItem>* out) = 0;
   virtual IoStatus info(const std::string& path, FileInfo* out) = 0;
+  // The files in the directory, without the directories in it, as `info` has them. In no order.
+  virtual IoStatus list_files(const std::string& path, std::vector<ListedFile>* out) {
+    std::vector<DirectoryItem> items;
+    IoStatus status = list(path, &items);
+    out->clear();
+    for (DirectoryItem& item : items) {
+      ListedFile file{std::move(item.name), {}};
+      if (item.directory || info(path + "/" + file.name, &file.info).absent()) continue;
+      out->push_back(std::move(file));
+    }
+    return status;
+  }
+  // The first `bytes` of these files will be read soon, so that a disk may bring them in together. A hint.
+  virtual void will_read(std::span<const std::string> /*paths*/, std::size_t /*bytes*/) {}
   // fsync of the file by path.
   virtual IoStatus sync_file(const std::string& path) = 0;
   // fsync of a directory: the names in it survive power loss.

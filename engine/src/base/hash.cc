@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include "base/checksum_stream.h"
 #include "base/hex.h"
 #include "tiercache/entry.h"
 
@@ -35,6 +36,25 @@ std::optional<std::uint64_t> parse_hex64(std::string_view text) {
 
 Checksum Checksum::of(std::string_view bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.high64, hash.low64};
+}
+
+struct ChecksumStream::State {
+  XXH3_state_t xxh3;
+};
+
+ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(&state_->xxh3);
+}
+
+ChecksumStream::~ChecksumStream() = default;
+
+void ChecksumStream::add(std::string_view bytes) {
+  XXH3_128bits_update(&state_->xxh3, bytes.data(), bytes.size());
+}
+
+Checksum ChecksumStream::sum() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state_->xxh3);
   return {hash.high64, hash.low64};
 }
 

@@ -78,10 +78,13 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->change_feed->start();
   core->retention->start();
   core->file_eviction->look();
+  if (core->files->save_due()) core->file_writer->touched();
   core->adopt_later();
-  core->log->info(
-      LogTopic::lifecycle, "cache of project {} is open: {} keys in files, {} writes in the outbox",
-      core->options.project, core->files->index().size(), core->journal->stats().unsettled);
+  core->log->info(LogTopic::lifecycle,
+                  "cache of project {} is open: {} keys in files, {} of their headers read, {} "
+                  "writes in the outbox",
+                  core->options.project, core->files->index().size(), core->files->headers_read(),
+                  core->journal->stats().unsettled);
   return core;
 }
 

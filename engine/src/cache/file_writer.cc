@@ -43,6 +43,27 @@ void FileWriter::arm_sync() {
                            });
 }
 
+void FileWriter::arm_save() {
+  Lock lock(mutex_);
+  if (std::exchange(save_armed_, true)) return;
+  core_.executor->post(Lane::disk, [weak = core_.weak_from_this()] {
+    if (const auto core = weak.lock()) core->file_writer->save_index();
+  });
+}
+
+// Part by part, so that other work of the disk lane comes in between.
+void FileWriter::save_index() {
+  {
+    Lock lock(mutex_);
+    save_armed_ = false;
+    if (stopped_) return;
+  }
+  bool more = false;
+  const IoStatus status = core_.files->save_index(&more);
+  if (!status.ok()) core_.log->warn(LogTopic::files, "the index was not saved: {}", status.what);
+  if (more) arm_save();
+}
+
 void FileWriter::run() {
   {
     Lock lock(mutex_);
@@ -205,6 +226,7 @@ bool FileWriter::sync() {
     Lock lock(mutex_);
     if (std::exchange(sync_refused_, false) && failures_ == 0) core_.files_health.worked();
   }
+  arm_save();
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
   if (!compacted.ok()) {

@@ -47,6 +47,8 @@ class FileWriter {
   enum class Written : std::uint8_t { done, retry };
   void arm(std::chrono::milliseconds delay) TIERCACHE_REQUIRES(mutex_);
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
+  void arm_save();
+  void save_index();
   void run();
   // The end of a flush: the next one, and the next sync, are due.
   void rest(bool all, std::set<EntryId> retry);
@@ -65,6 +67,7 @@ class FileWriter {
   std::size_t in_progress_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool sync_armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
+  bool save_armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool unsynced_ TIERCACHE_GUARDED_BY(mutex_) = false;
   std::set<EntryId> written_ TIERCACHE_GUARDED_BY(mutex_);  // since the last sync
   std::set<EntryId> suspect_ TIERCACHE_GUARDED_BY(mutex_);  // written before a sync that failed

@@ -18,8 +18,8 @@ constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
 constexpr std::string_view kProjectStart = ",\"project\":";
 constexpr std::string_view kFormat = "1";
 // What is beside the marker.
-constexpr std::array<std::string_view, 10> kOurNames = {
-    "changes", "data",  "generations", "index", "index.shared",
+constexpr std::array<std::string_view, 11> kOurNames = {
+    "changes", "data",  "generations", "index", "index.saved", "index.shared",
     "journal", "locks", "quarantine",  "store", "tmp"};
 constexpr std::size_t kMaxMarkerBytes = 64 << 10;
 // Of two that make the marker at once each may take the other's half-written one away.

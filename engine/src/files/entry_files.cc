@@ -13,58 +13,7 @@ using ReadStatus = FileReadResult::Status;
 using WriteStatus = FileWriteResult::Status;
 using Durability = Workspace::Durability;
 
-constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 31;
-
 }  // namespace
-
-// ---- opening and closing
-
-bool EntryFiles::Impl::load_index() {
-  std::string bytes;
-  return file_system.read_file(index_path(), kMaxIndexBytes, &bytes).ok() && index.decode(bytes);
-}
-
-IoStatus EntryFiles::Impl::rebuild_index() {
-  return folder.walk([&](const std::string& path) { take_into_index(path); });
-}
-
-void EntryFiles::Impl::take_into_index(const std::string& path) {
-  const FileState state = folder.read_header(path, nullptr);
-  if (state.status == FileState::Status::sound) {
-    index.put(state.id, index_item(*state.entry, state.size));
-  } else if (state.corrupt()) {
-    settle(path, nullptr);
-  }
-}
-
-// An index tells of files that are synced, and only when no other cache can have written some.
-IoStatus EntryFiles::Impl::leave_index() {
-  if (!folder.workspace().stands()) return {ENOENT, "the directory was deleted or replaced"};
-  bool alone = false;
-  IoStatus status = folder.workspace().look_around(&alone);
-  if (!status.ok() || !alone) return status;
-  FileInfo shared;
-  status = file_system.info(shared_path(), &shared);
-  if (status.ok()) return file_system.remove_file(shared_path());
-  if (!status.absent()) return status;
-  status = folder.sync_all();
-  if (status.ok()) status = write_index();
-  if (status.ok()) status = folder.workspace().look_around(&alone);
-  if (!status.ok() || !alone) file_system.remove_file(index_path());
-  return status;
-}
-
-IoStatus EntryFiles::Impl::write_index() {
-  std::string temp;
-  IoStatus status = folder.workspace().stage(index.encode(), Durability::synced, &temp);
-  if (!status.ok()) return status;
-  status = file_system.rename(temp, index_path());
-  if (!status.ok()) {
-    folder.workspace().discard(temp);
-    return status;
-  }
-  return file_system.sync_directory(directory);
-}
 
 // Looks at a path again in its turn, for a reader found it corrupt, or other than the index has it:
 // moves it aside if it still is corrupt, and lets the index know. Left for the next reader where
@@ -76,7 +25,7 @@ void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
     if (state.corrupt() && !folder.quarantine(path, state).ok()) return;
     const bool gone = state.corrupt() || state.status == FileState::Status::absent;
     if (gone && id != nullptr) index.remove(*id, kAnyVersion);
-    if (state.status == FileState::Status::sound) know(state.id, *state.entry, state.size);
+    if (state.status == FileState::Status::sound) know(state.id, path, *state.entry, state.size);
   });
 }
 
@@ -86,10 +35,11 @@ bool EntryFiles::Impl::can_miss(const EntryId& id) const {
 }
 
 // In the key's turn the file is the truth, even when the index knew something newer.
-void EntryFiles::Impl::know(const EntryId& id, const Entry& entry, std::uint64_t size) {
+void EntryFiles::Impl::know(const EntryId& id, const std::string& path, const Entry& entry,
+                            std::uint64_t size) {
   const std::optional<IndexItem> known = index.find(id);
   if (known && known->version > entry.version) index.remove(id, kAnyVersion);
-  index.put(id, index_item(entry, size));
+  index.put(id, index_item(entry, size, folder.print(path)));
 }
 
 // ---- the class
@@ -113,13 +63,10 @@ IoStatus EntryFiles::open(bool* rebuilt) {
   IoStatus status = impl_->folder.workspace().open(&alone);
   if (status.ok() && !alone) status = impl_->file_system.write_file(impl_->shared_path(), {});
   if (!status.ok()) return status;
-  *rebuilt = !impl_->load_index();
-  status = impl_->file_system.remove_file(impl_->index_path());
-  if (!status.ok() && !status.absent()) return status;
-  // The index must not come back by a power loss, when the files will have moved on.
-  status = impl_->file_system.sync_directory(impl_->directory);
-  if (!status.ok()) return status;
-  status = *rebuilt ? impl_->rebuild_index() : IoStatus{};
+  bool complete = false;
+  status = impl_->load_index(&complete);
+  *rebuilt = !complete;
+  if (status.ok() && !complete) status = impl_->index_files();
   impl_->writable = status.ok();
   return status;
 }
@@ -136,6 +83,7 @@ bool EntryFiles::stands() const {
 }
 
 void EntryFiles::leave() {
+  impl_->abandon_saving();
   impl_->writable = impl_->whole = false;
   impl_->folder.leave();
 }
@@ -265,7 +213,23 @@ std::uint64_t EntryFiles::failed_syncs() const {
 }
 
 IoStatus EntryFiles::sync() {
-  return impl_->folder.sync_all();
+  const bool due = impl_->save_due();
+  const FileTime before = due ? impl_->folder.file_time() : 0;
+  IoStatus status = impl_->folder.sync_all();
+  if (status.ok() && before != 0) impl_->begin_saving(before);
+  return status;
+}
+
+bool EntryFiles::save_due() const {
+  return impl_->save_due();
+}
+
+IoStatus EntryFiles::save_index(bool* more) {
+  return impl_->go_on_saving(more);
+}
+
+std::uint64_t EntryFiles::headers_read() const {
+  return impl_->headers_read;
 }
 
 std::uint64_t EntryFiles::slot() const {

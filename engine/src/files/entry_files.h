@@ -72,10 +72,10 @@ class EntryFiles {
   EntryFiles(const EntryFiles&) = delete;
   EntryFiles& operator=(const EntryFiles&) = delete;
 
-  // Reads the index, or rebuilds it from the files' headers when it is missing or wrong. `*rebuilt`
-  // tells. The index file is removed, so that it is rebuilt after a crash.
+  // Takes the index as a close left it. Without one every file is looked at, and of those that look other
+  // than in the index that was saved last, or where there is none, the headers are read. `*rebuilt` tells.
   IoStatus open(bool* rebuilt);
-  // Writes the index, so that the next open need not rebuild it; not when other processes have
+  // Writes the index, so that the next open need not look at the files; not when other processes have
   // shared the directory since, for then it may lack what they wrote. Writes after it fail with
   // ESHUTDOWN.
   IoStatus close();
@@ -117,8 +117,16 @@ class EntryFiles {
   FileWriteResult replace(const EntryId& id, Version up_to, const Entry& entry);
   // Removes the key's file if its version is not above `up_to`. Not synced.
   FileWriteResult remove(const EntryId& id, Version up_to);
-  // One syncfs: every file written so far survives power loss.
+  // One syncfs: every file written so far survives power loss. Where the index is due for being saved, it
+  // can be now.
   IoStatus sync();
+  // Whether so much of the index has changed since it was saved that it should be again.
+  bool save_due() const;
+  // Saves a part of the index, some milliseconds' work; nothing where `sync` found it not due. `*more`: to
+  // be called again.
+  IoStatus save_index(bool* more);
+  // How many headers `open` has read.
+  std::uint64_t headers_read() const;
   // Of `sync` and of the calls that sync many files on their way. One that fails leaves in doubt
   // whatever was not synced before it.
   std::uint64_t failed_syncs() const;

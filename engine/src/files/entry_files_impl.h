@@ -1,14 +1,16 @@
-// What `EntryFiles` is made of: entry_files.cc opens, reads and closes, entry_writing.cc decides what a
-// write does to a file.
+// What `EntryFiles` is made of: entry_opening.cc has the index loaded and saved, entry_files.cc reads,
+// entry_writing.cc decides what a write does to a file.
 #pragma once
 
 #include <atomic>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "files/entry_files.h"
 #include "files/entry_folder.h"
+#include "files/index_saving.h"
 
 namespace tiercache {
 
@@ -26,8 +28,8 @@ inline FileWriteResult outcome(IoStatus io) {
   return {status, nullptr, std::move(io)};
 }
 
-inline IndexItem index_item(const Entry& entry, std::uint64_t size) {
-  return {entry.kind, entry.version, entry.checksum, size, entry.clocks};
+inline IndexItem index_item(const Entry& entry, std::uint64_t size, FilePrint print = 0) {
+  return {entry.kind, entry.version, entry.checksum, size, entry.clocks, print};
 }
 
 // A file written before its turn, and what is in it.
@@ -54,21 +56,31 @@ struct EntryFiles::Impl {
   mutable EntryFolder folder;
   Index index;
   std::atomic<bool> writable{false};
-  std::atomic<bool> whole{true};  // false: deleted files are not yet filled again
+  std::atomic<bool> whole{true};                // false: deleted files are not yet filled again
+  std::atomic<std::uint64_t> headers_read{0};   // by `open`
+  std::atomic<std::uint64_t> changes_saved{0};  // of the index, when it was saved last
+  Mutex saving_mutex;
+  std::unique_ptr<IndexSaving> saving TIERCACHE_GUARDED_BY(saving_mutex);
 
   std::string index_path() const { return directory + "/index"; }
+  std::string saved_path() const { return directory + "/index.saved"; }
   std::string shared_path() const { return directory + "/index.shared"; }
 
-  bool load_index();
-  IoStatus rebuild_index();
-  void take_into_index(const std::string& path);
+  IoStatus load_index(bool* complete);
+  bool read_index(const std::string& path, Index* out, FileTime* settled) const;
+  IoStatus index_files();
+  void take_into_index(const std::string& path, FilePrint print);
+  bool save_due() const;
+  void begin_saving(FileTime settled);
+  IoStatus go_on_saving(bool* more);
+  void abandon_saving();
   IoStatus leave_index();
-  IoStatus write_index();
   bool can_miss(const EntryId& id) const;
+  IoStatus write_index(FileTime settled);
   void settle(const std::string& path, const EntryId* id);
 
   void tell_others(const EntryId& id);
-  void know(const EntryId& id, const Entry& entry, std::uint64_t size);
+  void know(const EntryId& id, const std::string& path, const Entry& entry, std::uint64_t size);
   FileState standing(const EntryId& id, const std::string& path, Version compared_with);
   IoStatus stage(const EntryId& id, const Entry& entry, Workspace::Durability durability,
                  std::string* temp);

@@ -201,7 +201,7 @@ IoStatus EntryFolder::sync_all() {
   return status;
 }
 
-IoStatus EntryFolder::walk(const std::function<void(const std::string& path)>& visit) const {
+IoStatus EntryFolder::walk(const std::function<void(FoundFile)>& visit) const {
   std::vector<DirectoryItem> datasets;
   IoStatus status = file_system_.list(data_, &datasets);
   if (status.absent()) return {};
@@ -212,21 +212,43 @@ IoStatus EntryFolder::walk(const std::function<void(const std::string& path)>& v
     for (std::size_t j = 0; status.ok() && j < items.size(); ++j) {
       const std::string below = datasets[i].name + "/" + items[j].name;
       if (items[j].directory && is_shard(items[j].name)) status = walk_shard(below, visit);
-      if (!items[j].directory && items[j].name == kEmptyKeyFile) visit(below);
+      if (items[j].directory || items[j].name != kEmptyKeyFile) continue;
+      FoundFile file{below, {}};
+      if (!file_system_.info(full(below), &file.info).absent()) visit(std::move(file));
     }
   }
   return status;
 }
 
 IoStatus EntryFolder::walk_shard(const std::string& shard,
-                                 const std::function<void(const std::string& path)>& visit) const {
-  std::vector<DirectoryItem> items;
-  IoStatus status = file_system_.list(full(shard), &items);
+                                 const std::function<void(FoundFile)>& visit) const {
+  std::vector<ListedFile> files;
+  IoStatus status = file_system_.list_files(full(shard), &files);
   if (!status.ok()) return status;
-  for (const DirectoryItem& item : items) {
-    if (!item.directory && item.name.ends_with(kSuffix)) visit(shard + "/" + item.name);
+  for (const ListedFile& file : files) {
+    if (file.name.ends_with(kSuffix)) visit({shard + "/" + file.name, file.info});
   }
   return status;
+}
+
+void EntryFolder::will_read(const std::vector<FoundFile>& files) const {
+  std::vector<std::string> paths;
+  for (const FoundFile& file : files) paths.push_back(full(file.path));
+  file_system_.will_read(paths, kUsualHeaderBytes);
+}
+
+FilePrint EntryFolder::print(const std::string& path) const {
+  FileInfo info;
+  return file_system_.info(full(path), &info).ok() ? print_of(path, info) : 0;
+}
+
+FileTime EntryFolder::file_time() {
+  std::string temp;
+  FileInfo info;
+  if (!workspace_.stage({}, Workspace::Durability::unsynced, &temp).ok()) return 0;
+  const IoStatus status = file_system_.info(temp, &info);
+  workspace_.discard(temp);
+  return status.ok() ? info.modified_ns : 0;
 }
 
 QuarantineCounts EntryFolder::quarantine_counts() const {

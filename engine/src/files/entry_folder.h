@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/annotations.h"
 #include "base/mutex.h"
@@ -34,6 +35,11 @@ struct FileState {
   IoStatus io;  // of `failed`
 
   bool corrupt() const { return status == Status::damaged || status == Status::misplaced; }
+};
+
+struct FoundFile {
+  std::string path;
+  FileInfo info;
 };
 
 // Paths given here are relative to `data/`, as `entry_path` makes them. Thread-safe.
@@ -69,8 +75,14 @@ class EntryFolder {
   IoStatus sync_all();
   std::uint64_t failed_syncs() const { return failed_syncs_.load(); }
 
-  // Every path that looks like an entry's, dataset by dataset.
-  IoStatus walk(const std::function<void(const std::string& path)>& visit) const;
+  // Every file whose path looks like an entry's, dataset by dataset.
+  IoStatus walk(const std::function<void(FoundFile)>& visit) const;
+  // Their headers will be read soon.
+  void will_read(const std::vector<FoundFile>& files) const;
+  // Of the file as it is now; 0 where the system does not say.
+  FilePrint print(const std::string& path) const;
+  // The file system's clock; its beginning where the system does not say.
+  FileTime file_time();
 
   QuarantineCounts quarantine_counts() const;
 
@@ -82,8 +94,7 @@ class EntryFolder {
                   const EntryId* asked) const;
   IoStatus read_front(const std::string& path, std::size_t size, std::string* out) const;
   IoStatus rename(const std::string& temp, const std::string& path);
-  IoStatus walk_shard(const std::string& shard,
-                      const std::function<void(const std::string& path)>& visit) const;
+  IoStatus walk_shard(const std::string& shard, const std::function<void(FoundFile)>& visit) const;
 
   FileSystem& file_system_;
   const std::string directory_;

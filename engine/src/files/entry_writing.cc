@@ -135,7 +135,7 @@ FileWriteResult EntryFiles::Impl::apply_to_known(const EntryId& id, const std::s
       return replace(id, path, wanted, Durability::synced, staged);
     }
   }
-  know(id, *there.entry, there.size);
+  know(id, path, *there.entry, there.size);
   if (there.entry->version > entry.version) return {WriteStatus::newer_there, there.entry, {}};
   return {};
 }
@@ -153,7 +153,7 @@ FileWriteResult EntryFiles::Impl::replace(const EntryId& id, const std::string& 
   if (io.ok()) io = folder.place(temp, path);
   if (io.ok()) {
     tell_others(id);
-    know(id, entry, size_of(entry));
+    know(id, path, entry, size_of(entry));
   }
   return outcome(std::move(io));
 }

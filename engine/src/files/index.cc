@@ -22,6 +22,12 @@ void Index::Dataset::uncount(const IndexItem& item) {
   bytes -= item.size;
 }
 
+void Index::Dataset::count_all() {
+  documents = 0;
+  bytes = 0;
+  for (const auto& [key, item] : items) count(item);
+}
+
 std::optional<IndexItem> Index::find(const EntryId& id) const {
   Lock lock(mutex_);
   const auto dataset = datasets_.find(id.dataset);
@@ -33,6 +39,7 @@ std::optional<IndexItem> Index::find(const EntryId& id) const {
 
 void Index::put(const EntryId& id, const IndexItem& item) {
   Lock lock(mutex_);
+  if (item.print != 0) ++changes_;
   Dataset& dataset = datasets_[id.dataset];
   const auto [known, added] = dataset.items.try_emplace(id.key, item);
   if (added) {
@@ -44,6 +51,9 @@ void Index::put(const EntryId& id, const IndexItem& item) {
   dataset.count(item);
   IndexItem next = item;
   if (known->second.version == item.version) next.clocks.merge(known->second.clocks);
+  // A print stays true of what it was taken of: of a header that differs nothing is known.
+  if (next != item) next.print = 0;
+  if (next.print == 0 && next == known->second) next.print = known->second.print;
   known->second = next;
 }
 
@@ -58,6 +68,7 @@ void Index::remove(const EntryId& id, Version up_to) {
   if (dataset == datasets_.end()) return;
   const auto item = dataset->second.items.find(id.key);
   if (item == dataset->second.items.end() || item->second.version > up_to) return;
+  ++changes_;
   dataset->second.uncount(item->second);
   dataset->second.items.erase(item);
   if (dataset->second.items.empty()) datasets_.erase(dataset);
@@ -133,6 +144,43 @@ Index::Totals Index::totals() const {
     totals.bytes += dataset.bytes;
   }
   return totals;
+}
+
+std::uint64_t Index::changes() const {
+  Lock lock(mutex_);
+  return changes_;
+}
+
+std::vector<FilePrint> Index::prints() const {
+  std::vector<FilePrint> prints;
+  prints.reserve(size());
+  Lock lock(mutex_);
+  for (const auto& [name, dataset] : datasets_) {
+    for (const auto& [key, item] : dataset.items) {
+      if (item.print != 0) prints.push_back(item.print);
+    }
+  }
+  return prints;
+}
+
+// Most are from the saved one, which is why what is known here goes into it.
+void Index::take_met(Index&& saved, const PrintsMet& met) {
+  Datasets datasets;
+  {
+    Lock lock(saved.mutex_);
+    datasets.swap(saved.datasets_);
+  }
+  for (auto& [name, dataset] : datasets) {
+    std::erase_if(dataset.items, [&](const auto& item) { return !met.was_met(item.second.print); });
+  }
+  Lock lock(mutex_);
+  for (auto& [name, known] : datasets_) {
+    Dataset& dataset = datasets[name];
+    for (auto& [key, item] : known.items) dataset.items.insert_or_assign(key, item);
+  }
+  for (auto& [name, dataset] : datasets) dataset.count_all();
+  std::erase_if(datasets, [](const auto& dataset) { return dataset.second.items.empty(); });
+  datasets_ = std::move(datasets);
 }
 
 }  // namespace tiercache

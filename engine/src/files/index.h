@@ -1,5 +1,5 @@
 // What is known of every key in the directory without opening its file. Never the truth: a cache of
-// the files' headers, rebuilt from them when missing or wrong.
+// the files' headers, read from them again where it is missing, wrong or older than they are.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/annotations.h"
+#include "base/checksum_stream.h"
 #include "base/mutex.h"
+#include "files/file_print.h"
 #include "tiercache/entry.h"
 
 namespace tiercache {
@@ -23,8 +25,13 @@ struct IndexItem {
   Checksum checksum;
   std::uint64_t size = 0;  // bytes of the document
   Clocks clocks;
+  // Of the file whose header says all this; 0 where it was not looked at, or says less. Not compared.
+  FilePrint print = 0;
 
-  friend bool operator==(const IndexItem&, const IndexItem&) = default;
+  friend bool operator==(const IndexItem& a, const IndexItem& b) {
+    return a.kind == b.kind && a.version == b.version && a.checksum == b.checksum &&
+           a.size == b.size && a.clocks == b.clocks;
+  }
 };
 
 // Thread-safe.
@@ -57,10 +64,17 @@ class Index {
   };
   Totals totals() const;  // of all datasets
 
+  // How often a print came or an item went, since the process began.
+  std::uint64_t changes() const;
+  std::vector<FilePrint> prints() const;  // those that are known, in no order
+  // Adds the items of `saved` whose files were met, but where a key is known here already.
+  void take_met(Index&& saved, const PrintsMet& met);
+
   // The form on disk (`docs/formats/index.md`): checksummed; false, and nothing changed, when the
-  // bytes do not hold. Otherwise they replace what was known.
-  std::string encode() const;
-  bool decode(std::string_view bytes);
+  // bytes do not hold. Otherwise they replace what was known. `settled`: of files changed later, or
+  // shortly before, nothing is said.
+  std::string encode(FileTime settled = 0) const;
+  bool decode(std::string_view bytes, FileTime* settled = nullptr);
 
  private:
   struct Dataset {
@@ -70,13 +84,38 @@ class Index {
 
     void count(const IndexItem& item);
     void uncount(const IndexItem& item);
+    void count_all();
   };
   using Datasets = std::map<std::string, Dataset, std::less<>>;
 
-  static bool decode_datasets(std::string_view bytes, Datasets* out);
+  class Reader;
+  static bool decode_datasets(Reader& reader, std::uint32_t format, Datasets* out);
+  static bool decode_items(Reader& reader, std::uint32_t format, Dataset* out);
 
   mutable Mutex mutex_;
   Datasets datasets_ TIERCACHE_GUARDED_BY(mutex_);  // none of them empty
+  std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+};
+
+// Writes the form on disk of an index that may change meanwhile, part by part: each item as it was at some
+// moment. Not thread-safe.
+class IndexEncoder {
+ public:
+  IndexEncoder(const Index& index, FileTime settled);
+  // Appends the next part, of some dozens of KiB. False: that was the last.
+  bool next(std::string* out);
+
+ private:
+  bool next_slice(std::string* out);
+  void end_dataset(std::string* out);
+
+  const Index& index_;
+  const FileTime settled_;
+  const std::vector<std::string> datasets_;
+  std::size_t dataset_ = 0;
+  std::optional<std::string> after_;  // the key written last; none yet of this dataset
+  bool begun_ = false;
+  ChecksumStream sum_;
 };
 
 }  // namespace tiercache

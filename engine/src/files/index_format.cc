@@ -8,7 +8,11 @@ namespace tiercache {
 namespace {
 
 constexpr std::string_view kMagic = "tcindex\n";
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
+constexpr std::uint32_t kFirstFormat = 1;  // which has counts instead of marks, and no prints
+constexpr std::size_t kSlice = 256;
+constexpr std::uint8_t kEnd = 0;
+constexpr std::uint8_t kMore = 1;
 constexpr std::size_t kChecksumBytes = 16;
 constexpr std::uint8_t kKnownClocks = 0b111;
 
@@ -24,40 +28,6 @@ void append(std::string* out, std::string_view text) {
   append(out, static_cast<std::uint32_t>(text.size()));
   out->append(text);
 }
-
-// Takes numbers and texts off the front. Once something is missing all that follows is zero and
-// `failed` stays true, so that a run of fields is checked once.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  template <std::integral Number>
-  Number number() {
-    std::uint64_t bits = 0;
-    const std::string_view bytes = take(sizeof(Number));
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    }
-    return static_cast<Number>(bits);
-  }
-  std::string_view text() { return take(number<std::uint32_t>()); }
-  bool failed() const { return failed_; }
-  bool at_end() const { return !failed_ && rest_.empty(); }
-
- private:
-  std::string_view take(std::size_t size) {
-    if (failed_ || size > rest_.size()) {
-      failed_ = true;
-      return {};
-    }
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return taken;
-  }
-
-  std::string_view rest_;
-  bool failed_ = false;
-};
 
 using OptionalTime = std::optional<WallTime>;
 
@@ -75,85 +45,176 @@ void append_item(std::string* out, const std::string& key, const IndexItem& item
   append(out, item.checksum.high);
   append(out, item.checksum.low);
   append(out, item.size);
+  append(out, item.print);
   for (const OptionalTime& time :
        {item.clocks.last_fetch, item.clocks.last_rich_fetch, item.clocks.invalidated_at}) {
     if (time) append(out, static_cast<std::int64_t>(time->time_since_epoch().count()));
   }
 }
 
-bool read_item(Reader& reader, IndexItem* item) {
-  const auto kind = reader.number<std::uint8_t>();
-  const auto clocks = reader.number<std::uint8_t>();
-  if (kind > static_cast<std::uint8_t>(EntryKind::tombstone) || clocks > kKnownClocks) return false;
-  item->kind = static_cast<EntryKind>(kind);
-  item->version.time = reader.number<std::uint64_t>();
-  item->version.writer = reader.number<std::uint32_t>();
-  item->checksum.high = reader.number<std::uint64_t>();
-  item->checksum.low = reader.number<std::uint64_t>();
-  item->size = reader.number<std::uint64_t>();
-  const auto time = [&](std::uint8_t bit) -> OptionalTime {
-    if ((clocks & bit) == 0) return std::nullopt;
-    return WallTime(std::chrono::milliseconds(reader.number<std::int64_t>()));
-  };
-  item->clocks.last_fetch = time(1);
-  item->clocks.last_rich_fetch = time(2);
-  item->clocks.invalidated_at = time(4);
-  return !reader.failed();
-}
-
 }  // namespace
 
-std::string Index::encode() const {
-  Lock lock(mutex_);
-  std::string out(kMagic);
-  append(&out, kFormat);
-  append(&out, static_cast<std::uint64_t>(datasets_.size()));
-  for (const auto& [name, dataset] : datasets_) {
-    append(&out, std::string_view(name));
-    append(&out, static_cast<std::uint64_t>(dataset.items.size()));
-    for (const auto& [key, item] : dataset.items) append_item(&out, key, item);
+// Takes numbers and texts off the front. Once something is missing all that follows is zero and
+// `failed` stays true, so that a run of fields is checked once.
+class Index::Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+  template <std::integral Number>
+  Number number() {
+    std::uint64_t bits = 0;
+    const std::string_view bytes = take(sizeof(Number));
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    }
+    return static_cast<Number>(bits);
   }
-  const Checksum checksum = Checksum::of(out);
-  append(&out, checksum.high);
-  append(&out, checksum.low);
+  std::string_view text() { return take(number<std::uint32_t>()); }
+  // How many follow, where the format says so.
+  std::uint64_t count(std::uint32_t format) {
+    return format == kFirstFormat ? number<std::uint64_t>() : 0;
+  }
+  // Whether another follows: by what is left of the count, or by its mark.
+  bool goes_on(std::uint32_t format, std::uint64_t* left) {
+    if (format == kFirstFormat) return !failed_ && (*left)-- > 0;
+    const auto mark = number<std::uint8_t>();
+    if (mark > kMore) failed_ = true;
+    return !failed_ && mark == kMore;
+  }
+  bool item(std::uint32_t format, IndexItem* item) {
+    const auto kind = number<std::uint8_t>();
+    const auto clocks = number<std::uint8_t>();
+    if (kind > static_cast<std::uint8_t>(EntryKind::tombstone) || clocks > kKnownClocks) {
+      return false;
+    }
+    item->kind = static_cast<EntryKind>(kind);
+    item->version.time = number<std::uint64_t>();
+    item->version.writer = number<std::uint32_t>();
+    item->checksum.high = number<std::uint64_t>();
+    item->checksum.low = number<std::uint64_t>();
+    item->size = number<std::uint64_t>();
+    if (format != kFirstFormat) item->print = number<FilePrint>();
+    item->clocks.last_fetch = time(clocks & 1);
+    item->clocks.last_rich_fetch = time(clocks & 2);
+    item->clocks.invalidated_at = time(clocks & 4);
+    return !failed_;
+  }
+  bool failed() const { return failed_; }
+  bool at_end() const { return !failed_ && rest_.empty(); }
+
+ private:
+  OptionalTime time(int present) {
+    if (present == 0) return std::nullopt;
+    return WallTime(std::chrono::milliseconds(number<std::int64_t>()));
+  }
+  std::string_view take(std::size_t size) {
+    if (failed_ || size > rest_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return taken;
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+IndexEncoder::IndexEncoder(const Index& index, FileTime settled)
+    : index_(index), settled_(settled), datasets_(index.datasets()) {}
+
+bool IndexEncoder::next(std::string* out) {
+  const std::size_t start = out->size();
+  if (!begun_) {
+    out->append(kMagic);
+    append(out, kFormat);
+    append(out, settled_);
+    begun_ = true;
+  }
+  const bool more = next_slice(out);
+  if (!more) append(out, kEnd);
+  sum_.add(std::string_view(*out).substr(start));
+  if (more) return true;
+  const Checksum checksum = sum_.sum();
+  append(out, checksum.high);
+  append(out, checksum.low);
+  return false;
+}
+
+// A dataset's name is written with its first item: it may have lost all meanwhile.
+bool IndexEncoder::next_slice(std::string* out) {
+  if (dataset_ == datasets_.size()) return false;
+  const std::string& name = datasets_[dataset_];
+  const auto slice = index_.items(name, after_, kSlice);
+  if (!slice.empty() && !after_) {
+    append(out, kMore);
+    append(out, std::string_view(name));
+  }
+  for (const auto& [key, item] : slice) {
+    append(out, kMore);
+    append_item(out, key, item);
+  }
+  if (!slice.empty()) after_ = slice.back().first;
+  if (slice.size() < kSlice) end_dataset(out);
+  return true;
+}
+
+void IndexEncoder::end_dataset(std::string* out) {
+  if (after_) append(out, kEnd);
+  after_.reset();
+  ++dataset_;
+}
+
+std::string Index::encode(FileTime settled) const {
+  IndexEncoder encoder(*this, settled);
+  std::string out;
+  while (encoder.next(&out)) {
+  }
   return out;
 }
 
-bool Index::decode(std::string_view bytes) {
+bool Index::decode(std::string_view bytes, FileTime* settled) {
   if (bytes.size() < kChecksumBytes) return false;
   const std::string_view covered = bytes.substr(0, bytes.size() - kChecksumBytes);
   Reader trailer(bytes.substr(covered.size()));
   Checksum stated;
   stated.high = trailer.number<std::uint64_t>();
   stated.low = trailer.number<std::uint64_t>();
+  if (stated != Checksum::of(covered) || !covered.starts_with(kMagic)) return false;
+  Reader reader(covered.substr(kMagic.size()));
+  const auto format = reader.number<std::uint32_t>();
+  if (format != kFormat && format != kFirstFormat) return false;
+  const auto until = format == kFirstFormat ? FileTime{0} : reader.number<FileTime>();
   Datasets datasets;
-  if (stated != Checksum::of(covered) || !decode_datasets(covered, &datasets)) return false;
+  if (!decode_datasets(reader, format, &datasets)) return false;
+  if (settled != nullptr) *settled = until;
   Lock lock(mutex_);
   datasets_ = std::move(datasets);
   return true;
 }
 
 // Names must ascend: so each is there once, and there is one form of each index.
-bool Index::decode_datasets(std::string_view bytes, Datasets* out) {
-  if (!bytes.starts_with(kMagic)) return false;
-  Reader reader(bytes.substr(kMagic.size()));
-  if (reader.number<std::uint32_t>() != kFormat) return false;
-  for (auto left = reader.number<std::uint64_t>(); left > 0; --left) {
+bool Index::decode_datasets(Reader& reader, std::uint32_t format, Datasets* out) {
+  for (auto left = reader.count(format); reader.goes_on(format, &left);) {
     const std::string_view name = reader.text();
-    auto items = reader.number<std::uint64_t>();
-    if (reader.failed() || items == 0) return false;
-    if (!out->empty() && out->rbegin()->first >= name) return false;
+    if (reader.failed() || (!out->empty() && out->rbegin()->first >= name)) return false;
     Dataset& dataset = out->emplace_hint(out->end(), name, Dataset{})->second;
-    for (; items > 0; --items) {
-      const std::string_view key = reader.text();
-      IndexItem item;
-      if (reader.failed() || !read_item(reader, &item)) return false;
-      if (!dataset.items.empty() && dataset.items.rbegin()->first >= key) return false;
-      dataset.items.emplace_hint(dataset.items.end(), key, item);
-      dataset.count(item);
-    }
+    if (!decode_items(reader, format, &dataset) || dataset.items.empty()) return false;
   }
   return reader.at_end();
+}
+
+bool Index::decode_items(Reader& reader, std::uint32_t format, Dataset* out) {
+  for (auto left = reader.count(format); reader.goes_on(format, &left);) {
+    const std::string_view key = reader.text();
+    IndexItem item;
+    if (reader.failed() || !reader.item(format, &item)) return false;
+    if (!out->items.empty() && out->items.rbegin()->first >= key) return false;
+    out->items.emplace_hint(out->items.end(), key, item);
+    out->count(item);
+  }
+  return !reader.failed();
 }
 
 }  // namespace tiercache

@@ -105,29 +105,35 @@ void Workspace::close() {
   undiscarded_.clear();
 }
 
-IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::string* temp) {
-  IoStatus status = write_temp(bytes, durability, temp);
-  if (status.absent() && stands()) {  // somebody tidied up: the folder is not ours alone to remove
-    status = file_system_.make_directories(temp_directory(slot_));
-    if (status.ok()) status = write_temp(bytes, durability, temp);
-  }
-  return status;
-}
-
 // Synced through the descriptor that wrote: one opened later might not hear of a failed write-back.
-// Where the directory was deleted and made again by another process that has the slot now, its files
-// are in the way: no one writes into another's.
-IoStatus Workspace::write_temp(std::string_view bytes, Durability durability, std::string* temp) {
+IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::string* temp) {
   std::unique_ptr<File> file;
-  IoStatus status = {EEXIST, {}};
-  for (int tries = 0; status.error == EEXIST && tries < kNamesTried; ++tries) {
-    *temp = temp_directory(slot_) + "/" + std::to_string(++last_temp_);
-    status = file_system_.open(*temp, OpenMode::create, &file);
-  }
+  IoStatus status = begin(temp, &file);
   if (!status.ok()) return status;
   status = file->write_at(0, bytes);
   if (status.ok() && durability == Durability::synced) status = file->sync_data();
   if (!status.ok()) discard(*temp);
+  return status;
+}
+
+IoStatus Workspace::begin(std::string* temp, std::unique_ptr<File>* file) {
+  IoStatus status = make_temp(temp, file);
+  if (status.absent() && stands()) {  // somebody tidied up: the folder is not ours alone to remove
+    status = file_system_.make_directories(temp_directory(slot_));
+    if (status.ok()) status = make_temp(temp, file);
+  }
+  if (!status.ok()) temp->clear();
+  return status;
+}
+
+// Where the directory was deleted and made again by another process that has the slot now, its files
+// are in the way: no one writes into another's.
+IoStatus Workspace::make_temp(std::string* temp, std::unique_ptr<File>* file) {
+  IoStatus status = {EEXIST, {}};
+  for (int tries = 0; status.error == EEXIST && tries < kNamesTried; ++tries) {
+    *temp = temp_directory(slot_) + "/" + std::to_string(++last_temp_);
+    status = file_system_.open(*temp, OpenMode::create, file);
+  }
   return status;
 }
 

@@ -45,6 +45,8 @@ class Workspace {
   // survive power loss, though the name does not. Nothing is left where that fails.
   enum class Durability : std::uint8_t { unsynced, synced };
   IoStatus stage(std::string_view bytes, Durability durability, std::string* temp);
+  // Makes a new half-written file to be written to; `*temp` is empty where that fails.
+  IoStatus begin(std::string* temp, std::unique_ptr<File>* file);
   // Removes a half-written file; where that fails, it is tried again with later ones.
   void discard(const std::string& temp);
 
@@ -53,7 +55,7 @@ class Workspace {
 
  private:
   IoStatus take_slot();
-  IoStatus write_temp(std::string_view bytes, Durability durability, std::string* temp);
+  IoStatus make_temp(std::string* temp, std::unique_ptr<File>* file);
   std::string lock_path(std::uint64_t slot) const;
   std::string temp_directory(std::uint64_t slot) const;
 

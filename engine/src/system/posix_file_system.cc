@@ -1,5 +1,6 @@
 // The machine's file system: POSIX for bytes, syncs, locks and the exchange of names,
 // Boost.Filesystem for trees, listings and space.
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -162,6 +163,21 @@ class PosixLock final : public FileLock {
   Descriptor fd_;
 };
 
+std::int64_t nanoseconds(const struct timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileInfo info_of(const struct stat& found) {
+  const bool directory = S_ISDIR(found.st_mode);
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // no two files of a device become one
+  return {.size = directory ? 0 : static_cast<std::uint64_t>(found.st_size),
+          .directory = directory,
+          .identity = found.st_ino * kOdd ^ found.st_dev,
+          .inode = found.st_ino,
+          .modified_ns = nanoseconds(found.st_mtim),
+          .changed_ns = nanoseconds(found.st_ctim)};
+}
+
 bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -296,11 +312,32 @@ class PosixFileSystem final : public FileSystem {
   IoStatus info(const std::string& path, FileInfo* out) override {
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) return last_failure("stat", path);
-    out->directory = S_ISDIR(found.st_mode);
-    out->size = out->directory ? 0 : static_cast<std::uint64_t>(found.st_size);
-    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // no two files of a device become one
-    out->identity = found.st_ino * kOdd ^ found.st_dev;
+    *out = info_of(found);
     return {};
+  }
+
+  IoStatus list_files(const std::string& path, std::vector<ListedFile>* out) override {
+    out->clear();
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+    if (!directory) return last_failure("list", path);
+    for (;;) {
+      errno = 0;
+      const dirent* item = ::readdir(directory.get());
+      if (item == nullptr) return errno == 0 ? IoStatus{} : last_failure("list", path);
+      struct stat found {};
+      const int result = ::fstatat(::dirfd(directory.get()), item->d_name, &found, 0);
+      if (result != 0 && errno == ENOENT) continue;
+      if (result == 0 && S_ISDIR(found.st_mode)) continue;
+      out->push_back({item->d_name, result == 0 ? info_of(found) : FileInfo{}});
+    }
+  }
+
+  // The system reads behind, many files at once.
+  void will_read(std::span<const std::string> paths, std::size_t bytes) override {
+    for (const std::string& path : paths) {
+      const Descriptor fd = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
+      if (fd) ::posix_fadvise(fd.get(), 0, static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+    }
   }
 
   IoStatus sync_file(const std::string& path) override { return sync(path, O_NONBLOCK); }

@@ -227,6 +227,8 @@ int DiskModel::find_parent(const std::string& path, NodePtr* parent, std::string
 NodePtr DiskModel::make_node(bool directory) {
   auto node = std::make_shared<Node>();
   node->number = ++last_node_;
+  node->inode = node->number;
+  node->modified_ns = node->changed_ns = now_ns_;
   node->directory = directory;
   return node;
 }
@@ -235,6 +237,7 @@ void DiskModel::change_names(std::vector<NameEdit> edits) {
   for (const NameEdit& edit : edits) {
     const auto old = edit.directory->names.find(edit.name);
     if (edit.node) link(edit.node, 1);
+    if (edit.node) edit.node->changed_ns = now_ns_;
     if (old != edit.directory->names.end()) link(old->second, -1);
     apply(edit.directory->names, edit);
   }
@@ -244,6 +247,7 @@ void DiskModel::change_names(std::vector<NameEdit> edits) {
 void DiskModel::write(const NodePtr& file, std::uint64_t offset, std::string_view bytes) {
   const std::uint64_t old_size = file->content.size();
   file->content.write(offset, bytes);
+  file->modified_ns = file->changed_ns = now_ns_;
   resized(*file, old_size);
   unsynced_[file->number] = file;
 }
@@ -251,6 +255,7 @@ void DiskModel::write(const NodePtr& file, std::uint64_t offset, std::string_vie
 void DiskModel::truncate(const NodePtr& file, std::uint64_t size) {
   const std::uint64_t old_size = file->content.size();
   file->content.truncate(size);
+  file->modified_ns = file->changed_ns = now_ns_;
   resized(*file, old_size);
   unsynced_[file->number] = file;
 }
@@ -358,6 +363,7 @@ DiskModel DiskModel::after_loss(std::uint64_t seed) const {
   }
 
   DiskModel out;
+  out.now_ns_ = now_ns_;
   std::map<const Node*, NodePtr> copies = {{root_.get(), out.root_}};
   const std::function<void(const Node&)> copy_below = [&](const Node& directory) {
     const auto changed = surviving.find(&directory);
@@ -367,6 +373,9 @@ DiskModel DiskModel::after_loss(std::uint64_t seed) const {
       NodePtr& copy = copies[node.get()];
       if (!copy) {
         copy = out.make_node(node->directory);
+        copy->inode = node->inode;
+        copy->modified_ns = node->modified_ns;
+        copy->changed_ns = node->changed_ns;
         if (node->directory) {
           copy_below(*node);
         } else {
@@ -375,6 +384,7 @@ DiskModel DiskModel::after_loss(std::uint64_t seed) const {
       }
       const NodePtr kept = copies[node.get()];
       out.link(kept, 1);
+      out.last_node_ = std::max(out.last_node_, node->inode);
       copied[name] = kept;
     }
     const NodePtr& to = copies.at(&directory);

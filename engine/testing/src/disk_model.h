@@ -81,6 +81,9 @@ using Names = std::map<std::string, NodePtr>;
 // A file or a directory.
 struct Node {
   std::uint64_t number = 0;  // in order of creation: makes every walk reproducible
+  std::uint64_t inode = 0;   // the number, which a power loss does not change
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
   bool directory = false;
   int links = 0;        // visible names
   FileContent content;  // of a file
@@ -108,6 +111,10 @@ class DiskModel {
   void change_names(std::vector<NameEdit> edits);
   void write(const NodePtr& file, std::uint64_t offset, std::string_view bytes);
   void truncate(const NodePtr& file, std::uint64_t size);
+  // What changes from now on is changed at this time. A power loss never takes a file's time back, though
+  // it does its bytes: worse than a disk is.
+  void set_time(std::int64_t now_ns) { now_ns_ = now_ns; }
+  std::int64_t time() const { return now_ns_; }
 
   void sync_file(const NodePtr& file);
   void fail_sync_file(const NodePtr& file);
@@ -134,6 +141,7 @@ class DiskModel {
   void resized(const Node& file, std::uint64_t old_size);
 
   std::uint64_t last_node_ = 0;
+  std::int64_t now_ns_ = 1'700'000'000'000'000'000;
   NodePtr root_ = make_node(true);
   std::uint64_t last_change_ = 0;
   std::uint64_t used_ = 0;

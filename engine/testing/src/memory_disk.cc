@@ -36,6 +36,7 @@ std::unique_ptr<MemoryDisk> MemoryDisk::after_power_loss(std::uint64_t seed) con
   copy->state_->disk->model = state_->disk->model.after_loss(seed);
   copy->state_->disk->capacity = state_->disk->capacity;
   copy->state_->disk->remote = state_->disk->remote;
+  copy->state_->disk->pace = state_->disk->pace;
   return copy;
 }
 
@@ -57,6 +58,17 @@ void MemoryDisk::set_fault(Fault fault) {
 void MemoryDisk::set_capacity(std::uint64_t bytes) {
   Guard guard(state_->disk->mutex);
   state_->disk->capacity = bytes;
+}
+
+std::chrono::nanoseconds MemoryDisk::time() const {
+  Guard guard(state_->disk->mutex);
+  return std::chrono::nanoseconds(state_->disk->model.time());
+}
+
+void MemoryDisk::set_time(std::chrono::nanoseconds since_epoch, std::chrono::nanoseconds pace) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->model.set_time(since_epoch.count());
+  state_->disk->pace = pace;
 }
 
 void MemoryDisk::set_remote(bool remote) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,6 +30,7 @@ struct Disk {
   Hook hook;
   MemoryDisk::Fault fault;
   std::uint64_t capacity = 0;
+  std::chrono::nanoseconds pace = std::chrono::milliseconds(50);  // of the clock, per operation
   bool remote = false;
   std::uint64_t last_boot = 0;
   std::set<std::uint64_t> living;

@@ -48,6 +48,7 @@ class Operation {
       Guard guard(disk_.mutex);
       if (!disk_.living.contains(boot_)) return;
       number_ = ++disk_.operations;
+      disk_.model.set_time(disk_.model.time() + disk_.pace.count());
       hook = disk_.hook;
     }
     if (hook) hook(number_, name_ + " " + path_);
@@ -300,7 +301,12 @@ class MemoryFileSystem final : public FileSystem {
     return operation("info", path).read([&] {
       NodePtr node;
       if (const int error = disk_->model.find(path, &node)) return error;
-      *out = {node->content.size(), node->directory, node->number + 1};
+      *out = {.size = node->content.size(),
+              .directory = node->directory,
+              .identity = node->number + 1,
+              .inode = node->inode,
+              .modified_ns = node->modified_ns,
+              .changed_ns = node->changed_ns};
       return 0;
     });
   }

@@ -46,6 +46,23 @@ inline std::string file_of(const EntryId& id) {
   return std::string(kDirectory) + "/data/" + entry_path(id);
 }
 
+// All that is known of all keys, prints apart.
+inline std::string contents(const Index& index) {
+  std::string out;
+  for (const std::string& dataset : index.datasets()) {
+    index.for_each(dataset, [&](const std::string& key, const IndexItem& item) {
+      const auto time = [](const std::optional<WallTime>& at) {
+        return at ? std::to_string(at->time_since_epoch().count()) : std::string("none");
+      };
+      out += dataset + "/" + key + " " + item.version.to_string() + " " + item.checksum.to_string();
+      out += item.kind == EntryKind::tombstone ? " gone " : " " + std::to_string(item.size) + " ";
+      out += time(item.clocks.last_fetch) + " " + time(item.clocks.last_rich_fetch) + " " +
+             time(item.clocks.invalidated_at) + "\n";
+    });
+  }
+  return out;
+}
+
 // The file tier of one process on a disk in memory.
 class Tier {
  public:

@@ -222,12 +222,12 @@ TEST(EntryFilesCrashOfIndex, power_loss_or_kill_around_open_and_close_never_leav
     std::string loaded;
     {
       Tier tier(*state);
-      loaded = tier->index().encode();
+      loaded = contents(tier->index());
       state->kill();
     }
     Tier rebuilt(*state);
     EXPECT_TRUE(rebuilt.rebuilt);
-    EXPECT_EQ(loaded, rebuilt->index().encode()) << when;
+    EXPECT_EQ(loaded, contents(rebuilt->index())) << when;
   }
 }
 

@@ -141,6 +141,7 @@ std::unique_ptr<Index> sample() {
   index.put({"", ""}, item(1));
   index.put({"prices", "eur"}, item(1'114'112'000'000'000'007));
   IndexItem full = item(9);
+  full.print = 0x1122334455667788;
   full.clocks.last_rich_fetch = at_ms(-1);
   full.clocks.invalidated_at = at_ms(1'700'000'000'000);
   index.put({"prices", std::string("k\0\n\xff", 4)}, full);
@@ -206,9 +207,10 @@ TEST(Index, decode_of_sealed_nonsense_never_crashes_and_takes_only_its_own_form)
       damaged[random() % damaged.size()] = static_cast<char>(random());
     }
     Index index;
-    if (!index.decode(sealed(damaged))) continue;
+    FileTime settled = 0;
+    if (!index.decode(sealed(damaged), &settled)) continue;
     ++taken;
-    EXPECT_EQ(index.encode(), sealed(damaged));
+    EXPECT_EQ(index.encode(settled), sealed(damaged));
   }
   EXPECT_GT(taken, 0);
 }
@@ -216,20 +218,122 @@ TEST(Index, decode_of_sealed_nonsense_never_crashes_and_takes_only_its_own_form)
 TEST(Index, decode_refuses_a_newer_format) {
   const std::string whole = sample()->encode();
   std::string bytes = whole.substr(0, whole.size() - 16);
-  bytes[8] = 2;
+  bytes[8] = 3;
   Index index;
   EXPECT_FALSE(index.decode(sealed(bytes)));
 }
 
+std::string golden(const std::string& name) {
+  std::ifstream file(TIERCACHE_GOLDEN_DIRECTORY "/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 // The file is read by later versions too: this one holds the form fixed.
 TEST(Index, golden_file_is_read_and_written_byte_for_byte) {
-  std::ifstream file(TIERCACHE_GOLDEN_DIRECTORY "/index-1.bin", std::ios::binary);
-  const std::string golden((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-  EXPECT_EQ(sample()->encode(), golden);
+  const FileTime settled = 1'700'000'000'000'000'000;
+  EXPECT_EQ(sample()->encode(settled), golden("index-2.bin"));
   Index index;
-  ASSERT_TRUE(index.decode(golden));
+  FileTime read = 0;
+  ASSERT_TRUE(index.decode(golden("index-2.bin"), &read));
+  EXPECT_EQ(read, settled);
   EXPECT_EQ(all(index, "users"), Strings{"gone:2-3:gone"});
+  EXPECT_EQ(index.prints(), std::vector<FilePrint>{0x1122334455667788});
+}
+
+TEST(Index, golden_file_of_format_1_is_read_without_prints) {
+  Index index;
+  FileTime read = 7;
+  ASSERT_TRUE(index.decode(golden("index-1.bin"), &read));
+  EXPECT_EQ(read, 0);
+  EXPECT_EQ(contents(index), contents(*sample()));
+  EXPECT_EQ(index.prints(), std::vector<FilePrint>{});
+}
+
+TEST(Index, decode_refuses_every_cut_and_every_nonsense_of_format_1) {
+  const std::string bytes = golden("index-1.bin").substr(0, golden("index-1.bin").size() - 16);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    Index index;
+    EXPECT_FALSE(index.decode(sealed(bytes.substr(0, i)))) << i;
+    EXPECT_FALSE(index.decode(sealed(bytes + bytes.substr(0, i + 1)))) << i;
+  }
+}
+
+// Around the number of items that are copied at once, the form is the same.
+TEST(Index, form_does_not_depend_on_how_many_items_were_taken_at_once) {
+  for (const int count : {255, 256, 257, 512, 1'000}) {
+    Index index;
+    for (int i = 0; i < count; ++i) index.put({"d", std::to_string(i)}, item(1));
+    index.put({"e", "k"}, item(1));
+    Index copy;
+    ASSERT_TRUE(copy.decode(index.encode())) << count;
+    EXPECT_EQ(copy.size(), index.size());
+    EXPECT_EQ(copy.encode(), index.encode());
+  }
+}
+
+TEST(Index, what_changes_while_it_is_written_leaves_a_form_that_holds) {
+  Index index;
+  for (int i = 0; i < 2'000; ++i)
+    index.put({"d" + std::to_string(i % 3), std::to_string(i)}, item(1));
+  IndexEncoder encoder(index, 0);
+  std::string bytes;
+  int step = 0;
+  while (encoder.next(&bytes)) {
+    index.put({"d0", "new " + std::to_string(++step)}, item(1));
+    index.put({"a new one", "k"}, item(1));
+    for (int i = 0; i < 2'000; ++i) index.remove({"d2", std::to_string(i)}, {9, 9});
+  }
+  Index copy;
+  ASSERT_TRUE(copy.decode(bytes));
+  EXPECT_EQ(copy.count("d1"), index.count("d1"));
+  EXPECT_EQ(copy.datasets(), (Strings{"d0", "d1"}));
+}
+
+IndexItem printed(std::uint64_t version, FilePrint print) {
+  IndexItem out = item(version);
+  out.print = print;
+  return out;
+}
+
+TEST(Index, print_stays_with_the_header_it_was_taken_of) {
+  Index index;
+  const EntryId id{"d", "k"};
+  index.put(id, printed(5, 50));
+  index.put(id, item(5));
+  EXPECT_EQ(index.find(id)->print, 50u) << "the same, not looked at again";
+  IndexItem later = item(5);
+  later.clocks.last_fetch = at_ms(9);
+  index.put(id, later);
+  EXPECT_EQ(index.find(id)->print, 0u) << "the file does not say this";
+  index.put(id, printed(5, 51));
+  EXPECT_EQ(index.find(id)->print, 0u) << "the file says less than is known";
+  index.put(id, item(6));
+  EXPECT_EQ(index.find(id)->print, 0u);
+  index.put(id, printed(6, 60));
+  EXPECT_EQ(index.find(id)->print, 60u);
+  index.put(id, printed(5, 52));
+  EXPECT_EQ(index.find(id)->print, 60u);
+}
+
+TEST(Index, take_met_keeps_what_is_known_and_drops_what_was_not_met) {
+  Index saved;
+  saved.put({"d", "met"}, printed(1, 1));
+  saved.put({"d", "gone"}, printed(1, 2));
+  saved.put({"d", "changed"}, printed(9, 3));
+  saved.put({"d", "never looked at"}, item(1));
+  saved.put({"emptied", "k"}, printed(1, 4));
+  PrintsMet met(saved.prints());
+  EXPECT_TRUE(met.meet(1));
+  EXPECT_TRUE(met.meet(3));
+  EXPECT_FALSE(met.meet(5));
+  Index index;
+  index.put({"d", "changed"}, printed(2, 6));
+  index.put({"new", "k"}, printed(1, 7));
+  index.take_met(std::move(saved), met);
+  EXPECT_EQ(all(index, "d"), (Strings{"changed:2-3", "met:1-3"})) << "the file is the truth";
+  EXPECT_EQ(index.datasets(), (Strings{"d", "new"}));
+  EXPECT_EQ(index.totals().documents, 3u);
+  EXPECT_EQ(index.totals().bytes, item(1).size * 2 + item(2).size);
 }
 
 TEST(Index, threads_at_once_lose_nothing) {

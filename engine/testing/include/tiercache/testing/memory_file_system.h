@@ -1,6 +1,7 @@
 // A disk in memory that knows what survives a power loss, and fails on command.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,7 +43,7 @@ class MemoryDisk {
   void power_loss(std::uint64_t seed);
 
   // A copy of the disk as it would be after a power loss right now, without ending the boot.
-  // Capacity and remoteness are copied, hook and fault are not.
+  // Capacity, remoteness and pace are copied, hook and fault are not.
   std::unique_ptr<MemoryDisk> after_power_loss(std::uint64_t seed) const;
   // Number of mutating operations (writes, renames, syncs, …) so far. Trees are made and removed in
   // several, one per name.
@@ -61,6 +62,10 @@ class MemoryDisk {
   // bound.
   void set_capacity(std::uint64_t bytes);
   void set_remote(bool remote);
+  // The clock that the files' times are of. It goes on by `pace` with each mutating operation, by 50 ms
+  // unless told otherwise; what a test writes directly is changed at the time of the last one.
+  std::chrono::nanoseconds time() const;
+  void set_time(std::chrono::nanoseconds since_epoch, std::chrono::nanoseconds pace);
 
   // Direct access for tests: read, replace or damage a file behind the cache's back. What these
   // change is durable at once, and with it the earlier changes of names in the directories they

@@ -1,0 +1,141 @@
+// How the file tier comes to its index, and keeps it for the next one.
+#include <utility>
+#include <vector>
+
+#include "files/entry_files_impl.h"
+
+namespace tiercache {
+namespace {
+
+constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 31;
+// So many headers are asked for at once: a disk brings them in together.
+constexpr std::size_t kReadAhead = 128;
+// An index is saved when a tenth of it changed, and not for less than this.
+constexpr std::uint64_t kUnsavedPart = 10;
+constexpr std::uint64_t kMinUnsaved = 16;
+
+}  // namespace
+
+// ---- opening
+
+// What is there of an index becomes `index.saved`: it will be older than the files soon.
+IoStatus EntryFiles::Impl::load_index(bool* complete) {
+  *complete = read_index(index_path(), &index, nullptr);
+  IoStatus status = *complete ? file_system.rename(index_path(), saved_path())
+                              : file_system.remove_file(index_path());
+  if (!status.ok() && !status.absent()) return status;
+  // The index must not come back by a power loss, when the files will have moved on.
+  return file_system.sync_directory(directory);
+}
+
+bool EntryFiles::Impl::read_index(const std::string& path, Index* out, FileTime* settled) const {
+  std::string bytes;
+  return file_system.read_file(path, kMaxIndexBytes, &bytes).ok() && out->decode(bytes, settled);
+}
+
+// Looks at every file, and reads the headers of those that the saved index does not know as they look now.
+IoStatus EntryFiles::Impl::index_files() {
+  Index saved;
+  FileTime settled = 0;
+  if (!read_index(saved_path(), &saved, &settled)) settled = 0;
+  PrintsMet met(saved.prints());
+  const FileTime now = folder.file_time();
+  headers_read = 0;
+  std::vector<FoundFile> unknown;
+  const auto read_unknown = [&] {
+    folder.will_read(unknown);
+    for (const FoundFile& file : unknown) {
+      // One that changes just now may look the same after its next change.
+      const bool sure = settled_before(now, file.info);
+      take_into_index(file.path, sure ? print_of(file.path, file.info) : 0);
+    }
+    headers_read += unknown.size();
+    unknown.clear();
+  };
+  const IoStatus status = folder.walk([&](FoundFile file) {
+    if (settled_before(settled, file.info) && met.meet(print_of(file.path, file.info))) return;
+    unknown.push_back(std::move(file));
+    if (unknown.size() == kReadAhead) read_unknown();
+  });
+  read_unknown();
+  index.take_met(std::move(saved), met);
+  return status;
+}
+
+void EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print) {
+  const FileState state = folder.read_header(path, nullptr);
+  if (state.status == FileState::Status::sound) {
+    index.put(state.id, index_item(*state.entry, state.size, print));
+  } else if (state.corrupt()) {
+    settle(path, nullptr);
+  }
+}
+
+// ---- saving
+
+bool EntryFiles::Impl::save_due() const {
+  const std::uint64_t unsaved = index.changes() - changes_saved.load();
+  return unsaved >= kMinUnsaved && unsaved >= index.size() / kUnsavedPart;
+}
+
+// What fails is not tried again before as much has changed once more: a full disk would be written to for
+// nothing again and again.
+void EntryFiles::Impl::begin_saving(FileTime settled) {
+  Lock lock(saving_mutex);
+  if (saving || !writable.load()) return;
+  changes_saved = index.changes();
+  saving =
+      std::make_unique<IndexSaving>(file_system, folder.workspace(), index, settled, saved_path());
+}
+
+IoStatus EntryFiles::Impl::go_on_saving(bool* more) {
+  *more = false;
+  Lock lock(saving_mutex);
+  if (!saving) return {};
+  IoStatus status = saving->step(more);
+  if (!*more || !status.ok()) saving.reset();
+  *more = saving != nullptr;
+  return status;
+}
+
+// Nothing more is saved until the next `open`.
+void EntryFiles::Impl::abandon_saving() {
+  Lock lock(saving_mutex);
+  writable = false;
+  if (saving) saving->abandon();
+  saving.reset();
+}
+
+// ---- closing
+
+// An index that need not be compared with the files tells of all of them, synced, and is left only where no
+// other cache can have written some.
+IoStatus EntryFiles::Impl::leave_index() {
+  {
+    Lock lock(saving_mutex);
+    saving.reset();
+  }
+  if (!folder.workspace().stands()) return {ENOENT, "the directory was deleted or replaced"};
+  bool alone = false;
+  IoStatus status = folder.workspace().look_around(&alone);
+  if (!status.ok() || !alone) return status;
+  FileInfo shared;
+  status = file_system.info(shared_path(), &shared);
+  if (status.ok()) return file_system.remove_file(shared_path());
+  if (!status.absent()) return status;
+  const FileTime now = folder.file_time();
+  status = folder.sync_all();
+  if (status.ok()) status = write_index(now);
+  if (status.ok()) status = folder.workspace().look_around(&alone);
+  file_system.remove_file(status.ok() && alone ? saved_path() : index_path());
+  return status;
+}
+
+IoStatus EntryFiles::Impl::write_index(FileTime settled) {
+  IndexSaving final_one(file_system, folder.workspace(), index, settled, index_path());
+  IoStatus status;
+  for (bool more = true; more && status.ok();) status = final_one.step(&more);
+  return status.ok() ? file_system.sync_directory(directory) : status;
+}
+
+}  // namespace tiercache
