@@ -95,9 +95,14 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
 };
 
 void Scheduler::State::put(Name name, WallTime when, WallTime as_of) {
-  remove(name);
   const Place place{when, ++last_place};
-  const auto turn = turns.emplace(std::move(name), Turn{place, as_of}).first;
+  auto turn = turns.lower_bound(name);
+  if (turn != turns.end() && turn->first == name) {
+    order.erase(turn->second.place);
+    turn->second = {place, as_of};
+  } else {
+    turn = turns.emplace_hint(turn, std::move(name), Turn{place, as_of});
+  }
   order.emplace(place, turn);
 }
 
