@@ -8,12 +8,12 @@ usage: tests/restart/run.sh [--entries N] [--help]
 
   --entries N   of 1 KiB each, at least 100 (default 100000; a minute or two, and 6 KiB of disk for each)
 
-Fills a directory and a SQLite store, the last 1 % while the store is away, kills the process, brings the store
-back and opens the directory anew: how long until all schedules are armed, until a read is served, until the
-store has confirmed everything, and how much memory that takes at most. Then the same after a close. Nothing is
-random, so there is no --seed.
+Fills a directory and a SQLite store, a ninth of it twice, the last 1 % while the store is away, kills the process,
+brings the store back and opens the directory anew: how long until all schedules are armed, until a read is served,
+until the store has confirmed everything, and how much memory that takes at most. Then the same after a close, and
+without an index, as after a kill before the first was saved. Nothing is random, so there is no --seed.
 Installs what is missing (apt-get, through sudo unless root); writes to build/release alone, and to a temporary
-directory that is removed. The last two lines give figures. Exit status: 0 everything was there, 1 it was not,
+directory that is removed. The last three lines give figures. Exit status: 0 everything was there, 1 it was not,
 2 could not run, 130 interrupted.
 TEXT
 }

@@ -216,5 +216,41 @@ TEST(Recovery, schedule_on_a_disk_that_refuses_does_not_run_without_pause) {
   EXPECT_LE(asked, 10);
 }
 
+// What `Cache` has had read of entry files, by the calls that do nothing else.
+int headers_read(World& world, const std::function<void()>& act) {
+  int reads = 0;
+  world.disk.set_fault([&](const std::string& operation, const std::string& path) {
+    reads += operation == "read_at" && path.find("/data/") != std::string::npos ? 1 : 0;
+    return 0;
+  });
+  act();
+  world.disk.set_fault({});
+  return reads;
+}
+
+TEST(Recovery, index_saved_in_the_background_spares_the_reading_of_files_after_a_kill) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()});
+  for (int i = 0; i < 100; ++i) data.put("key:" + std::to_string(i), "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1min);
+  world.kill(cache);
+  // What was written shortly before the saving is read, as it is where nothing was saved.
+  const int first = headers_read(world, [&] { cache = world.open(); });
+  EXPECT_LE(first, 100);
+  world.disk.set_time(world.disk.time() + 10s, 50ms);
+  // What had to be read is reason enough to save, though nothing is written.
+  world.disk.remove("/cache/index.saved");
+  world.kill(cache);
+  EXPECT_EQ(headers_read(world, [&] { cache = world.open(); }), 100);
+  world.executor->run_for(1min);
+  world.kill(cache);
+  EXPECT_EQ(headers_read(world, [&] { cache = world.open(); }), 0);
+  data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()});
+  EXPECT_EQ(data.keys().keys.size(), 100u);
+  EXPECT_EQ(*data.get("key:7", {.reach = Reach::local}), "1");
+}
+
 }  // namespace
 }  // namespace tiercache::testing
