@@ -32,10 +32,13 @@ class Oracle {
     for (auto& [key, known] : keys_) {
       known.floor = known.durable_floor;
       known.erased = known.durably_erased;
+      known.may_be_erased = known.durably_may_be_erased;
       known.local = known.durably_local;
     }
   }
-  void attempted_erase(const std::string& key) { keys_[key].may_be_erased = true; }
+  void attempted_erase(const std::string& key) {
+    keys_[key].may_be_erased = keys_[key].durably_may_be_erased = true;
+  }
 
   // The store may have taken something that failed here.
   void in_doubt(const std::string& key) { keys_[key].store_only = true; }
@@ -82,6 +85,8 @@ class Oracle {
     Version durable_floor;
     bool durably_erased = false;
     bool may_be_erased = false;  // an erase was begun and not acknowledged
+    // The file may have the tombstone, and what only the store took after it be known to memory alone.
+    bool durably_may_be_erased = false;
     std::set<std::string> written;
   };
   void raise(const std::string& key, Version version, bool erased, bool journaled) {
@@ -89,6 +94,7 @@ class Oracle {
     if (journaled && version >= known.durable_floor) {
       known.durable_floor = version;
       known.durably_erased = erased;
+      if (!erased) known.durably_may_be_erased = false;
     }
     known.durably_local = known.durably_local || journaled;
     if (version < known.floor) return;
