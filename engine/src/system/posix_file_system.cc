@@ -1,6 +1,5 @@
 // The machine's file system: POSIX for bytes, syncs, locks and the exchange of names,
 // Boost.Filesystem for trees, listings and space.
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -318,18 +317,16 @@ class PosixFileSystem final : public FileSystem {
 
   IoStatus list_files(const std::string& path, std::vector<ListedFile>* out) override {
     out->clear();
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-    if (!directory) return last_failure("list", path);
-    for (;;) {
-      errno = 0;
-      const dirent* item = ::readdir(directory.get());
-      if (item == nullptr) return errno == 0 ? IoStatus{} : last_failure("list", path);
+    boost::system::error_code error;
+    fs::directory_iterator item(path, error);
+    for (; !error && item != fs::directory_iterator(); item.increment(error)) {
       struct stat found {};
-      const int result = ::fstatat(::dirfd(directory.get()), item->d_name, &found, 0);
-      if (result != 0 && errno == ENOENT) continue;
-      if (result == 0 && S_ISDIR(found.st_mode)) continue;
-      out->push_back({item->d_name, result == 0 ? info_of(found) : FileInfo{}});
+      const bool known = ::stat(item->path().c_str(), &found) == 0;
+      if (!known && errno == ENOENT) continue;
+      if (known && S_ISDIR(found.st_mode)) continue;
+      out->push_back({item->path().filename().string(), known ? info_of(found) : FileInfo{}});
     }
+    return outcome(error, "list", path);
   }
 
   // The system reads behind, many files at once.
