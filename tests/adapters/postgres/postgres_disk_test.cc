@@ -8,16 +8,22 @@
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <stdexcept>
 
 #include "adapters/postgres/trouble.h"
 
 namespace tiercache::postgres {
 namespace {
 
-// A file that leaves nothing free; goes with the object.
+constexpr std::uintmax_t kSmall = 1 << 30;
+
+// A file that leaves nothing free; goes with the object. Only of a small disk.
 class Filler {
  public:
   explicit Filler(std::filesystem::path path) : path_(std::move(path)) {
+    if (std::filesystem::space(path_.parent_path()).capacity > kSmall) {
+      throw std::runtime_error(path_.string() + " is not on the small disk: not filled");
+    }
     const int file = ::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     EXPECT_GE(file, 0) << path_;
     const std::string block(1 << 16, 'x');
