@@ -225,7 +225,8 @@ PutReceipt wait_until_sent(const Core& core, const DatasetState& dataset, Record
   }
   WritePath::Settled settled;
   for (const OutboxWrite& parked : core.journal->parked_of(id)) {
-    if (parked.version >= receipt.version) settled.refused = true;
+    if (parked.version < receipt.version) continue;
+    settled.refused = true;
     settled.why = parked.why;
   }
   return settled_or_throw(dataset, receipt, settled);
