@@ -11,23 +11,39 @@ search_need_number() {
   [[ $2 =~ ^(0|[1-9][0-9]{0,17})$ ]] || search_fail "$1 needs a number, not '$2'"
 }
 
-# search_options "NAME..." ARGUMENT...: each `--name N` sets the variable of that name, with _ for -. The
-# script's `usage` says what there is.
+# search_options "OPTION..." ARGUMENT...: `--name VALUE` sets the variable of that name, with _ for -. An OPTION
+# is `name`, which takes a number, `name=PATTERN`, which takes what the regular expression matches, or `name?`,
+# which takes nothing and whose variable becomes `--name`. The script's `usage` says what there is.
 search_options() {
-  local names=" $1 " name
+  local options option kind variable
+  read -ra options <<<"$1"
   shift
   while (($# > 0)); do
-    name=${1#--}
+    kind=unknown
+    for option in "${options[@]}"; do
+      [[ $1 != "--${option%%[?=]*}" ]] || kind=${option#"${1#--}"}
+    done
     if [[ $1 == --help ]]; then
       usage
       exit 0
-    elif [[ $1 != --* || $names != *" $name "* ]]; then
+    elif [[ $kind == unknown ]]; then
       usage >&2
       exit 2
     fi
-    (($# >= 2)) || search_fail "$1 needs a number"
-    search_need_number "$1" "$2"
-    printf -v "${name//-/_}" '%s' "$2"
+    variable=${1#--}
+    variable=${variable//-/_}
+    if [[ $kind == '?' ]]; then
+      printf -v "$variable" '%s' "$1"
+      shift
+      continue
+    fi
+    (($# >= 2)) || search_fail "$1 needs a value"
+    if [[ -z $kind ]]; then
+      search_need_number "$1" "$2"
+    elif [[ ! $2 =~ ^(${kind#=})$ ]]; then
+      search_fail "$1 needs ${kind#=}, not '$2'"
+    fi
+    printf -v "$variable" '%s' "$2"
     shift 2
   done
 }

@@ -25,22 +25,10 @@ source "$root/tests/lib/search.sh"
 
 states=20000
 seed=1
-trace=()
-while (($# > 0)); do
-  case "$1" in
-    --states | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --trace) trace=(--trace); shift ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+trace=
+search_options "states seed trace?" "$@"
 ((states > 0)) || search_fail "--states needs a number of at least 1"
 
 search_build "$root" powerloss_search
 search_run "$root/build/dev/tests/powerloss/powerloss_search" --states "$states" --seed "$seed" \
-  ${trace[@]+"${trace[@]}"}
+  ${trace:+"$trace"}

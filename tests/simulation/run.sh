@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Builds the simulation with the dev preset and runs it over a range of seeds.
 set -u
 
@@ -12,47 +12,23 @@ usage: tests/simulation/run.sh [--seeds N] [--seed S] [--steps N] [--trace KEY] 
   --trace KEY   also prints what happened to this key, a:0 to a:5 or b:0 to b:5; best with --seeds 1
 
 A seed whose run breaks a promise is printed with the call that replays it; after ten the run ends.
-The last line gives figures. Exit status: 0 every promise held, 1 some broke, 2 could not run.
+Installs what is missing (apt-get, through sudo unless root); writes to build/dev alone. The last line gives
+figures. Exit status: 0 every promise held, 1 some broke, 2 could not run, 130 interrupted.
 TEXT
 }
 
-fail() {
-  echo "run.sh: $1" >&2
-  exit 2
-}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 2
+# shellcheck source=tests/lib/search.sh
+source "$root/tests/lib/search.sh"
 
 seeds=1000
 seed=1
 steps=400
 trace=
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --seeds) [ $# -ge 2 ] || fail "--seeds needs a number"; seeds=$2; shift 2 ;;
-    --seed) [ $# -ge 2 ] || fail "--seed needs a number"; seed=$2; shift 2 ;;
-    --steps) [ $# -ge 2 ] || fail "--steps needs a number"; steps=$2; shift 2 ;;
-    --trace) [ $# -ge 2 ] || fail "--trace needs a key"; trace=$2; shift 2 ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
-for number in "$seeds" "$seed" "$steps"; do
-  case "$number" in
-    '' | *[!0-9]* | 0) fail "--seeds, --seed and --steps need a number of at least 1, not '$number'" ;;
-  esac
-done
-case "$trace" in
-  '' | [ab]:[0-5]) ;;
-  *) fail "--trace needs a:0 to a:5 or b:0 to b:5, not '$trace'" ;;
-esac
+search_options "seeds seed steps trace=[ab]:[0-5]" "$@"
+((seeds > 0 && seed > 0 && steps > 0)) ||
+  search_fail "--seeds, --seed and --steps need a number of at least 1"
 
-root=$(cd "$(dirname "$0")/../.." && pwd) || exit 2
-build=$root/build/dev
-(cd "$root" && cmake --preset dev >/dev/null) || fail "cmake --preset dev failed"
-cmake --build "$build" --target simulate || fail "simulate does not build"
-
-set -- --seeds "$seeds" --seed "$seed" --steps "$steps"
-[ -z "$trace" ] || set -- "$@" --trace "$trace"
-"$build/tests/simulation/simulate" "$@"
-status=$?
-[ $status -le 1 ] || fail "simulate ended with status $status"
-exit $status
+search_build "$root" simulate
+search_run "$root/build/dev/tests/simulation/simulate" --seeds "$seeds" --seed "$seed" \
+  --steps "$steps" ${trace:+--trace "$trace"}

@@ -28,24 +28,7 @@ source "$root/tests/lib/search.sh"
 minutes=10
 seed=$((RANDOM * 32768 + RANDOM))
 preset=tsan
-while (($# > 0)); do
-  case "$1" in
-    --minutes | --seed)
-      (($# >= 2)) || search_fail "$1 needs a number"
-      search_need_number "$1" "$2"
-      declare "${1#--}=$2"
-      shift 2
-      ;;
-    --preset)
-      (($# >= 2)) || search_fail "--preset needs a name"
-      [[ $2 =~ ^(tsan|asan|dev)$ ]] || search_fail "--preset needs tsan, asan or dev, not '$2'"
-      preset=$2
-      shift 2
-      ;;
-    --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-  esac
-done
+search_options "minutes seed preset=tsan|asan|dev" "$@"
 ((minutes > 0)) || search_fail "--minutes needs a number of at least 1"
 
 search_preset=$preset
