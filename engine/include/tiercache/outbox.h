@@ -76,8 +76,8 @@ enum class OutboxOutcome : std::uint8_t {
   done,
   not_parked,         // nothing of that name is parked: settled, replaced by a later write, unknown
   store_unavailable,  // the store did not say in time what stands there: still parked
-  disk_failed,        // the local tiers have it no more, but the disk did not take that for good:
-                      // parked still, or again after the next open
+  disk_failed,        // the disk did not take the store's row in its place, or not for good: parked
+                      // still, or again after the next open; discard it again once the disk works
 };
 
 std::string_view to_string(OutboxOutcome outcome);
@@ -106,8 +106,9 @@ class Outbox {
 
   // Gives the write up: the journal lets go of it, and the local tiers take what the store has of the
   // key, or drop the entry where it has none. So the store is asked first; as long as it does not
-  // answer nothing is discarded, for an entry that silently differed from the store would stay so. A
-  // later write of the key is left alone. Outcomes in order.
+  // answer nothing is discarded, for an entry that silently differed from the store would stay so. Nor
+  // is it while the disk does not give up the write's file (`disk_failed`; the log says why): it is served
+  // as before then. A later write of the key is left alone. Outcomes in order.
   std::vector<OutboxOutcome> discard(
       std::span<const OutboxId> ids,
       std::chrono::milliseconds deadline = std::chrono::seconds(10)) const;

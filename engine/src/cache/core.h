@@ -210,14 +210,18 @@ class Core : public std::enable_shared_from_this<Core> {
   // What was replayed and is in no file is served from memory, and written when that is possible.
   void serve_unwritten();
   void serve_what_was_below(const EntryId& id);
-  // The local tiers give up this version, or what is older, for the store's row (null: for none).
-  void withdraw(const EntryId& id, Version ours, const EntryPtr& row);
+  // The local tiers give up this version, or what is older, for the store's row (null: for none). Not
+  // where the disk will not give up a file that has it: then that stays, and is served as before.
+  [[nodiscard]] IoStatus withdraw(const EntryId& id, Version ours, const EntryPtr& row);
+  IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
   std::vector<EntryId> ids_of(const OutboxWrite& parked) const;
   struct EntryVersion {
     EntryId id;
     Version version;
   };
-  bool take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline);
+  std::vector<OutboxOutcome> take_rows_instead(std::span<const EntryVersion> ours,
+                                               SteadyTime deadline);
+  void report_not_discarded(const EntryId& id, const IoStatus& status);
   OutboxOutcome let_go(const OutboxId& id);
   void adopted(const IoStatus& status);
   void adopt_later();
@@ -226,7 +230,6 @@ class Core : public std::enable_shared_from_this<Core> {
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
   bool may_settle(const UnsettledWrite& write, const EntryPtr& winner);
   bool send_lost(const EntryId& id, const Entry& moved);
-  bool can_withdraw(const EntryId& id, Version ours, const EntryPtr& row);
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                   std::uint32_t generation);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);

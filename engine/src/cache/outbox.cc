@@ -53,25 +53,39 @@ std::vector<EntryId> Core::ids_of(const OutboxWrite& parked) const {
   return ids;
 }
 
-// False: the store did not say what stands there.
-bool Core::take_rows_instead(std::span<const EntryVersion> ours, SteadyTime deadline) {
+// `done` for those whose place is the row's.
+std::vector<OutboxOutcome> Core::take_rows_instead(std::span<const EntryVersion> ours,
+                                                   SteadyTime deadline) {
+  std::vector<OutboxOutcome> outcomes(ours.size(), OutboxOutcome::store_unavailable);
   std::vector<EntryId> ids;
   for (const EntryVersion& one : ours) ids.push_back(one.id);
   const LoadReply rows = load_rows(ids, deadline, Breaker::Urgency::forced);
-  if (rows.status != StoreStatus::ok) return false;
-  if (std::find(rows.corrupt.begin(), rows.corrupt.end(), true) != rows.corrupt.end()) return false;
+  if (rows.status != StoreStatus::ok) return outcomes;
+  if (std::find(rows.corrupt.begin(), rows.corrupt.end(), true) != rows.corrupt.end()) {
+    return outcomes;
+  }
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const EntryPtr& row = rows.entries[i];
-    if (!row || row->version <= ours[i].version) withdraw(ids[i], ours[i].version, row);
+    const IoStatus withdrawn = withdraw(ids[i], ours[i].version, rows.entries[i]);
+    outcomes[i] = withdrawn.ok() ? OutboxOutcome::done : OutboxOutcome::disk_failed;
+    if (!withdrawn.ok()) report_not_discarded(ids[i], withdrawn);
   }
   // Another process's write may have given way to ours in the files and come to the store since.
   const LoadReply standing = load_rows(ids, deadline, Breaker::Urgency::forced);
   const bool again = standing.status == StoreStatus::ok;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const EntryPtr& row = again ? standing.entries[i] : rows.entries[i];
-    if (row) take_newer(ids[i], row);
+    if (row && outcomes[i] == OutboxOutcome::done) take_newer(ids[i], row);
   }
-  return true;
+  return outcomes;
+}
+
+void Core::report_not_discarded(const EntryId& id, const IoStatus& status) {
+  files_health.failed(now().wall, status.what);
+  log->error(
+      LogTopic::outbox,
+      "a write of dataset {} is not discarded: the disk does not give its file up ({}). It is "
+      "parked still, and served; discard it again once the disk takes writes",
+      id.dataset, status.what);
 }
 
 std::vector<OutboxOutcome> Core::discard_parked(std::span<const OutboxId> ids,
@@ -90,10 +104,12 @@ std::vector<OutboxOutcome> Core::discard_parked(std::span<const OutboxId> ids,
     }
   }
   for (std::size_t begin = 0; begin < affected.size(); begin += kRowsAtOnce) {
-    const std::size_t end = std::min(affected.size(), begin + kRowsAtOnce);
-    const std::span<const EntryVersion> batch(affected.data() + begin, end - begin);
-    if (store && take_rows_instead(batch, deadline)) continue;
-    for (std::size_t i = begin; i < end; ++i) outcomes[of[i]] = OutboxOutcome::store_unavailable;
+    const std::size_t count = std::min(affected.size() - begin, kRowsAtOnce);
+    const auto taken = store ? take_rows_instead({affected.data() + begin, count}, deadline)
+                             : std::vector(count, OutboxOutcome::store_unavailable);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (taken[i] != OutboxOutcome::done) outcomes[of[begin + i]] = taken[i];
+    }
   }
   // Else an old file could come back after a power loss, and no record would tell that it is wrong.
   const bool synced = affected.empty() || file_writer->sync();

@@ -136,7 +136,8 @@ void Core::take_rows(const std::vector<ScannedEntry>& rows) {
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
   if (winner && winner->version >= ours) return take_newer(id, winner);
-  withdraw(id, ours, winner);
+  // Written since the drain withdrew it, on a disk that takes no more: the store has what is to be there.
+  if (!withdraw(id, ours, winner).ok()) files->remove(id, ours);
   if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
   // Else a crash could bring the refused entry back, from its old file or from the journal.
   journal->file_written(id, ours, {});
@@ -144,7 +145,8 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
   serve_what_was_below(id);
 }
 
-void Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+IoStatus Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
   {
     Lock lock(mutex_);
     const auto unwritten = unwritten_.find(id);
@@ -155,11 +157,19 @@ void Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
   if (DatasetState* dataset = find_dataset(id.dataset)) {
     memory->remove(dataset->ref(id.key), ours);
   }
-  const EntryPtr there = files->read(id).entry;
-  if (there && there->version != ours) return;  // another process's
-  const bool replaced =
-      row && files->replace(id, ours, *row).status == FileWriteResult::Status::written;
-  if (!replaced) files->remove(id, ours);
+  return withdraw_file(id, ours, row);  // it may just have come there from memory
+}
+
+IoStatus Core::withdraw_file(const EntryId& id, Version ours, const EntryPtr& row) {
+  const FileReadResult file = files->read(id);
+  if (file.entry && file.entry->version != ours) return {};  // another process's, or the row
+  const FileWriteResult given = row ? files->replace(id, ours, *row) : files->remove(id, ours);
+  using Status = FileWriteResult::Status;
+  if (given.status == Status::written || given.status == Status::newer_there) return {};
+  const bool may_be_there = file.entry || file.status == FileReadResult::Status::failed;
+  if (may_be_there) return given.io;
+  files->remove(id, ours);  // the index alone tells of it
+  return {};
 }
 
 // The refused write may have hidden another process's older one that still waits for the store.
@@ -241,17 +251,8 @@ bool Core::may_settle(const UnsettledWrite& write, const EntryPtr& winner) {
   const EntryId& id = write.write.id;
   if (write.kind == RecordKind::clocks) return winner || !send_lost(id, write.write.entry);
   if (write.kind != RecordKind::content) return true;
-  return can_withdraw(id, write.write.entry.version, winner);
-}
-
-// False when the file has the refused version and the disk will not put the row in its place now.
-bool Core::can_withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
-  if (!row || row->version >= ours) return true;
-  const EntryPtr there = files->read(id).entry;
-  if (!there || there->version != ours) return true;
-  using Status = FileWriteResult::Status;
-  const Status replaced = files->replace(id, ours, *row).status;
-  return replaced == Status::written || replaced == Status::newer_there;
+  const Version ours = write.write.entry.version;
+  return (winner && winner->version >= ours) || withdraw(id, ours, winner).ok();
 }
 
 void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {

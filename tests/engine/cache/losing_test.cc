@@ -117,6 +117,23 @@ TEST_F(Losing, disk_that_refuses_the_stores_row_keeps_what_it_has_until_it_takes
   EXPECT_EQ(local(*world.open()), "\"other\"");
 }
 
+// It holds the refused write, for all that is known.
+TEST_F(Losing, file_that_the_disk_does_not_read_is_given_up_once_it_does_I5) {
+  auto cache = world.open();
+  world.executor->run_for(1s);
+  world.disk.set_fault([](const std::string&, const std::string& path) {
+    return path.find("/data/") != std::string::npos ? EIO : 0;
+  });
+  world.store_up();
+  cache->flush(10s);
+  world.disk.set_fault({});
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(local(*cache), "\"other\"");
+  cache->close();
+  world.store_down();
+  EXPECT_EQ(local(*world.open()), "\"other\"");
+}
+
 TEST_F(Losing, next_write_of_the_key_is_above_the_refused_version_I3) {
   auto cache = world.open();
   world.store_up();

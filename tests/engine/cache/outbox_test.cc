@@ -1,6 +1,7 @@
 // Writes that the store refused: listed, retried, discarded.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,35 @@ class OutboxTest : public ::testing::Test {
   std::string row(const std::string& key) const {
     const EntryPtr entry = world.store->row("test", {"d", key});
     return entry && entry->document ? *entry->document : "nothing";
+  }
+  // From now on `operation` is refused for entry files; with none the disk works again.
+  void refuse_files(const std::string& operation, int error) {
+    world.disk.set_fault([=](const std::string& tried, const std::string& path) {
+      const bool of_files = path.find("/journal/") == std::string::npos;
+      return !operation.empty() && of_files && tried.find(operation) == 0 ? error : 0;
+    });
+  }
+  // A discard was not possible: nothing is lost or given up by it, also over a kill.
+  void expect_still_parked(const std::string& key) {
+    EXPECT_EQ(cache->outbox().discard({{"d", key}}), OutboxOutcome::disk_failed);
+    EXPECT_EQ(local(key), "\"bad " + key + "\"");
+    EXPECT_EQ(parked_keys(), std::vector<std::string>{key});
+    refuse_files({}, 0);
+    world.store_down();
+    world.kill(cache);
+    open();
+    EXPECT_EQ(local(key), "\"bad " + key + "\"");
+    EXPECT_EQ(parked_keys(), std::vector<std::string>{key});
+    world.store_up();
+  }
+  void expect_discarded(const std::string& key, const std::string& standing) {
+    EXPECT_EQ(cache->outbox().discard({{"d", key}}), OutboxOutcome::done);
+    EXPECT_EQ(local(key), standing);
+    world.store_down();
+    world.kill(cache);
+    open();
+    EXPECT_EQ(local(key), standing);
+    EXPECT_TRUE(parked_keys().empty());
   }
   std::vector<std::string> parked_keys() const {
     std::vector<std::string> keys;
@@ -221,6 +251,55 @@ TEST_F(OutboxTest, while_the_store_is_away_nothing_is_discarded) {
   world.store_up();
   EXPECT_EQ(cache->outbox().discard_all().done, 1u);
   EXPECT_EQ(local("k"), "nothing");
+}
+
+TEST_F(OutboxTest, disk_that_does_not_take_the_stores_row_keeps_the_write_parked_I1) {
+  open();
+  data->put("k", "\"good\"");
+  ASSERT_TRUE(cache->flush());
+  park("k");
+  world.executor->run_for(1s);
+  refuse_files("write", ENOSPC);
+  expect_still_parked("k");
+  expect_discarded("k", "\"good\"");
+}
+
+TEST_F(OutboxTest, disk_that_does_not_take_the_stores_newer_row_keeps_the_write_parked_I3) {
+  open();
+  park("k");
+  world.executor->run_for(1s);
+  Entry newer;
+  newer.version = {data->peek("k").version().time + 1, 7};
+  newer.document = std::make_shared<std::string>("\"newer\"");
+  newer.checksum = Checksum::of(*newer.document);
+  newer.clocks.last_fetch = world.clock->wall_now();
+  world.store->put_row("test", {"d", "k"}, newer);
+  refuse_files("write", ENOSPC);
+  expect_still_parked("k");
+  expect_discarded("k", "\"newer\"");
+}
+
+TEST_F(OutboxTest, file_that_the_disk_does_not_remove_keeps_the_write_parked) {
+  open();
+  park("k");
+  world.executor->run_for(1s);
+  refuse_files("remove_file", EROFS);
+  expect_still_parked("k");
+  expect_discarded("k", "nothing");
+}
+
+TEST_F(OutboxTest, one_file_that_cannot_be_given_up_does_not_keep_the_others) {
+  open();
+  for (const std::string key : {"a", "b", "c"}) park(key);
+  world.executor->run_for(1s);
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    return operation == "remove_file" && path.ends_with("/b.json") ? EIO : 0;
+  });
+  const OutboxCounts counts = cache->outbox().discard_all();
+  EXPECT_EQ(counts.done, 2u);
+  EXPECT_EQ(counts.disk_failed, 1u);
+  EXPECT_EQ(local("a") + local("b") + local("c"), "nothing\"bad b\"nothing");
+  EXPECT_EQ(parked_keys(), std::vector<std::string>{"b"});
 }
 
 TEST_F(OutboxTest, discard_leaves_a_later_write_alone) {
