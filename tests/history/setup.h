@@ -20,7 +20,7 @@ inline constexpr std::chrono::milliseconds kSlack{2'000};
 // Keys by what is done to them.
 inline constexpr std::uint8_t kCounters = 8;    // counted up by compare-and-set
 inline constexpr std::uint8_t kRegisters = 24;  // written
-inline constexpr std::uint8_t kErasables = 8;   // written and erased
+inline constexpr std::uint8_t kErasables = 8;   // written and erased, one by one or all at once
 inline constexpr std::uint8_t kKeys = kCounters + kRegisters + kErasables;
 inline bool is_counter(std::uint8_t key) {
   return key < kCounters;
@@ -34,6 +34,7 @@ inline std::string name_of(std::uint8_t key) {
                              : "register:") +
          std::to_string(key);
 }
+inline constexpr const char* kErasablesGlob = "gone:*";
 
 // The number of a counter's document: the count, and who counted.
 inline constexpr int kWhoBits = 16;

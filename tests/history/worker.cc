@@ -40,6 +40,7 @@ class Thread {
     const std::uint64_t kind = dice_.below(100);
     if (kind < 50) return read();
     if (is_counter(call_.key)) return increment();
+    if (is_erasable(call_.key) && kind < 53) return erase_all();
     if (is_erasable(call_.key) && kind < 70) {
       return write(Call::Kind::erase, 0, [this] { return data_.erase(name()); });
     }
@@ -77,6 +78,16 @@ class Thread {
       call_.number = number.value_or(0);
     }
     log_.add(call_);
+  }
+
+  // One call, which is a write of each key that it is for.
+  void erase_all() {
+    write(Call::Kind::erase, 0, [this] { return data_.erase_matching(kErasablesGlob); });
+    const Call erased = call_;
+    for (call_.key = 0; call_.key < kKeys; ++call_.key) {
+      if (is_erasable(call_.key) && call_.key != erased.key) log_.add(call_);
+    }
+    call_.key = erased.key;
   }
 
   template <class Write>

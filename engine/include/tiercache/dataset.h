@@ -111,7 +111,8 @@ class Dataset {
     return core_->erase(key, options);
   }
   // Erases every key that matches, as in "session:*". `*` any run, `?` one byte, `\` the next
-  // literally.
+  // literally. Waits until what other processes on the directory had under way is in files, where it
+  // is erased too; throws NotDurable (not_applied) when that takes them longer than the deadline.
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const {
     return core_->erase_matching(glob, options);
   }

@@ -1,6 +1,7 @@
 #include "base/write_order.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "tiercache/version.h"
@@ -19,43 +20,81 @@ std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> shared)
 }  // namespace
 
 WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot)
-    : shared_(nullptr), own_bit_(0) {
+    : shared_(nullptr), own_bit_(0), slot_(kSlots) {
   share(or_private(std::move(shared)), slot);
 }
 
 void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
   Lock lock(mutex_);
   for (const auto& [place, mine] : mine_) show(place, {});  // under the number so far
+  if (shared_ != nullptr) word(kWritesAll).fetch_and(~own_bit_.load());
   shared_ = shared.get();
   mapped_.push_back(std::move(shared));
   own_bit_ = slot < kSlots ? std::uint64_t{1} << slot : 0;
+  slot_ = slot;
   forget(slot);  // of an earlier owner
   for (const auto& [place, mine] : mine_) show(place, mine);
+  show_all();
 }
 
-// First the newest times, then the bits of who is under way.
-std::uint64_t& WriteOrder::word(std::size_t index) const {
-  return reinterpret_cast<std::uint64_t*>(shared_.load(std::memory_order_acquire) +
-                                          Generations::kCounters)[index];
+std::atomic_ref<std::uint64_t> WriteOrder::word(std::size_t index) const {
+  return std::atomic_ref<std::uint64_t>(reinterpret_cast<std::uint64_t*>(
+      shared_.load(std::memory_order_acquire) + Generations::kCounters)[index]);
 }
+
+// --- Times ---
 
 std::uint64_t WriteOrder::stamp(std::uint64_t hash, std::uint64_t at_least) {
-  std::atomic_ref<std::uint64_t> newest(word(place(hash)));
+  return raise(place(hash), at_least);
+}
+
+std::uint64_t WriteOrder::raise(std::size_t place, std::uint64_t at_least) {
+  const std::atomic_ref<std::uint64_t> newest = word(place);
+  const std::uint64_t slot = slot_.load();
   std::uint64_t seen = newest.load();
   std::uint64_t time = 0;
   do {
     const bool believed = seen < at_least + kBelievedAhead;
     time = believed ? std::max(at_least, seen + 1) : at_least;
+    // The clock was set back: it is not true any more, and must not be when this can be seen.
+    if (slot < kSlots && word(kFiledUpTo + slot).load() >= time) word(kFiledUpTo + slot).store(0);
   } while (!newest.compare_exchange_weak(seen, time));
   return time;
 }
 
+std::uint64_t WriteOrder::stamp_all(std::uint64_t at_least) {
+  std::uint64_t time = at_least;
+  for (std::size_t i = 0; i < Generations::kCounters; ++i) {
+    const std::uint64_t seen = word(i).load();
+    if (seen >= time && seen < at_least + kBelievedAhead) time = seen + 1;
+  }
+  for (std::size_t i = 0; i < Generations::kCounters; ++i) {
+    const std::atomic_ref<std::uint64_t> newest = word(i);
+    std::uint64_t seen = newest.load();
+    // What was given meanwhile and is above it comes after it.
+    const auto below = [&] { return seen < time || seen >= at_least + kBelievedAhead; };
+    while (below() && !newest.compare_exchange_weak(seen, time)) {
+    }
+  }
+  return time;
+}
+
+// --- Who is under way ---
+
 void WriteOrder::show(std::size_t place, const Mine& mine) {
-  std::atomic_ref<std::uint64_t> bits(word(Generations::kCounters + place));
+  const std::atomic_ref<std::uint64_t> bits = word(kUnderWay + place);
   if (mine.holds > 0 || mine.writes) {
     bits.fetch_or(own_bit_.load());
   } else {
     bits.fetch_and(~own_bit_.load());
+  }
+}
+
+void WriteOrder::show_all() {
+  if (writes_of_all_ > 0) {
+    word(kWritesAll).fetch_or(own_bit_.load());
+  } else {
+    word(kWritesAll).fetch_and(~own_bit_.load());
   }
 }
 
@@ -83,27 +122,71 @@ void WriteOrder::let_go(std::uint64_t hash) {
   if (mine->second.holds == 0 && !mine->second.writes) mine_.erase(mine);
 }
 
-std::uint64_t WriteOrder::others(std::uint64_t hash) const {
-  return std::atomic_ref<std::uint64_t>(word(Generations::kCounters + place(hash))).load() &
-         ~own_bit_.load();
+void WriteOrder::begin_all() {
+  Lock lock(mutex_);
+  ++writes_of_all_;
+  show_all();
 }
 
-bool WriteOrder::settle(const std::function<std::optional<Places>()>& busy) {
+void WriteOrder::end_all() {
+  Lock lock(mutex_);
+  --writes_of_all_;
+  show_all();
+}
+
+std::uint64_t WriteOrder::others(std::uint64_t hash) const {
+  return (word(kUnderWay + place(hash)).load() | word(kWritesAll).load()) & ~own_bit_.load();
+}
+
+bool WriteOrder::goes_first(std::uint64_t hash) const {
+  if ((word(kWritesAll).load() & ~own_bit_.load()) != 0) return false;
+  return (others(hash) & (own_bit_.load() - 1)) == 0;
+}
+
+std::vector<std::size_t> WriteOrder::all_places() {
+  std::vector<std::size_t> places(Generations::kCounters);
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  return places;
+}
+
+std::uint64_t WriteOrder::others_before(std::uint64_t time,
+                                        std::vector<std::size_t>* places) const {
+  std::uint64_t behind = 0;
+  for (std::uint64_t slot = 0; slot < kSlots; ++slot) {
+    if (word(kFiledUpTo + slot).load() < time) behind |= std::uint64_t{1} << slot;
+  }
+  behind &= ~own_bit_.load();
+  std::uint64_t others = 0;
+  std::erase_if(*places, [&](std::size_t place) {
+    const std::uint64_t there = word(kUnderWay + place).load() & behind;
+    others |= there;
+    return there == 0;
+  });
+  return others;
+}
+
+bool WriteOrder::settle(std::uint64_t now, const std::function<std::optional<Busy>()>& busy) {
   std::map<std::size_t, std::uint64_t> began;
+  bool held = false;  // with a time that `busy` does not see
   {
     Lock lock(mutex_);
     for (const auto& [place, mine] : mine_) {
       if (mine.writes) began.emplace(place, mine.change);
+      held = held || mine.holds > 0;
     }
   }
   if (began.empty()) return true;
-  const std::optional<Places> waiting = busy();
+  const std::optional<Busy> waiting = busy();
   if (!waiting) return false;
   bool all = true;
   Lock lock(mutex_);
+  const std::uint64_t slot = slot_.load();
+  if (!held && slot < kSlots) {
+    word(kFiledUpTo + slot).store(std::min(now, waiting->oldest - 1));
+  }
   for (const auto& [place, change] : began) {
     const auto mine = mine_.find(place);
-    if (waiting->contains(place) || mine == mine_.end() || mine->second.change != change) {
+    if (waiting->places.contains(place) || mine == mine_.end() || mine->second.change != change) {
       all = false;
       continue;
     }
@@ -117,10 +200,11 @@ bool WriteOrder::settle(const std::function<std::optional<Places>()>& busy) {
 void WriteOrder::forget(std::uint64_t slot) {
   if (slot >= kSlots) return;
   const std::uint64_t bit = std::uint64_t{1} << slot;
-  for (std::size_t i = 0; i < Generations::kCounters; ++i) {
-    std::atomic_ref<std::uint64_t> bits(word(Generations::kCounters + i));
+  for (std::size_t i = kUnderWay; i <= kWritesAll; ++i) {
+    const std::atomic_ref<std::uint64_t> bits = word(i);
     if ((bits.load() & bit) != 0) bits.fetch_and(~bit);
   }
+  word(kFiledUpTo + slot).store(0);
 }
 
 }  // namespace tiercache

@@ -230,6 +230,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void on_settled(const UnsettledWrite& write, const SaveResult& result);
   bool may_settle(const UnsettledWrite& write, const EntryPtr& winner);
   bool send_lost(const EntryId& id, const Entry& moved);
+  bool sends_tombstone_instead(const UnsettledWrite& write);
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                   std::uint32_t generation);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);

@@ -359,6 +359,10 @@ void Core::start_drain() {
     const auto core = weak.lock();
     return core && core->may_settle(write, result.current);
   };
+  events.outdated = [weak = weak_from_this()](const UnsettledWrite& write) {
+    const auto core = weak.lock();
+    return core && core->sends_tombstone_instead(write);
+  };
   events.called = [weak = weak_from_this()](const StoreReply& reply,
                                             std::chrono::nanoseconds took) {
     if (const auto core = weak.lock()) {

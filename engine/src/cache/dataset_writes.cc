@@ -47,6 +47,10 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
       throw NotDurable(NotDurable::State::not_applied,
                        what + " could not be made durable and was not applied: " + result.why +
                            ". Free space or repair the disk, then write again.");
+    case Status::in_the_way:
+      throw NotDurable(NotDurable::State::not_applied,
+                       what + " was not applied by its deadline: " + result.why +
+                           ". Write again; give it a longer deadline if that does not help.");
     case Status::unknown:
       throw NotDurable(NotDurable::State::unknown,
                        what + " may or may not have been made durable: " + result.why +

@@ -205,7 +205,7 @@ void Core::hold_in_files(const EntryId& id, const Entry& entry) {
 
 bool Core::erase_files_matching(const std::string& dataset, const std::string& glob,
                                 Version version) {
-  bool all = true;
+  bool all = files->notice_all(dataset).ok();
   std::vector<std::pair<EntryId, EntryPtr>> batch;
   const auto write_batch = [&] {
     for (const FileWriteResult& result : files->write_synced(batch, EntryFiles::Sync::anew)) {
@@ -253,6 +253,25 @@ bool Core::may_settle(const UnsettledWrite& write, const EntryPtr& winner) {
   if (write.kind != RecordKind::content) return true;
   const Version ours = write.write.entry.version;
   return (winner && winner->version >= ours) || withdraw(id, ours, winner).ok();
+}
+
+// Another process has erased it since, by a pattern perhaps, of which the store keeps nothing where it had
+// no row. Then the tombstone goes there in the write's stead.
+bool Core::sends_tombstone_instead(const UnsettledWrite& write) {
+  if (write.kind != RecordKind::content) return false;
+  const EntryId& id = write.write.id;
+  const Version ours = write.write.entry.version;
+  const bool touched = generations->of(shared_hash(id.dataset, id.key)) != 0;
+  if (touched) files->notice(id);
+  const auto known = files->index().find(id);
+  if (!known || known->kind != EntryKind::tombstone || known->version <= ours) return false;
+  Version own;  // an erase of our own comes to the store by itself
+  if (journal->is_unsettled(id, &own) && own > ours) return false;
+  if (const auto erased = journal->erased_below(id); erased && *erased > ours) return false;
+  const EntryPtr there = files->read(id).entry;
+  if (!there || there->kind != EntryKind::tombstone || there->version <= ours) return false;
+  send_again(id, *there, {}, [](const AppendResult&) {});
+  return true;
 }
 
 void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {

@@ -46,6 +46,7 @@ struct ChangeResult {
     superseded,   // a newer write came first; nothing was done
     full,         // the journal holds as much as it may
     not_applied,  // no durable tier took it
+    in_the_way,   // another process was, until the deadline; nothing was done
     unknown,      // it may appear later, as `version`
   };
   Status status = Status::durable;
@@ -111,6 +112,9 @@ class WritePath {
       TIERCACHE_REQUIRES(stripe.mutex);
   Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
   void carry_clocks(const Clocks& known, Change& change) const;
+  // The same for a matching erase, which takes its place among the writes of all keys, and waits until
+  // what others stamped before it is in files, where it finds it.
+  std::optional<ChangeResult> place_erasure(Change& change, SteadyTime deadline);
   void stamp_erasure(Change& change);
   // Of the matching erases that are being journaled, the newest that the key's write of `below`
   // comes after.

@@ -1,6 +1,7 @@
 // What version a write gets, and whether it may be made at all.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/glob.h"
 #include "cache/core.h"
@@ -73,8 +74,28 @@ void WritePath::carry_clocks(const Clocks& known, Change& change) const {
 
 void WritePath::stamp_erasure(Change& change) {
   Lock lock(erasures_mutex_);
-  change.entry.version = core_.versions->next(newest_matching(*change.dataset, change.key));
-  erasures_.push_back({change.dataset->id(change.key), change.entry.version});
+  Version version = core_.versions->next(newest_matching(*change.dataset, change.key));
+  version.time = core_.write_order->stamp_all(version.time);
+  core_.versions->observe(version);
+  change.entry.version = version;
+  erasures_.push_back({change.dataset->id(change.key), version});
+}
+
+std::optional<ChangeResult> WritePath::place_erasure(Change& change, SteadyTime deadline) {
+  core_.files->notice_all(change.dataset->name);
+  WriteOrder& order = *core_.write_order;
+  order.begin_all();
+  stamp_erasure(change);
+  std::vector<std::size_t> places = WriteOrder::all_places();
+  for (int tries = 0;; ++tries) {
+    const std::uint64_t others = order.others_before(change.entry.version.time, &places);
+    if (others == 0) return std::nullopt;
+    if (core_.clock->steady_now() >= deadline || !core_.is_open()) break;
+    wait_for(others, tries);
+  }
+  forget_under_way(change);
+  return result_of(ChangeResult::Status::in_the_way, {},
+                   "another process did not bring to its files what it had written before");
 }
 
 Version WritePath::erased_under_way(const EntryId& id, Version below) {
@@ -119,11 +140,12 @@ Version WritePath::next_version(const Change& change, Version known) {
 }
 
 std::optional<ChangeResult> WritePath::compared_and_stamped(Change& change, SteadyTime deadline) {
+  if (change.kind == RecordKind::erase_matching) return place_erasure(change, deadline);
   const bool compared = change.if_version || change.base;
   if (!compared) return stamp(change, same_there(change));
   const std::uint64_t hash = order_hash(change.dataset->id(change.key));
   if (!take_place(change, deadline)) {
-    return result_of(ChangeResult::Status::not_applied, {},
+    return result_of(ChangeResult::Status::in_the_way, {},
                      "another process went on writing this key or one beside it");
   }
   auto refused = stamp(change, same_there(change));
@@ -168,16 +190,30 @@ void WritePath::wait_for(std::uint64_t others, int tries) {
 }
 
 bool WritePath::settle() {
-  return core_.write_order->settle([this]() -> std::optional<WriteOrder::Places> {
-    WriteOrder::Places places;
-    const auto add = [&](const EntryId& id) { places.insert(WriteOrder::place(order_hash(id))); };
+  const std::uint64_t now = core_.versions->next().time;
+  return core_.write_order->settle(now, [this]() -> std::optional<WriteOrder::Busy> {
+    WriteOrder::Busy busy;
+    const auto add = [&](const EntryId& id, Version version) {
+      busy.places.insert(WriteOrder::place(order_hash(id)));
+      busy.oldest = std::min(busy.oldest, version.time);
+    };
     // In this order: a write is under way until its key waits for its file.
     for (Stripe& stripe : stripes_) {
       Lock lock(stripe.mutex);
-      for (const auto& [id, versions] : stripe.under_way) add(id);
+      for (const auto& [id, versions] : stripe.under_way)
+        add(id, *std::ranges::min_element(versions));
     }
-    if (!core_.file_writer->for_each_waiting(add)) return std::nullopt;
-    return places;
+    std::vector<EntryId> waiting;
+    const bool all =
+        core_.file_writer->for_each_waiting([&](const EntryId& id) { waiting.push_back(id); });
+    for (const EntryId& id : waiting) {
+      // What memory has by now is what the file will get.
+      const DatasetState* dataset = core_.find_dataset(id.dataset);
+      const auto found = dataset ? core_.memory->peek(dataset->ref(id.key)) : MemoryTier::Found{};
+      add(id, found.resident ? found.resident->entry.version : Version{1, 0});
+    }
+    if (!all) return std::nullopt;
+    return busy;
   });
 }
 
@@ -185,10 +221,6 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
   using Status = ChangeResult::Status;
   DatasetState& dataset = *change.dataset;
   const EntryId id = dataset.id(change.key);
-  if (change.kind == RecordKind::erase_matching) {
-    stamp_erasure(change);
-    return std::nullopt;
-  }
   const KeyRef ref = dataset.ref(change.key);
   Stripe& stripe = stripe_of(ref.hash);
   Lock lock(stripe.mutex);
@@ -218,22 +250,26 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     }
     return std::nullopt;
   }
+  core_.write_order->begin(order_hash(id));
   change.entry.version = next_version(change, known);
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
     if (change.if_version) return result_of(Status::conflict, erased);
     if (change.base) return result_of(Status::superseded, erased);
   }
-  core_.write_order->begin(order_hash(id));
   stripe.under_way[id].push_back(change.entry.version);
   return std::nullopt;
 }
 
 void WritePath::forget_under_way(const Change& change) {
   if (change.kind == RecordKind::erase_matching) {
-    Lock lock(erasures_mutex_);
-    std::erase_if(erasures_,
-                  [&](const Erasure& erasure) { return erasure.version == change.entry.version; });
+    {
+      Lock lock(erasures_mutex_);
+      std::erase_if(erasures_, [&](const Erasure& erasure) {
+        return erasure.version == change.entry.version;
+      });
+    }
+    core_.write_order->end_all();
   }
   if (change.kind != RecordKind::content) return;
   Stripe& stripe = stripe_of(change.dataset->ref(change.key).hash);

@@ -131,6 +131,16 @@ void EntryFiles::notice(const EntryId& id) {
   impl_->index.put(id, index_item(*state.entry, state.size));
 }
 
+IoStatus EntryFiles::notice_all(const std::string& dataset) {
+  FileInfo shared;
+  const IoStatus status = impl_->file_system.info(impl_->shared_path(), &shared);
+  if (!status.ok()) return status.absent() ? IoStatus{} : status;
+  return impl_->folder.walk_names(dataset, [&](const std::string& path) {
+    const auto key = key_of_path(dataset, path);
+    if (!key || !impl_->index.find({dataset, *key})) impl_->take_into_index(path, 0);
+  });
+}
+
 FileWriteResult EntryFiles::write(const EntryId& id, const Entry& entry, Sync sync) {
   FileWriteResult result;
   if (impl_->refuses(&result)) return result;

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,9 @@ namespace tiercache {
 // hash where long; "@" for the empty key. Injective, and never leaves `data/` (I12).
 // `docs/formats/` says how.
 std::string entry_path(const EntryId& id);
+// The key whose file this path is, without a look at the file; nullopt where the name has a hash, or is no
+// entry's.
+std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path);
 
 struct FileReadResult {
   enum class Status : std::uint8_t {
@@ -93,6 +98,9 @@ class EntryFiles {
   // The index takes note of the key's file where that is newer than what it knows: another process
   // wrote it.
   void notice(const EntryId& id);
+  // The same for every file of the dataset whose key the index lacks. Lists the dataset's directories if
+  // another process has shared ours since it was opened.
+  IoStatus notice_all(const std::string& dataset);
 
   enum class Sync : std::uint8_t {
     none,    // the journal holds it: exchange without a sync

@@ -231,6 +231,28 @@ IoStatus EntryFolder::walk_shard(const std::string& shard,
   return status;
 }
 
+IoStatus EntryFolder::walk_names(const std::string& dataset,
+                                 const std::function<void(const std::string& path)>& visit) const {
+  const std::string empty_key = entry_path({dataset, {}});
+  const std::string folder = empty_key.substr(0, empty_key.rfind('/'));
+  std::vector<DirectoryItem> items;
+  IoStatus status = file_system_.list(full(folder), &items);
+  if (status.absent()) return {};
+  for (std::size_t i = 0; status.ok() && i < items.size(); ++i) {
+    const std::string below = folder + "/" + items[i].name;
+    if (items[i].directory && is_shard(items[i].name)) {
+      std::vector<DirectoryItem> files;
+      status = file_system_.list(full(below), &files);
+      for (const DirectoryItem& file : files) {
+        if (file.name.ends_with(kSuffix)) visit(below + "/" + file.name);
+      }
+    } else if (below == empty_key) {
+      visit(below);
+    }
+  }
+  return status;
+}
+
 void EntryFolder::will_read(const std::vector<FoundFile>& files) const {
   std::vector<std::string> paths;
   for (const FoundFile& file : files) paths.push_back(full(file.path));

@@ -77,6 +77,9 @@ class EntryFolder {
 
   // Every file whose path looks like an entry's, dataset by dataset.
   IoStatus walk(const std::function<void(FoundFile)>& visit) const;
+  // The paths of those of one dataset.
+  IoStatus walk_names(const std::string& dataset,
+                      const std::function<void(const std::string& path)>& visit) const;
   // Their headers will be read soon.
   void will_read(const std::vector<FoundFile>& files) const;
   // Of the file as it is now; 0 where the system does not say.

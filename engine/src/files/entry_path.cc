@@ -1,4 +1,7 @@
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/hash.h"
 #include "files/entry_files.h"
@@ -58,6 +61,26 @@ void append_shard(std::string_view key, std::string* out) {
   out->append({kDigits[(hash >> 4) & 15], kDigits[hash & 15], '/'});
 }
 
+// -1 for what is no digit of `append_encoded`.
+int digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+std::optional<std::string> decoded(std::string_view name) {
+  std::string text;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] != '%') {
+      text.push_back(name[i]);
+      continue;
+    }
+    if (i + 2 >= name.size() || digit(name[i + 1]) < 0 || digit(name[i + 2]) < 0) return {};
+    text.push_back(static_cast<char>(digit(name[i + 1]) << 4 | digit(name[i + 2])));
+    i += 2;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string entry_path(const EntryId& id) {
@@ -68,6 +91,16 @@ std::string entry_path(const EntryId& id) {
   if (!id.key.empty()) append_shard(id.key, &path);
   append_name(id.key, &path);
   return path.append(kSuffix);
+}
+
+std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path) {
+  std::string_view name = path.substr(path.rfind('/') + 1);
+  if (!name.ends_with(kSuffix)) return {};
+  name.remove_suffix(kSuffix.size());
+  std::optional<std::string> key = name == kEmptyName ? std::string() : decoded(name);
+  // Some other name may decode to the same.
+  if (!key || entry_path({std::string(dataset), *key}) != path) return {};
+  return key;
 }
 
 }  // namespace tiercache

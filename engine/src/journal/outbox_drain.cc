@@ -75,6 +75,7 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
   void next_batch(bool worked);
   Attempt attempt(const std::vector<UnsettledWrite>& batch);
   bool succeeded(const std::vector<UnsettledWrite>& batch, const std::vector<SaveResult>& results);
+  bool is_outdated(const UnsettledWrite& write) const;
   bool may_settle(const UnsettledWrite& write, const SaveResult& result) const;
   void settle(const UnsettledWrite& write, const SaveResult& result);
 
@@ -212,8 +213,13 @@ void OutboxDrain::State::send() {
   if (journal->stats().unsettled == 0) return rest();
   const Breaker::Permit permit = breaker->ask(urgency);
   if (!permit.granted) return next_batch(false);
-  const std::vector<UnsettledWrite> batch =
+  std::vector<UnsettledWrite> batch =
       journal->take_unsettled(options.batch_items, options.batch_bytes);
+  std::erase_if(batch, [this](const UnsettledWrite& write) {
+    if (!is_outdated(write)) return false;
+    journal->release({&write, 1}, Journal::Release::hold);
+    return true;
+  });
   if (batch.empty()) {
     breaker->unused(permit);
     return rest();
@@ -259,9 +265,21 @@ bool OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
   return any_settled;
 }
 
+bool OutboxDrain::State::is_outdated(const UnsettledWrite& write) const {
+  return events.outdated && events.outdated(write);
+}
+
 bool OutboxDrain::State::may_settle(const UnsettledWrite& write, const SaveResult& result) const {
-  const bool superseded = result.outcome == SaveOutcome::superseded;
-  return !superseded || !events.may_settle || events.may_settle(write, result);
+  switch (result.outcome) {
+    case SaveOutcome::saved:
+    case SaveOutcome::already_saved:
+      return !is_outdated(write);
+    case SaveOutcome::superseded:
+      return !events.may_settle || events.may_settle(write, result);
+    case SaveOutcome::refused:
+      return true;
+  }
+  return true;
 }
 
 void OutboxDrain::State::settle(const UnsettledWrite& write, const SaveResult& result) {

@@ -35,6 +35,9 @@ struct DrainEvents {
   // Asked before a superseded write is settled. False: what is to stand instead is not there yet; the
   // write stays unsettled, and on disk, and is tried again with pauses.
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
+  // Asked before a write is sent, and once more before it is settled as saved. True: something newer, which
+  // the owner has just journaled, is to be sent in its stead.
+  std::function<bool(const UnsettledWrite&)> outdated;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
   // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may

@@ -19,19 +19,20 @@ std::shared_ptr<std::uint32_t> cells() {
           std::default_delete<std::uint32_t[]>()};
 }
 
-WriteOrder::Places nothing() {
+constexpr std::uint64_t kNow = std::uint64_t{1'700'000'000'000} << Version::kCounterBits;
+
+WriteOrder::Busy nothing() {
   return {};
 }
 
 TEST(WriteOrder, times_rise_over_all_processes_whatever_their_clocks_say_I3) {
   const auto shared = cells();
   WriteOrder ahead(shared, 0), behind(shared, 1);
-  const std::uint64_t now = std::uint64_t{1'700'000'000'000} << Version::kCounterBits;
   const std::uint64_t minutes = std::uint64_t{15 * 60'000} << Version::kCounterBits;
-  const std::uint64_t first = ahead.stamp(kHash, now + minutes);
-  EXPECT_EQ(first, now + minutes);
-  EXPECT_EQ(behind.stamp(kHash, now), first + 1);
-  EXPECT_EQ(ahead.stamp(kHash, now), first + 2);
+  const std::uint64_t first = ahead.stamp(kHash, kNow + minutes);
+  EXPECT_EQ(first, kNow + minutes);
+  EXPECT_EQ(behind.stamp(kHash, kNow), first + 1);
+  EXPECT_EQ(ahead.stamp(kHash, kNow), first + 2);
 }
 
 TEST(WriteOrder, time_that_is_damage_spoils_nothing) {
@@ -40,9 +41,8 @@ TEST(WriteOrder, time_that_is_damage_spoils_nothing) {
     shared.get()[i] = 0x7fffffff;
   }
   WriteOrder order(shared, 0);
-  const std::uint64_t now = std::uint64_t{1'700'000'000'000} << Version::kCounterBits;
-  EXPECT_EQ(order.stamp(kHash, now), now);
-  EXPECT_EQ(order.stamp(kHash, now), now + 1);
+  EXPECT_EQ(order.stamp(kHash, kNow), kNow);
+  EXPECT_EQ(order.stamp(kHash, kNow), kNow + 1);
 }
 
 TEST(WriteOrder, write_is_seen_by_others_until_it_is_settled) {
@@ -51,11 +51,11 @@ TEST(WriteOrder, write_is_seen_by_others_until_it_is_settled) {
   mine.begin(kHash);
   EXPECT_EQ(mine.others(kHash), 0u);
   EXPECT_EQ(other.others(kHash), 1u);
-  mine.settle([] { return WriteOrder::Places{WriteOrder::place(kHash)}; });
+  mine.settle(kNow, [] { return WriteOrder::Busy{{WriteOrder::place(kHash)}, kNow}; });
   EXPECT_EQ(other.others(kHash), 1u) << "it waits for its file";
-  mine.settle([] { return std::optional<WriteOrder::Places>(); });
+  mine.settle(kNow, [] { return std::optional<WriteOrder::Busy>(); });
   EXPECT_EQ(other.others(kHash), 1u);
-  mine.settle(nothing);
+  mine.settle(kNow, nothing);
   EXPECT_EQ(other.others(kHash), 0u);
 }
 
@@ -63,7 +63,7 @@ TEST(WriteOrder, write_that_begins_while_others_are_settled_stays_seen) {
   const auto shared = cells();
   WriteOrder mine(shared, 0), other(shared, 1);
   mine.begin(kHash);
-  mine.settle([&] {
+  mine.settle(kNow, [&] {
     mine.begin(kHash);
     return nothing();
   });
@@ -90,10 +90,98 @@ TEST(WriteOrder, holder_with_a_write_under_way_is_seen_for_both) {
   mine.hold(kHash);
   mine.begin(kHash);
   mine.let_go(kHash);
-  EXPECT_TRUE(mine.settle(nothing));
+  EXPECT_TRUE(mine.settle(kNow, nothing));
   EXPECT_EQ(other.others(kHash), 2u) << "one still holds";
   mine.let_go(kHash);
   EXPECT_EQ(other.others(kHash), 0u);
+}
+
+TEST(WriteOrder, time_of_a_write_of_all_is_above_all_before_and_below_all_after_I4) {
+  const auto shared = cells();
+  WriteOrder ahead(shared, 0), behind(shared, 1);
+  const std::uint64_t minutes = std::uint64_t{4 * 60'000} << Version::kCounterBits;
+  const std::uint64_t other_hash = ~kHash;
+  const std::uint64_t before = ahead.stamp(kHash, kNow + minutes);
+  const std::uint64_t all = behind.stamp_all(kNow);
+  EXPECT_GT(all, before);
+  EXPECT_GT(behind.stamp(kHash, kNow), all);
+  EXPECT_GT(behind.stamp(other_hash, kNow), all) << "of which no time was given before";
+}
+
+TEST(WriteOrder, damaged_times_do_not_carry_a_write_of_all_away) {
+  const auto shared = cells();
+  for (std::size_t i = 0; i < Generations::kCounters + WriteOrder::kCells; ++i) {
+    shared.get()[i] = 0x7fffffff;
+  }
+  WriteOrder order(shared, 0);
+  EXPECT_EQ(order.stamp_all(kNow), kNow);
+  EXPECT_EQ(order.stamp(kHash, kNow), kNow + 1);
+}
+
+TEST(WriteOrder, write_of_all_waits_for_what_was_stamped_before_it_alone) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0), other(shared, 1);
+  other.begin(kHash);
+  const std::uint64_t first = other.stamp(kHash, kNow);
+  const std::uint64_t all = eraser.stamp_all(kNow);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(all, &places), 2u);
+  // The key is written again and again, so that its place is never free of writes.
+  other.begin(kHash);
+  const std::uint64_t later = other.stamp(kHash, kNow);
+  ASSERT_GT(later, all);
+  const auto waits_for = [](std::uint64_t time) {
+    return [time] { return WriteOrder::Busy{{WriteOrder::place(kHash)}, time}; };
+  };
+  other.settle(later, waits_for(first));
+  EXPECT_EQ(eraser.others_before(all, &places), 2u);
+  other.settle(later, waits_for(later));
+  EXPECT_EQ(eraser.others_before(all, &places), 0u);
+  EXPECT_EQ(eraser.others(kHash), 2u) << "what is compared with the key still waits";
+}
+
+TEST(WriteOrder, what_is_held_may_be_written_under_the_time_it_has) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0), other(shared, 1);
+  other.hold(kHash);
+  other.stamp(kHash, kNow);
+  other.begin(~kHash);  // of another place, and filed by now
+  const std::uint64_t all = eraser.stamp_all(kNow);
+  other.settle(all + 5, nothing);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(all, &places), 2u);
+  other.let_go(kHash);
+  EXPECT_EQ(eraser.others_before(all, &places), 0u);
+}
+
+TEST(WriteOrder, clock_that_is_set_back_makes_others_wait_again) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0), other(shared, 1);
+  const std::uint64_t minutes = std::uint64_t{4 * 60'000} << Version::kCounterBits;
+  other.begin(~kHash);
+  other.settle(kNow + minutes, nothing);
+  other.begin(kHash);
+  ASSERT_LT(other.stamp(kHash, kNow), kNow + minutes);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(eraser.stamp_all(kNow), &places), 2u);
+}
+
+TEST(WriteOrder, write_of_all_is_seen_everywhere_and_goes_first) {
+  const auto shared = cells();
+  WriteOrder low(shared, 0), eraser(shared, 1);
+  low.hold(kHash);
+  EXPECT_TRUE(low.goes_first(kHash));
+  eraser.begin_all();
+  EXPECT_EQ(low.others(kHash), 2u);
+  EXPECT_EQ(low.others(~kHash), 2u);
+  EXPECT_FALSE(low.goes_first(kHash));
+  EXPECT_EQ(eraser.others(~kHash), 0u);
+  eraser.end_all();
+  EXPECT_EQ(low.others(kHash), 0u);
+  { WriteOrder(shared, 7).begin_all(); }
+  EXPECT_EQ(low.others(kHash), 1u << 7);
+  low.forget(7);
+  EXPECT_EQ(low.others(kHash), 0u);
 }
 
 TEST(WriteOrder, what_the_dead_left_is_forgotten_with_their_slot) {

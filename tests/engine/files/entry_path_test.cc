@@ -127,5 +127,23 @@ TEST(EntryPath, keys_spread_over_the_shards) {
   for (const auto& [shard, count] : shards) EXPECT_LT(count, 200) << shard;
 }
 
+TEST(EntryPath, short_names_tell_their_key_and_long_ones_do_not) {
+  for (const std::string& key : {std::string(), std::string("eur-usd_2024.v1"),
+                                 std::string("user:42/a b%"), std::string("..\0\xff", 4)}) {
+    EXPECT_EQ(key_of_path("a set", entry_path({"a set", key})), key);
+  }
+  EXPECT_FALSE(key_of_path("d", entry_path({"d", std::string(151, 'a')})));
+}
+
+TEST(EntryPath, names_that_are_no_entrys_tell_nothing) {
+  const std::string shard = entry_path({"d", "k"}).substr(0, 5);
+  ASSERT_EQ(key_of_path("d", shard + "k.json"), "k");
+  for (const char* name :
+       {"k", ".json", "%6B.json", "k%.json", "k%4.json", "%2g.json", "other.json", "@.json"}) {
+    EXPECT_FALSE(key_of_path("d", shard + name)) << name;
+  }
+  EXPECT_FALSE(key_of_path("e", shard + "k.json"));
+}
+
 }  // namespace
 }  // namespace tiercache

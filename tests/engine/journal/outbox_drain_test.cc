@@ -3,11 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <stdexcept>
 
-#include "engine/journal/journal_fixture.h"
-#include "tiercache/testing/memory_store.h"
-#include "tiercache/testing/seeded_executor.h"
+#include "engine/journal/outbox_drain_fixture.h"
 
 namespace tiercache {
 namespace {
@@ -17,74 +14,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::at;
 using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::ms;
+using testing::OutboxDrainTest;
 using testing::StoreFault;
-
-constexpr char kProject[] = "p";
-
-class OutboxDrainTest : public ::testing::TestWithParam<std::uint64_t> {
- protected:
-  OutboxDrainTest()
-      : clock(std::make_shared<testing::ManualClock>()),
-        executor(clock, GetParam()),
-        store(std::make_shared<testing::MemoryStore>(clock)),
-        log(disk) {
-    EXPECT_TRUE(log.open().ok());
-    journal = std::shared_ptr<Journal>(std::move(log.journal));
-    options.project = kProject;
-    start();
-  }
-
-  void start() {
-    DrainEvents events;
-    events.settled = [this](const UnsettledWrite& write, const SaveResult& result) {
-      told.emplace_back(write.write.id.key, result);
-    };
-    events.called = [this](const StoreReply& reply, std::chrono::nanoseconds) {
-      replies.push_back(reply.status);
-    };
-    events.rested = [this] { ++rests; };
-    breaker = std::make_shared<Breaker>(clock, options.backoff, GetParam());
-    drain = std::make_unique<OutboxDrain>(journal, store, breaker, executor, clock, options,
-                                          std::move(events), GetParam());
-    breaker->on_close([this] { drain->hurry(); });
-  }
-
-  void put(Record record) {
-    AppendStatus status = AppendStatus::unknown;
-    journal->append(std::move(record), [&](const AppendResult& result) { status = result.status; });
-    EXPECT_TRUE(journal->commit());
-    EXPECT_EQ(status, AppendStatus::durable);
-  }
-  void put_many(int count) {
-    for (int i = 0; i < count; ++i) {
-      put(content("k" + std::to_string(i), static_cast<std::uint64_t>(i) + 1, document("k")));
-    }
-  }
-  bool run_until_idle(std::chrono::nanoseconds limit = hours(10)) {
-    return executor.run_until([&] { return drain->idle(); }, limit);
-  }
-  EntryPtr row(const std::string& key) const { return store->row(kProject, id_of(key)); }
-  void fail(StoreFault fault) {
-    store->set_fault([fault](const std::string&) { return fault; });
-  }
-  void heal() { store->set_fault(nullptr); }
-
-  std::shared_ptr<testing::ManualClock> clock;
-  testing::SeededExecutor executor;
-  std::shared_ptr<testing::MemoryStore> store;
-  testing::MemoryDisk disk;
-  testing::JournalOnDisk log;
-  std::shared_ptr<Journal> journal;
-  DrainOptions options;
-  std::shared_ptr<Breaker> breaker;
-  std::vector<std::pair<std::string, SaveResult>> told;
-  std::vector<StoreStatus> replies;
-  int rests = 0;
-  std::unique_ptr<OutboxDrain> drain;
-};
 
 TEST_P(OutboxDrainTest, everything_reaches_the_store_in_batches) {
   options.batch_items = 10;
@@ -168,103 +99,6 @@ TEST_P(OutboxDrainTest, while_another_call_tries_the_store_the_drain_does_not) {
   breaker->ended(probe, false, "away");
   executor.run_for(options.backoff.cap);
   EXPECT_TRUE(drain->idle()) << "then it is the drain's turn";
-}
-
-TEST_P(OutboxDrainTest, unknown_outcomes_are_retried_and_end_as_saved_I1) {
-  put_many(12);
-  int calls = 0;
-  store->set_fault([&](const std::string&) {
-    ++calls;
-    if (calls % 3 == 1) return StoreFault::unknown_done;
-    return calls % 3 == 2 && calls < 10 ? StoreFault::unknown_undone : StoreFault::none;
-  });
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(store->rows(), 12u);
-  EXPECT_EQ(told.size(), 12u) << "told once each";
-}
-
-TEST_P(OutboxDrainTest, newer_write_during_a_failing_call_is_the_one_that_arrives_I3) {
-  put(content("k", 1, "\"old\""));
-  bool first = true;
-  store->set_fault([&](const std::string&) {
-    return std::exchange(first, false) ? StoreFault::unknown_done : StoreFault::none;
-  });
-  store->on_call([&](const std::string&) {
-    if (first) put(content("k", 2, "\"new\""));
-  });
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(*row("k")->document, "\"new\"");
-}
-
-TEST_P(OutboxDrainTest, superseded_write_is_settled_and_the_winner_told) {
-  Entry newer = content("k", 9, "\"theirs\"").entry;
-  store->put_row(kProject, id_of("k"), newer);
-  put(content("k", 5, "\"ours\""));
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  ASSERT_EQ(told.size(), 1u);
-  EXPECT_EQ(told[0].second.outcome, SaveOutcome::superseded);
-  ASSERT_NE(told[0].second.current, nullptr);
-  EXPECT_EQ(told[0].second.current->version, at(9));
-  EXPECT_EQ(*row("k")->document, "\"theirs\"");
-}
-
-TEST_P(OutboxDrainTest, invalidation_outlives_content_that_was_superseded) {
-  store->put_row(kProject, id_of("k"), content("k", 9, "1").entry);
-  Record guarded = content("k", 5, "2");
-  guarded.not_newer_than = at(4);
-  put(guarded);
-  put(testing::clocks("k", 5, {{}, {}, ms(77)}));
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(row("k")->version, at(9));
-  EXPECT_EQ(row("k")->clocks.invalidated_at, ms(77));
-}
-
-TEST_P(OutboxDrainTest, refused_write_is_parked_on_disk_and_the_others_go_on) {
-  store->set_refusal([](const StoreWrite& write) {
-    return write.id.key == "k3" ? std::optional<std::string>("no k3") : std::nullopt;
-  });
-  put_many(6);
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(store->rows(), 5u);
-  ASSERT_EQ(journal->parked().size(), 1u);
-  EXPECT_EQ(journal->parked()[0].why, "no k3");
-  EXPECT_EQ(told.size(), 6u);
-  drain->stop();
-  disk.kill();
-  testing::JournalOnDisk next(disk);
-  next.options.directory = log.options.directory;
-  ASSERT_TRUE(next.open().ok());
-  EXPECT_EQ(next.journal->parked().size(), 1u) << "parking was committed";
-}
-
-TEST_P(OutboxDrainTest, matching_erase_is_sent_alone_in_order_I4) {
-  put(content("user/1", 1, "1"));
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  put(content("user/2", 2, "1"));
-  put(testing::erase_matching("user/*", 3));
-  put(content("user/3", 4, "1"));
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(store->calls("erase_matching"), 1u);
-  EXPECT_EQ(row("user/1")->kind, EntryKind::tombstone);
-  EXPECT_EQ(row("user/3")->kind, EntryKind::document);
-  EXPECT_TRUE(row("user/2") == nullptr || row("user/2")->kind == EntryKind::tombstone);
-}
-
-TEST_P(OutboxDrainTest, failing_matching_erase_is_retried) {
-  put(testing::erase_matching("user/*", 3));
-  int calls = 0;
-  store->set_fault(
-      [&](const std::string&) { return ++calls < 4 ? StoreFault::unavailable : StoreFault::none; });
-  drain->wake();
-  ASSERT_TRUE(run_until_idle());
-  EXPECT_EQ(store->calls("erase_matching"), 4u);
 }
 
 TEST_P(OutboxDrainTest, without_retry_each_write_has_one_attempt_until_a_kick) {
@@ -441,40 +275,6 @@ TEST_P(OutboxDrainTest, task_that_runs_after_the_drain_is_gone_does_nothing) {
   drain.reset();
   executor.run_for(hours(1));
   EXPECT_EQ(store->rows(), 0u);
-}
-
-// A store that breaks its contract.
-class BrokenStore final : public Store {
- public:
-  std::string describe() const override { return "broken"; }
-  StoreLimits limits() const override { return {}; }
-  LoadReply load(const std::string&, std::span<const EntryId>, SteadyTime) override { return {}; }
-  SaveReply save(const std::string&, std::span<const StoreWrite>, SteadyTime) override {
-    if (++calls % 2 == 0) throw std::runtime_error("surprise");
-    return {};
-  }
-  ScanReply scan(const std::string&, const std::string&, const std::string&, std::size_t,
-                 SteadyTime) override {
-    return {};
-  }
-  EraseMatchingReply erase_matching(const std::string&, const std::string&, const std::string&,
-                                    Version, SteadyTime) override {
-    throw 1;
-  }
-  int calls = 0;
-};
-
-TEST_P(OutboxDrainTest, store_that_throws_or_answers_too_little_settles_nothing) {
-  const auto broken = std::make_shared<BrokenStore>();
-  drain = std::make_unique<OutboxDrain>(journal, broken, breaker, executor, clock, options,
-                                        DrainEvents{}, GetParam());
-  put_many(2);
-  put(testing::erase_matching("x", 1000));
-  drain->wake();
-  executor.run_for(hours(1));
-  EXPECT_GT(broken->calls, 2);
-  EXPECT_EQ(journal->stats().unsettled, 3u);
-  EXPECT_TRUE(breaker->state().open);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainTest, ::testing::Values(1, 2, 3));
