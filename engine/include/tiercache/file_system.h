@@ -56,11 +56,13 @@ struct FileInfo {
   std::uint64_t size = 0;
   bool directory = false;
   // The same as long as the name leads to the same file, and another one for every other file that is
-  // open or locked meanwhile. 0: the file system cannot tell.
+  // open or locked meanwhile, on whichever file system: one may be mounted over the directory. For use
+  // within a process's life alone. 0: the file system cannot tell.
   std::uint64_t identity = 0;
-  // These tell a file from what it was before without reading it: as far as they go, since clocks have
-  // ticks and can be set, and inodes are used again. Times are nanoseconds since the epoch by the file
-  // system's clock. Zeros where a file system cannot say.
+  // These tell a file from what it was before without reading it, by another process or before a restart:
+  // so the inode is without the number of the device, which a restart may change, and which is part of the
+  // identity. As far as they go, since clocks have ticks and can be set, and inodes are used again. Times
+  // are nanoseconds since the epoch by the file system's clock. Zeros where a file system cannot say.
   std::uint64_t inode = 0;
   std::int64_t modified_ns = 0;  // of the bytes
   std::int64_t changed_ns = 0;   // of the bytes, the names or the owner; no program can set it
