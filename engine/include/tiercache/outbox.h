@@ -31,7 +31,7 @@ enum class OutboxState : std::uint8_t {
 enum class OutboxKind : std::uint8_t {
   document,
   tombstone,       // an `erase`
-  clocks,          // an `invalidate`, or a `put` or refresh of the document that was there already
+  clocks,          // an `invalidate`, or a refresh that brought the document that was there already
   erase_matching,  // then `id.key` is the glob
 };
 

@@ -142,7 +142,7 @@ Version WritePath::next_version(const Change& change, Version known) {
 std::optional<ChangeResult> WritePath::compared_and_stamped(Change& change, SteadyTime deadline) {
   if (change.kind == RecordKind::erase_matching) return place_erasure(change, deadline);
   const bool compared = change.if_version || change.base;
-  if (!compared) return stamp(change, same_there(change));
+  if (!compared) return stamp(change, nullptr);
   const std::uint64_t hash = order_hash(change.dataset->id(change.key));
   if (!take_place(change, deadline)) {
     return result_of(ChangeResult::Status::in_the_way, {},
