@@ -102,7 +102,6 @@ IoStatus EntryFiles::Impl::go_on_saving(bool* more) {
 void EntryFiles::Impl::abandon_saving() {
   Lock lock(saving_mutex);
   writable = false;
-  if (saving) saving->abandon();
   saving.reset();
 }
 

@@ -18,9 +18,10 @@ IndexSaving::IndexSaving(FileSystem& file_system, Workspace& workspace, const In
       path_(std::move(path)),
       encoder_(index, settled) {}
 
+// In a directory that is not ours any more another's half-written file may have this name.
 IndexSaving::~IndexSaving() {
   file_.reset();
-  if (!temp_.empty()) workspace_.discard(temp_);
+  if (!temp_.empty() && workspace_.stands()) workspace_.discard(temp_);
 }
 
 IoStatus IndexSaving::step(bool* more) {
@@ -30,7 +31,6 @@ IoStatus IndexSaving::step(bool* more) {
   if (!status.ok() || *more) return status;
   file_.reset();
   if (!workspace_.stands()) {
-    abandon();
     return {ENOENT, "save the index: the directory was deleted or replaced"};
   }
   status = file_system_.rename(temp_, path_);

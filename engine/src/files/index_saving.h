@@ -18,14 +18,12 @@ class IndexSaving {
   // Files changed before `settled` are synced.
   IndexSaving(FileSystem& file_system, Workspace& workspace, const Index& index, FileTime settled,
               std::string path);
-  ~IndexSaving();  // leaves nothing half-written
+  ~IndexSaving();  // leaves nothing half-written, and a directory that is not ours alone
   IndexSaving(const IndexSaving&) = delete;
   IndexSaving& operator=(const IndexSaving&) = delete;
 
   // Writes the next part, some milliseconds' work. After an error there is no next one.
   IoStatus step(bool* more);
-  // The directory is not ours any more: nothing there is touched.
-  void abandon() { temp_.clear(); }
 
  private:
   IoStatus write_part(bool* more);
