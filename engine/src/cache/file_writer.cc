@@ -226,7 +226,7 @@ bool FileWriter::sync() {
     Lock lock(mutex_);
     if (std::exchange(sync_refused_, false) && failures_ == 0) core_.files_health.worked();
   }
-  arm_save();
+  if (core_.files->is_saving()) arm_save();
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
   if (!compacted.ok()) {

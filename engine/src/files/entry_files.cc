@@ -234,6 +234,11 @@ bool EntryFiles::save_due() const {
   return impl_->save_due();
 }
 
+bool EntryFiles::is_saving() const {
+  Lock lock(impl_->saving_mutex);
+  return impl_->saving != nullptr;
+}
+
 IoStatus EntryFiles::save_index(bool* more) {
   return impl_->go_on_saving(more);
 }

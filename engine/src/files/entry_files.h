@@ -130,8 +130,10 @@ class EntryFiles {
   IoStatus sync();
   // Whether so much of the index has changed since it was saved that it should be again.
   bool save_due() const;
-  // Saves a part of the index, some milliseconds' work; nothing where `sync` found it not due. `*more`: to
-  // be called again.
+  // `sync` found it due, and it is not saved to the end.
+  bool is_saving() const;
+  // Saves a part of the index, some milliseconds' work; nothing where there is none. `*more`: to be called
+  // again.
   IoStatus save_index(bool* more);
   // How many headers `open` has read.
   std::uint64_t headers_read() const;

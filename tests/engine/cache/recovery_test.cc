@@ -256,5 +256,45 @@ TEST(Recovery, index_saved_in_the_background_spares_the_reading_of_files_after_a
   EXPECT_EQ(*data.get("key:7", {.reach = Reach::local}), "1");
 }
 
+// Counts what is to run on the disk lane without a pause before it.
+class DiskTasks final : public Executor {
+ public:
+  explicit DiskTasks(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
+  void post(Lane lane, Task task) override {
+    if (lane == Lane::disk) ++posted;
+    executor_->post(lane, std::move(task));
+  }
+  TimerId schedule(SteadyTime when, Lane lane, Task task) override {
+    return executor_->schedule(when, lane, std::move(task));
+  }
+  bool cancel(TimerId timer) override { return executor_->cancel(timer); }
+  std::shared_ptr<Event> make_event() override { return executor_->make_event(); }
+  int shutdown(SteadyTime deadline) override { return executor_->shutdown(deadline); }
+
+  int posted = 0;
+
+ private:
+  const std::shared_ptr<Executor> executor_;
+};
+
+TEST(Recovery, sync_after_which_no_index_is_due_starts_no_task_for_it) {
+  World world;
+  std::shared_ptr<DiskTasks> tasks;
+  auto cache = world.open([&](CacheOptions& options) {
+    options.ports.executor = tasks = std::make_shared<DiskTasks>(world.executor);
+  });
+  auto data = cache->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()});
+  for (int i = 0; i < 5; ++i) {
+    data.put("key", std::to_string(i));
+    ASSERT_TRUE(cache->flush());
+    world.executor->run_for(1min);
+  }
+  EXPECT_EQ(tasks->posted, 0);
+  for (int i = 0; i < 100; ++i) data.put("key:" + std::to_string(i), "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1min);
+  EXPECT_GT(tasks->posted, 0) << "else this looks at the wrong lane";
+}
+
 }  // namespace
 }  // namespace tiercache::testing
