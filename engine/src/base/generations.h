@@ -11,6 +11,13 @@
 
 namespace tiercache {
 
+// `shared`, or where that is null so many counters of this process alone.
+inline std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> shared,
+                                                 std::size_t count) {
+  if (shared) return shared;
+  return {new std::uint32_t[count]{}, std::default_delete<std::uint32_t[]>()};
+}
+
 // Whoever has replaced or removed an entry file counts it here. What memory holds remembers the count
 // from before its file was read, and is to be looked up again once the counts differ. A process does
 // not count its own changes, so that one alone never looks twice. Counters wrap around: after exactly
@@ -26,12 +33,8 @@ class Generations {
   // `shared`: that many counters, or null where they cannot be shared: then nothing is noticed.
   explicit Generations(std::shared_ptr<std::uint32_t> shared = nullptr)
       : own_(new std::atomic<std::uint32_t>[kCounters] {}) {
-    if (!shared) {
-      shared = std::shared_ptr<std::uint32_t>(new std::uint32_t[kCounters]{},
-                                              std::default_delete<std::uint32_t[]>());
-    }
-    shared_.store(shared.get(), std::memory_order_release);
-    mapped_.push_back(std::move(shared));
+    mapped_.push_back(or_private(std::move(shared), kCounters));
+    shared_.store(mapped_.back().get(), std::memory_order_release);
   }
 
   // Counts in these from now on, as the others on the directory do: the file was deleted and made

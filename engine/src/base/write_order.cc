@@ -11,17 +11,11 @@ namespace {
 
 constexpr std::uint64_t kBelievedAhead = std::uint64_t{3'600'000} << Version::kCounterBits;
 
-std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> shared) {
-  if (shared) return shared;
-  return {new std::uint32_t[Generations::kCounters + WriteOrder::kCells]{},
-          std::default_delete<std::uint32_t[]>()};
-}
-
 }  // namespace
 
 WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot)
     : shared_(nullptr), own_bit_(0), slot_(kSlots) {
-  share(or_private(std::move(shared)), slot);
+  share(or_private(std::move(shared), Generations::kCounters + kCells), slot);
 }
 
 void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
