@@ -130,10 +130,20 @@ std::optional<Verdict> KeyHistory::judge_document(std::uint64_t number,
   if (write->astray && standing_ && answer.version < standing_->version) {
     return Verdict{Broken::older, seen};
   }
-  if (answer.fresh && !stale_version_.is_zero() && answer.version == stale_version_) {
+  if (answer.fresh && !stale_version_.is_zero() && answer.version == stale_version_ &&
+      !fetched_elsewhere()) {
     return Verdict{Broken::lost, "its invalidation is not there: " + seen};
   }
   return std::nullopt;
+}
+
+// A refresh of what a process without the stale content had. It loses against that content, and its clocks
+// merge with it.
+bool KeyHistory::fetched_elsewhere() const {
+  return std::any_of(writes_.begin(), writes_.end(), [this](const Write& write) {
+    return write.refresh && write.number > stale_since_ &&
+           write.base.value_or(Version{}) < stale_version_;
+  });
 }
 
 std::string KeyHistory::story() const {

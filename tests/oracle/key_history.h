@@ -55,7 +55,10 @@ class KeyHistory {
   // its version decides.
   void went_astray(std::uint64_t number);
   // The content of this version was acknowledged to be stale; `confirmed`: it is not any more.
-  void invalidated(Version version) { stale_version_ = version; }
+  void invalidated(Version version) {
+    stale_version_ = version;
+    stale_since_ = last_number_;
+  }
   void confirmed() { stale_version_ = Version{}; }
 
   // Nullopt when the answer keeps all promises.
@@ -81,6 +84,7 @@ class KeyHistory {
   const Write* find(std::uint64_t number) const;
   // It may be what is seen, given what was acknowledged.
   bool may_stand(const Write& write) const;
+  bool fetched_elsewhere() const;
   std::optional<Verdict> judge_nothing() const;
   std::optional<Verdict> judge_document(std::uint64_t number, const Answer& answer) const;
   std::string story() const;
@@ -90,6 +94,7 @@ class KeyHistory {
   std::uint64_t last_number_ = 0;
   std::optional<Write> standing_;
   Version stale_version_;
+  std::uint64_t stale_since_ = 0;  // the newest write by then
 };
 
 }  // namespace tiercache::testing
