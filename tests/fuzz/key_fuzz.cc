@@ -1,8 +1,9 @@
 // Any bytes as datasets and keys: the path of an entry stays below its directory, every part of it is a
-// plain name, and no two entries have the same one (I12).
+// plain name, no two entries have the same one (I12), and what a name tells of its key is true.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,8 @@ std::string checked_path(const EntryId& id) {
   check_name(rest);
   TIERCACHE_FUZZ_EXPECT(rest.ends_with(".json"));
   TIERCACHE_FUZZ_EXPECT(names == (id.key.empty() ? 2 : 3));
+  const std::optional<std::string> key = key_of_path(id.dataset, path);
+  TIERCACHE_FUZZ_EXPECT(key ? *key == id.key : rest.find('~') != std::string_view::npos);
   return path;
 }
 
@@ -48,6 +51,12 @@ void check_two(const EntryId& a, const EntryId& b) {
 EntryId cut_at(std::string_view text, std::size_t at) {
   at = std::clamp<std::size_t>(at, 1, text.size());
   return {std::string(text.substr(0, at)), std::string(text.substr(at))};
+}
+
+// Names that nobody here gave to a file.
+void check_foreign(std::string_view dataset, std::string_view path) {
+  const std::optional<std::string> key = key_of_path(dataset, path);
+  TIERCACHE_FUZZ_EXPECT(!key || entry_path({std::string(dataset), *key}) == path);
 }
 
 // Two entries of one text cut in two places, and of its two halves.
@@ -61,6 +70,8 @@ void check_keys(std::string_view input) {
   check_two(cut_at(first, a), cut_at(second, b));
   check_two({std::string(first), std::string(second)},
             {std::string(first), checked_path(cut_at(text, a))});
+  check_foreign(first, second);
+  check_foreign(first, entry_path({std::string(first), {}}) + std::string(second));
 }
 
 }  // namespace
