@@ -11,7 +11,7 @@ alone, and to a temporary directory that is removed.
 
   --all            also the tests labelled "long", and the others with long searches
   --preset NAME    of CMakePresets.json: dev (default), release, asan, tsan, clang
-  --label REGEX    only tests with such a label: unit, integration, structure, long
+  --label REGEX    only tests with such a label: unit, integration, adapter, structure, package, long
   --filter REGEX   only tests whose names match
   --jobs N         compilers and tests at once (default: one per processor)
 
@@ -94,7 +94,9 @@ export CCACHE_DIR=${CCACHE_DIR:-$builds/ccache}
 export CCACHE_NOHASHDIR=1  # the packaging test compiles the same files in other directories
 
 cd "$root"
-run_step cmake --preset "$preset" -B "$build" || fail "cmake could not configure preset '$preset'"
+adapters=ON
+if [[ -n $label && ! adapter =~ $label ]]; then adapters=OFF; fi  # much to build, and nothing to run
+run_step cmake --preset "$preset" -B "$build" -D "TIERCACHE_ADAPTER_TESTS=$adapters" || fail "cmake could not configure preset '$preset'"
 run_step cmake --build "$build" --parallel "$jobs" || fail "the build failed"
 
 selection=()
