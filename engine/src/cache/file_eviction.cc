@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <queue>
 #include <utility>
 
 #include "cache/core.h"
@@ -14,7 +13,11 @@ namespace {
 
 // Below a bound by this part there is room again.
 constexpr std::uint64_t kRoom = 20;
-constexpr std::size_t kCandidates = 2'000;
+// A choice walks the whole index, so it is of a part of it: however many have to go, sixteen are looked at
+// for each. What is chosen takes a fraction of the index's own memory.
+constexpr std::uint64_t kChosenPart = 16;
+constexpr std::uint64_t kMinChosen = 2'000;
+constexpr std::size_t kTurn = 2'000;  // of them, before others on the lane have theirs
 constexpr std::size_t kRowsAtOnce = 100;
 // Until another attempt where nothing could go: the store is away or lacks what is here.
 constexpr std::chrono::milliseconds kRetry{30'000};
@@ -62,64 +65,78 @@ void FileEviction::schedule(std::chrono::milliseconds delay) {
 void FileEviction::run() {
   const SteadyTime now = core_.clock->steady_now();
   if (!passed_ || now - began_ >= kRetry) {
-    passed_.reset();
+    start_over();
     began_ = now;
   }
-  const std::vector<Candidate> candidates = choose();
-  std::span<const Candidate> left(candidates);
+  if (left_.empty()) choose();
   Progress progress = Progress::none;
-  while (progress != Progress::store_away) {
-    const auto batch = next_of(left);
+  for (std::size_t looked_at = 0; looked_at < kTurn;) {
+    const auto batch = next_batch();
     if (batch.empty()) break;
-    left = left.subspan(batch.size());
     progress = evict(batch);
-    if (progress != Progress::store_away) passed_ = batch.back();
+    if (progress == Progress::store_away) break;
     if (progress == Progress::some) core_.file_writer->touched();
+    passed_ = batch.back();
+    left_ = left_.subspan(batch.size());
+    looked_at += batch.size();
   }
   if (is_full()) {
-    const bool more = progress != Progress::store_away && candidates.size() == kCandidates;
-    if (!more) passed_.reset();
+    const bool more = progress != Progress::store_away && !(left_.empty() && all_chosen_);
+    if (!more) start_over();
     return schedule(more ? std::chrono::milliseconds(0) : kRetry);
   }
+  left_ = {};
+  chosen_ = {};
   running_ = false;
   look();
 }
 
-std::span<const FileEviction::Candidate> FileEviction::next_of(
-    std::span<const Candidate> candidates) const {
+void FileEviction::start_over() {
+  passed_.reset();
+  left_ = {};
+  chosen_ = {};
+}
+
+std::span<const FileEviction::Candidate> FileEviction::next_batch() const {
   const Index::Totals needed = excess();
   Index::Totals sum;
   std::size_t count = 0;
-  while (count < candidates.size() && count < kRowsAtOnce &&
+  while (count < left_.size() && count < kRowsAtOnce &&
          (sum.documents < needed.documents || sum.bytes < needed.bytes)) {
     ++sum.documents;
-    sum.bytes += candidates[count++].item.size;
+    sum.bytes += left_[count++].item.size;
   }
-  return candidates.first(count);
+  return left_.first(count);
 }
 
-// The first of what stays is on top of the queue, and gives way to what has to go before it.
-std::vector<FileEviction::Candidate> FileEviction::choose() const {
+// The first of what stays is on top of the heap, and gives way to what has to go before it.
+void FileEviction::choose() {
   const Index& index = core_.files->index();
-  std::priority_queue<Candidate> chosen;
+  const std::uint64_t limit = std::max(kMinChosen, index.totals().documents / kChosenPart);
+  chosen_.clear();
   for (const std::string& name : index.datasets()) {
     const DatasetState* dataset = core_.find_dataset(name);
     index.for_each(name, [&](const std::string& key, const IndexItem& item) {
       // A dataset of one document has no other that could be more worth its place.
       if (item.kind != EntryKind::document || key.empty()) return;
       if (core_.journal->holds({name, key})) return;
-      const bool in_memory =
-          dataset != nullptr && core_.memory->peek(dataset->ref(key)).resident != nullptr;
-      Candidate one{in_memory, item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item};
+      Candidate one{
+          in_memory(dataset, key), item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item};
       if (passed_ && !(*passed_ < one)) return;
-      chosen.push(std::move(one));
-      if (chosen.size() > kCandidates) chosen.pop();
+      chosen_.push_back(std::move(one));
+      std::push_heap(chosen_.begin(), chosen_.end());
+      if (chosen_.size() <= limit) return;
+      std::pop_heap(chosen_.begin(), chosen_.end());
+      chosen_.pop_back();
     });
   }
-  std::vector<Candidate> in_order;
-  for (; !chosen.empty(); chosen.pop()) in_order.push_back(chosen.top());
-  std::reverse(in_order.begin(), in_order.end());
-  return in_order;
+  std::sort_heap(chosen_.begin(), chosen_.end());
+  left_ = chosen_;
+  all_chosen_ = chosen_.size() < limit;
+}
+
+bool FileEviction::in_memory(const DatasetState* dataset, const std::string& key) const {
+  return dataset != nullptr && core_.memory->peek(dataset->ref(key)).resident != nullptr;
 }
 
 FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates) {
@@ -138,12 +155,14 @@ FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates
 // newer version, and its file stays.
 bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   const IndexItem& item = candidate.item;
+  const DatasetState* dataset = core_.find_dataset(candidate.id.dataset);
+  // Read since it was chosen, which may be a while ago: it stays longer by now.
+  if (!candidate.in_memory && in_memory(dataset, candidate.id.key)) return false;
   const bool in_store = row && (row->version > item.version ||
                                 (row->version == item.version && row->checksum == item.checksum));
   if (!in_store || core_.journal->holds(candidate.id)) return false;
   const FileWriteResult removed = core_.files->remove(candidate.id, item.version);
   if (removed.status != FileWriteResult::Status::written) return false;
-  const DatasetState* dataset = core_.find_dataset(candidate.id.dataset);
   if (core_.journal->holds(candidate.id)) {
     core_.keep_in_files(candidate.id, *row);  // its clocks moved meanwhile
     return false;

@@ -19,6 +19,7 @@
 namespace tiercache::detail {
 
 class Core;
+struct DatasetState;
 
 // Thread-safe. Its tasks hold the core.
 class FileEviction {
@@ -51,10 +52,12 @@ class FileEviction {
   Index::Totals excess() const;
   void schedule(std::chrono::milliseconds delay);
   void run();
+  void start_over();
   // Those that go next, in order: the first after `passed_`.
-  std::vector<Candidate> choose() const;
-  // As many of them as have to go, and as may be asked for at once.
-  std::span<const Candidate> next_of(std::span<const Candidate> candidates) const;
+  void choose();
+  // As many of those left as have to go, and as may be asked for at once.
+  std::span<const Candidate> next_batch() const;
+  bool in_memory(const DatasetState* dataset, const std::string& key) const;
   Progress evict(std::span<const Candidate> candidates);
   bool evict_one(const Candidate& candidate, const EntryPtr& row);
 
@@ -64,6 +67,9 @@ class FileEviction {
   // that are still there cannot go for now.
   std::optional<Candidate> passed_;
   SteadyTime began_{};
+  std::vector<Candidate> chosen_;
+  std::span<const Candidate> left_;  // of those chosen
+  bool all_chosen_ = false;          // there is none after them
   Counter evicted_;
 };
 

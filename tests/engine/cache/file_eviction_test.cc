@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/cache/world.h"
 
@@ -192,6 +193,36 @@ TEST(FileEviction, longest_unfetched_goes_first_and_what_memory_holds_last) {
   EXPECT_TRUE(data.contains(key(0)));
   EXPECT_FALSE(data.contains(key(1)));
   EXPECT_TRUE(data.contains(key(kKeys - 1)));
+}
+
+TEST(FileEviction, what_is_read_while_others_go_stays) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < kKeys; ++i) {
+    data.put(key(i), std::to_string(i));
+    world.executor->run_for(1s);
+  }
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open([](CacheOptions& options) {
+    bounded(options);
+    options.store_calls.call_timeout = 1h;
+  });
+  data = cache->dataset("d", keyed());
+  bool read = false;
+  world.store->set_fault([&](const std::string& operation) {
+    if (operation == "load" && !std::exchange(read, true)) {
+      EXPECT_EQ(data.get(key(150), {.reach = Reach::local}).tier(), Tier::files);
+    }
+    return StoreFault::none;
+  });
+  ASSERT_TRUE(within_bound(world, *cache));
+  world.store_up();
+  EXPECT_TRUE(read);
+  EXPECT_TRUE(data.contains(key(150)));
+  EXPECT_FALSE(data.contains(key(149)));
+  EXPECT_FALSE(data.contains(key(151)));
 }
 
 TEST(FileEviction, erased_entry_does_not_come_back_when_others_go_I4) {
