@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -116,12 +117,21 @@ bool Journal::Impl::delete_segment(const JournalSegment& segment) {
   return synced.ok() || synced.absent();
 }
 
+// Of what a dead owner left it is not known whether it was synced: until it is copied forward a power
+// loss may take it, and then what it made dead elsewhere has to be there still.
+bool Journal::Impl::holds_untrusted() const {
+  for (const auto& [number, segment] : segments) {
+    if (!segment->folder->own && !segment->unreadable && index.live_in(number) > 0) return true;
+  }
+  return false;
+}
+
 void Journal::Impl::trim() {
   for (;;) {
     std::vector<SegmentPtr> gone;
     {
       Lock lock(mutex);
-      if (!folder) return;
+      if (!folder || holds_untrusted()) return;
       for (std::uint64_t number : index.dead_segments()) {
         const SegmentPtr& segment = segments.at(number);
         if (number == current_number || segment->going || segment->stuck) continue;

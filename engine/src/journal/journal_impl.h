@@ -113,6 +113,7 @@ struct Journal::Impl {
   // Remembers to write, without a sync, that the slot is settled.
   void note_settled(const SlotName& slot, Version version, const Clocks& clocks)
       TIERCACHE_REQUIRES(mutex);
+  bool holds_untrusted() const TIERCACHE_REQUIRES(mutex);
   // Deletes segments without live records, and adopted folders without segments.
   void trim();
   // False when the file may still be there after a power loss.

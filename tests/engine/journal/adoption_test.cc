@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "engine/journal/journal_fixture.h"
 #include "journal/segment.h"
 
@@ -52,6 +55,36 @@ TEST(JournalAdoption, large_leftovers_stay_in_place_until_compaction) {
   log.kill();
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(log.recovered.size(), 20u);
+}
+
+// A record that is read after a kill may never have been synced.
+TEST(JournalAdoption, what_a_leftover_makes_dead_stays_until_the_leftover_is_copied_I1) {
+  for (const Record& later : {content("k", 50, "2"), testing::erase_matching("*", 50)}) {
+    MemoryDisk disk;
+    JournalOnDisk a(disk);
+    JournalOnDisk b(disk);
+    ASSERT_TRUE(a.open().ok());
+    ASSERT_TRUE(b.open().ok());
+    a.put(content("k", 5, "1"));
+    b.put(later);
+    a.journal.reset();
+    b.journal.reset();
+    disk.set_fault([](const std::string& operation, const std::string&) {
+      return operation == "sync_data" ? EIO : 0;
+    });
+    const auto left = testing::segment_files(disk);
+    ASSERT_EQ(left.size(), 2u);
+    JournalOnDisk next(disk);
+    next.open();
+    const auto there = testing::segment_files(disk);
+    for (const std::string& path : left) {
+      EXPECT_TRUE(std::find(there.begin(), there.end(), path) != there.end()) << path;
+    }
+    disk.set_fault(nullptr);
+    ASSERT_TRUE(next.journal->compact(Journal::Compact::when_due).ok());
+    EXPECT_EQ(folders(disk).size(), 1u);
+    EXPECT_EQ(next.journal->stats().unsettled, 1u);
+  }
 }
 
 TEST(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
