@@ -1,6 +1,5 @@
 #include "journal/journal.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
