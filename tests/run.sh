@@ -96,7 +96,8 @@ export CCACHE_NOHASHDIR=1  # the packaging test compiles the same files in other
 cd "$root"
 adapters=ON
 if [[ -n $label && ! adapter =~ $label ]]; then adapters=OFF; fi  # much to build, and nothing to run
-run_step cmake --preset "$preset" -B "$build" -D "TIERCACHE_ADAPTER_TESTS=$adapters" || fail "cmake could not configure preset '$preset'"
+run_step cmake --preset "$preset" -B "$build" -D "TIERCACHE_ADAPTER_TESTS=$adapters" ||
+  fail "cmake could not configure preset '$preset'"
 run_step cmake --build "$build" --parallel "$jobs" || fail "the build failed"
 
 selection=()

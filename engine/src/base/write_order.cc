@@ -39,11 +39,7 @@ std::atomic_ref<std::uint64_t> WriteOrder::word(std::size_t index) const {
 // --- Times ---
 
 std::uint64_t WriteOrder::stamp(std::uint64_t hash, std::uint64_t at_least) {
-  return raise(place(hash), at_least);
-}
-
-std::uint64_t WriteOrder::raise(std::size_t place, std::uint64_t at_least) {
-  const std::atomic_ref<std::uint64_t> newest = word(place);
+  const std::atomic_ref<std::uint64_t> newest = word(place(hash));
   const std::uint64_t slot = slot_.load();
   std::uint64_t seen = newest.load();
   std::uint64_t time = 0;

@@ -94,7 +94,6 @@ class WriteOrder {
   static constexpr std::size_t kFiledUpTo = kWritesAll + 1;
 
   std::atomic_ref<std::uint64_t> word(std::size_t index) const;
-  std::uint64_t raise(std::size_t place, std::uint64_t at_least);
   void show_all() TIERCACHE_REQUIRES(mutex_);
   void show(std::size_t place, const Mine& mine) TIERCACHE_REQUIRES(mutex_);
 

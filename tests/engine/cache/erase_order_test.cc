@@ -68,7 +68,6 @@ class EraseOrder : public ::testing::Test {
   }
 
   World world;
-  bool has_store = true;
   std::shared_ptr<SeededExecutor> executor = std::make_shared<SeededExecutor>(world.clock, 77);
 };
 
@@ -162,7 +161,6 @@ TEST_F(EraseOrder, write_of_a_dead_process_gives_way_once_adopted_I4) {
 }
 
 TEST_F(EraseOrder, files_that_the_eraser_never_heard_of_are_erased_I4) {
-  has_store = false;  // it would tell of them
   const auto eraser = open();
   data(eraser).put("known", "0");
   const std::vector<std::string> keys = {"k", "a b/%", std::string(300, 'x')};
