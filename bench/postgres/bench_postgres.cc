@@ -64,7 +64,7 @@ class Bench {
     });
     measure(size + ": save of 100 and their matching erase", kBatch, [&] {
       save(writes(bytes, kBatch));
-      must(store_->erase_matching("bench", "d", "key*", {++next_version_, 1}, soon()));
+      must(store_->erase_matching("bench", {"d", "key*", {++next_version_, 1}}, soon()));
     });
   }
 

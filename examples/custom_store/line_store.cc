@@ -244,20 +244,19 @@ tiercache::ScanReply LineStore::scan(const std::string& project, const std::stri
 }
 
 tiercache::EraseMatchingReply LineStore::erase_matching(const std::string& project,
-                                                        const std::string& dataset,
-                                                        const std::string& glob,
-                                                        tiercache::Version version,
+                                                        const tiercache::MatchingErase& erase,
                                                         tiercache::SteadyTime deadline) {
   std::lock_guard lock(mutex_);
   tiercache::EraseMatchingReply reply;
   if (!begin(deadline, &reply)) return reply;
   std::vector<Change> changes;
   for (const auto& [id, row] : rows_) {
-    if (id.first != project || id.second.dataset != dataset) continue;
-    if (row.entry->version >= version || !tiercache::glob_matches(glob, id.second.key)) continue;
+    if (id.first != project || id.second.dataset != erase.dataset) continue;
+    if (row.entry->version >= erase.version) continue;
+    if (!tiercache::glob_matches(erase.glob, id.second.key)) continue;
     if (row.entry->kind == EntryKind::document) ++reply.erased;
     changes.push_back(
-        {id, std::make_shared<const Entry>(tiercache::tombstone_of(*row.entry, version))});
+        {id, std::make_shared<const Entry>(tiercache::tombstone_of(*row.entry, erase.version))});
   }
   if (const auto failure = commit(changes)) {
     reply = {};

@@ -42,8 +42,7 @@ class LineStore final : public tiercache::Store {
                             const std::string& cursor, std::size_t limit,
                             tiercache::SteadyTime deadline) override;
   tiercache::EraseMatchingReply erase_matching(const std::string& project,
-                                               const std::string& dataset, const std::string& glob,
-                                               tiercache::Version version,
+                                               const tiercache::MatchingErase& erase,
                                                tiercache::SteadyTime deadline) override;
 
  private:

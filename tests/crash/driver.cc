@@ -62,8 +62,7 @@ class NoStore final : public Store {
                  SteadyTime) override {
     return away<ScanReply>();
   }
-  EraseMatchingReply erase_matching(const std::string&, const std::string&, const std::string&,
-                                    Version, SteadyTime) override {
+  EraseMatchingReply erase_matching(const std::string&, const MatchingErase&, SteadyTime) override {
     return away<EraseMatchingReply>();
   }
 

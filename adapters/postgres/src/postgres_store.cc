@@ -137,15 +137,15 @@ void scan_rows(Session& session, const std::string& project, const std::string& 
                std::string(shim::text(rows, last, kOutcome));
 }
 
-void erase_rows(Session& session, const std::string& project, const std::string& dataset,
-                const std::string& glob, Version version, EraseMatchingReply& reply) {
-  if (version.time > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+void erase_rows(Session& session, const std::string& project, const MatchingErase& erase,
+                EraseMatchingReply& reply) {
+  if (erase.version.time > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     throw Failure(Failure::Kind::not_serving, false,
                   "the version is beyond what the store can hold");
   }
-  const pqxx::result rows =
-      session.run(kErase, {project, session.lock_timeout(), dataset, like_pattern(glob),
-                           std::to_string(version.time), std::to_string(version.writer)});
+  const pqxx::result rows = session.run(
+      kErase, {project, session.lock_timeout(), erase.dataset, like_pattern(erase.glob),
+               std::to_string(erase.version.time), std::to_string(erase.version.writer)});
   reply.erased = static_cast<std::uint64_t>(integer(rows, 0, 0));
   reply.store_time = read_now(rows);
 }
@@ -297,13 +297,12 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
                             });
   }
 
-  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
-                                    const std::string& glob, Version version,
+  EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                     SteadyTime deadline) override {
-    auto reply = serve<EraseMatchingReply>(
-        project, deadline, Effect::writes, [=](Session& session, EraseMatchingReply& out) {
-          erase_rows(session, project, dataset, glob, version, out);
-        });
+    auto reply = serve<EraseMatchingReply>(project, deadline, Effect::writes,
+                                           [=](Session& session, EraseMatchingReply& out) {
+                                             erase_rows(session, project, erase, out);
+                                           });
     if (reply.status != StoreStatus::unavailable) tell_listeners(project);
     return reply;
   }

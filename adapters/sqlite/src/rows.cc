@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tiercache/glob.h"
@@ -210,21 +211,30 @@ std::int64_t last_update(Connection& connection, std::int64_t project) {
 
 // Matched here and not by SQL, whose GLOB has other rules than every tier's.
 std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t project,
-                                       const std::string& dataset, const std::string& glob,
-                                       Version version) {
+                                       const MatchingErase& erase,
+                                       std::optional<std::string>* next) {
   Query query(connection,
-              "SELECT entry_id, cache_key FROM cache_storage"
-              " WHERE project_id = ?1 AND cache_type = ?2"
-              " AND (version_time, version_writer) < (?3, ?4)");
+              "SELECT entry_id, cache_key,"
+              " (version_time, version_writer) < (?3, ?4) FROM cache_storage"
+              " WHERE project_id = ?1 AND cache_type = ?2 AND (?5 IS NULL OR cache_key > ?5)"
+              " ORDER BY cache_key LIMIT ?6");
+  const std::size_t limit = std::clamp<std::size_t>(erase.limit, 1, 1'000'000);
   query.bind(1, project)
-      .bind(2, dataset)
-      .bind(3, static_cast<std::int64_t>(version.time))
-      .bind(4, std::int64_t{version.writer});
+      .bind(2, erase.dataset)
+      .bind(3, static_cast<std::int64_t>(erase.version.time))
+      .bind(4, std::int64_t{erase.version.writer})
+      .bind(6, static_cast<std::int64_t>(limit));
+  erase.after ? query.bind(5, *erase.after) : query.bind_null(5);
   std::vector<MatchingRow> rows;
+  std::string last;
+  std::size_t looked_at = 0;
   while (query.step()) {
-    if (!glob_matches(glob, query.text(1))) continue;
-    rows.push_back({query.integer(0), {dataset, std::string(query.text(1))}});
+    last = query.text(1);
+    ++looked_at;
+    if (query.integer(2) == 0 || !glob_matches(erase.glob, last)) continue;
+    rows.push_back({query.integer(0), {erase.dataset, last}});
   }
+  if (looked_at == limit) *next = std::move(last);
   return rows;
 }
 

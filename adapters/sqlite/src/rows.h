@@ -8,6 +8,7 @@
 
 #include "connection.h"
 #include "tiercache/entry.h"
+#include "tiercache/store.h"
 
 namespace tiercache::sqlite {
 
@@ -52,14 +53,15 @@ std::vector<ChangedRow> find_changed(Connection& connection, std::int64_t projec
 // The number of the project's last update.
 std::int64_t last_update(Connection& connection, std::int64_t project);
 
-// Rows of the dataset below `version` whose keys match, tombstones too; by number.
+// Of the rows that the erase looks at, those below its version whose keys match, tombstones too. `next`:
+// where to go on, where there may be more.
 struct MatchingRow {
   std::int64_t entry_id = 0;
   EntryId id;
 };
 std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t project,
-                                       const std::string& dataset, const std::string& glob,
-                                       Version version);
+                                       const MatchingErase& erase,
+                                       std::optional<std::string>* next);
 
 // What was purged of a project: the horizon, and the last update that was of a tombstone which went.
 struct Purged {

@@ -53,13 +53,12 @@ class SqliteStore final : public Store {
     });
   }
 
-  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
-                                    const std::string& glob, Version version,
+  EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                     SteadyTime deadline) override {
-    return serve<EraseMatchingReply>(
-        writer_, deadline, [&](Connection& connection, EraseMatchingReply& reply) {
-          erase_rows(connection, project, dataset, glob, version, reply);
-        });
+    return serve<EraseMatchingReply>(writer_, deadline,
+                                     [&](Connection& connection, EraseMatchingReply& reply) {
+                                       erase_rows(connection, project, erase, reply);
+                                     });
   }
 
   bool has_changes() const override { return true; }
@@ -95,8 +94,8 @@ class SqliteStore final : public Store {
   std::int64_t now_ms() const { return options_.clock->wall_now().time_since_epoch().count(); }
   void scan_rows(Connection& connection, const std::string& project, const std::string& dataset,
                  const std::string& cursor, std::size_t limit, ScanReply& reply);
-  void erase_rows(Connection& connection, const std::string& project, const std::string& dataset,
-                  const std::string& glob, Version version, EraseMatchingReply& reply);
+  void erase_rows(Connection& connection, const std::string& project, const MatchingErase& erase,
+                  EraseMatchingReply& reply);
   void read_changes(Connection& connection, const std::string& project, const std::string& cursor,
                     std::size_t limit, ChangesReply& reply);
   void purge_rows(Connection& connection, const std::string& project, const PurgeRequest& request,
@@ -274,26 +273,27 @@ void SqliteStore::scan_rows(Connection& connection, const std::string& project,
 }
 
 void SqliteStore::erase_rows(Connection& connection, const std::string& project,
-                             const std::string& dataset, const std::string& glob, Version version,
-                             EraseMatchingReply& reply) {
-  if (version.time > std::numeric_limits<std::int64_t>::max()) {
+                             const MatchingErase& erase, EraseMatchingReply& reply) {
+  if (erase.version.time > std::numeric_limits<std::int64_t>::max()) {
     throw SqlError(SQLITE_RANGE, "the version is beyond what the store can hold");
   }
   Transaction transaction(connection, Transaction::Kind::write);
   const auto number = find_project(connection, project);
   if (!number) return;
   RowWriter writer(connection, *number);
-  for (const MatchingRow& match : find_matching(connection, *number, dataset, glob, version)) {
+  std::optional<std::string> next;
+  for (const MatchingRow& match : find_matching(connection, *number, erase, &next)) {
     connection.check_deadline();
     const auto row = find_row(connection, *number, match.id);
     if (!row) continue;
     if (row->corrupt()) writer.keep_aside(*row, now_ms());
     const Entry before = row->corrupt() ? Entry{} : *row->entry;
     if (before.kind == EntryKind::document) ++reply.erased;
-    writer.put(match.id, tombstone_of(before, version));
+    writer.put(match.id, tombstone_of(before, erase.version));
   }
   writer.finish();
   transaction.commit();
+  reply.next = std::move(next);
 }
 
 // A cursor is the file's incarnation and the number of the last update that was told.

@@ -91,8 +91,20 @@ struct ScanReply : StoreReply {
   std::string next;                   // cursor for the next page; empty at the end
 };
 
+// A matching erase, or the next piece of one: a large dataset is erased call by call, so that none takes
+// long and no row stays locked for long.
+struct MatchingErase {
+  std::string dataset = {};
+  std::string glob = {};  // see tiercache/glob.h
+  Version version = {};
+  // Keys up to this one, in byte order, are done; absent: none is.
+  std::optional<std::string> after = {};
+  std::size_t limit = 10'000;  // rows looked at, at most; at least 1
+};
+
 struct EraseMatchingReply : StoreReply {
-  std::uint64_t erased = 0;
+  std::uint64_t erased = 0;         // documents that this call erased
+  std::optional<std::string> next;  // pass as `after`: more is left; absent: all is done
 };
 
 // The key's row became this after the cursor; it may be newer by now.
@@ -155,6 +167,7 @@ struct PurgeReply : StoreReply {
 // What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
+  std::size_t max_key_bytes = SIZE_MAX;    // of a key with the name of its dataset
   bool refuses_nul_escape = false;         // "\u0000" in a string
   bool refuses_unbounded_numbers = false;  // numbers beyond what Postgres' numeric holds
 };
@@ -178,10 +191,9 @@ class Store {
   // start).
   virtual ScanReply scan(const std::string& project, const std::string& dataset,
                          const std::string& cursor, std::size_t limit, SteadyTime deadline) = 0;
-  // Leaves tombstones of `version` for every key of `dataset` that matches `glob`
-  // (tiercache/glob.h) and is older. `erased` counts the documents among them.
-  virtual EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
-                                            const std::string& glob, Version version,
+  // Leaves tombstones of `erase.version` for every key of the dataset that matches the glob and is
+  // older. A store may stop after `erase.limit` rows and say where to go on.
+  virtual EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                             SteadyTime deadline) = 0;
 
   // Capability: the change feed, by which other machines' writes are noticed.

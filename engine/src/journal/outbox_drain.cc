@@ -21,8 +21,10 @@ Attempt erase_matching(Store& store, const std::string& project, const Unsettled
   const StoreWrite& erase = write.write;
   Attempt attempt;
   attempt.reply = guarded([&] {
-    return store.erase_matching(project, erase.id.dataset, erase.id.key, erase.entry.version,
-                                deadline);
+    return store.erase_matching(
+        project,
+        {.dataset = erase.id.dataset, .glob = erase.id.key, .version = erase.entry.version},
+        deadline);
   });
   if (attempt.reply.status == StoreStatus::ok) attempt.results.emplace_back();
   return attempt;

@@ -257,16 +257,22 @@ ScanReply MemoryStore::scan(const std::string& project, const std::string& datas
 }
 
 EraseMatchingReply MemoryStore::erase_matching(const std::string& project,
-                                               const std::string& dataset, const std::string& glob,
-                                               Version version, SteadyTime deadline) {
+                                               const MatchingErase& erase, SteadyTime deadline) {
   auto answer = state_->serve<EraseMatchingReply>("erase_matching", deadline, [&](auto& reply) {
     std::lock_guard lock(state_->mutex);
     Project& erased = state_->projects[project];
-    for (const auto& [id, row] : erased.rows) {
-      if (id.dataset != dataset || row.entry->version >= version) continue;
-      if (!glob_matches(glob, id.key)) continue;
+    auto next = erase.after ? erased.rows.upper_bound({erase.dataset, *erase.after})
+                            : erased.rows.lower_bound({erase.dataset, {}});
+    std::size_t looked_at = 0;
+    for (; next != erased.rows.end() && next->first.dataset == erase.dataset; ++next) {
+      if (looked_at++ == std::max<std::size_t>(erase.limit, 1)) {
+        reply.next = std::prev(next)->first.key;
+        break;
+      }
+      const auto& [id, row] = *next;
+      if (row.entry->version >= erase.version || !glob_matches(erase.glob, id.key)) continue;
       if (row.entry->kind == EntryKind::document) ++reply.erased;
-      state_->put(erased, id, tombstone_of(*row.entry, version));
+      state_->put(erased, id, tombstone_of(*row.entry, erase.version));
     }
   });
   state_->hint(project);

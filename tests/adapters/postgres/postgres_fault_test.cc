@@ -86,7 +86,7 @@ TEST_F(PostgresFault, stopped_server_is_left_at_the_deadline_and_used_again_once
         EXPECT_NE(save(*store_, write("k", 2), in(kShort)).status, StoreStatus::ok);
         EXPECT_EQ(store_->scan("p", "d", "", 5, in(kShort)).status, StoreStatus::unavailable);
         EXPECT_EQ(store_->changes("p", "", 5, in(kShort)).status, StoreStatus::unavailable);
-        EXPECT_NE(store_->erase_matching("q", "d", "*", version(2), in(kShort)).status,
+        EXPECT_NE(store_->erase_matching("q", {"d", "*", version(2)}, in(kShort)).status,
                   StoreStatus::ok);
       });
     }

@@ -118,7 +118,7 @@ TEST_F(OrdinaryRole, may_use_the_store_as_a_member_of_the_owner) {
   const auto store = open(url());
   EXPECT_EQ(loaded_version(*store, "k"), version(1));
   EXPECT_EQ(save(*store, write("k", 2)).status, StoreStatus::ok);
-  EXPECT_EQ(store->erase_matching("p", "d", "*", version(3), patience()).erased, 1u);
+  EXPECT_EQ(store->erase_matching("p", {"d", "*", version(3)}, patience()).erased, 1u);
   EXPECT_EQ(store->changes("p", "", 10, patience()).status, StoreStatus::ok);
 }
 
@@ -131,7 +131,7 @@ TEST_F(OrdinaryRole, may_use_the_store_past_row_level_security_with_the_grants_o
   const auto store = open(url());
   EXPECT_EQ(loaded_version(*store, "k"), version(1));
   EXPECT_EQ(save(*store, write("new", 2)).status, StoreStatus::ok);
-  EXPECT_EQ(store->erase_matching("q", "d", "*", version(3), patience()).status, StoreStatus::ok);
+  EXPECT_EQ(store->erase_matching("q", {"d", "*", version(3)}, patience()).status, StoreStatus::ok);
   EXPECT_EQ(store->changes("p", "", 10, patience()).status, StoreStatus::ok);
 }
 

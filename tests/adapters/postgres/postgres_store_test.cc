@@ -240,7 +240,8 @@ TEST_F(PostgresStore, batches_that_meet_in_any_order_do_not_wait_for_each_other_
         const SaveReply reply = save(*store, writes);
         EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
         if (round % 10 == 0) {
-          const auto erased = store->erase_matching("p", "d", "k?", version(round * 4), patience());
+          const auto erased =
+              store->erase_matching("p", {"d", "k?", version(round * 4)}, patience());
           EXPECT_EQ(erased.status, StoreStatus::ok) << erased.message;
         }
       }

@@ -31,7 +31,7 @@ class SchemaOfVersion1 : public ::testing::Test {
     }
     EXPECT_EQ(save(*store, writes).status, StoreStatus::ok);
     EXPECT_EQ(save(*store, tombstone("k1", 2)).status, StoreStatus::ok);
-    EXPECT_EQ(store->erase_matching("p", "d", "k2*", version(3), patience()).status,
+    EXPECT_EQ(store->erase_matching("p", {"d", "k2*", version(3)}, patience()).status,
               StoreStatus::ok);
     cursor_ = store->changes("p", "", 1'000, patience()).next;
     owner_.run("update tiercache.schema_version set version = 1");

@@ -16,7 +16,7 @@ class SqliteDamage : public ::testing::Test {
     for (const StoreReply& reply :
          {StoreReply(load(store, "k")), StoreReply(save(store, write("k", 9))),
           StoreReply(store.scan("p", "d", "", 10, patience())),
-          StoreReply(store.erase_matching("p", "d", "*", version(99), patience()))}) {
+          StoreReply(store.erase_matching("p", {"d", "*", version(99)}, patience()))}) {
       EXPECT_EQ(reply.status, StoreStatus::unavailable);
       EXPECT_NE(reply.message.find(word), std::string::npos) << reply.message;
     }
@@ -237,7 +237,7 @@ TEST_F(SqliteDamage, flipped_bytes_never_become_an_entry_I2) {
     noticed += whole ? 0 : 1;
     save(*store, write("0", 1'000 + seed));
     store->scan("p", "", "", 100, patience());
-    store->erase_matching("p", "d", "1*", version(5'000), patience());
+    store->erase_matching("p", {"d", "1*", version(5'000)}, patience());
     std::filesystem::remove(copy);
   }
   EXPECT_GT(noticed, 30);

@@ -176,11 +176,11 @@ TEST_F(SqliteStore, matching_erase_cut_off_by_its_deadline_erases_nothing_I7) {
   const auto clock = std::make_shared<TickingClock>(milliseconds(1));
   const auto store = open({.path = path_, .clock = clock});
   const auto reply =
-      store->erase_matching("p", "d", "*", version(2), clock->steady_now() + milliseconds(300));
+      store->erase_matching("p", {"d", "*", version(2)}, clock->steady_now() + milliseconds(300));
   EXPECT_EQ(reply.status, StoreStatus::unavailable) << reply.message;
   EXPECT_EQ(reply.erased, 0u);
   EXPECT_EQ(store->scan("p", "d", "", 1'000, kNever).entries.size(), 400u);
-  EXPECT_EQ(store->erase_matching("p", "d", "*", version(2), kNever).erased, 400u);
+  EXPECT_EQ(store->erase_matching("p", {"d", "*", version(2)}, kNever).erased, 400u);
 }
 
 TEST_F(SqliteStore, full_store_is_unavailable_to_writes_and_serves_what_it_has) {

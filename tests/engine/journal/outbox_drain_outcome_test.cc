@@ -178,8 +178,7 @@ class BrokenStore final : public Store {
                  SteadyTime) override {
     return {};
   }
-  EraseMatchingReply erase_matching(const std::string&, const std::string&, const std::string&,
-                                    Version, SteadyTime) override {
+  EraseMatchingReply erase_matching(const std::string&, const MatchingErase&, SteadyTime) override {
     throw 1;
   }
   int calls = 0;

@@ -36,8 +36,7 @@ class MemoryStore final : public Store {
                  SteadyTime deadline) override;
   ScanReply scan(const std::string& project, const std::string& dataset, const std::string& cursor,
                  std::size_t limit, SteadyTime deadline) override;
-  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
-                                    const std::string& glob, Version version,
+  EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                     SteadyTime deadline) override;
   bool has_changes() const override { return true; }
   ChangesReply changes(const std::string& project, const std::string& cursor, std::size_t limit,

@@ -72,7 +72,7 @@ TEST_P(StoreConformance, changes_tell_of_each_key_of_a_matching_erase_I4) {
   std::string cursor;
   read_changes(*store_, project_, &cursor, patience());
   const Version version = numbered(5).version;
-  ASSERT_EQ(store_->erase_matching(project_, "d", "a*", version, patience()).erased, 2u);
+  ASSERT_EQ(store_->erase_matching(project_, {"d", "a*", version}, patience()).erased, 2u);
   const std::map<EntryId, Version> expected = {{{"d", "a1"}, version}, {{"d", "a2"}, version}};
   EXPECT_EQ(read_changes(*store_, project_, &cursor, patience()), expected);
 }

@@ -26,7 +26,7 @@ TEST_P(StoreConformance, passed_deadline_is_answered_without_an_outcome_I7) {
       passed());
   EXPECT_NE(saved.status, StoreStatus::ok);
   EXPECT_TRUE(saved.results.empty());
-  const auto erased = store_->erase_matching(project_, "d", "*", version(3), passed());
+  const auto erased = store_->erase_matching(project_, {"d", "*", version(3)}, passed());
   EXPECT_NE(erased.status, StoreStatus::ok);
   EXPECT_EQ(erased.erased, 0u);
   if (saved.status == StoreStatus::unavailable && erased.status == StoreStatus::unavailable) {
@@ -126,7 +126,7 @@ TEST_P(StoreConformance, every_call_may_run_beside_every_other) {
   });
   threads.emplace_back([&] {
     for (std::uint64_t n = 1; n <= kRounds; ++n) {
-      const auto reply = store_->erase_matching(project_, "d", "a*", version(n), patience());
+      const auto reply = store_->erase_matching(project_, {"d", "a*", version(n)}, patience());
       EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
     }
   });

@@ -47,7 +47,7 @@ TEST_P(StoreConformance, replies_carry_the_time_of_the_store) {
       store_->load(project_, std::vector<EntryId>{{"d", "k"}}, patience()).store_time,
       store_->save(project_, std::vector{content({"d", "k"}, numbered(2))}, patience()).store_time,
       store_->scan(project_, "d", "", 10, patience()).store_time,
-      store_->erase_matching(project_, "d", "*", version(3), patience()).store_time};
+      store_->erase_matching(project_, {"d", "*", version(3)}, patience()).store_time};
   using namespace std::chrono;
   for (const auto& time : times) {
     ASSERT_TRUE(time.has_value());

@@ -120,7 +120,7 @@ TEST_P(StoreConformance, projects_do_not_see_each_other) {
   EXPECT_EQ(load({"d", "k"}), nullptr);
   EXPECT_TRUE(scan_all("d", 10).empty());
   save(content({"d", "k"}, numbered(2)));
-  EXPECT_EQ(store_->erase_matching(project_, "d", "*", version(9), patience()).erased, 1u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "*", version(9)}, patience()).erased, 1u);
   project_ = ours;
   expect_row({"d", "k"}, numbered(1));
 }

@@ -81,7 +81,7 @@ TEST_P(StoreConformance,
   save(content({"d", "other"}, tombstone(2)));
   EXPECT_TRUE(comes_after(hints, before)) << "tombstone";
   before = hints.count();
-  store_->erase_matching(project_, "d", "*", version(9), patience());
+  store_->erase_matching(project_, {"d", "*", version(9)}, patience());
   EXPECT_TRUE(comes_after(hints, before)) << "matching erase";
 }
 

@@ -13,7 +13,7 @@ namespace tiercache::testing {
 TEST_P(StoreConformance, matching_erase_leaves_tombstones_of_its_version) {
   save_all({content({"d", "user:1"}, numbered(1)), content({"d", "user:2"}, numbered(2)),
             content({"d", "group:1"}, numbered(3)), content({"e", "user:1"}, numbered(4))});
-  const auto reply = store_->erase_matching(project_, "d", "user:*", version(50), patience());
+  const auto reply = store_->erase_matching(project_, {"d", "user:*", version(50)}, patience());
   ASSERT_EQ(reply.status, StoreStatus::ok) << reply.message;
   EXPECT_EQ(reply.erased, 2u);
   for (const char* key : {"user:1", "user:2"}) {
@@ -35,7 +35,7 @@ TEST_P(StoreConformance, matching_erase_spares_what_is_not_older_I3) {
   save_all({content({"d", "older"}, numbered(4)), content({"d", "same"}, numbered(5)),
             content({"d", "newer"}, numbered(6)), content({"d", "greater writer"}, same_time),
             content({"d", "newer tombstone"}, tombstone(8))});
-  EXPECT_EQ(store_->erase_matching(project_, "d", "*", version(5), patience()).erased, 1u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "*", version(5)}, patience()).erased, 1u);
   const EntryPtr older = load({"d", "older"});
   ASSERT_NE(older, nullptr);
   EXPECT_EQ(older->kind, EntryKind::tombstone);
@@ -47,7 +47,7 @@ TEST_P(StoreConformance, matching_erase_spares_what_is_not_older_I3) {
 
 TEST_P(StoreConformance, matching_erase_keeps_older_writes_out_and_counts_documents_I4) {
   save_all({content({"d", "k"}, numbered(1)), content({"d", "gone"}, tombstone(1))});
-  EXPECT_EQ(store_->erase_matching(project_, "d", "*", version(5), patience()).erased, 1u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "*", version(5)}, patience()).erased, 1u);
   EXPECT_EQ(outcome(content({"d", "k"}, numbered(4))), SaveOutcome::superseded);
   EXPECT_EQ(outcome(content({"d", "gone"}, numbered(4))), SaveOutcome::superseded);
   EXPECT_EQ(outcome(content({"d", "k"}, numbered(6))), SaveOutcome::saved);
@@ -56,9 +56,37 @@ TEST_P(StoreConformance, matching_erase_keeps_older_writes_out_and_counts_docume
 
 TEST_P(StoreConformance, matching_erase_again_erases_nothing_more) {
   save(content({"d", "k"}, numbered(1)));
-  EXPECT_EQ(store_->erase_matching(project_, "d", "k", version(5), patience()).erased, 1u);
-  EXPECT_EQ(store_->erase_matching(project_, "d", "k", version(5), patience()).erased, 0u);
-  EXPECT_EQ(store_->erase_matching(project_, "d", "none", version(6), patience()).erased, 0u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "k", version(5)}, patience()).erased, 1u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "k", version(5)}, patience()).erased, 0u);
+  EXPECT_EQ(store_->erase_matching(project_, {"d", "none", version(6)}, patience()).erased, 0u);
+}
+
+// However small the pieces in which it is done, and whether the store stops between them or not.
+TEST_P(StoreConformance, matching_erase_in_pieces_erases_every_match_once) {
+  std::vector<StoreWrite> writes;
+  for (int i = 0; i < 25; ++i) {
+    const char* prefix = i % 5 == 0 ? "other" : "key";
+    writes.push_back(content({"d", prefix + std::to_string(i)}, numbered(1)));
+  }
+  writes.push_back(content({"e", "key1"}, numbered(1)));
+  save_all(writes);
+  std::uint64_t erased = 0;
+  std::size_t calls = 0;
+  MatchingErase erase{.dataset = "d", .glob = "key*", .version = version(5), .limit = 4};
+  do {
+    const auto reply = store_->erase_matching(project_, erase, patience());
+    ASSERT_EQ(reply.status, StoreStatus::ok) << reply.message;
+    if (reply.next) {
+      EXPECT_LE(reply.erased, 4u);
+      EXPECT_TRUE(!erase.after || *erase.after < *reply.next);
+    }
+    erased += reply.erased;
+    erase.after = reply.next;
+    ASSERT_LT(++calls, 20u);
+  } while (erase.after);
+  EXPECT_EQ(erased, 20u);
+  EXPECT_EQ(scan_all("d", 100).size(), 5u);
+  expect_row({"e", "key1"}, numbered(1));
 }
 
 // Every tier filters by the same function, so a store that reads a pattern otherwise would bring
@@ -87,7 +115,7 @@ TEST_P(StoreConformance, matching_erase_reads_patterns_as_every_tier_does_I4) {
     std::vector<StoreWrite> writes;
     for (const std::string& name : names) writes.push_back(content({dataset, name}, numbered(1)));
     save_all(writes);
-    store_->erase_matching(project_, dataset, patterns[p], version(2), patience());
+    store_->erase_matching(project_, {dataset, patterns[p], version(2)}, patience());
     std::vector<std::string> left = keys_of(scan_all(dataset, 1'000));
     std::vector<std::string> expected;
     for (const std::string& name : names) {
