@@ -179,10 +179,9 @@ class InterruptedStore final : public Store {
                  std::size_t limit, SteadyTime deadline) override {
     return store_->scan(project, dataset, cursor, limit, deadline);
   }
-  EraseMatchingReply erase_matching(const std::string& project, const std::string& dataset,
-                                    const std::string& glob, Version version,
+  EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                     SteadyTime deadline) override {
-    return store_->erase_matching(project, dataset, glob, version, deadline);
+    return store_->erase_matching(project, erase, deadline);
   }
 
  private:
