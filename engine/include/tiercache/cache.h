@@ -38,11 +38,13 @@ class Cache {
     return dataset<JsonText>(name, std::move(options));
   }
 
-  // Waits until every write so far is in its file and settled by the store, retrying at once what
-  // waits. False when the deadline passed first; nothing is lost then.
+  // Waits until every write so far is in its file and settled by the store: confirmed, superseded, or
+  // refused and parked (`Health::parked`). Retries at once what waits. False when the deadline passed first;
+  // nothing is lost then.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
-  // Waits until the datasets opened so far were hydrated from the store and their overdue refreshes
-  // have ended, as a service does before it reports ready. False when the deadline passed first.
+  // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended, as a
+  // service does before it reports ready; with the store or a source away they end without success, which
+  // `health` tells. False when the deadline passed first.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
   // The writes that the store has not confirmed, above all those it refused.
@@ -52,6 +54,12 @@ class Cache {
   // quiet hour, and after the store was reset or restored: with `repair` the entries that it lost are
   // sent again. What only the store has is left to reads and hydration. Throws `BadConfiguration`.
   ScrubReport scrub(const ScrubOptions& options = {});
+
+  // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it is the
+  // right one: from now on the directory belongs to it, and the outbox is sent there. What it lacks of
+  // what was confirmed before stays here and is not sent; `scrub` with `repair` sends that, and accepts the
+  // store too. False when the disk refuses, or the store has not told yet which one it is.
+  bool accept_store();
 
   Stats stats() const;
   Health health() const;

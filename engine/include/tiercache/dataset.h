@@ -81,8 +81,8 @@ class Dataset {
   // --- Writing
   // ---------------------------------------------------------------------------------------
 
-  // Journaled when it returns (I1), visible to readers, on its way to file and store. The document that
-  // is there already keeps its version: only its clocks and metadata move.
+  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a write of its
+  // own, also of the document that is there already.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const {
     return core_->put(item(key, value), options);
@@ -91,8 +91,8 @@ class Dataset {
       requires(!std::is_convertible_v<const value_type&, std::string_view>) {
     return core_->put(item({}, value), options);
   }
-  // Many with one sync. All are validated first: one bad document refuses all. An item that could not be
-  // written has a receipt of version zero; throws as `put` does when none could.
+  // Many with one sync. All are validated first: one bad document refuses all. Then each item's receipt says
+  // what became of it, and nothing is thrown but where none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const {
     std::vector<detail::PutItem> items;

@@ -53,7 +53,7 @@ class Executor {
 struct ThreadCounts {
   int compute = 1;
   int disk = 1;
-  int store = 2;
+  int store = 3;
   int callback = 8;
 };
 

@@ -45,7 +45,9 @@ struct OutboxWrite {
   OutboxState state = OutboxState::pending;
   std::uint64_t bytes = 0;  // on disk in the journal
   WallTime since;           // when it was written
-  std::string why;          // of a parked one: what the store said, for a person; no secrets
+  // For a person, no secrets. Of a parked one: what the store said. Of one that is pending and that the
+  // store did not answer for when it was sent alone: how often that was; it is tried on, beside the others.
+  std::string why;
 };
 
 // | field   | meaning                                                     | default | zero or empty |

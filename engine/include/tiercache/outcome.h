@@ -55,18 +55,23 @@ struct Passage {
   std::string to_string() const;
 };
 
-// Where a write is by the time `put` returns.
+// Where a write is by the time `put` returns, of this very write.
 struct PutReceipt {
-  // Of this write. Zero for a failed item of `put_many`.
+  // Zero for an item of `put_many` that was not written.
   Version version;
   bool journaled = false;   // on disk, synced: survives kill -9 and power loss
   bool stored = false;      // the store confirmed it
   bool superseded = false;  // a newer write won; this one is settled and not visible
+  // An answer was lost. With `superseded`: the write may have stood in the store until the newer one came.
+  // With neither `journaled` nor `stored`: it may appear later, as this version.
+  bool in_doubt = false;
+  // Of an item of `put_many` that is not where it was to be: the reason, for a person.
+  std::string why = {};
 };
 
 // What `close` left behind.
 struct CloseReceipt {
-  std::uint64_t confirmed = 0;            // writes the store settled during this close
+  std::uint64_t confirmed = 0;            // writes that the store took, or had newer ones of, meanwhile
   std::uint64_t left_in_outbox = 0;       // on disk; the next open sends them
   std::uint64_t parked = 0;               // on disk; the store refused them
   std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that ignored cancellation

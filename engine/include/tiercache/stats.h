@@ -53,7 +53,9 @@ struct Stats {
   // those that the store had not confirmed and memory no longer held; of the files, without a store,
   // documents that memory no longer held.
   std::uint64_t journal_lost = 0, files_lost = 0;
-  std::uint64_t outbox_depth = 0, outbox_parked = 0;
+  // Writes that wait for the store, those that it refused for good, and how much of `journal.max_bytes` the
+  // latter take.
+  std::uint64_t outbox_depth = 0, outbox_parked = 0, outbox_parked_bytes = 0;
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
                 store_failures = 0;  // round trips
   // How often the store was found away, the calls that were not made meanwhile, and the single ones
@@ -85,9 +87,12 @@ struct Health {
   std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;
-  // The store was reset or restored since the directory knew it (its incarnation is another one).
-  // Until that is repaired nothing is dropped here for being absent there.
+  // The store is another one than the directory belongs to, or was reset or restored (its incarnation is
+  // another one). Until it is accepted or repaired (`Cache::accept_store`, `Cache::scrub`) the outbox waits,
+  // nothing that it has is kept here, and nothing is dropped here for being absent there.
   std::optional<WallTime> store_replaced_since = {};
+  // While that is so: the store that the directory belongs to, and this one, by name and incarnation.
+  std::string store_expected = {}, store_met = {};
 
   bool all_working() const;
 };

@@ -17,18 +17,24 @@ struct AppliedWrite {
   std::optional<Entry> row;
 };
 
+// Clocks that moved meet the entry: it takes the later of each and, where they are of its very content
+// and come with metadata, the metadata of the later fetch. What comes without has nothing to say about it.
+// Whoever brings clocks and content together, in a store or in the engine, does it by this function.
+inline void merge_clocks(Entry* entry, const Clocks& clocks, const std::string& metadata,
+                         bool of_this_content) {
+  const bool later = clocks.last_fetch >= entry->clocks.last_fetch;
+  const bool says_more = !metadata.empty() && (later || entry->metadata.empty());
+  if (of_this_content && says_more) entry->metadata = metadata;
+  entry->clocks.merge(clocks);
+}
+
 namespace detail {
 
-// The row with the clocks of both and, where the write is of the row's content and has metadata, that
-// of the later fetch. Nullopt when that is the row as it stands.
+// The row after a write of clocks. Nullopt when that is the row as it stands.
 inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
                                          bool of_this_content) {
   Entry moved = row;
-  moved.clocks.merge(write.clocks);
-  const bool later = write.clocks.last_fetch >= row.clocks.last_fetch;
-  if (of_this_content && later && !write.metadata.empty()) {
-    moved.metadata = write.metadata;
-  }
+  merge_clocks(&moved, write.clocks, write.metadata, of_this_content);
   if (moved.clocks == row.clocks && moved.metadata == row.metadata) return std::nullopt;
   return moved;
 }

@@ -46,7 +46,7 @@ Breaker::Permit Breaker::ask(Urgency urgency) {
   const bool probe = state_.open && urgency != Urgency::forced;
   if (probe) state_.probing = true;
   if (state_.open) ++state_.probes;
-  return {.granted = true, .probe = probe, .epoch = epoch_of(state_)};
+  return {.granted = true, .probe = probe, .epoch = epoch_of(state_), .worked = worked_};
 }
 
 void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
@@ -55,6 +55,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
     if (permit.epoch != epoch_of(state_)) return;
     if (permit.probe) state_.probing = false;
     if (!worked) {
+      if (permit.worked != worked_) return;
       const SteadyTime now = clock_->steady_now();
       const auto pause = backoff_delay(pauses_, failures_++, random_);
       failed_at_ = now;
@@ -67,6 +68,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
       return;
     }
     failures_ = 0;
+    ++worked_;
     if (!std::exchange(state_.open, false)) return;
     state_.probing = false;
     state_.since.reset();

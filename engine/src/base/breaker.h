@@ -37,15 +37,17 @@ class Breaker {
   };
   struct Permit {
     bool granted = false;
-    bool probe = false;       // it alone is out
-    std::uint64_t epoch = 0;  // counts the openings and closings before it
+    bool probe = false;        // it alone is out
+    std::uint64_t epoch = 0;   // counts the openings and closings before it
+    std::uint64_t worked = 0;  // calls that had worked before it
   };
   // Before each call. Each granted permit is ended exactly once.
   Permit ask(Urgency urgency);
   // Would be refused just now. Nothing is taken.
   bool refuses(Urgency urgency) const;
   // The call ended; `why` is told while the breaker is open. How a call ends that began before the breaker
-  // opened or closed last is no news: it tells of the store as it was then.
+  // opened or closed last is no news: it tells of the store as it was then. Nor is that one failed while
+  // others worked: it may have waited for a locked row, and a store that answers others is not away.
   void ended(const Permit& permit, bool worked, const std::string& why = {});
   // No call was made after all.
   void unused(const Permit& permit);
@@ -100,6 +102,7 @@ class Breaker {
   Random random_ TIERCACHE_GUARDED_BY(mutex_);
   State state_ TIERCACHE_GUARDED_BY(mutex_);
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // in a row
+  std::uint64_t worked_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   SteadyTime failed_at_ TIERCACHE_GUARDED_BY(mutex_){};
   SteadyTime next_probe_ TIERCACHE_GUARDED_BY(mutex_){};
 };

@@ -92,10 +92,15 @@ IoStatus Quarantine::write(std::string_view name, std::string_view bytes) {
     const std::size_t dash = there.file_name.find('-');
     if (dash != std::string::npos && there.file_name.substr(dash + 1) == name) key = there;
   }
-  if (status.ok()) status = file_system_.write_file(path_of(key), bytes);
+  if (!status.ok()) return status;
+  status = file_system_.write_file(path_of(key), bytes);
   if (status.ok()) status = file_system_.sync_file(path_of(key));
   if (status.ok()) status = file_system_.sync_directory(folder_);
-  if (status.ok()) add(key, bytes.size());
+  if (status.ok()) {
+    add(key, bytes.size());
+  } else {
+    file_system_.remove_file(path_of(key));  // a full disk leaves a part of it
+  }
   return status;
 }
 

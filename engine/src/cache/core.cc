@@ -21,6 +21,13 @@ namespace tiercache::detail {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// What still runs when the cache closes, above all a call into a store that hangs, gets this moment.
+constexpr milliseconds kGrace{250};
+
+}  // namespace
+
 // --- Health marks ---
 
 void HealthMark::failed(WallTime now, const std::string& why) {
@@ -152,6 +159,11 @@ bool Core::warm_up(SteadyTime deadline) {
   });
 }
 
+bool Core::accept_store() {
+  check_open();
+  return store && store_identity->accept();
+}
+
 CloseReceipt Core::close(milliseconds deadline) {
   const SteadyTime until = after(deadline);
   bool first = false;
@@ -185,6 +197,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   open_.store(false, std::memory_order_release);
   scheduler->stop();
   flights->stop();
+  finish_lane(Lane::disk);  // what was put or asked for asynchronously begins there
   directory_keeper->look();
   journal->commit();
   file_writer->flush();
@@ -199,11 +212,9 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
     }
     drain->stop();
   }
-  write_path->close();
+  settlements.close();
   store_reader->close();
-  // Tasks still running, above all a call into a store that hangs, get a moment, then are left
-  // alone.
-  constexpr milliseconds kGrace{250};
+  finish_lane(Lane::compute);  // and each handler is called once
   if (owns_executor) executor->shutdown(after(kGrace));
   receipt.abandoned_callbacks = static_cast<std::uint64_t>(flights->callbacks_running());
   const JournalStats journal_stats = journal->stats();
@@ -217,6 +228,14 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   }
   journal->close();
   return receipt;
+}
+
+// Else the executor drops what was posted. With one of the host's own it is for the host to run it.
+void Core::finish_lane(Lane lane) {
+  if (!owns_executor) return;
+  const std::shared_ptr<Event> done = executor->make_event();
+  executor->post(lane, [done] { done->set(); });
+  done->wait_until(after(kGrace));
 }
 
 bool Core::nothing_overdue() const {

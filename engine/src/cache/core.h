@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "base/write_order.h"
 #include "cache/counters.h"
 #include "cache/dataset_state.h"
+#include "cache/settlements.h"
 #include "cache/signal.h"
 #include "files/entry_files.h"
 #include "journal/journal.h"
@@ -78,6 +80,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   bool flush(SteadyTime deadline);
   bool warm_up(SteadyTime deadline);
+  bool accept_store();
   // Finishes what stopped caches left in the directory. False: another process is at it, or it cannot be read.
   bool adopt_orphans();
   CloseReceipt close(std::chrono::milliseconds deadline);
@@ -120,6 +123,9 @@ class Core : public std::enable_shared_from_this<Core> {
   // came later still wins. `done` is called once that is journaled.
   void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                   Journal::Done done);
+  // True where the store has refused this version of the key: its file, if somebody has just written it, has
+  // given way to the store's row.
+  bool withdraw_late_file(const EntryId& id, Version version);
   // Rows of the store; by `deadline`, at most the call timeout.
   LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // The calls of `Outbox` (outbox.cc).
@@ -183,6 +189,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<SingleFlight> flights;
   std::shared_ptr<Scheduler> scheduler;
   std::unique_ptr<Signal> changed;  // outbox, files, hydration or refreshes moved
+  Settlements settlements;
   std::unique_ptr<FileWriter> file_writer;
   std::unique_ptr<DirectoryKeeper> directory_keeper;
   std::unique_ptr<FileEviction> file_eviction;
@@ -214,6 +221,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // where the disk will not give up a file that has it: then that stays, and is served as before.
   [[nodiscard]] IoStatus withdraw(const EntryId& id, Version ours, const EntryPtr& row);
   IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
+  void remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row);
   std::vector<EntryId> ids_of(const OutboxWrite& parked) const;
   struct EntryVersion {
     EntryId id;
@@ -236,6 +244,7 @@ class Core : public std::enable_shared_from_this<Core> {
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);
   void hold_in_files(const EntryId& id, const Entry& entry);
   CloseReceipt shut_down(SteadyTime deadline);
+  void finish_lane(Lane lane);
   // Every single-document dataset with a schedule has its next turn ahead of it.
   bool nothing_overdue() const;
 
@@ -256,6 +265,13 @@ class Core : public std::enable_shared_from_this<Core> {
   // instead.
   std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
+  // What the store refused lately and has instead, for whoever is still writing it to its file. Bounded.
+  struct Withdrawn {
+    Version version;
+    EntryPtr row;
+  };
+  std::map<EntryId, Withdrawn> withdrawn_ TIERCACHE_GUARDED_BY(mutex_);
+  std::deque<EntryId> withdrawn_order_ TIERCACHE_GUARDED_BY(mutex_);
   // Names in the quarantine of the rows kept there lately: a row may be met at every read.
   std::set<std::string> rows_kept_aside_ TIERCACHE_GUARDED_BY(mutex_);
   bool closing_ TIERCACHE_GUARDED_BY(mutex_) = false;

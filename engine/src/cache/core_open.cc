@@ -23,6 +23,7 @@
 #include "system/coarse_clock.h"
 #include "system/process.h"
 #include "tiercache/error.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -297,7 +298,9 @@ void Core::serve_unwritten() {
     resident->entry = *entry;
     if (const ResidentPtr known = memory->peek(dataset.ref(id.key)).resident) {
       if (known->entry.version > entry->version) continue;
-      if (known->entry.version == entry->version) resident->entry.clocks.merge(known->entry.clocks);
+      if (known->entry.version == entry->version) {
+        merge_clocks(&resident->entry, known->entry.clocks, known->entry.metadata, true);
+      }
     }
     try {
       if (entry->document) {
@@ -362,6 +365,22 @@ void Core::start_drain() {
   events.outdated = [weak = weak_from_this()](const UnsettledWrite& write) {
     const auto core = weak.lock();
     return core && core->sends_tombstone_instead(write);
+  };
+  events.may_send = [weak = weak_from_this()](Breaker::Urgency urgency) {
+    const auto core = weak.lock();
+    return core && core->store_identity->may_send(urgency);
+  };
+  events.in_doubt = [weak = weak_from_this()](const UnsettledWrite& write) {
+    if (const auto core = weak.lock()) core->settlements.in_doubt(write);
+  };
+  events.slow = [weak = weak_from_this()](const UnsettledWrite& write, const std::string& why) {
+    const auto core = weak.lock();
+    if (!core) return;
+    core->log->warn(
+        LogTopic::outbox,
+        "the store does not answer for one write of dataset {} in time; others go on, it "
+        "is tried again with more time: {}",
+        write.write.id.dataset, why);
   };
   events.called = [weak = weak_from_this()](const StoreReply& reply,
                                             std::chrono::nanoseconds took) {

@@ -39,10 +39,7 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
                             ", not the one given as if_version. Nothing was stored; read again and "
                             "decide.");
     case Status::full:
-      throw NotDurable(
-          NotDurable::State::not_applied,
-          what + " was refused: " + result.why +
-              ". Nothing was stored; bring the store back or raise journal.max_bytes.");
+      throw NotDurable(NotDurable::State::not_applied, what + " was refused: " + result.why + ".");
     case Status::not_applied:
       throw NotDurable(NotDurable::State::not_applied,
                        what + " could not be made durable and was not applied: " + result.why +
@@ -52,23 +49,29 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
                        what + " was not applied by its deadline: " + result.why +
                            ". Write again; give it a longer deadline if that does not help.");
     case Status::unknown:
-      throw NotDurable(NotDurable::State::unknown,
-                       what + " may or may not have been made durable: " + result.why +
-                           ". It may appear later, as version " + result.version.to_string() + ".");
+      throw NotDurable(
+          NotDurable::State::unknown,
+          what + " may or may not have been made durable: " + result.why + ". It may appear later" +
+              (result.version.is_zero() ? "."
+                                        : ", as version " + result.version.to_string() + "."));
   }
   throw Error(what + " ended in no known way");
 }
 
-// Of one among many: a zero version says that it failed.
-PutReceipt receipt_or_zero(const ChangeResult& result) {
+// Of one among many, where nothing is thrown.
+PutReceipt receipt_of_item(const ChangeResult& result) {
   using Status = ChangeResult::Status;
-  const bool made = result.status == Status::durable || result.status == Status::stored ||
-                    result.status == Status::superseded;
-  if (!made) return {};
-  return {.version = result.version,
-          .journaled = result.status == Status::durable,
-          .stored = result.status == Status::stored,
-          .superseded = result.status == Status::superseded};
+  PutReceipt receipt;
+  receipt.journaled = result.status == Status::durable;
+  receipt.stored = result.status == Status::stored;
+  receipt.superseded = result.status == Status::superseded;
+  receipt.in_doubt = result.status == Status::unknown;
+  if (receipt.journaled || receipt.stored || receipt.superseded || receipt.in_doubt) {
+    receipt.version = result.version;
+  }
+  receipt.why =
+      result.status == Status::conflict ? "the entry's version is another one" : result.why;
+  return receipt;
 }
 
 // Turns what the caller gave into a change, or throws what is wrong with it.
@@ -108,23 +111,22 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   return change;
 }
 
-// The receipt of a write that the store has settled, or what went wrong with it.
-PutReceipt settled_or_throw(const DatasetState& dataset, PutReceipt receipt,
-                            const WritePath::Settled& settled) {
-  if (settled.refused) {
-    throw NotDurable(NotDurable::State::unknown,
-                     "a write to dataset \"" + dataset.name +
-                         "\" is kept here, but the store refused it: " + settled.why);
-  }
-  if (settled.closed) {
-    throw Closed(
-        "a write to dataset \"" + dataset.name + "\" is journaled as version " +
-        receipt.version.to_string() +
-        ", but the cache was closed before the store confirmed it; the next open sends it");
-  }
-  receipt.stored = !settled.superseded;
-  receipt.superseded = settled.superseded;
+bool waits_for_store(const Core& core, const PutOptions& options) {
+  return options.durability == Durability::store && core.drain;
+}
+
+PutReceipt with_verdict(PutReceipt receipt, const Settled& settled) {
+  receipt.stored = settled.how == Settled::How::stored;
+  receipt.superseded = settled.how == Settled::How::superseded;
+  receipt.in_doubt = settled.in_doubt;
   return receipt;
+}
+
+// Why a write that is journaled is not in the store, as an exception.
+[[noreturn]] void throw_refused(const DatasetState& dataset, const std::string& why) {
+  throw NotDurable(
+      NotDurable::State::unknown,
+      "a write to dataset \"" + dataset.name + "\" is kept here, but the store refused it: " + why);
 }
 
 [[noreturn]] void throw_not_stored_in_time(const DatasetState& dataset, const PutReceipt& receipt) {
@@ -134,27 +136,75 @@ PutReceipt settled_or_throw(const DatasetState& dataset, PutReceipt receipt,
       ", but the store has not confirmed it in time; it will be sent until it does");
 }
 
-bool waits_for_store(const Core& core, const PutOptions& options, const PutReceipt& receipt) {
-  return options.durability == Durability::store && core.drain && receipt.journaled;
+// The receipt of a write that the store has settled, or what went wrong with it.
+PutReceipt settled_or_throw(const DatasetState& dataset, const PutReceipt& receipt,
+                            const Settled& settled) {
+  if (settled.how == Settled::How::refused) throw_refused(dataset, settled.why);
+  if (settled.how == Settled::How::closed) {
+    throw Closed(
+        "a write to dataset \"" + dataset.name + "\" is journaled as version " +
+        receipt.version.to_string() +
+        ", but the cache was closed before the store confirmed it; the next open sends it");
+  }
+  return with_verdict(receipt, settled);
 }
 
-// Waits until the store has settled a durable write.
-PutReceipt wait_until_stored(const Core& core, const DatasetState& dataset, const std::string& key,
-                             SteadyTime deadline, const PutReceipt& receipt) {
+[[noreturn]] void throw_base_unconfirmed(const DatasetState& dataset) {
+  throw NotDurable(
+      NotDurable::State::not_applied,
+      "a write to dataset \"" + dataset.name +
+          "\" was not applied by its deadline: the store has not confirmed the version "
+          "that it is compared with. Write again once the store answers.");
+}
+
+// A call's wait for the store.
+class StoreWait {
+ public:
+  explicit StoreWait(Core& core) : core_(core), answer_(std::make_shared<Answer>()) {
+    answer_->event = core.executor->make_event();
+    waiter_ = std::make_shared<Settlements::Waiter>([answer = answer_](const Settled& settled) {
+      answer->settled = settled;
+      answer->event->set();
+    });
+  }
+  ~StoreWait() { core_.settlements.forget(waiter_); }
+  StoreWait(const StoreWait&) = delete;
+  StoreWait& operator=(const StoreWait&) = delete;
+
+  const Settlements::WaiterPtr& waiter() const { return waiter_; }
+  // Nullopt: the store has not settled it by then.
+  std::optional<Settled> until(SteadyTime deadline) const {
+    if (!answer_->event->wait_until(deadline)) return std::nullopt;
+    return answer_->settled;
+  }
+
+ private:
   struct Answer {
     std::shared_ptr<Event> event;
-    WritePath::Settled settled;
+    Settled settled;  // written before `event` is set, read after
   };
-  auto answer = std::make_shared<Answer>();
-  answer->event = core.executor->make_event();
-  core.write_path->when_settled(dataset.id(key), receipt.version,
-                                [answer](const WritePath::Settled& settled) {
-                                  answer->settled = settled;
-                                  answer->event->set();
-                                });
-  core.drain->kick();
-  if (!answer->event->wait_until(deadline)) throw_not_stored_in_time(dataset, receipt);
-  return settled_or_throw(dataset, receipt, answer->settled);
+  Core& core_;
+  const std::shared_ptr<Answer> answer_;
+  Settlements::WaiterPtr waiter_;
+};
+
+// What is compared with a version and is to be in the store is made only where the store has that version:
+// else it would stand for a write whose fate is not known.
+bool is_base_unconfirmed(const Core& core, const EntryId& id, const Change& change) {
+  Version unsettled;
+  return change.if_version && core.journal->is_unsettled(id, &unsettled) &&
+         unsettled == *change.if_version;
+}
+
+void wait_for_base(Core& core, const DatasetState& dataset, const Change& change,
+                   SteadyTime deadline) {
+  const EntryId id = dataset.id(change.key);
+  if (!is_base_unconfirmed(core, id, change)) return;
+  const std::shared_ptr<Event> ended = core.executor->make_event();
+  core.write_path->when_under_way_no_more(id, *change.if_version, deadline,
+                                          [ended] { ended->set(); });
+  ended->wait_until(deadline);
+  if (is_base_unconfirmed(core, id, change)) throw_base_unconfirmed(dataset);
 }
 
 // An asynchronous put on its way: answered once, on the compute lane.
@@ -164,10 +214,22 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
              PutHandler handler)
       : core_(std::move(core)),
         dataset_(dataset),
-        durability_(options),
+        waits_(waits_for_store(*core_, options)),
+        span_(options.deadline),
         deadline_(core_->after(options.deadline)),
         handler_(std::move(handler)) {}
 
+  void start(Change change) {
+    const EntryId id = dataset_.id(change.key);
+    auto shared = std::make_shared<Change>(std::move(change));
+    if (!waits_ || !is_base_unconfirmed(*core_, id, *shared)) return write(std::move(shared));
+    const Version base = *shared->if_version;
+    core_->write_path->when_under_way_no_more(
+        id, base, deadline_, [self = shared_from_this(), shared, id] {
+          if (!is_base_unconfirmed(*self->core_, id, *shared)) return self->write(shared);
+          self->answer([&]() -> PutReceipt { throw_base_unconfirmed(self->dataset_); });
+        });
+  }
   // Answers with what `attempt` returns or throws.
   void answer(const std::function<PutReceipt()>& attempt) {
     if (answered_.exchange(true)) return;
@@ -183,32 +245,69 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     });
   }
 
-  void written(const std::string& key, const ChangeResult& result) {
-    if (result.status != ChangeResult::Status::durable ||
-        !waits_for_store(
-            *core_, durability_,
-            {.version = {}, .journaled = true, .stored = false, .superseded = false})) {
+ private:
+  void write(std::shared_ptr<Change> change) {
+    if (!core_->is_open()) {
+      return answer([this]() -> PutReceipt {
+        core_->check_open();
+        return {};
+      });
+    }
+    if (waits_) {
+      change->waiter = std::make_shared<Settlements::Waiter>(
+          [self = shared_from_this()](const Settled& settled) { self->settled(settled); });
+    }
+    core_->executor->post(Lane::disk, [self = shared_from_this(), change] {
+      const Settlements::WaiterPtr waiter = change->waiter;
+      std::vector<Change> changes;
+      changes.push_back(std::move(*change));
+      self->core_->write_path->write(std::move(changes), self->span_,
+                                     [self, waiter](const std::vector<ChangeResult>& results) {
+                                       self->written(results.front(), waiter);
+                                     });
+    });
+  }
+  // The store may have settled it before this is told.
+  void settled(const Settled& settled) {
+    {
+      Lock lock(mutex_);
+      settled_ = settled;
+      if (!receipt_) return;
+    }
+    conclude();
+  }
+  void written(const ChangeResult& result, const Settlements::WaiterPtr& waiter) {
+    if (result.status != ChangeResult::Status::durable || !waits_) {
       return answer([&] { return receipt_or_throw(dataset_, result); });
     }
-    const PutReceipt receipt = receipt_or_throw(dataset_, result);
-    core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), receipt] {
-      self->answer([&]() -> PutReceipt { throw_not_stored_in_time(self->dataset_, receipt); });
+    {
+      Lock lock(mutex_);
+      receipt_ = receipt_or_throw(dataset_, result);
+      if (settled_) return conclude();
+    }
+    core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), waiter] {
+      self->core_->settlements.forget(waiter);
+      self->answer([&]() -> PutReceipt {
+        Lock lock(self->mutex_);
+        throw_not_stored_in_time(self->dataset_, *self->receipt_);
+      });
     });
-    core_->write_path->when_settled(
-        dataset_.id(key), receipt.version,
-        [self = shared_from_this(), receipt](const WritePath::Settled& settled) {
-          self->answer([&] { return settled_or_throw(self->dataset_, receipt, settled); });
-        });
     core_->drain->kick();
   }
+  void conclude() {
+    answer([this] { return settled_or_throw(dataset_, *receipt_, *settled_); });
+  }
 
- private:
   const std::shared_ptr<Core> core_;
   DatasetState& dataset_;
-  const PutOptions durability_;
+  const bool waits_;
+  const milliseconds span_;
   const SteadyTime deadline_;
   const PutHandler handler_;
   std::atomic<bool> answered_{false};
+  Mutex mutex_;
+  std::optional<Settled> settled_;
+  std::optional<PutReceipt> receipt_;
 };
 
 void require_store(const Core& core, const PutOptions& options) {
@@ -219,36 +318,40 @@ void require_store(const Core& core, const PutOptions& options) {
   }
 }
 
-// The same for what moves no key's content: clocks and matching erases.
-PutReceipt wait_until_sent(const Core& core, const DatasetState& dataset, RecordKind kind,
-                           const std::string& key, SteadyTime deadline, const PutReceipt& receipt) {
-  const EntryId id = dataset.id(key);
-  core.drain->kick();
-  if (!core.changed->wait(deadline, [&] { return !core.journal->awaits_store(kind, id); })) {
-    throw_not_stored_in_time(dataset, receipt);
-  }
-  WritePath::Settled settled;
-  for (const OutboxWrite& parked : core.journal->parked_of(id)) {
-    if (parked.version < receipt.version) continue;
-    settled.refused = true;
-    settled.why = parked.why;
-  }
-  return settled_or_throw(dataset, receipt, settled);
-}
-
 PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const PutOptions& options) {
   const SteadyTime deadline = core.after(options.deadline);
-  const RecordKind kind = change.kind;
-  const std::string key = change.key;
+  std::optional<StoreWait> wait;
+  if (waits_for_store(core, options)) {
+    wait_for_base(core, dataset, change, deadline);
+    change.waiter = wait.emplace(core).waiter();
+  }
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   const auto results = core.write_path->write_and_wait(std::move(changes), options.deadline);
   const PutReceipt receipt = receipt_or_throw(dataset, results.front());
-  if (!waits_for_store(core, options, receipt)) return receipt;
-  if (kind == RecordKind::content) {
-    return wait_until_stored(core, dataset, key, deadline, receipt);
+  if (!wait || !receipt.journaled) return receipt;
+  core.drain->kick();
+  const std::optional<Settled> settled = wait->until(deadline);
+  if (!settled) throw_not_stored_in_time(dataset, receipt);
+  return settled_or_throw(dataset, receipt, *settled);
+}
+
+// Item by item, for nothing is thrown once one of them is written.
+void wait_for_items(const std::vector<std::unique_ptr<StoreWait>>& waits, SteadyTime deadline,
+                    std::vector<PutReceipt>* receipts) {
+  for (std::size_t i = 0; i < receipts->size(); ++i) {
+    PutReceipt& receipt = (*receipts)[i];
+    if (!receipt.journaled) continue;
+    const std::optional<Settled> settled = waits[i]->until(deadline);
+    if (!settled) {
+      receipt.why = "the store has not confirmed it in time";
+    } else {
+      receipt = with_verdict(receipt, *settled);
+      if (settled->how == Settled::How::refused)
+        receipt.why = "the store refused it: " + settled->why;
+      if (settled->how == Settled::How::closed) receipt.why = "the cache was closed first";
+    }
   }
-  return wait_until_sent(core, dataset, kind, key, deadline, receipt);
 }
 
 }  // namespace
@@ -262,24 +365,15 @@ PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
 
 void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler handler) {
   auto pending = std::make_shared<PendingPut>(core_, state_, options, std::move(handler));
-  std::shared_ptr<Change> change;
   try {
     core_->check_open();
     require_store(*core_, options);
-    change = std::make_shared<Change>(change_of(*core_, state_, std::move(item), options));
+    Change change = change_of(*core_, state_, std::move(item), options);
+    state_.counters.puts.add();
+    pending->start(std::move(change));
   } catch (...) {
-    return pending->answer([]() -> PutReceipt { throw; });
+    pending->answer([]() -> PutReceipt { throw; });
   }
-  state_.counters.puts.add();
-  core_->executor->post(Lane::disk, [core = core_, pending, change, deadline = options.deadline] {
-    const std::string key = change->key;
-    std::vector<Change> changes;
-    changes.push_back(std::move(*change));
-    core->write_path->write(std::move(changes), deadline,
-                            [pending, key](const std::vector<ChangeResult>& results) {
-                              pending->written(key, results.front());
-                            });
-  });
 }
 
 std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
@@ -288,26 +382,30 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   require_store(*core_, options);
   const SteadyTime deadline = core_->after(options.deadline);
   std::vector<Change> changes;
-  std::vector<std::string> keys;
+  std::vector<std::unique_ptr<StoreWait>> waits;
   changes.reserve(items.size());
   for (PutItem& item : items) {
-    keys.push_back(item.key);
     changes.push_back(change_of(*core_, state_, std::move(item), options));
+  }
+  if (waits_for_store(*core_, options)) {
+    for (Change& change : changes) {
+      wait_for_base(*core_, state_, change, deadline);
+      change.waiter = waits.emplace_back(std::make_unique<StoreWait>(*core_))->waiter();
+    }
   }
   if (changes.empty()) return {};
   state_.counters.puts.add(changes.size());
   const auto results = core_->write_path->write_and_wait(std::move(changes), options.deadline);
   std::vector<PutReceipt> receipts;
   receipts.reserve(results.size());
-  for (const ChangeResult& result : results) receipts.push_back(receipt_or_zero(result));
+  for (const ChangeResult& result : results) receipts.push_back(receipt_of_item(result));
   const bool any = std::any_of(receipts.begin(), receipts.end(), [](const PutReceipt& receipt) {
-    return !receipt.version.is_zero();
+    return !receipt.version.is_zero() && !receipt.in_doubt;
   });
   if (!any) receipt_or_throw(state_, results.front());
-  for (std::size_t i = 0; i < receipts.size(); ++i) {
-    if (!waits_for_store(*core_, options, receipts[i])) continue;
-    receipts[i] = wait_until_stored(*core_, state_, keys[i], deadline, receipts[i]);
-  }
+  if (waits.empty()) return receipts;
+  core_->drain->kick();
+  wait_for_items(waits, deadline, &receipts);
   return receipts;
 }
 

@@ -137,7 +137,9 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
   const MemoryTier::Found found = core_.memory->peek(ref);
   if (!found.resident || found.resident->kind == ResidentKind::not_found) return Written::done;
   const Entry& entry = found.resident->entry;
-  if (gives_way(id, ref, entry)) return Written::done;
+  if (gives_way(id, ref, entry) || core_.withdraw_late_file(id, entry.version)) {
+    return Written::done;
+  }
   const auto sync = core_.journal->cover_file_write(id, entry.version) ? EntryFiles::Sync::none
                                                                        : EntryFiles::Sync::before;
   const FileWriteResult result = core_.files->write(id, entry, sync);
@@ -164,6 +166,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
     case FileWriteResult::Status::written:
       core_.files_health.worked();
       core_.journal->file_written(id, entry.version, entry.clocks);
+      core_.withdraw_late_file(id, entry.version);
       if (core_.memory->peek(ref).resident == found.resident) {
         core_.memory->unpin(ref, entry.version);
       }
@@ -175,10 +178,11 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
 // A guarded write does not replace what another process wrote since: the store would refuse it, and
 // by then the other write might be nowhere here (I5).
 bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry) {
-  const std::optional<Version> guard = core_.journal->guard_of(id, entry.version);
+  const std::optional<Guard> guard = core_.journal->guard_of(id, entry.version);
   if (!guard) return false;
   const EntryPtr there = core_.files->read(id).entry;
-  if (!there || there->version <= *guard || there->version >= entry.version) return false;
+  if (!there || there->version >= entry.version) return false;
+  if (guard_holds(guard->not_newer_than, guard->made_from, there->version)) return false;
   core_.memory->remove(ref, entry.version);
   core_.take_newer(id, there);
   core_.journal->file_written(id, entry.version, entry.clocks);

@@ -28,6 +28,9 @@ OutboxPage Core::list_outbox(const OutboxQuery& query) const {
   if (query.limit == 0) return page;
   page.writes = journal->list(query);
   if (page.writes.size() == query.limit) page.next = page.writes.back();
+  for (OutboxWrite& write : page.writes) {
+    if (write.state == OutboxState::pending && drain) write.why = drain->describe_slow(write);
+  }
   return page;
 }
 

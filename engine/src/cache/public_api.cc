@@ -39,6 +39,10 @@ bool Cache::warm_up(milliseconds deadline) {
   return core_->warm_up(core_->after(deadline));
 }
 
+bool Cache::accept_store() {
+  return core_->accept_store();
+}
+
 Stats Cache::stats() const {
   return core_->stats();
 }

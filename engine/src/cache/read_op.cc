@@ -8,6 +8,8 @@
 #include "cache/file_writer.h"
 #include "cache/refresh_path.h"
 #include "cache/retention.h"
+#include "cache/store_identity.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -23,13 +25,6 @@ TierAnswer answer_of(Freshness freshness) {
       return TierAnswer::expired;
   }
   return TierAnswer::expired;
-}
-
-EntryPtr with_clocks(const EntryPtr& entry, const Clocks& clocks) {
-  if (entry->clocks == clocks) return entry;
-  auto moved = std::make_shared<Entry>(*entry);
-  moved->clocks = clocks;
-  return moved;
 }
 
 }  // namespace
@@ -136,24 +131,25 @@ void ReadOp::take_file(const EntryPtr& entry) {
     return answer(&Passage::files, TierAnswer::gone);
   }
   const Candidate known = candidate();
-  const Clocks clocks = merged_clocks(*entry);
+  const EntryPtr taken = with_known_clocks(entry);
   if (known.resident && known.resident->entry.version == entry->version &&
-      known.resident->entry.clocks == clocks) {
+      known.resident->entry.clocks == taken->clocks) {
     const Lifetimes lifetimes = judge(known.resident->entry, dataset_.ages, core_->now());
     core_->memory->renew(ref_, known.resident.get(), lifetimes, stamp_);
     set_candidate({known.resident, lifetimes, Tier::files});
     return answer(&Passage::files, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
   }
-  answer(&Passage::files, consider(with_clocks(entry, clocks), Tier::files));
+  answer(&Passage::files, consider(taken, Tier::files));
 }
 
-Clocks ReadOp::merged_clocks(const Entry& entry) const {
-  Clocks clocks = core_->clocks_with_pending(id_, entry);
+EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
+  auto moved = std::make_shared<Entry>(*entry);
+  moved->clocks = core_->clocks_with_pending(id_, *entry);
   const Candidate known = candidate();
-  if (known.resident && known.resident->entry.version == entry.version) {
-    clocks.merge(known.resident->entry.clocks);
+  if (known.resident && known.resident->entry.version == entry->version) {
+    merge_clocks(moved.get(), known.resident->entry.clocks, known.resident->entry.metadata, true);
   }
-  return clocks;
+  return moved;
 }
 
 TierAnswer ReadOp::consider(const EntryPtr& entry, Tier tier) {
@@ -228,19 +224,20 @@ void ReadOp::take_row(const EntryPtr& row) {
   core_->versions->observe(row->version);
   const auto erased = core_->journal->erased_below(id_);
   if (erased && row->version < *erased) return answer(&Passage::store, TierAnswer::gone);
-  const Clocks clocks = merged_clocks(*row);
-  const bool moved = !candidate().resident || clocks != candidate().resident->entry.clocks;
+  const EntryPtr taken = with_known_clocks(row);
+  const bool moved = !candidate().resident || taken->clocks != candidate().resident->entry.clocks;
   if (row->version < newest_local_ || (row->version == newest_local_ && !moved)) {
     return answer(&Passage::store, TierAnswer::miss, "it has nothing newer than the local tiers");
   }
+  const bool keeps = core_->store_identity->may_keep();
   if (row->kind == EntryKind::tombstone) {
     drop_candidate();
     newest_local_ = row->version;
-    core_->take_newer(id_, row);
+    if (keeps) core_->take_newer(id_, row);
     return answer(&Passage::store, TierAnswer::gone);
   }
-  const EntryPtr taken = with_clocks(row, clocks);
   answer(&Passage::store, consider(taken, Tier::store));
+  if (!keeps) return;
   core_->executor->post(Lane::disk, [core = core_, &dataset = dataset_, id = id_, row = taken] {
     // Gone from memory again: something was written or erased since, or there was no room.
     const auto found = core->memory->peek(dataset.ref(id.key));

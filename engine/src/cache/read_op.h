@@ -64,8 +64,8 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   Next ask_memory();
   void ask_files();
   void take_file(const EntryPtr& entry);
-  // Clocks of `entry` merged with those of the candidate, where it is the same version.
-  Clocks merged_clocks(const Entry& entry) const;
+  // The entry with what the journal and, where it is of the same version, the candidate know of its clocks.
+  EntryPtr with_known_clocks(const EntryPtr& entry) const;
   void on_store(const LoadedRow& row);
   void take_row(const EntryPtr& row);
   bool has_source() const;

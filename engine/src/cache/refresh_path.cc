@@ -61,11 +61,13 @@ bool RefreshPath::has_source(const RefreshRequest& request) const {
 
 EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
   const auto found = core_.memory->peek(dataset.ref(id.key));
-  if (found.resident && found.resident->kind == ResidentKind::document) {
-    return std::make_shared<Entry>(found.resident->entry);
+  if (found.resident && (found.pinned || !found.outdated)) {
+    if (found.resident->kind == ResidentKind::document) {
+      return std::make_shared<Entry>(found.resident->entry);
+    }
+    // The file may still hold what was erased.
+    if (found.resident->kind == ResidentKind::tombstone) return nullptr;
   }
-  // The file may still hold what was erased.
-  if (found.resident && found.resident->kind == ResidentKind::tombstone) return nullptr;
   const FileReadResult file = core_.read_file(id);
   const bool document = file.entry && file.entry->kind == EntryKind::document;
   return document && decodes(dataset, *file.entry) ? file.entry : nullptr;
@@ -98,10 +100,12 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
   DatasetState& dataset = *request.dataset;
   const DatasetPolicy& policy = dataset.policy;
   Start start;
-  start.base = core_.write_path->known_version(dataset, request.id);
-  start.guard = start.base.is_zero() ? core_.versions->next() : start.base;
+  start.base = core_.write_path->visible_version(dataset, request.id);
   start.at = core_.fetch_time(request.id);
   start.previous = newest_local(dataset, request.id);
+  // What the callback is given is what its answer stands for, and nothing that came since.
+  if (start.previous) start.base = start.previous->version;
+  start.guard = start.base.is_zero() ? core_.versions->next() : start.base;
   start.both = !request.callback && request.cadence == Cadence::normal && policy.rich_refresh &&
                (request.reason == RefreshReason::emergency || !start.previous);
 
@@ -218,7 +222,7 @@ void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start&
   change.dataset = request.dataset;
   change.kind = RecordKind::clocks;
   change.key = request.id.key;
-  change.entry.metadata = answer.metadata.empty() ? start.previous->metadata : answer.metadata;
+  change.entry.metadata = answer.metadata;
   change.base = start.base;
   change.guard = start.guard;
   if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;

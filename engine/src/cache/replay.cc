@@ -9,6 +9,7 @@
 #include "base/glob.h"
 #include "cache/core.h"
 #include "cache/file_writer.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -64,8 +65,8 @@ void Replay::take_clocks(const Record& record) {
     filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
     return;
   }
-  entry.clocks.merge(record.entry.clocks);
-  if (entry.version == record.entry.version) entry.metadata = record.entry.metadata;
+  merge_clocks(&entry, record.entry.clocks, record.entry.metadata,
+               entry.version == record.entry.version);
   add(record, std::move(entry));
 }
 
@@ -73,7 +74,8 @@ void Replay::take_clocks(const Record& record) {
 bool Replay::superseded_in_files(const Record& record) const {
   if (!record.not_newer_than) return false;
   const EntryPtr there = core_.files->read(record.id).entry;
-  return there && there->version > *record.not_newer_than && there->version < record.entry.version;
+  return there && there->version < record.entry.version &&
+         !guard_holds(record.not_newer_than, record.made_from, there->version);
 }
 
 void Replay::add(const Record& record, Entry entry) {

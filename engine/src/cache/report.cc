@@ -77,6 +77,7 @@ Stats Core::stats() const {
   stats.journal_lost = in_journal.lost_records;
   stats.outbox_depth = in_journal.unsettled;
   stats.outbox_parked = in_journal.parked;
+  stats.outbox_parked_bytes = in_journal.parked_bytes;
   stats.store_loads = store_loads.read();
   stats.store_saves = store_saves.read();
   stats.store_polls = store_polls.read();
@@ -115,6 +116,11 @@ Health Core::health() const {
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
   health.store_replaced_since = store_identity->replaced_since();
+  if (health.store_replaced_since) {
+    StoreIdentity::Names names = store_identity->names();
+    health.store_expected = std::move(names.expected);
+    health.store_met = std::move(names.met);
+  }
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
   health.store_hints = change_feed->hints_health();
   const JournalStats in_journal = journal->stats();

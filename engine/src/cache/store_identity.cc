@@ -10,13 +10,16 @@ namespace tiercache::detail {
 namespace {
 
 constexpr std::string_view kHead = "tiercache-store 1\n";
+constexpr std::string_view kNameHead = "tiercache-store-name 1\n";
 // Between looks whether another process on the directory has accepted a replaced store.
 constexpr std::chrono::milliseconds kLookEvery{1'000};
 
 }  // namespace
 
 StoreIdentity::StoreIdentity(Core& core)
-    : core_(core), path_(core.options.directory.string() + "/store") {}
+    : core_(core),
+      path_(core.options.directory.string() + "/store"),
+      name_path_(core.options.directory.string() + "/store-name") {}
 
 void StoreIdentity::seen(const std::string& incarnation) {
   if (incarnation.empty()) return;
@@ -43,6 +46,7 @@ void StoreIdentity::compare() {
   if (kept.state == State::absent && known_.empty()) remember_first();
   same_ = known_ == met_;
   if (!same_) return is_replaced(kept.state == State::damaged);
+  keep_name();
   if (!std::exchange(replaced_, std::nullopt)) return;
   core_.log->info(LogTopic::store, "the store is the one that the directory knows again");
 }
@@ -53,12 +57,64 @@ void StoreIdentity::remember_first() {
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
+// Of the store that the directory belongs to, as it is called now. Without it a store of another incarnation
+// counts as another one.
+void StoreIdentity::keep_name() {
+  const std::string name = core_.store->describe();
+  if (known_name_.empty()) {
+    known_name_ = read_kept_text(*core_.file_system, name_path_, kNameHead).text;
+  }
+  if (name == known_name_ || name.size() > kLongestKeptText) return;
+  if (core_.keep_note(name_path_, kNameHead, name)) known_name_ = name;
+}
+
+bool StoreIdentity::may_keep() const {
+  Lock lock(mutex_);
+  return same_ || known_name_ == core_.store->describe();
+}
+
+StoreIdentity::Names StoreIdentity::names() const {
+  Lock lock(mutex_);
+  return same_ ? Names{} : names_of_both();
+}
+
+StoreIdentity::Names StoreIdentity::names_of_both() const {
+  const auto shown = [](const std::string& name, const std::string& incarnation) {
+    if (incarnation.empty()) return std::string("not known");
+    return (name.empty() ? "" : name + " ") + "(incarnation " + incarnation + ")";
+  };
+  return {.expected = shown(known_name_, known_), .met = shown(core_.store->describe(), met_)};
+}
+
+bool StoreIdentity::may_send(Breaker::Urgency urgency) {
+  {
+    Lock lock(mutex_);
+    if (!same_ && core_.clock->steady_now() >= look_at_) compare();
+    if (!met_.empty() || unnamed_) return same_;
+  }
+  if (!core_.store->has_changes()) return true;
+  const ChangesReply reply = core_.ask_store(urgency, core_.store_polls, [&] {
+    return core_.store->changes(core_.options.project, {}, 1,
+                                core_.after(core_.options.store_calls.call_timeout));
+  });
+  if (reply.status != StoreStatus::ok) return false;
+  Lock lock(mutex_);
+  unnamed_ = met_.empty();
+  return same_;
+}
+
 void StoreIdentity::is_replaced(bool damaged) {
   if (replaced_) return;
   replaced_ = core_.clock->wall_now();
-  core_.log->error(LogTopic::store, "{}: what it lacks is kept here until it is repaired",
-                   damaged ? "the store may be another one, the directory's note of it is damaged"
-                           : "the store was reset or restored");
+  known_name_ = read_kept_text(*core_.file_system, name_path_, kNameHead).text;
+  const Names names = names_of_both();
+  core_.log->error(
+      LogTopic::store,
+      "{}: the directory belongs to {}, this one is {}. The outbox waits, and what the "
+      "store lacks is kept here, until it is accepted or repaired",
+      damaged ? "the store may be another one, the directory's note of it is damaged"
+              : "the store is another one, or was reset or restored",
+      names.expected, names.met);
 }
 
 bool StoreIdentity::is_same() const {
@@ -72,6 +128,7 @@ void StoreIdentity::keep_again() {
   const KeptText kept = read_kept_text(*core_.file_system, path_, kHead);
   if (kept.state != KeptText::State::absent) return;
   core_.keep_note(path_, kHead, known_);
+  if (!known_name_.empty()) core_.keep_note(name_path_, kNameHead, known_name_);
 }
 
 std::optional<WallTime> StoreIdentity::replaced_since() const {
@@ -80,12 +137,16 @@ std::optional<WallTime> StoreIdentity::replaced_since() const {
 }
 
 bool StoreIdentity::accept() {
-  Lock lock(mutex_);
-  if (met_.empty()) return true;
-  if (!core_.keep_note(path_, kHead, met_)) return false;
-  known_ = met_;
-  same_ = true;
-  replaced_.reset();
+  {
+    Lock lock(mutex_);
+    if (met_.empty()) return unnamed_;
+    if (!core_.keep_note(path_, kHead, met_)) return false;
+    known_ = met_;
+    same_ = true;
+    keep_name();
+    replaced_.reset();
+  }
+  if (core_.drain) core_.drain->kick();
   return true;
 }
 

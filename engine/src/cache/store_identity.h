@@ -1,11 +1,14 @@
-// Which life of the store the directory knows. After a reset or a restore the store lacks what nobody
-// deleted: nothing may then be dropped here for being absent there.
+// Which store the directory belongs to, and which life of it. After a reset or a restore the store lacks
+// what nobody deleted, and one that was named by mistake is not for these entries: until somebody says
+// that it is meant, nothing is dropped here for being absent there, nothing is kept here of what it has,
+// and the outbox waits.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "base/annotations.h"
+#include "base/breaker.h"
 #include "base/mutex.h"
 #include "tiercache/time.h"
 
@@ -26,22 +29,40 @@ class StoreIdentity {
   // Since when the store is another one than the directory knows; nullopt while it is the same, or
   // that is not known.
   std::optional<WallTime> replaced_since() const;
-  // What is here was compared with the store and brought there: from now on the directory knows this
-  // one. False when the disk refuses.
+  // From now on the directory belongs to this store. False when the disk refuses, or the store has not told
+  // yet which one it is.
   bool accept();
+  // Whether the outbox may go there. Asks the store who it is where it has not said so in this cache's
+  // life; false as well while it does not answer that. On the store lane.
+  bool may_send(Breaker::Urgency urgency);
+  // Whether what the store has may be kept here: it is the directory's, or that one after a reset or a
+  // restore, and not another one.
+  bool may_keep() const;
+  // The store that the directory belongs to and the one that was met, while they differ: "postgres db:5432/app
+  // (incarnation 8f…)".
+  struct Names {
+    std::string expected;
+    std::string met;
+  };
+  Names names() const;
   // The directory was made anew: what is known of the store is kept there once more.
   void keep_again();
 
  private:
   void compare() TIERCACHE_REQUIRES(mutex_);
   void remember_first() TIERCACHE_REQUIRES(mutex_);
+  void keep_name() TIERCACHE_REQUIRES(mutex_);
+  Names names_of_both() const TIERCACHE_REQUIRES(mutex_);
   void is_replaced(bool damaged) TIERCACHE_REQUIRES(mutex_);
 
   Core& core_;
   const std::string path_;
+  const std::string name_path_;
   mutable Mutex mutex_;
-  std::string known_ TIERCACHE_GUARDED_BY(mutex_);  // the directory's, as last read
-  std::string met_ TIERCACHE_GUARDED_BY(mutex_);    // the last one seen
+  std::string known_ TIERCACHE_GUARDED_BY(mutex_);       // the directory's, as last read
+  std::string met_ TIERCACHE_GUARDED_BY(mutex_);         // the last one seen
+  std::string known_name_ TIERCACHE_GUARDED_BY(mutex_);  // of the directory's; empty: not known
+  bool unnamed_ TIERCACHE_GUARDED_BY(mutex_) = false;  // it was asked, and tells nothing of itself
   bool same_ TIERCACHE_GUARDED_BY(mutex_) = true;
   SteadyTime look_at_ TIERCACHE_GUARDED_BY(mutex_){};  // while not the same: at the directory
   std::optional<WallTime> replaced_ TIERCACHE_GUARDED_BY(mutex_);

@@ -10,7 +10,9 @@
 #include "cache/file_writer.h"
 #include "cache/judge.h"
 #include "cache/refresh_path.h"
+#include "cache/store_identity.h"
 #include "cache/write_path.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -18,6 +20,8 @@ namespace {
 
 // How often memory may refuse what a lower tier gave because of writes of other keys.
 constexpr int kShowTries = 4;
+// Of a refused write the file is on its way for milliseconds at most.
+constexpr std::size_t kWithdrawnKept = 4'096;
 
 }  // namespace
 
@@ -93,6 +97,7 @@ void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPt
 }
 
 void Core::take_rows(const std::vector<ScannedEntry>& rows) {
+  if (!store_identity->may_keep()) return;
   const auto is_erased = [this](const EntryId& id, const Entry& entry) {
     const auto erased = journal->erased_below(id);
     return erased && entry.version < *erased;
@@ -110,6 +115,9 @@ void Core::take_rows(const std::vector<ScannedEntry>& rows) {
     }
     auto taken = std::make_shared<Entry>(*row.entry);
     taken->clocks = clocks;
+    if (const auto here = newest_known(row.id); here && here->version == taken->version) {
+      merge_clocks(taken.get(), here->clocks, here->metadata, true);
+    }
     newer.emplace_back(row.id, std::move(taken));
   }
   files->write_synced(newer);
@@ -145,7 +153,28 @@ void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) 
   serve_what_was_below(id);
 }
 
+void Core::remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row) {
+  Lock lock(mutex_);
+  if (withdrawn_.insert_or_assign(id, Withdrawn{ours, row}).second) withdrawn_order_.push_back(id);
+  if (withdrawn_order_.size() <= kWithdrawnKept) return;
+  withdrawn_.erase(withdrawn_order_.front());
+  withdrawn_order_.pop_front();
+}
+
+bool Core::withdraw_late_file(const EntryId& id, Version version) {
+  EntryPtr row;
+  {
+    Lock lock(mutex_);
+    const auto found = withdrawn_.find(id);
+    if (found == withdrawn_.end() || found->second.version != version) return false;
+    row = found->second.row;
+  }
+  if (!withdraw_file(id, version, row).ok()) files->remove(id, version);
+  return true;
+}
+
 IoStatus Core::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  remember_withdrawn(id, ours, row);  // before anything else: a file may be on its way
   if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
   {
     Lock lock(mutex_);
@@ -275,9 +304,9 @@ bool Core::sends_tombstone_instead(const UnsettledWrite& write) {
 }
 
 void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
-  settled_.fetch_add(1);
   const bool refused = result.outcome == SaveOutcome::refused;
   const bool superseded = result.outcome == SaveOutcome::superseded;
+  if (!refused) settled_.fetch_add(1);
   if (refused) {
     log->error(LogTopic::outbox, "the store refused a write of dataset {}; it is parked: {}",
                write.write.id.dataset, result.why);
@@ -291,11 +320,7 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   if (superseded && write.kind == RecordKind::clocks && result.current) {
     take_newer(write.write.id, result.current);
   }
-  if (write.kind == RecordKind::content) {
-    write_path->on_settled(
-        write.write.id, write.write.entry.version,
-        {.superseded = superseded, .refused = refused, .closed = false, .why = result.why});
-  }
+  settlements.settled(write, result);
   changed->notify();
 }
 
@@ -309,8 +334,7 @@ bool Core::send_lost(const EntryId& id, const Entry& moved) {
   // Else the store has refused it as a row.
   if (!journal->parked_of(id, there->version).empty()) return false;
   Entry entry = *there;
-  entry.clocks.merge(moved.clocks);
-  if (!moved.metadata.empty()) entry.metadata = moved.metadata;
+  merge_clocks(&entry, moved.clocks, moved.metadata, true);
   send_again(id, entry, Version{}, [](const AppendResult&) {});
   return true;
 }

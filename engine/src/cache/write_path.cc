@@ -10,6 +10,7 @@
 #include "cache/file_writer.h"
 #include "cache/judge.h"
 #include "cache/refresh_path.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -32,6 +33,7 @@ Record record_of(const Change& change) {
   record.id = change.dataset->id(change.key);
   record.entry = change.entry;
   record.not_newer_than = change.guard;
+  record.made_from = change.made_from;
   return record;
 }
 
@@ -74,7 +76,8 @@ void WritePath::write(std::vector<Change> changes, milliseconds deadline, Done d
       finish_one(batch, i, std::move(*refused));
       continue;
     }
-    core_.journal->append(record_of(batch->changes[i]),
+    expect_settlement(change);
+    core_.journal->append(record_of(change),
                           [core = core_.shared_from_this(), batch, i](const AppendResult& result) {
                             core->write_path->journaled(batch, i, result);
                           });
@@ -87,6 +90,15 @@ void WritePath::commit_later() {
   core_.executor->post(Lane::disk, [core = core_.shared_from_this()] {
     if (!core->journal->commit()) core->write_path->commit_later();
   });
+}
+
+void WritePath::expect_settlement(const Change& change) {
+  if (!change.waiter) return;
+  core_.settlements.expect({.kind = change.kind,
+                            .id = change.dataset->id(change.key),
+                            .version = change.entry.version,
+                            .clocks = change.entry.clocks},
+                           change.waiter);
 }
 
 // Writes that wait for their files are pinned in memory; past half the budget the writers bring
@@ -132,12 +144,11 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
     finish_one(batch, index, result_of(ChangeResult::Status::durable, change.entry.version));
     return;
   }
+  core_.settlements.forget(change.waiter);
   if (result.status == AppendStatus::full) {
     forget_under_way(change);
     finish_one(batch, index,
-               result_of(ChangeResult::Status::full, change.entry.version,
-                         "the journal holds journal.max_bytes of writes that the store has not "
-                         "confirmed"));
+               result_of(ChangeResult::Status::full, change.entry.version, why_full()));
     return;
   }
   core_.journal_health.failed(core_.now().wall, result.io.what);
@@ -153,6 +164,22 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
   const auto status = result.status == AppendStatus::unknown ? ChangeResult::Status::unknown
                                                              : ChangeResult::Status::not_applied;
   finish_one(batch, index, result_of(status, change.entry.version, result.io.what));
+}
+
+std::string WritePath::why_full() const {
+  const std::uint64_t parked = core_.journal->stats().parked_bytes;
+  const std::string most = std::to_string(core_.options.journal.max_bytes);
+  if (parked < core_.options.journal.max_bytes / 2) {
+    return "the journal holds its most, journal.max_bytes = " + most +
+           ", of writes that the store has not confirmed. Nothing was stored; bring the store back "
+           "or "
+           "raise journal.max_bytes";
+  }
+  return "the journal holds its most, journal.max_bytes = " + most + ", and " +
+         std::to_string(parked) +
+         " bytes of that are parked, writes that the store refused for good. Nothing was stored; "
+         "retry "
+         "or discard them (Cache::outbox), or raise journal.max_bytes";
 }
 
 void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
@@ -275,10 +302,8 @@ ResidentPtr WritePath::with_clocks_of(const Change& change) {
     }
   }
   if (moved->kind != ResidentKind::document) return nullptr;
-  moved->entry.clocks.merge(change.entry.clocks);
-  if (moved->entry.version == change.entry.version && !change.entry.metadata.empty()) {
-    moved->entry.metadata = change.entry.metadata;
-  }
+  merge_clocks(&moved->entry, change.entry.clocks, change.entry.metadata,
+               moved->entry.version == change.entry.version);
   return moved;
 }
 
@@ -296,56 +321,30 @@ void WritePath::make_matching_erase_visible(const Change& change) {
 
 // --- Waiting for the store ---
 
-void WritePath::when_settled(const EntryId& id, Version version,
-                             std::function<void(const Settled&)> fn) {
-  {
-    Lock lock(settle_mutex_);
-    Version unsettled;
-    if (core_.journal->is_unsettled(id, &unsettled) && unsettled <= version) {
-      settle_waiters_[id].push_back({version, std::move(fn)});
-      return;
+void WritePath::when_under_way_no_more(const EntryId& id, Version version, SteadyTime deadline,
+                                       std::function<void()> fn) {
+  struct Once {
+    std::atomic<bool> done{false};
+    std::function<void()> fn;
+    void run() {
+      if (!done.exchange(true)) fn();
     }
-    const std::vector<OutboxWrite> parked = core_.journal->parked_of(id, version);
-    if (!parked.empty()) {
-      return core_.executor->post(Lane::compute, [fn = std::move(fn), why = parked.front().why] {
-        fn({.superseded = false, .refused = true, .closed = false, .why = why});
-      });
-    }
+  };
+  auto once = std::make_shared<Once>();
+  once->fn = std::move(fn);
+  auto waiter = std::make_shared<Settlements::Waiter>([once](const Settled&) { once->run(); });
+  core_.settlements.expect({.kind = RecordKind::content, .id = id, .version = version}, waiter);
+  Version unsettled;
+  if (!core_.journal->is_unsettled(id, &unsettled) || unsettled != version) {
+    core_.settlements.forget(waiter);
+    return once->run();
   }
-  core_.executor->post(Lane::compute, [fn = std::move(fn)] { fn({}); });
-}
-
-void WritePath::on_settled(const EntryId& id, Version version, const Settled& settled) {
-  std::vector<SettleWaiter> ready;
-  {
-    Lock lock(settle_mutex_);
-    const auto waiting = settle_waiters_.find(id);
-    if (waiting == settle_waiters_.end()) return;
-    auto later =
-        std::partition(waiting->second.begin(), waiting->second.end(),
-                       [&](const SettleWaiter& waiter) { return waiter.version > version; });
-    std::move(later, waiting->second.end(), std::back_inserter(ready));
-    waiting->second.erase(later, waiting->second.end());
-    if (waiting->second.empty()) settle_waiters_.erase(waiting);
-  }
-  for (const SettleWaiter& waiter : ready) {
-    waiter.fn(waiter.version == version
-                  ? settled
-                  : Settled{.superseded = true, .refused = false, .closed = false, .why = {}});
-  }
-}
-
-void WritePath::close() {
-  std::map<EntryId, std::vector<SettleWaiter>> waiters;
-  {
-    Lock lock(settle_mutex_);
-    waiters.swap(settle_waiters_);
-  }
-  for (const auto& [id, waiting] : waiters) {
-    for (const SettleWaiter& waiter : waiting) {
-      waiter.fn({.superseded = false, .refused = false, .closed = true, .why = {}});
-    }
-  }
+  core_.executor->schedule(deadline, Lane::compute,
+                           [core = core_.shared_from_this(), once, waiter] {
+                             core->settlements.forget(waiter);
+                             once->run();
+                           });
+  core_.drain->kick();
 }
 
 }  // namespace tiercache::detail

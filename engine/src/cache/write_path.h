@@ -13,6 +13,7 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
+#include "cache/settlements.h"
 #include "journal/journal.h"
 #include "tiercache/detail/resident.h"
 #include "tiercache/entry.h"
@@ -32,10 +33,12 @@ struct Change {
   Entry entry;      // without version; checksum filled in
   std::shared_ptr<const void> value;
   std::size_t value_bytes = 0;
-  std::optional<Version> if_version;  // a caller's compare-and-set: `conflict` when it is another
-  std::optional<Version> base;        // a refresh's: `superseded` when it is another
-  std::optional<Version> guard;       // the store's: see StoreWrite::not_newer_than
-  std::uint64_t place = 0;            // its time, where it was taken before the write was compared
+  std::optional<Version> if_version;   // a caller's compare-and-set: `conflict` when it is another
+  std::optional<Version> base;         // a refresh's: `superseded` when it is another
+  std::optional<Version> guard;        // the store's: see StoreWrite::not_newer_than
+  Lineage made_from = {};              // with `guard`
+  std::uint64_t place = 0;             // its time, where it was taken before the write was compared
+  Settlements::WaiterPtr waiter = {};  // of a call that waits for the store; null: none does
 };
 
 struct ChangeResult {
@@ -74,34 +77,24 @@ class WritePath {
   // The newest version of the key known in this process: memory, index, matching erases that wait
   // for its file, writes under way.
   Version known_version(DatasetState& dataset, const EntryId& id);
+  // The same without writes under way, which nobody is served yet.
+  Version visible_version(DatasetState& dataset, const EntryId& id) const;
 
-  // `fn` is called once the store has settled the key's write of `version` (or a later one), with
-  // how; nullopt when it is parked or the cache closes.
-  struct Settled {
-    bool superseded = false;
-    bool refused = false;
-    bool closed = false;  // the cache closed first
-    std::string why;
-  };
-  void when_settled(const EntryId& id, Version version, std::function<void(const Settled&)> fn);
-  void on_settled(const EntryId& id, Version version, const Settled& settled);
+  // `fn` is called once the key's write of `version` is not on its way to the store any more, whatever
+  // became of it, at the latest at `deadline`; from this call where it is not now. It must be short.
+  void when_under_way_no_more(const EntryId& id, Version version, SteadyTime deadline,
+                              std::function<void()> fn);
   // Others kept the journal's queue filled: somebody must go on.
   void commit_later();
   // Writes were brought to their files: others on the directory need not wait for these any longer.
   // False: some are still under way, and want to be told of later.
   bool settle();
-  // Answers whoever still waits: the cache closes.
-  void close();
 
  private:
   struct Batch;
   struct Stripe {
     Mutex mutex;
     std::map<EntryId, std::vector<Version>> under_way TIERCACHE_GUARDED_BY(mutex);
-  };
-  struct SettleWaiter {
-    Version version;
-    std::function<void(const Settled&)> fn;
   };
   struct Erasure {
     EntryId glob;
@@ -127,9 +120,13 @@ class WritePath {
   void wait_for(std::uint64_t others, int tries);
   Version next_version(const Change& change, Version known);
   std::optional<ChangeResult> compared_and_stamped(Change& change, SteadyTime deadline);
+  void guard_by(const EntryId& id, Version base, Change& change) const;
   // Fills in the version, merges clocks; the result when the change must not be made.
   std::optional<ChangeResult> stamp(Change& change, const EntryPtr& same);
   void make_room();
+  std::string why_full() const;
+  // Whoever waits for the store is there before the write can be sent.
+  void expect_settlement(const Change& change);
   void forget_under_way(const Change& change);
   void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
                  const AppendResult& result);
@@ -145,8 +142,6 @@ class WritePath {
   std::array<Stripe, 256> stripes_;
   Mutex erasures_mutex_;
   std::vector<Erasure> erasures_ TIERCACHE_GUARDED_BY(erasures_mutex_);  // being journaled
-  Mutex settle_mutex_;
-  std::map<EntryId, std::vector<SettleWaiter>> settle_waiters_ TIERCACHE_GUARDED_BY(settle_mutex_);
 };
 
 }  // namespace tiercache::detail

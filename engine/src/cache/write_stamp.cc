@@ -41,12 +41,17 @@ Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
   return newest_known(dataset, id, stripe);
 }
 
-Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
+Version WritePath::visible_version(DatasetState& dataset, const EntryId& id) const {
   Version newest;
   const auto found = core_.memory->peek(dataset.ref(id.key));
   if (found.resident) newest = found.resident->entry.version;
   if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
   if (const auto erased = core_.journal->erased_below(id)) newest = std::max(newest, *erased);
+  return newest;
+}
+
+Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
+  Version newest = visible_version(dataset, id);
   if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
     for (const Version version : under_way->second) newest = std::max(newest, version);
   }
@@ -217,6 +222,17 @@ bool WritePath::settle() {
   });
 }
 
+// What the write was made from may not be in the store yet, and may never come there. Then the write holds
+// for all that it held for, and for it.
+void WritePath::guard_by(const EntryId& id, Version base, Change& change) const {
+  change.guard = base;
+  const std::optional<Guard> of_base = core_.journal->guard_of(id, base);
+  if (!of_base) return;
+  change.guard = of_base->not_newer_than;
+  change.made_from = of_base->made_from;
+  change.made_from.add(base);
+}
+
 std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& same) {
   using Status = ChangeResult::Status;
   DatasetState& dataset = *change.dataset;
@@ -232,9 +248,10 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
                         (item && item->version == known && item->kind == EntryKind::tombstone);
     const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
     if (!matches) return result_of(Status::conflict, known);
-    change.guard = known;
+    guard_by(id, known, change);
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
+  if (change.base && !known.is_zero()) guard_by(id, known, change);
   if (same && same->version == known) only_move_clocks(change);
   const bool invalidates = change.kind == RecordKind::clocks && change.entry.clocks.invalidated_at;
   if (item) carry_clocks(item->clocks, change);

@@ -3,6 +3,7 @@
 #include "base/key_ref.h"
 #include "files/entry_files_impl.h"
 #include "json/envelope.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache {
 namespace {
@@ -28,16 +29,12 @@ bool same_entry(const Entry& a, const Entry& b) {
 // Two states of one version: the one fetched later says what the metadata is, clocks take the
 // later, and the text that was put stands before a store's.
 Entry merged(const Entry& entry, const Entry& there) {
-  Entry out = entry.clocks.last_fetch >= there.clocks.last_fetch ? entry : there;
   const bool complete = entry.document || entry.kind == EntryKind::tombstone;
   const bool as_put = !entry.text_checksum || !there.document;
-  const Entry& content = complete && as_put ? entry : there;
-  out.kind = content.kind;
-  out.checksum = content.checksum;
-  out.document = content.document;
-  out.text_checksum = content.text_checksum;
-  out.clocks = entry.clocks;
-  out.clocks.merge(there.clocks);
+  Entry out = complete && as_put ? entry : there;
+  out.clocks = there.clocks;
+  out.metadata = there.metadata;
+  merge_clocks(&out, entry.clocks, entry.metadata, true);
   if (out.metadata.empty()) out.metadata = "{}";
   return out;
 }

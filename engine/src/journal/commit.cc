@@ -16,15 +16,6 @@ constexpr int kMaxRounds = 8;
 // The frame's length is 32 bits.
 constexpr std::uint64_t kMaxPayloadBytes = 1ull << 31;
 
-// `earlier` into `*record`: clocks by maximum, metadata of the newer version, the later one if
-// equal.
-void merge_clocks_records(const Record& earlier, Record* record) {
-  record->entry.clocks.merge(earlier.entry.clocks);
-  if (earlier.entry.version <= record->entry.version) return;
-  record->entry.version = earlier.entry.version;
-  record->entry.metadata = earlier.entry.metadata;
-}
-
 std::uint64_t total_bytes(std::span<QueuedRecord* const> records) {
   std::uint64_t total = 0;
   for (const QueuedRecord* queued : records) total += queued->bytes();
@@ -121,8 +112,11 @@ void Journal::Impl::merge_with_live_clocks(QueuedRecord* queued) {
     add_sources(places.places, &reader);
   }
   earlier.entry.version = places.version;
-  if (places.version > queued->record.entry.version) {
-    // Only the newer record knows its metadata; where it cannot be read its clocks still count.
+  earlier.entry.metadata.clear();
+  const Entry& later = queued->record.entry;
+  if (places.version > later.version ||
+      (places.version == later.version && later.metadata.empty())) {
+    // Its metadata is on the disk alone; where that cannot be read its clocks still count.
     Record read;
     if (reader.read(places.places, &read).ok()) {
       earlier = std::move(read);
@@ -136,7 +130,7 @@ void Journal::Impl::merge_with_live_clocks(QueuedRecord* queued) {
 }
 
 // A clocks record replaces the one before it, so it must say all that one said.
-void Journal::Impl::merge_clocks(std::vector<QueuedRecord>* batch) {
+void Journal::Impl::merge_clocks_of(std::vector<QueuedRecord>* batch) {
   std::map<EntryId, const Record*> earlier;
   for (QueuedRecord& queued : *batch) {
     if (queued.record.kind != RecordKind::clocks || queued.copy_of) continue;
@@ -184,7 +178,7 @@ void Journal::Impl::write(std::vector<QueuedRecord>* batch, Sync sync) {
   collect_left_behind(&copies);
   std::vector<QueuedRecord*> records = pointers(&copies);
   const std::vector<QueuedRecord*> admitted = admit(batch);
-  merge_clocks(batch);
+  merge_clocks_of(batch);
   records.insert(records.end(), admitted.begin(), admitted.end());
   // What moves was synced where it was.
   if (write_all(records, copies.empty() ? sync : Sync::yes).ok()) left_behind.clear();

@@ -212,6 +212,7 @@ JournalStats Journal::Impl::figures() const {
   stats.live_bytes = index.live_bytes();
   stats.unsettled = index.unsettled();
   stats.parked = index.parked_count();
+  stats.parked_bytes = index.parked_bytes();
   stats.segments = segments.size();
   for (const auto& [number, segment] : segments) stats.disk_bytes += segment->file_bytes;
   return stats;
@@ -293,8 +294,21 @@ void Journal::settled(const UnsettledWrite& write, Settlement how) {
   impl_->settled(write, how);
 }
 
-std::vector<UnsettledWrite> Journal::take_unsettled(std::size_t limit, std::size_t max_bytes) {
-  return impl_->take_unsettled(limit, max_bytes);
+std::vector<UnsettledWrite> Journal::take_unsettled(
+    std::size_t limit, std::size_t max_bytes, const std::function<bool(const SlotName&)>& apart) {
+  return impl_->take([&]() TIERCACHE_REQUIRES(impl_->mutex) {
+    return impl_->index.take(limit, max_bytes, apart);
+  });
+}
+
+bool Journal::has_unsettled(const std::function<bool(const SlotName&)>& apart) const {
+  Lock lock(impl_->mutex);
+  return impl_->index.has_unsettled(apart);
+}
+
+std::vector<UnsettledWrite> Journal::take_named(std::span<const SlotName> slots) {
+  return impl_->take(
+      [&]() TIERCACHE_REQUIRES(impl_->mutex) { return impl_->index.take_named(slots); });
 }
 
 void Journal::release(std::span<const UnsettledWrite> writes, Release how) {
@@ -331,7 +345,7 @@ bool Journal::holds(const EntryId& id) const {
   return impl_->index.holds(id);
 }
 
-std::optional<Version> Journal::guard_of(const EntryId& id, Version version) const {
+std::optional<Guard> Journal::guard_of(const EntryId& id, Version version) const {
   Lock lock(impl_->mutex);
   return impl_->index.guard_of(id, version);
 }

@@ -29,6 +29,8 @@
 
 namespace tiercache {
 
+struct SlotName;
+
 struct JournalOptions {
   std::string directory;  // `<cache directory>/journal`
   std::string name;       // of this open cache; a folder that nobody used before
@@ -57,6 +59,7 @@ struct UnsettledWrite {
   StoreWrite write;
   RecordKind kind =
       RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
+  Lineage made_from = {};   // with a guard
 };
 
 struct JournalStats {
@@ -66,6 +69,7 @@ struct JournalStats {
   std::uint64_t segments = 0;
   std::uint64_t unsettled = 0;  // waiting for the store: the outbox's depth
   std::uint64_t parked = 0;
+  std::uint64_t parked_bytes = 0;  // of the live ones
   std::uint64_t syncs = 0;
   std::uint64_t records_synced = 0;  // records_synced / syncs: the group commit's size
   std::uint64_t segments_abandoned = 0;
@@ -163,7 +167,14 @@ class Journal {
   // flight and not taken again until `settled`, `park` or `release`. A key's clocks travel with its
   // content; a matching erase comes alone. A record whose bytes do not hold is parked; one that the
   // disk will not read just now waits for `resume`.
-  std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
+  // Those for which `apart` says so are passed over; it must not call the journal.
+  std::vector<UnsettledWrite> take_unsettled(
+      std::size_t limit, std::size_t max_bytes,
+      const std::function<bool(const SlotName&)>& apart = {});
+  // There is one that is not apart and not in flight, whether it can be taken now or is held.
+  bool has_unsettled(const std::function<bool(const SlotName&)>& apart) const;
+  // In the same way those of these that may be sent now.
+  std::vector<UnsettledWrite> take_named(std::span<const SlotName> slots);
   // Their attempt failed. `hold`: they wait for `resume`; a newer write of such a key does not.
   enum class Release : std::uint8_t { again, hold };
   void release(std::span<const UnsettledWrite> writes, Release how = Release::again);
@@ -177,7 +188,7 @@ class Journal {
   // True while some record of the key is live: its file is not synced, or the store has not settled it.
   bool holds(const EntryId& id) const;
   // The guard of the key's content of this version, where it has one and is not settled.
-  std::optional<Version> guard_of(const EntryId& id, Version version) const;
+  std::optional<Guard> guard_of(const EntryId& id, Version version) const;
   // True while the store has neither settled nor refused the newest write of this kind: of the key, or
   // of the glob (`id.key`).
   bool awaits_store(RecordKind kind, const EntryId& id) const;

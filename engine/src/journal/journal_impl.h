@@ -69,6 +69,7 @@ struct QueuedRecord {
 };
 
 SlotName slot_of(const UnsettledWrite& write);
+RecordKind record_kind_of(OutboxKind kind);
 std::vector<QueuedRecord*> pointers(std::vector<QueuedRecord>* records);
 // A done or parked record that speaks of the slot.
 QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version);
@@ -144,7 +145,7 @@ struct Journal::Impl {
   // The following only by the thread whose turn it is.
   bool refuse_while_restoring(std::vector<QueuedRecord>* batch);
   void write(std::vector<QueuedRecord>* batch, Sync sync);
-  void merge_clocks(std::vector<QueuedRecord>* batch);
+  void merge_clocks_of(std::vector<QueuedRecord>* batch);
   void merge_with_live_clocks(QueuedRecord* queued);
   std::vector<QueuedRecord*> admit(std::vector<QueuedRecord>* batch);
   void collect_left_behind(std::vector<QueuedRecord>* copies);
@@ -163,7 +164,7 @@ struct Journal::Impl {
 
   // --- Reading back (reading.cc) ---
   std::optional<Record> live_content(const EntryId& id);
-  std::vector<UnsettledWrite> take_unsettled(std::size_t limit, std::size_t max_bytes);
+  std::vector<UnsettledWrite> take(const std::function<std::vector<SlotPlaces>()>& choose);
   void add_sources(const std::vector<Place>& places, PlaceReader* reader) const
       TIERCACHE_REQUIRES(mutex);
   // The live records of one segment, ready to be queued. Those whose bytes do not hold are parked

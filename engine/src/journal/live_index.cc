@@ -10,16 +10,18 @@ namespace tiercache {
 namespace {
 
 // The guarded record `above` was made without knowledge of `version`.
-bool blind_to(const std::optional<Version>& guard, Version version) {
-  return guard && *guard < version;
-}
-
 bool blind_to(const LiveRecord& above, Version version) {
-  return blind_to(above.guard, version);
+  return !guard_holds(above.guard, above.made_from ? *above.made_from : Lineage{}, version);
 }
 
 bool has_seen(const Record& above, const LiveRecord& older) {
-  return !blind_to(above.not_newer_than, older.version);
+  return guard_holds(above.not_newer_than, above.made_from, older.version);
+}
+
+void keep_guard(const Record& record, LiveRecord* live) {
+  live->guard = record.not_newer_than;
+  live->tombstone = record.entry.kind == EntryKind::tombstone;
+  if (!record.made_from.empty()) live->made_from = std::make_unique<Lineage>(record.made_from);
 }
 
 }  // namespace
@@ -163,6 +165,7 @@ void LiveIndex::start(RecordKind kind, const EntryId& id, Live& live, Version ve
 void LiveIndex::unpark(RecordKind kind, const EntryId& id, Live& live) {
   if (!live.parked) return;
   if (live.parked->marker) uncount(*live.parked->marker);
+  parked_bytes_ -= live.parked->bytes;
   live.parked.reset();
   parked_.erase({live.version, kind, &id});
 }
@@ -251,8 +254,7 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
     uncount(key.content->place);
   }
   key.content.emplace();
-  key.content->guard = record.not_newer_than;
-  key.content->tombstone = record.entry.kind == EntryKind::tombstone;
+  keep_guard(record, &*key.content);
   start(RecordKind::content, id, *key.content, version, place);
 }
 
@@ -267,8 +269,7 @@ void LiveIndex::add_below(const Record& record, const Place& place, const EntryI
     empty({RecordKind::content, id, true});
   }
   key.below = std::make_unique<Live>();
-  key.below->guard = record.not_newer_than;
-  key.below->tombstone = record.entry.kind == EntryKind::tombstone;
+  keep_guard(record, key.below.get());
   start(RecordKind::content, id, *key.below, version, place);
   key.below->file_synced = true;
 }
@@ -285,6 +286,13 @@ void LiveIndex::surface(Key& key) {
   key.content->file_synced = false;
 }
 
+// What the older record knows beyond the newer one must stay on the disk.
+bool LiveIndex::says_all_of(const Record& newer, const LiveClocks& old) {
+  const bool lacks_metadata = newer.entry.metadata.empty() && old.described;
+  if (lacks_metadata && newer.entry.version == old.version) return false;
+  return covers(newer.entry.clocks, old.clocks);
+}
+
 void LiveIndex::add_clocks(const Record& record, const Place& place) {
   if (hidden(record.id, record.entry.version, place.segment)) return;
   const auto [found, fresh] = keys_.try_emplace(record.id);
@@ -296,7 +304,7 @@ void LiveIndex::add_clocks(const Record& record, const Place& place) {
     const bool newer = record.entry.version >= old.version;
     if (!newer && covers(old.clocks, record.entry.clocks)) return;
     retire(RecordKind::clocks, found->first, old);
-    if (newer && covers(record.entry.clocks, old.clocks)) {
+    if (newer && says_all_of(record, old)) {
       for (const Place& covered : places_of(RecordKind::clocks, old)) uncount(covered);
       old.more_places.clear();
     } else {
@@ -304,6 +312,12 @@ void LiveIndex::add_clocks(const Record& record, const Place& place) {
     }
   }
   LiveClocks& clocks = *key.clocks;
+  const bool described = !record.entry.metadata.empty();
+  if (record.entry.version > clocks.version) {
+    clocks.described = described;
+  } else if (record.entry.version == clocks.version) {
+    clocks.described = clocks.described || described;
+  }
   clocks.clocks.merge(record.entry.clocks);
   clocks.change = ++changes_;
   start(RecordKind::clocks, found->first, clocks, std::max(clocks.version, record.entry.version),
@@ -436,6 +450,7 @@ std::vector<LiveIndex::KnownRecord> LiveIndex::known_in(
     known.record.id = slot.id;
     known.record.entry.version = live.version;
     known.record.not_newer_than = live.guard;
+    if (live.made_from) known.record.made_from = *live.made_from;
     known.confirmed = has_store_ && live.settled;
     if (std::any_of(places.begin(), places.end(), lies_there)) {
       if (live.tombstone) known.record.entry.kind = EntryKind::tombstone;

@@ -13,10 +13,12 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -64,11 +66,13 @@ struct LiveRecord {
   struct Parked {
     std::optional<Place> marker;  // of the record that says so, once it is written
     std::string why;
+    std::uint64_t bytes = 0;
   };
   Place place;
   Version version;
-  std::optional<Version> guard;  // of content: `Record::not_newer_than`
-  std::uint64_t file_mark = 0;   // 0: its file was not written, or is synced
+  std::optional<Version> guard;        // of content: `Record::not_newer_than`
+  std::unique_ptr<Lineage> made_from;  // of content; null: empty
+  std::uint64_t file_mark = 0;         // 0: its file was not written, or is synced
   bool file_synced = false;
   bool settled = false;
   bool held = false;       // attempted; waits for `resume`
@@ -146,8 +150,12 @@ class LiveIndex {
 
   // --- Store ---
   // Chooses unsettled writes, oldest version first, marks their keys in flight and pins their
-  // segments. A matching erase comes alone.
-  std::vector<SlotPlaces> take(std::size_t limit, std::size_t max_bytes);
+  // segments. A matching erase comes alone. Those for which `apart` says so are passed over.
+  using Apart = std::function<bool(const SlotName&)>;
+  std::vector<SlotPlaces> take(std::size_t limit, std::size_t max_bytes, const Apart& apart = {});
+  bool has_unsettled(const Apart& apart) const;
+  // Of these, the ones that may be sent now.
+  std::vector<SlotPlaces> take_named(std::span<const SlotName> slots);
   // The key is in flight no more. With `hold` what was taken waits for `resume`; what was added
   // since does not.
   void release(const SlotName& slot, Version version, bool hold);
@@ -187,7 +195,7 @@ class LiveIndex {
   std::vector<ListedSlot> parked_of(const EntryId& id, Version version) const;
   bool is_unsettled(const EntryId& id, Version* version) const;
   bool holds(const EntryId& id) const { return keys_.contains(id); }
-  std::optional<Version> guard_of(const EntryId& id, Version version) const;
+  std::optional<Guard> guard_of(const EntryId& id, Version version) const;
   bool awaits_store(const SlotName& slot) const;
   std::optional<Version> erased_below(const EntryId& id) const;
 
@@ -195,6 +203,7 @@ class LiveIndex {
   std::uint64_t live_records() const { return live_records_; }
   std::uint64_t live_bytes() const { return live_bytes_; }
   std::uint64_t parked_count() const { return parked_.size(); }
+  std::uint64_t parked_bytes() const { return parked_bytes_; }
   std::uint64_t unsettled() const { return sendable_.size() + held_.size(); }
 
  private:
@@ -203,6 +212,7 @@ class LiveIndex {
     Clocks clocks;
     std::vector<Place> more_places;  // of clocks records that this one does not cover
     std::uint64_t change = 0;        // distinguishes what was taken from what came after
+    bool described = false;          // a record of this version has metadata
   };
   struct Key {
     std::optional<Live> content;
@@ -241,6 +251,7 @@ class LiveIndex {
   void sink(Key& key);     // the content becomes what is below
   void surface(Key& key);  // what is below becomes the content
   void add_clocks(const Record& record, const Place& place);
+  static bool says_all_of(const Record& newer, const LiveClocks& old);
   void add_erasure(const Record& record, const Place& place);
   void bury_erased(const EntryId& glob, Version below);
   // True when a matching erase, settled or not, is above this version; such an erase then guards
@@ -295,6 +306,7 @@ class LiveIndex {
   std::set<Listed> sendable_;  // unsettled and neither parked nor held; may be in flight
   std::set<Listed> held_;      // unsettled, not parked
   std::set<Listed> parked_;
+  std::uint64_t parked_bytes_ = 0;
   std::map<std::uint64_t, SegmentUse> segments_;
   std::set<std::uint64_t> dead_;
   std::uint64_t live_records_ = 0;

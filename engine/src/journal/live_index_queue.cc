@@ -110,7 +110,30 @@ SlotPlaces LiveIndex::taken(const SlotName& slot) {
   return out;
 }
 
-std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes) {
+bool LiveIndex::has_unsettled(const Apart& apart) const {
+  const auto counts = [&](const Listed& listed) {
+    if (is_in_flight({listed.kind, *listed.id})) return false;
+    const auto slot = to_send(listed);
+    return !apart(slot ? *slot : SlotName{listed.kind, *listed.id});
+  };
+  return std::any_of(sendable_.begin(), sendable_.end(), counts) ||
+         std::any_of(held_.begin(), held_.end(), counts);
+}
+
+std::vector<SlotPlaces> LiveIndex::take_named(std::span<const SlotName> slots) {
+  std::vector<SlotPlaces> batch;
+  for (const SlotName& name : slots) {
+    const Live* live = find(name);
+    const bool waits = live != nullptr && !live->settled && !live->parked && !live->held;
+    if (!waits || is_in_flight(name)) continue;
+    const auto slot = to_send({live->version, name.kind, &stored_id(name)});
+    if (slot) batch.push_back(taken(*slot));
+  }
+  return batch;
+}
+
+std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes,
+                                        const Apart& apart) {
   std::vector<SlotPlaces> batch;
   std::size_t bytes = 0;
   for (auto next = sendable_.begin(); next != sendable_.end() && batch.size() < limit; ++next) {
@@ -118,7 +141,7 @@ std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes
     const bool erasure = next->kind == RecordKind::erase_matching;
     if (erasure && !batch.empty()) break;
     const std::optional<SlotName> slot = to_send(*next);
-    if (!slot) continue;
+    if (!slot || (apart && apart(*slot))) continue;
     const std::size_t size = find(*slot)->place.size;
     if (!batch.empty() && bytes + size > max_bytes) break;
     batch.push_back(taken(*slot));
@@ -213,6 +236,8 @@ bool LiveIndex::park(const SlotName& named, Version version, const std::string& 
     if (!live->parked) {
       live->parked = std::make_unique<Live::Parked>();
       parked_.insert({version, slot.kind, &stored_id(slot)});
+      for (const Place& place : places_of(slot.kind, *live)) live->parked->bytes += place.size;
+      parked_bytes_ += live->parked->bytes;
     }
     live->parked->why = why;
   }
@@ -301,10 +326,11 @@ bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {
   return true;
 }
 
-std::optional<Version> LiveIndex::guard_of(const EntryId& id, Version version) const {
+std::optional<Guard> LiveIndex::guard_of(const EntryId& id, Version version) const {
   const Live* live = find(with_version({RecordKind::content, id}, version));
   const bool open = live != nullptr && live->version == version && !live->settled;
-  return open ? live->guard : std::nullopt;
+  if (!open || !live->guard) return std::nullopt;
+  return Guard{*live->guard, live->made_from ? *live->made_from : Lineage{}};
 }
 
 bool LiveIndex::awaits_store(const SlotName& slot) const {

@@ -1,182 +1,150 @@
 #include "journal/outbox_drain.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
-#include <vector>
 
-#include "base/guarded_call.h"
-#include "base/mutex.h"
+#include "journal/outbox_drain_impl.h"
 
 namespace tiercache {
+
 namespace {
 
-// How one batch went, the same for a save and a matching erase.
-struct Attempt {
-  StoreReply reply;
-  std::vector<SaveResult> results;  // one per write when ok
-};
-
-Attempt erase_matching(Store& store, const std::string& project, const UnsettledWrite& write,
-                       SteadyTime deadline) {
-  const StoreWrite& erase = write.write;
-  Attempt attempt;
-  attempt.reply = guarded([&] {
-    return store.erase_matching(
-        project,
-        {.dataset = erase.id.dataset, .glob = erase.id.key, .version = erase.entry.version},
-        deadline);
-  });
-  if (attempt.reply.status == StoreStatus::ok) attempt.results.emplace_back();
-  return attempt;
-}
-
-Attempt save(Store& store, const std::string& project, const std::vector<UnsettledWrite>& batch,
-             SteadyTime deadline) {
-  std::vector<StoreWrite> writes;
-  writes.reserve(batch.size());
-  for (const UnsettledWrite& write : batch) writes.push_back(write.write);
-  SaveReply reply = guarded([&] { return store.save(project, writes, deadline); });
-  if (reply.status == StoreStatus::ok && reply.results.size() != batch.size()) {
-    reply.status = StoreStatus::unknown;
-    reply.message = "the store answered " + std::to_string(reply.results.size()) + " results for " +
-                    std::to_string(batch.size()) + " writes";
-  }
-  return {reply, std::move(reply.results)};
-}
+// Between questions whether the store is the one that the writes are for.
+constexpr std::chrono::milliseconds kLeavePause{1'000};
 
 }  // namespace
 
-struct OutboxDrain::State : std::enable_shared_from_this<State> {
-  enum class Phase : std::uint8_t {
-    resting,  // nothing to do, or stopped
-    waiting,  // for the store, or the journal's disk
-    sending,  // a task is posted or running
-  };
-
-  State(std::shared_ptr<Journal> from, std::shared_ptr<Store> to, std::shared_ptr<Breaker> asks,
-        Executor& runs_on, std::shared_ptr<const Clock> reads, DrainOptions drain_options,
-        DrainEvents drain_events, std::uint64_t seed)
-      : journal(std::move(from)),
-        store(std::move(to)),
-        breaker(std::move(asks)),
-        executor(runs_on),
-        clock(std::move(reads)),
-        options(std::move(drain_options)),
-        events(std::move(drain_events)),
-        random(seed) {}
-
-  void wake();
-  void hurry();
-  void kick();
-  void stop();
-  void post_send() TIERCACHE_REQUIRES(mutex);
-  void wait_until(SteadyTime when) TIERCACHE_REQUIRES(mutex);
-  void on_timer(std::uint64_t of_wait);
-  void send();
-  void rest();
-  void next_batch(bool worked);
-  Attempt attempt(const std::vector<UnsettledWrite>& batch);
-  bool succeeded(const std::vector<UnsettledWrite>& batch, const std::vector<SaveResult>& results);
-  bool is_outdated(const UnsettledWrite& write) const;
-  bool may_settle(const UnsettledWrite& write, const SaveResult& result) const;
-  void settle(const UnsettledWrite& write, const SaveResult& result);
-
-  const std::shared_ptr<Journal> journal;
-  const std::shared_ptr<Store> store;
-  const std::shared_ptr<Breaker> breaker;
-  Executor& executor;  // touched only under `mutex` and before `stopped`
-  const std::shared_ptr<const Clock> clock;
-  const DrainOptions options;
-  const DrainEvents events;
-
-  mutable Mutex mutex;
-  Phase phase TIERCACHE_GUARDED_BY(mutex) = Phase::resting;
-  bool stopped TIERCACHE_GUARDED_BY(mutex) = false;
-  bool woken TIERCACHE_GUARDED_BY(mutex) = false;  // while sending: there may be more
-  bool calling TIERCACHE_GUARDED_BY(mutex) = false;
-  bool kicked TIERCACHE_GUARDED_BY(mutex) = false;  // the next call is made in any case
-  int unread TIERCACHE_GUARDED_BY(mutex) = 0;       // times in a row that the disk was not read
-  std::uint64_t waits TIERCACHE_GUARDED_BY(mutex) = 0;
-  Executor::TimerId timer TIERCACHE_GUARDED_BY(mutex) = 0;
-  Random random TIERCACHE_GUARDED_BY(mutex);
-};
-
 // --- When to send ---
 
-void OutboxDrain::State::post_send() {
-  phase = Phase::sending;
-  woken = false;
-  executor.post(Lane::store, [weak = weak_from_this()] {
-    if (const auto state = weak.lock()) state->send();
+void OutboxDrain::State::post(Which which) {
+  at(which).phase = Phase::sending;
+  at(which).woken = false;
+  executor.post(Lane::store, [weak = weak_from_this(), which] {
+    if (const auto state = weak.lock()) state->send(which);
   });
+}
+
+void OutboxDrain::State::wake(Which which) {
+  if (stopped || at(which).phase == Phase::waiting) return;
+  if (at(which).phase == Phase::sending) {
+    at(which).woken = true;
+  } else {
+    post(which);
+  }
+}
+
+void OutboxDrain::State::hurry(Which which) {
+  if (stopped || at(which).phase == Phase::resting) return;
+  if (at(which).phase == Phase::sending) {
+    at(which).woken = true;
+    return;
+  }
+  executor.cancel(at(which).timer);
+  post(which);
 }
 
 void OutboxDrain::State::wake() {
   Lock lock(mutex);
-  if (stopped || phase == Phase::waiting) return;
-  if (phase == Phase::sending) {
-    woken = true;
-  } else {
-    post_send();
-  }
+  wake(Which::batch);
 }
 
 void OutboxDrain::State::hurry() {
   Lock lock(mutex);
-  if (stopped || phase == Phase::resting) return;
-  if (phase == Phase::sending) {
-    woken = true;
-    return;
-  }
-  executor.cancel(timer);
-  post_send();
+  hurry(Which::batch);
+  hurry(Which::slow);
 }
 
 void OutboxDrain::State::kick() {
   journal->resume();
-  {
-    Lock lock(mutex);
-    kicked = true;
-    if (!stopped && phase == Phase::resting) return post_send();
+  Lock lock(mutex);
+  slow_writes.hurry();
+  for (const Which which : {Which::batch, Which::slow}) {
+    if (which == Which::slow && slow_writes.size() == 0) continue;
+    at(which).kicked = true;
+    if (!stopped && at(which).phase == Phase::resting) {
+      post(which);
+    } else {
+      hurry(which);
+    }
   }
-  hurry();
 }
 
 void OutboxDrain::State::stop() {
   Lock lock(mutex);
   if (std::exchange(stopped, true)) return;
-  if (phase == Phase::waiting) executor.cancel(timer);
-  if (!calling) phase = Phase::resting;
+  for (Channel& channel : channels) {
+    if (channel.phase == Phase::waiting) executor.cancel(channel.timer);
+    if (!channel.calling) channel.phase = Phase::resting;
+  }
 }
 
-void OutboxDrain::State::wait_until(SteadyTime when) {
-  phase = Phase::waiting;
-  timer = executor.schedule(when, Lane::store, [weak = weak_from_this(), wait = ++waits] {
-    if (const auto state = weak.lock()) state->on_timer(wait);
-  });
+void OutboxDrain::State::wait_until(Which which, SteadyTime when) {
+  at(which).phase = Phase::waiting;
+  at(which).timer = executor.schedule(when, Lane::store,
+                                      [weak = weak_from_this(), which, wait = ++at(which).waits] {
+                                        if (const auto state = weak.lock())
+                                          state->on_timer(which, wait);
+                                      });
 }
 
-void OutboxDrain::State::on_timer(std::uint64_t of_wait) {
+void OutboxDrain::State::on_timer(Which which, std::uint64_t of_wait) {
   {
     Lock lock(mutex);
     // A kick may have come between the timer's firing and this.
-    if (stopped || phase != Phase::waiting || waits != of_wait) return;
-    phase = Phase::sending;
-    woken = false;
+    if (stopped || at(which).phase != Phase::waiting || at(which).waits != of_wait) return;
+    at(which).phase = Phase::sending;
+    at(which).woken = false;
   }
-  send();
+  send(which);
+}
+
+std::optional<Breaker::Urgency> OutboxDrain::State::begin(Which which) {
+  using Urgency = Breaker::Urgency;
+  Lock lock(mutex);
+  if (stopped) {
+    at(which).phase = Phase::resting;
+    return std::nullopt;
+  }
+  at(which).calling = true;
+  const bool kicked = std::exchange(at(which).kicked, false);
+  return kicked || !options.retry ? Urgency::forced : Urgency::background;
+}
+
+void OutboxDrain::State::wait_for_leave(Which which) {
+  {
+    Lock lock(mutex);
+    at(which).calling = false;
+    at(which).phase = Phase::resting;
+    if (!stopped && options.retry) {
+      wait_until(which, std::max(breaker->retry_at(), clock->steady_now() + kLeavePause));
+    }
+  }
+  if (events.rested) events.rested();
+}
+
+// --- Batches ---
+
+// As it is just now: the journal must not be asked and called back under one lock.
+SlowWrites OutboxDrain::State::kept_apart() const {
+  Lock lock(mutex);
+  return slow_writes;
 }
 
 void OutboxDrain::State::rest() {
+  const SlowWrites apart = kept_apart();
+  const bool left =
+      journal->has_unsettled([&](const SlotName& slot) { return apart.contains(slot); });
   {
     Lock lock(mutex);
-    calling = false;
-    if (woken && !stopped) return post_send();
-    phase = Phase::resting;
-    if (!stopped && options.retry && journal->stats().unsettled > 0) {
+    at(Which::batch).calling = false;
+    if (at(Which::batch).woken && !stopped) return post(Which::batch);
+    at(Which::batch).phase = Phase::resting;
+    if (!stopped && options.retry && left) {
       // The journal's disk would not give them back just now.
       journal->resume();
-      wait_until(clock->steady_now() + backoff_delay(options.backoff, unread++, random));
+      wait_until(Which::batch,
+                 clock->steady_now() + backoff_delay(options.backoff, unread++, random));
     }
   }
   if (events.rested) events.rested();
@@ -185,115 +153,138 @@ void OutboxDrain::State::rest() {
 void OutboxDrain::State::next_batch(bool worked) {
   {
     Lock lock(mutex);
-    calling = false;
+    at(Which::batch).calling = false;
     if (worked) unread = 0;
     if (stopped) {
-      phase = Phase::resting;
-    } else if (worked || kicked || !options.retry) {
-      return post_send();
+      at(Which::batch).phase = Phase::resting;
+    } else if (worked || at(Which::batch).kicked || !options.retry) {
+      return post(Which::batch);
     } else {
-      wait_until(breaker->retry_at());
+      wait_until(Which::batch, breaker->retry_at());
     }
   }
   if (events.rested) events.rested();
 }
 
-// --- Sending ---
-
-void OutboxDrain::State::send() {
-  using Urgency = Breaker::Urgency;
-  Urgency urgency = options.retry ? Urgency::background : Urgency::forced;
-  {
-    Lock lock(mutex);
-    if (stopped) {
-      phase = Phase::resting;
-      return;
-    }
-    calling = true;
-    if (std::exchange(kicked, false)) urgency = Urgency::forced;
-  }
-  if (journal->stats().unsettled == 0) return rest();
-  const Breaker::Permit permit = breaker->ask(urgency);
+void OutboxDrain::State::send_batch() {
+  const auto urgency = begin(Which::batch);
+  if (!urgency) return;
+  const SlowWrites apart = kept_apart();
+  const auto is_apart = [&](const SlotName& slot) { return apart.contains(slot); };
+  if (!journal->has_unsettled(is_apart)) return rest();
+  if (events.may_send && !events.may_send(*urgency)) return wait_for_leave(Which::batch);
+  const Breaker::Permit permit = breaker->ask(*urgency);
   if (!permit.granted) return next_batch(false);
-  std::vector<UnsettledWrite> batch =
-      journal->take_unsettled(options.batch_items, options.batch_bytes);
-  std::erase_if(batch, [this](const UnsettledWrite& write) {
-    if (!is_outdated(write)) return false;
-    journal->release({&write, 1}, Journal::Release::hold);
-    return true;
-  });
+  Batch batch = journal->take_unsettled(options.batch_items, options.batch_bytes, is_apart);
+  drop_outdated(&batch);
   if (batch.empty()) {
     breaker->unused(permit);
     return rest();
   }
-  const Attempt ended = attempt(batch);
-  const bool worked = ended.reply.status == StoreStatus::ok;
-  breaker->ended(permit, worked, ended.reply.message);
-  if (worked) {
-    if (!succeeded(batch, ended.results)) return rest();
-  } else {
-    journal->release(batch, options.retry ? Journal::Release::again : Journal::Release::hold);
-  }
-  next_batch(worked);
-}
-
-Attempt OutboxDrain::State::attempt(const std::vector<UnsettledWrite>& batch) {
-  const SteadyTime start = clock->steady_now();
-  const SteadyTime deadline = start + options.call_timeout;
-  const bool erase = batch.front().kind == RecordKind::erase_matching;
-  Attempt ended = erase ? erase_matching(*store, options.project, batch.front(), deadline)
-                        : save(*store, options.project, batch, deadline);
-  if (events.called) events.called(ended.reply, clock->steady_now() - start);
-  return ended;
-}
-
-// False when nothing came of it: all of the batch waits for something else.
-bool OutboxDrain::State::succeeded(const std::vector<UnsettledWrite>& batch,
-                                   const std::vector<SaveResult>& results) {
-  bool any_settled = false;
-  bool any_parked = false;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!may_settle(batch[i], results[i])) {
-      journal->release({&batch[i], 1}, Journal::Release::hold);
-      continue;
+  const SendCall how = attempt(batch, options.call_timeout);
+  breaker->ended(permit, how.worked(), how.reply.message);
+  // A probe that fails tells of the store, not of what it held.
+  if (!how.worked() && !permit.probe) failed(batch, how);
+  const bool any = ended(batch, how);
+  {
+    Lock lock(mutex);
+    if (slow_writes.size() > 0) {
+      if (at(Which::batch).kicked) {
+        slow_writes.hurry();
+        at(Which::slow).kicked = true;
+      }
+      wake(Which::slow);
     }
-    settle(batch[i], results[i]);
-    any_settled = true;
-    any_parked = any_parked || results[i].outcome == SaveOutcome::refused;
-    if (events.settled) events.settled(batch[i], results[i]);
   }
-  while (any_parked && !journal->commit()) {
-  }
-  return any_settled;
+  if (how.worked() && !any) return rest();
+  next_batch(how.worked());
 }
 
-bool OutboxDrain::State::is_outdated(const UnsettledWrite& write) const {
-  return events.outdated && events.outdated(write);
+// --- Slow writes ---
+
+void OutboxDrain::State::rest_slow(SteadyTime until) {
+  {
+    Lock lock(mutex);
+    at(Which::slow).calling = false;
+    if (at(Which::slow).woken && !stopped) return post(Which::slow);
+    at(Which::slow).phase = Phase::resting;
+    if (!stopped && options.retry && until != kNever) wait_until(Which::slow, until);
+  }
+  if (events.rested) events.rested();
 }
 
-bool OutboxDrain::State::may_settle(const UnsettledWrite& write, const SaveResult& result) const {
-  switch (result.outcome) {
-    case SaveOutcome::saved:
-    case SaveOutcome::already_saved:
-      return !is_outdated(write);
-    case SaveOutcome::superseded:
-      return !events.may_settle || events.may_settle(write, result);
-    case SaveOutcome::refused:
-      return true;
+void OutboxDrain::State::next_slow() {
+  Lock lock(mutex);
+  at(Which::slow).calling = false;
+  if (stopped) {
+    at(Which::slow).phase = Phase::resting;
+  } else {
+    post(Which::slow);
   }
-  return true;
 }
 
-void OutboxDrain::State::settle(const UnsettledWrite& write, const SaveResult& result) {
-  switch (result.outcome) {
-    case SaveOutcome::saved:
-    case SaveOutcome::already_saved:
-      return journal->settled(write, Journal::Settlement::saved);
-    case SaveOutcome::superseded:
-      return journal->settled(write, Journal::Settlement::superseded);
-    case SaveOutcome::refused:
-      return journal->park(write, result.why);
+// While the store is away others find out first whether it is back: a slow write would hold that up.
+SteadyTime OutboxDrain::State::slow_waits_until() {
+  const bool away = breaker->state().open;
+  Lock lock(mutex);
+  if (!away) {
+    probes_from.reset();
+    return {};
   }
+  if (!probes_from) probes_from = clock->steady_now() + Breaker::kLongestPauseOfReaders;
+  return *probes_from;
+}
+
+void OutboxDrain::State::send_slow() {
+  const auto urgency = begin(Which::slow);
+  if (!urgency) return;
+  std::optional<SlowWrites::Try> next;
+  SteadyTime due{};
+  {
+    Lock lock(mutex);
+    next = slow_writes.next(clock->steady_now());
+    due = slow_writes.due();
+  }
+  if (!next) return rest_slow(due);
+  const SteadyTime until = slow_waits_until();
+  if (*urgency == Breaker::Urgency::background && clock->steady_now() < until) {
+    return rest_slow(until);
+  }
+  if (events.may_send && !events.may_send(*urgency)) return wait_for_leave(Which::slow);
+  Batch batch = journal->take_named(next->slots);
+  drop_outdated(&batch);
+  {
+    // What was not taken is settled by now, or cannot be read just now.
+    Lock lock(mutex);
+    const SteadyTime later = options.retry ? clock->steady_now() + options.call_timeout : kNever;
+    for (const SlotName& slot : next->slots) {
+      const bool taken = std::any_of(batch.begin(), batch.end(), [&](const UnsettledWrite& write) {
+        return write.kind == slot.kind && write.write.id == slot.id;
+      });
+      if (taken) continue;
+      if (journal->awaits_store(slot.kind, slot.id)) {
+        slow_writes.defer(slot, later);
+      } else {
+        slow_writes.forget(slot);
+      }
+    }
+  }
+  if (batch.empty()) return next_slow();
+  const Breaker::Permit permit = breaker->ask(*urgency);
+  if (!permit.granted) {
+    journal->release(batch);
+    return rest_slow(breaker->retry_at());
+  }
+  const SendCall how = attempt(batch, permit.probe ? options.call_timeout : next->timeout);
+  breaker->ended(permit, how.worked(), how.reply.message);
+  if (!how.worked()) {
+    failed(batch, how);
+    Lock lock(mutex);
+    if (probes_from) probes_from = breaker->retry_at();
+  }
+  ended(batch, how);
+  wake();  // for a later write of a key that was in flight here
+  next_slow();
 }
 
 // --- The public face ---
@@ -328,7 +319,13 @@ void OutboxDrain::stop() {
 
 bool OutboxDrain::in_flight() const {
   Lock lock(state_->mutex);
-  return state_->calling;
+  return std::any_of(state_->channels.begin(), state_->channels.end(),
+                     [](const State::Channel& channel) { return channel.calling; });
+}
+
+std::string OutboxDrain::describe_slow(const OutboxWrite& write) const {
+  Lock lock(state_->mutex);
+  return state_->slow_writes.describe({record_kind_of(write.kind), write.id});
 }
 
 bool OutboxDrain::idle() const {

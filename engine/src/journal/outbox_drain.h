@@ -1,5 +1,8 @@
 // Sends the journal's unsettled writes to the store in the background, in batches, oldest version
 // first, until each is settled or parked (design §4, step 5).
+//
+// One write never stops others. Those of a call that failed are sent beside the rest from then on, by a
+// second call, in smaller groups and then alone (slow_writes.h).
 #pragma once
 
 #include <chrono>
@@ -22,8 +25,10 @@ struct DrainOptions {
   std::string project;
   std::size_t batch_items = 100;
   std::size_t batch_bytes = 1 << 20;
-  std::chrono::milliseconds call_timeout{10'000};  // deadline of one save
-  BackoffOptions backoff;                          // while the journal's disk will not be read
+  std::chrono::milliseconds call_timeout{
+      10'000};                      // deadline of one save; a slow one alone has more
+  std::size_t erase_rows = 10'000;  // of a piece of a matching erase
+  BackoffOptions backoff;           // while the journal's disk will not be read
   bool retry = true;  // false: one attempt per write, then it waits for `kick` or the next open
 };
 
@@ -32,12 +37,19 @@ struct DrainOptions {
 struct DrainEvents {
   // Settled or parked: `result` says which. A matching erase is `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
+  // Asked before a call: whether the store is the one that the writes are for. False: it is asked again
+  // after a pause; nothing is sent until then.
+  std::function<bool(Breaker::Urgency)> may_send;
   // Asked before a superseded write is settled. False: what is to stand instead is not there yet; the
   // write stays unsettled, and on disk, and is tried again with pauses.
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
   // Asked before a write is sent, and once more before it is settled as saved. True: something newer, which
   // the owner has just journaled, is to be sent in its stead.
   std::function<bool(const UnsettledWrite&)> outdated;
+  // An attempt to send this ended in the middle: the store may have it.
+  std::function<void(const UnsettledWrite&)> in_doubt;
+  // This write failed alone and is tried again, with pauses, beside the others.
+  std::function<void(const UnsettledWrite&, const std::string& why)> slow;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
   // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may
@@ -45,7 +57,7 @@ struct DrainEvents {
   std::function<void()> rested;
 };
 
-// Thread-safe. At most one batch is in flight. While the store is away the breaker says when it is
+// Thread-safe. At most one batch is in flight, and one try of slow writes. While the store is away the breaker says when it is
 // tried; once it works, batch follows batch without a pause. The executor must live until `stop` has
 // returned, or until it has dropped or run all tasks of the drain; journal, store and clock are
 // shared with a call that may still be in flight then.
@@ -68,8 +80,10 @@ class OutboxDrain {
   void kick();
   // Nothing starts after this; a batch in flight may still end, and its results are still told.
   void stop();
-  bool idle() const;  // no batch in flight and nothing unsettled
+  bool idle() const;  // nothing in flight and nothing unsettled
   bool in_flight() const;
+  // Of a write that was tried alone: what is known of it, for a person; empty for all others.
+  std::string describe_slow(const OutboxWrite& write) const;
 
  private:
   struct State;

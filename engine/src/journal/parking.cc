@@ -22,17 +22,6 @@ OutboxKind kind_of(const ListedSlot& listed) {
   }
 }
 
-RecordKind record_kind_of(OutboxKind kind) {
-  switch (kind) {
-    case OutboxKind::clocks:
-      return RecordKind::clocks;
-    case OutboxKind::erase_matching:
-      return RecordKind::erase_matching;
-    default:
-      return RecordKind::content;
-  }
-}
-
 // Clocks have the version of the content they belong to, which may be much older.
 WallTime written_at(const ListedSlot& listed) {
   if (listed.slot.kind != RecordKind::clocks) return WallTime(listed.version.stamped_at());
@@ -59,6 +48,17 @@ std::vector<OutboxWrite> writes_of(std::vector<ListedSlot> listed, OutboxState s
 }
 
 }  // namespace
+
+RecordKind record_kind_of(OutboxKind kind) {
+  switch (kind) {
+    case OutboxKind::clocks:
+      return RecordKind::clocks;
+    case OutboxKind::erase_matching:
+      return RecordKind::erase_matching;
+    default:
+      return RecordKind::content;
+  }
+}
 
 void Journal::Impl::park(const UnsettledWrite& write, const std::string& why) {
   const SlotName slot = slot_of(write);

@@ -1,11 +1,13 @@
 // Reading records back from segments: for the store, for copying forward, for the owner after
 // recovery.
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "journal/journal_impl.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache {
 namespace {
@@ -21,12 +23,8 @@ UnsettledWrite write_of(Record record) {
   out.write.id = std::move(record.id);
   out.write.entry = std::move(record.entry);
   out.write.not_newer_than = record.not_newer_than;
+  out.made_from = std::move(record.made_from);
   return out;
-}
-
-void carry_clocks(const Record& clocks, Entry* entry) {
-  entry->clocks.merge(clocks.entry.clocks);
-  if (clocks.entry.version == entry->version) entry->metadata = clocks.entry.metadata;
 }
 
 }  // namespace
@@ -50,21 +48,18 @@ IoStatus PlaceReader::read(const Place& place, Record* out, std::uint64_t* seque
 }
 
 IoStatus PlaceReader::read(const std::vector<Place>& places, Record* out) {
-  std::uint64_t newest = 0;
-  Clocks merged;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    Record record;
-    std::uint64_t sequence = 0;
-    const IoStatus status = read(places[i], &record, &sequence);
-    if (!status.ok()) return status;
-    merged.merge(record.entry.clocks);
-    if (i > 0 && std::tie(record.entry.version, sequence) < std::tie(out->entry.version, newest)) {
-      continue;
-    }
-    newest = sequence;
-    *out = std::move(record);
+  std::vector<std::pair<std::uint64_t, Record>> records;
+  for (const Place& place : places) {
+    auto& [sequence, record] = records.emplace_back();
+    if (const IoStatus status = read(place, &record, &sequence); !status.ok()) return status;
   }
-  if (out->kind == RecordKind::clocks) out->entry.clocks = merged;
+  std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.second.entry.version, a.first) < std::tie(b.second.entry.version, b.first);
+  });
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    merge_clocks_records(records[i - 1].second, &records[i].second);
+  }
+  *out = std::move(records.back().second);
   return {};
 }
 
@@ -97,14 +92,15 @@ std::optional<Record> Journal::Impl::live_content(const EntryId& id) {
   return record;
 }
 
-std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
-                                                          std::size_t max_bytes) {
+// `choose` is called under the lock.
+std::vector<UnsettledWrite> Journal::Impl::take(
+    const std::function<std::vector<SlotPlaces>()>& choose) {
   std::vector<SlotPlaces> batch;
   PlaceReader reader(*file_system);
   {
     Lock lock(mutex);
     if (!folder) return {};
-    batch = index.take(limit, max_bytes);
+    batch = choose();
     for (const SlotPlaces& item : batch) {
       add_sources(item.places, &reader);
       add_sources(item.clocks_places, &reader);
@@ -122,7 +118,9 @@ std::vector<UnsettledWrite> Journal::Impl::take_unsettled(std::size_t limit,
     }
     writes.push_back(write_of(std::move(record)));
     if (!item.clocks_places.empty() && reader.read(item.clocks_places, &clocks).ok()) {
-      carry_clocks(clocks, &writes.back().write.entry);
+      Entry& entry = writes.back().write.entry;
+      merge_clocks(&entry, clocks.entry.clocks, clocks.entry.metadata,
+                   clocks.entry.version == entry.version);
     }
   }
   {

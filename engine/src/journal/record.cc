@@ -1,8 +1,12 @@
 #include "journal/record.h"
 
+#include <algorithm>
+#include <charconv>
 #include <memory>
+#include <utility>
 
 #include "journal/bytes.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache {
 namespace {
@@ -57,6 +61,29 @@ void get_clocks(ByteReader* in, std::uint8_t present, Clocks* out) {
   if (present & kInvalidatedAt) out->invalidated_at = WallTime(get_duration(in));
 }
 
+// In the place of `why`, which content has none of: readers that know nothing of it are only stricter.
+std::string text_of(const Lineage& made_from) {
+  std::string text = made_from.up_to.to_string();
+  for (const std::uint32_t writer : made_from.writers) text += ' ' + std::to_string(writer);
+  return text;
+}
+
+Lineage lineage_of(std::string_view text) {
+  const std::size_t end = std::min(text.find(' '), text.size());
+  const auto up_to = Version::parse(text.substr(0, end));
+  if (!up_to) return {};
+  Lineage made_from{.up_to = *up_to};
+  for (text.remove_prefix(end); text.starts_with(' ');) {
+    text.remove_prefix(1);
+    std::uint32_t writer = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), writer);
+    if (read.ec != std::errc()) return {};
+    made_from.writers.push_back(writer);
+    text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
+  }
+  return made_from;
+}
+
 bool known_kind(std::uint8_t kind) {
   return kind >= 1 && kind <= 5;
 }
@@ -89,7 +116,7 @@ std::string encode_record(const Record& record) {
   put_number(&out, entry.checksum.low);
   put_string(&out, entry.metadata);
   put_string(&out, entry.cache_version);
-  put_string(&out, record.why);
+  put_string(&out, record.made_from.empty() ? record.why : text_of(record.made_from));
   if (entry.document) put_string(&out, *entry.document);
   return out;
 }
@@ -121,12 +148,48 @@ bool decode_record(std::string_view payload, Record* out, DocumentBytes document
   entry.metadata = in.text();
   entry.cache_version = in.text();
   out->why = in.text();
+  out->made_from = {};
+  if (out->kind == RecordKind::content) {
+    out->made_from = lineage_of(out->why);
+    out->why.clear();
+  }
   entry.document.reset();
   if (present & kDocument) {
     const std::string_view text = in.text();
     if (document == DocumentBytes::read) entry.document = std::make_shared<std::string>(text);
   }
   return in.at_end();
+}
+
+bool Lineage::has(const Version& row) const {
+  return row <= up_to && std::find(writers.begin(), writers.end(), row.writer) != writers.end();
+}
+
+void Lineage::add(const Version& write) {
+  up_to = write;
+  std::erase(writers, write.writer);
+  writers.push_back(write.writer);
+  if (writers.size() > kMostWriters) writers.erase(writers.begin());
+}
+
+bool guard_holds(const std::optional<Version>& not_newer_than, const Lineage& made_from,
+                 const Version& row) {
+  return !not_newer_than || row <= *not_newer_than || made_from.has(row);
+}
+
+void merge_clocks_records(const Record& earlier, Record* record) {
+  Entry& entry = record->entry;
+  if (earlier.entry.version == entry.version) {
+    Entry merged = earlier.entry;
+    merge_clocks(&merged, entry.clocks, entry.metadata, true);
+    entry.clocks = merged.clocks;
+    entry.metadata = std::move(merged.metadata);
+    return;
+  }
+  entry.clocks.merge(earlier.entry.clocks);
+  if (earlier.entry.version < entry.version) return;
+  entry.version = earlier.entry.version;
+  entry.metadata = earlier.entry.metadata;
 }
 
 bool covers(const Clocks& whole, const Clocks& part) {

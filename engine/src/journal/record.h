@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tiercache/entry.h"
 
@@ -18,11 +19,39 @@ enum class RecordKind : std::uint8_t {
   parked = 5,  // the store refused this version for good; `why` says so
 };
 
+// The unconfirmed writes that a guarded one was made from. The store may get one of them, or none; so the
+// guarded one holds for all that the first of them held for, and for rows that are one of them: those up to
+// `up_to` by these writers. (A writer's rows of a key up to then are what it was made from, since within a
+// directory each write of a key is made from the one before.)
+struct Lineage {
+  static constexpr std::size_t kMostWriters =
+      16;  // beyond these the oldest goes, and may refuse it
+
+  Version up_to;
+  std::vector<std::uint32_t> writers = {};
+
+  bool empty() const { return writers.empty(); }
+  bool has(const Version& row) const;
+  void add(const Version& write);
+  friend bool operator==(const Lineage&, const Lineage&) = default;
+};
+
+// Of a guarded write.
+struct Guard {
+  Version not_newer_than;
+  Lineage made_from;
+};
+
+// Whether a write with this guard and lineage may replace a row of this version.
+bool guard_holds(const std::optional<Version>& not_newer_than, const Lineage& made_from,
+                 const Version& row);
+
 struct Record {
   RecordKind kind = RecordKind::content;
   EntryId id;
   Entry entry;
   std::optional<Version> not_newer_than;  // see StoreWrite
+  Lineage made_from = {};                 // with `not_newer_than`
   // With `done` and `parked`: which record of the key they speak of (content, clocks,
   // erase_matching).
   RecordKind subject = RecordKind::content;
@@ -38,6 +67,10 @@ enum class DocumentBytes : std::uint8_t { read, skip };
 // format.
 bool decode_record(std::string_view payload, Record* out,
                    DocumentBytes document = DocumentBytes::read);
+
+// `earlier`, another clocks record of the key, into `*record`: the clocks of both, the newer version, and
+// its metadata.
+void merge_clocks_records(const Record& earlier, Record* record);
 
 // True when no clock of `part` is later than its counterpart in `whole`.
 bool covers(const Clocks& whole, const Clocks& part);

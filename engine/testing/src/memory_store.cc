@@ -59,6 +59,7 @@ struct MemoryStore::State {
   std::function<void(const std::string&)> hook;
   std::function<std::optional<std::string>(const StoreWrite&)> refusal;
   StoreLimits limits;
+  std::string name = "memory";
   bool values_only = false;
   std::uint64_t incarnation = 1;
   std::map<std::string, std::uint64_t> calls;
@@ -387,6 +388,16 @@ void MemoryStore::set_refusal(
 void MemoryStore::set_limits(StoreLimits limits) {
   std::lock_guard lock(state_->mutex);
   state_->limits = limits;
+}
+
+void MemoryStore::set_name(const std::string& name) {
+  std::lock_guard lock(state_->mutex);
+  state_->name = name;
+}
+
+std::string MemoryStore::describe() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->name;
 }
 
 void MemoryStore::keep_values_only() {

@@ -76,6 +76,7 @@ TEST_F(StoreIdentityTest, document_below_the_horizon_whose_clocks_move_is_parked
   }());
   world.executor->run_for(10s);
   ASSERT_TRUE(data.refresh("k").has_value());
+  ASSERT_TRUE(cache->accept_store());
   world.executor->run_for(1min);
   EXPECT_EQ(cache->health().parked, 1u);
   EXPECT_EQ(cache->stats().outbox_depth, 0u) << "nothing is sent again and again";

@@ -231,7 +231,7 @@ TEST_P(OutboxDrainTest, stop_during_back_off_takes_the_timer_back) {
   put_many(3);
   drain->wake();
   executor.run_ready();
-  EXPECT_EQ(executor.pending(), 1u);
+  EXPECT_GT(executor.pending(), 0u);
   drain->stop();
   EXPECT_EQ(executor.pending(), 0u);
 }

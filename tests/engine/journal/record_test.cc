@@ -18,7 +18,7 @@ Record full_record() {
   record.entry.fresh_for = std::chrono::milliseconds(1234);
   record.not_newer_than = at(76);
   record.subject = RecordKind::clocks;
-  record.why = "because";
+  record.made_from.add({70, 3});
   return record;
 }
 
@@ -38,6 +38,7 @@ void expect_same(const Record& a, const Record& b) {
   EXPECT_EQ(a.entry.cache_version, b.entry.cache_version);
   EXPECT_EQ(a.entry.fresh_for, b.entry.fresh_for);
   EXPECT_EQ(a.not_newer_than, b.not_newer_than);
+  EXPECT_EQ(a.made_from, b.made_from);
   EXPECT_EQ(a.why, b.why);
 }
 
@@ -85,6 +86,41 @@ TEST(JournalRecord, clocks_are_covered_by_equal_or_later_ones) {
   EXPECT_FALSE(covers({}, {ms(1), {}, {}}));
   EXPECT_TRUE(covers({ms(2), ms(2), ms(2)}, {ms(2), ms(1), ms(2)}));
   EXPECT_FALSE(covers({ms(2), ms(2), ms(2)}, {ms(2), ms(2), ms(3)}));
+}
+
+TEST(Record, lineage_comes_back_and_one_that_cannot_be_read_is_none) {
+  Record record = testing::content("k", 9, "1");
+  record.not_newer_than = testing::at(3);
+  record.made_from.add({7, 4});
+  record.made_from.add({8, 5});
+  Record read;
+  ASSERT_TRUE(decode_record(encode_record(record), &read));
+  EXPECT_EQ(read.made_from, record.made_from);
+  EXPECT_EQ(read.why, "");
+  record.made_from = {};
+  record.why = "7-4 x";
+  ASSERT_TRUE(decode_record(encode_record(record), &read));
+  EXPECT_TRUE(read.made_from.empty());
+}
+
+TEST(Record, guard_holds_for_older_rows_and_for_the_writes_it_was_made_from) {
+  Lineage made_from;
+  made_from.add({7, 4});
+  made_from.add({9, 5});
+  const Version guard{3, 1};
+  EXPECT_TRUE(guard_holds(guard, made_from, {3, 1}));
+  EXPECT_TRUE(guard_holds(guard, made_from, {7, 4}));
+  EXPECT_TRUE(guard_holds(guard, made_from, {9, 5}));
+  EXPECT_FALSE(guard_holds(guard, made_from, {8, 6})) << "of another writer";
+  EXPECT_FALSE(guard_holds(guard, made_from, {10, 5})) << "later than what it was made from";
+  EXPECT_TRUE(guard_holds(std::nullopt, {}, {10, 5}));
+}
+
+TEST(Record, lineage_is_bounded) {
+  Lineage made_from;
+  for (std::uint32_t i = 1; i <= 100; ++i) made_from.add({i, i});
+  EXPECT_EQ(made_from.writers.size(), Lineage::kMostWriters);
+  EXPECT_TRUE(made_from.has({100, 100}));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(std::shared_ptr<Clock> clock);
   ~MemoryStore() override;
 
-  std::string describe() const override { return "memory"; }
+  std::string describe() const override;  // "memory", or the name it was given
   StoreLimits limits() const override;
   LoadReply load(const std::string& project, std::span<const EntryId> ids,
                  SteadyTime deadline) override;
@@ -55,6 +55,7 @@ class MemoryStore final : public Store {
   // Rows for which this answers a reason are `refused`.
   void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
   void set_limits(StoreLimits limits);
+  void set_name(const std::string& name);
   // From now on documents come back as another text of the same value, with white space behind it,
   // as from a store that keeps values and not bytes.
   void keep_values_only();

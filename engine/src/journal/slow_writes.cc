@@ -1,0 +1,109 @@
+#include "journal/slow_writes.h"
+
+#include <algorithm>
+
+#include "journal/journal_impl.h"
+
+namespace tiercache {
+
+namespace {
+
+// Into how many groups those that failed together are divided.
+constexpr std::size_t kParts = 8;
+// A single write has at most 2^4 times the time of an ordinary call.
+constexpr int kMostDoublings = 4;
+
+}  // namespace
+
+void SlowWrites::failed(std::span<const UnsettledWrite> writes, SteadyTime now, Random& random) {
+  if (writes.size() == 1) return fail_alone(writes.front(), now, random);
+  const std::size_t group = std::max<std::size_t>(writes.size() / kParts, 1);
+  for (const UnsettledWrite& write : writes) {
+    const SlotName slot = slot_of(write);
+    if (slots_.size() >= kMost && !slots_.contains(slot)) return;
+    Slow& slow = slots_[slot];
+    slow.group = group;
+    slow.not_before = now;
+  }
+}
+
+void SlowWrites::fail_alone(const UnsettledWrite& write, SteadyTime now, Random& random) {
+  const SlotName slot = slot_of(write);
+  if (slots_.size() >= kMost && !slots_.contains(slot)) return;
+  Slow& slow = slots_[slot];
+  slow.group = 1;
+  slow.not_before = now + backoff_delay(pauses_, slow.alone++, random);
+  slow.rows = std::max(rows_of(slow) / 4, std::min(kFewestRows, erase_rows_));
+}
+
+void SlowWrites::erased_up_to(const UnsettledWrite& erase, const std::string& key, SteadyTime now) {
+  Slow& slow = slots_[slot_of(erase)];
+  if (slow.version != erase.write.entry.version) slow = {};
+  slow.version = erase.write.entry.version;
+  slow.done_to = key;
+  slow.rows = std::min(2 * rows_of(slow), erase_rows_);
+  slow.alone = 0;
+  slow.not_before = now;
+}
+
+void SlowWrites::defer(const SlotName& slot, SteadyTime until) {
+  const auto found = slots_.find(top_of(slot));
+  if (found != slots_.end()) found->second.not_before = until;
+}
+
+void SlowWrites::hurry() {
+  for (auto& [slot, slow] : slots_) slow.not_before = {};
+}
+
+std::chrono::milliseconds SlowWrites::time_for(const Slow& slow) const {
+  return call_timeout_ * (1 << std::min(slow.alone, kMostDoublings));
+}
+
+std::optional<SlowWrites::Try> SlowWrites::next(SteadyTime now) const {
+  const Slow* largest = nullptr;
+  for (const auto& [slot, slow] : slots_) {
+    if (slow.not_before > now) continue;
+    const bool better = largest == nullptr || slow.group > largest->group ||
+                        (slow.group == largest->group && slow.alone < largest->alone);
+    if (better) largest = &slow;
+  }
+  if (largest == nullptr) return std::nullopt;
+  Try found{.slots = {}, .timeout = time_for(*largest)};
+  for (const auto& [slot, slow] : slots_) {
+    const bool alike = slow.group == largest->group && slow.not_before <= now;
+    const bool wanted = largest->group == 1 ? &slow == largest : alike;
+    if (wanted) found.slots.push_back(slot);
+    if (found.slots.size() == largest->group) break;
+  }
+  return found;
+}
+
+SteadyTime SlowWrites::due() const {
+  SteadyTime first = kNever;
+  for (const auto& [slot, slow] : slots_) first = std::min(first, slow.not_before);
+  return first;
+}
+
+MatchingErase SlowWrites::piece_of(const UnsettledWrite& erase) const {
+  MatchingErase piece{.dataset = erase.write.id.dataset,
+                      .glob = erase.write.id.key,
+                      .version = erase.write.entry.version,
+                      .after = {},
+                      .limit = erase_rows_};
+  const auto found = slots_.find(slot_of(erase));
+  if (found == slots_.end()) return piece;
+  piece.limit = rows_of(found->second);
+  if (found->second.version == piece.version) piece.after = found->second.done_to;
+  return piece;
+}
+
+std::string SlowWrites::describe(const SlotName& slot) const {
+  const auto found = slots_.find(top_of(slot));
+  if (found == slots_.end() || found->second.alone == 0) return {};
+  const Slow& slow = found->second;
+  return "the store did not answer for it alone, " + std::to_string(slow.alone) +
+         (slow.alone == 1 ? " time" : " times") + " so far; next with " +
+         std::to_string(time_for(slow).count()) + " ms";
+}
+
+}  // namespace tiercache
