@@ -98,10 +98,8 @@ Call judged(std::uint8_t key, const Snapshot<JsonText>& served) {
   if (!number) {
     call.told = Told::wrong_bytes;
   } else if (served.metadata() != metadata_of(*number)) {
-    std::printf("%s of version %s has metadata \"%s\", not \"%s\"\n", name_of(key).c_str(),
-                call.version().to_string().c_str(), std::string(served.metadata()).c_str(),
-                metadata_of(*number).c_str());
     call.told = Told::wrong_metadata;
+    call.base_number = write_of_metadata(served.metadata());
   }
   return call;
 }
@@ -247,8 +245,8 @@ void Caller::put_many() {
   std::vector<std::uint8_t> keys;
   std::vector<std::pair<std::string, std::string>> values;
   for (std::uint64_t left = 2 + dice_.below(4); left > 0; --left) {
-    const auto key = static_cast<std::uint8_t>(kExact + kFree +
-                                               dice_.below(kKeys - kExact - kFree));
+    const auto key =
+        static_cast<std::uint8_t>(kExact + kFree + dice_.below(kKeys - kExact - kFree));
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
     keys.push_back(key);
     values.emplace_back(name_of(key), make_document(name_of(key), call.number));

@@ -20,8 +20,9 @@ std::uint64_t id_of(std::uint8_t key, std::uint64_t number) {
 
 const char* to_string(Told told) {
   static constexpr const char* kNames[] = {
-      "nothing",     "journaled",      "stored", "superseded",  "not applied",
-      "in doubt",    "served",         "served wrong bytes",    "served wrong metadata",
+      "nothing",       "journaled",          "stored",
+      "superseded",    "not applied",        "in doubt",
+      "served",        "served wrong bytes", "served wrong metadata",
       "a wrong answer"};
   return kNames[static_cast<std::size_t>(told)];
 }
@@ -35,10 +36,14 @@ std::string shown(const Standing& standing) {
 }  // namespace
 
 const char* to_string(Wrong wrong) {
-  static constexpr const char* kNames[] = {"acknowledged write lost", "receipt that lies",
-                                           "unseen write replaced",   "erased entry back",
-                                           "wrong bytes",             "tiers differ",
-                                           "invalidated yet fresh",   "stuck"};
+  static constexpr const char* kNames[] = {"acknowledged write lost",
+                                           "receipt that lies",
+                                           "unseen write replaced",
+                                           "erased entry back",
+                                           "wrong bytes",
+                                           "tiers differ",
+                                           "invalidated yet fresh",
+                                           "stuck"};
   return kNames[static_cast<std::size_t>(wrong)];
 }
 
@@ -49,13 +54,17 @@ void Checker::add(const std::vector<Call>& calls) {
 }
 
 void Checker::learn(const Call& call) {
-  const std::string where =
-      name_of(call.key) + " on machine " + std::to_string(call.machine) + ", " + "write " +
-      std::to_string(call.number) + " as version " + call.version().to_string();
+  const std::string where = name_of(call.key) + " on machine " + std::to_string(call.machine) +
+                            ", " + "write " + std::to_string(call.number) + " as version " +
+                            call.version().to_string();
   if (call.told != Told::nothing || call.op == Op::refresh) ++told_[{call.op, call.told}];
   if (call.told == Told::broken) return broken(Wrong::stuck, where + ": see above");
-  if (call.told == Told::wrong_bytes || call.told == Told::wrong_metadata) {
-    return broken(Wrong::bytes, where + ": " + to_string(call.told));
+  if (call.told == Told::wrong_bytes) {
+    return broken(Wrong::bytes, where + ": served wrong bytes");
+  }
+  if (call.told == Told::wrong_metadata) {
+    return broken(Wrong::bytes, where + ": served with the metadata of write " +
+                                    std::to_string(call.base_number) + " (0: of none)");
   }
   if (call.op == Op::none) return;
   const bool told = call.told == Told::journaled || call.told == Told::stored;
@@ -131,11 +140,17 @@ void Checker::check_chain(std::uint8_t key, const Standing& row) {
 
 void Checker::check_count(std::uint8_t key, const Attempt& attempt, const Standing& row,
                           const std::vector<const Attempt*>& chain) {
-  const bool refused = attempt.told == Told::superseded || attempt.told == Told::not_applied;
-  if (attempt.stands && refused) broken(Wrong::lied, told_of(attempt) + ", and others stand on it");
-  if (attempt.stands) return;
+  const bool promised = kind_of(key) == KeyKind::exact;
+  if (attempt.stands) {
+    if (attempt.told != Told::superseded && attempt.told != Told::not_applied) return;
+    // Others may have been made from it before the store refused it.
+    const bool unseen = attempt.told == Told::superseded && attempt.version != row.version;
+    return broken(unseen && !promised ? Wrong::unseen : Wrong::lied,
+                  told_of(attempt) + ", and stands in the chain of counts");
+  }
   if (attempt.told == Told::journaled && attempt.begun.base() == row.version) {
-    return broken(Wrong::lost, told_of(attempt) + ", nothing newer than its base stands, and not it");
+    return broken(Wrong::lost,
+                  told_of(attempt) + ", nothing newer than its base stands, and not it");
   }
   if (attempt.told != Told::stored) return;
   // The oldest link above it took its place. The store lets one do so that was made from a write which is
@@ -143,11 +158,11 @@ void Checker::check_count(std::uint8_t key, const Attempt& attempt, const Standi
   const auto above = std::find_if(chain.rbegin(), chain.rend(), [&](const Attempt* link) {
     return link->version > attempt.version;
   });
-  const std::string why = told_of(attempt) + ", and is not in the chain of counts; above it there is " +
+  const std::string why = told_of(attempt) +
+                          ", and is not in the chain of counts; above it there is " +
                           (above == chain.rend() ? "nothing" : told_of(**above));
   const bool unseen = above != chain.rend() && (*above)->told != Told::stored &&
                       (*above)->begun.base() < attempt.version;
-  const bool promised = kind_of(key) == KeyKind::exact;
   broken(unseen && !promised ? Wrong::unseen : Wrong::lost, why);
 }
 

@@ -14,9 +14,9 @@
 namespace tiercache::testing {
 
 enum class Wrong : std::uint8_t {
-  lost,      // what was acknowledged is not there, and nothing that may have won is
-  lied,      // what was told to be superseded or not applied is there
-  unseen,    // a count made from an unconfirmed write replaced another machine's, which it had not seen
+  lost,    // what was acknowledged is not there, and nothing that may have won is
+  lied,    // what was told to be superseded or not applied is there
+  unseen,  // a count made from an unconfirmed write replaced another machine's, which it had not seen
   returned,  // an erased entry is back
   bytes,     // a document or metadata that nobody wrote, or not together
   differs,   // a machine at rest has something else than the store
@@ -60,9 +60,9 @@ class Checker {
     bool stands = false;  // the row was made from it
   };
   struct Key {
-    std::vector<std::uint64_t> writes;       // numbers, in order of beginning by machine
-    std::vector<Version> stale;              // invalidated, acknowledged
-    Version acknowledged;                    // the newest plain write of all that were
+    std::vector<std::uint64_t> writes;  // numbers, in order of beginning by machine
+    std::vector<Version> stale;         // invalidated, acknowledged
+    Version acknowledged;               // the newest plain write of all that were
     std::uint64_t acknowledged_number = 0;
   };
   void learn(const Call& call);

@@ -27,7 +27,8 @@ using std::chrono::seconds;
 std::atomic<bool> asked_to_end{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-constexpr minutes kPatience{2};  // until all is sent, and until all machines hold the same
+constexpr seconds kPatience{120};     // until all is sent, and until all machines hold the same
+constexpr seconds kLessPatience{10};  // where what is parked keeps them apart anyway
 constexpr int kPauseMs = 20;
 
 std::filesystem::path directory_of(const Life& life) {
@@ -50,9 +51,9 @@ class Machine {
       Call call{.op = Op::put, .key = key, .number = desk_->next_write()};
       desk_->write_down(call);
       const std::string metadata = metadata_of(call.number);
-      const PutReceipt receipt =
-          data_.put(name_of(key), make_document(name_of(key), call.number),
-                    {.durability = Durability::store, .deadline = minutes(1), .metadata = metadata});
+      const PutReceipt receipt = data_.put(
+          name_of(key), make_document(name_of(key), call.number),
+          {.durability = Durability::store, .deadline = minutes(1), .metadata = metadata});
       call.told = Told::stored;
       call.set_version(receipt.version);
       desk_->write_down(call);
@@ -77,8 +78,8 @@ class Machine {
   }
 
   template <class Condition>
-  static bool comes(const Condition& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  static bool comes(const Condition& condition, seconds patience = kPatience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
       if (std::chrono::steady_clock::now() >= deadline) return false;
       ::poll(nullptr, 0, kPauseMs);
@@ -87,7 +88,8 @@ class Machine {
   }
 
   bool send_all() {
-    const bool sent = comes([this] { return (is_parked() || cache_.flush(seconds(5))) && desk_->unanswered == 0; });
+    const bool sent = comes(
+        [this] { return (is_parked() || cache_.flush(seconds(5))) && desk_->unanswered == 0; });
     if (!sent) tell("could not send all");
     return sent;
   }
@@ -99,13 +101,14 @@ class Machine {
     char nothing = 0;
     while (::read(life_.quiet, &nothing, 1) < 0 && errno == EINTR) {
     }
-    // A write that is parked never comes to the store, and is judged below.
-    comes([this] { return is_parked() || (cache_.flush(seconds(5)) && is_as_in_store()); });
+    comes([this] { return cache_.flush(seconds(5)) && is_as_in_store(); },
+          is_parked() ? kLessPatience : kPatience);
     const Stats stats = cache_.stats();
     const Health health = cache_.health();
     if (stats.outbox_depth != 0 || stats.outbox_parked != 0 || health.outbox_depth != 0 ||
         health.parked != 0) {
-      tell("holds back writes at rest");
+      tell("holds back writes at rest: " + std::to_string(health.outbox_depth) + " wait, " +
+           std::to_string(health.parked) + " are parked");
       for (const OutboxWrite& write : cache_.outbox().list().writes) {
         std::printf("  parked: %s of %s as %s: %s\n", std::string(to_string(write.kind)).c_str(),
                     write.id.key.c_str(), write.version.to_string().c_str(), write.why.c_str());
@@ -137,8 +140,7 @@ class Machine {
   bool is_as_in_store() const {
     std::vector<EntryId> ids;
     for (std::uint8_t key = 0; key < kKeys; ++key) ids.push_back({kDataset, name_of(key)});
-    const LoadReply reply =
-        store_->load(kProject, ids, system_clock()->steady_now() + seconds(5));
+    const LoadReply reply = store_->load(kProject, ids, system_clock()->steady_now() + seconds(5));
     if (reply.status != StoreStatus::ok) return false;
     for (std::uint8_t key = 0; key < kKeys; ++key) {
       const EntryPtr& row = reply.entries[key];

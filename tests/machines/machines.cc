@@ -162,7 +162,8 @@ class Driver {
     pollfd pipe{ready_[0], POLLIN, 0};
     if (::poll(&pipe, 1, kPauseMs) <= 0) return;
     char number = 0;
-    if (::read(ready_[0], &number, 1) == 1) machines_[static_cast<std::size_t>(number)].ready = true;
+    if (::read(ready_[0], &number, 1) == 1)
+      machines_[static_cast<std::size_t>(number)].ready = true;
   }
 
   std::uint64_t calls() const {
@@ -214,7 +215,8 @@ class Driver {
     for (std::uint64_t i = 0; i < machines_.size(); ++i) {
       Machine& machine = machines_[i];
       int status = 0;
-      if (machine.ready || ::waitpid(machine.process, &status, WNOHANG) != machine.process) continue;
+      if (machine.ready || ::waitpid(machine.process, &status, WNOHANG) != machine.process)
+        continue;
       // SIGTERM may come before its handler stands.
       const bool told = WIFEXITED(status) && WEXITSTATUS(status) == kAskedToEnd;
       const bool early = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
@@ -240,7 +242,8 @@ class Driver {
 
   void judge() {
     rows_ = server_.rows();
-    for (std::uint64_t i = 0; i < machines_.size(); ++i) checker_.add(read_calls(record_of(root_, i)));
+    for (std::uint64_t i = 0; i < machines_.size(); ++i)
+      checker_.add(read_calls(record_of(root_, i)));
     checker_.check_rows(rows_);
     for (std::uint64_t i = 0; i < machines_.size(); ++i) {
       checker_.check_machine("machine " + std::to_string(i), rows_,
@@ -250,8 +253,8 @@ class Driver {
 
   std::uint64_t told(Op op) const {
     std::uint64_t all = 0;
-    for (const Told told : {Told::journaled, Told::stored, Told::superseded, Told::not_applied,
-                            Told::in_doubt}) {
+    for (const Told told :
+         {Told::journaled, Told::stored, Told::superseded, Told::not_applied, Told::in_doubt}) {
       all += checker_.told(op, told);
     }
     return all;
@@ -261,9 +264,11 @@ class Driver {
     const auto wrong = [&](Wrong kind) { return shown(checker_.count(kind)); };
     std::printf(
         "machines: %llu violations on %zu machines with clocks up to %lld min off, %s, seed %llu: "
-        "%llu kills, %llu restarts, %llu faults of the server; %llu counts tried, %llu confirmed by "
+        "%llu kills, %llu restarts, %llu faults of the server; %llu counts tried, %llu confirmed "
+        "by "
         "the store, %llu superseded, %llu in doubt, %llu stand; %llu puts, %llu erases, %llu "
-        "invalidations, %llu refreshes, %llu reads: acknowledged writes lost %llu, receipts that lie "
+        "invalidations, %llu refreshes, %llu reads: acknowledged writes lost %llu, receipts that "
+        "lie "
         "%llu, erased entries back %llu, wrong bytes %llu, tiers that differ %llu, invalidated yet "
         "fresh %llu, stuck %llu; not promised: unseen writes replaced %llu\n",
         shown(checker_.violations()), machines_.size(), static_cast<long long>(kMostSkew.count()),
@@ -308,6 +313,7 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
+  std::setvbuf(stdout, nullptr, _IOLBF, 4096);  // whole lines, of several processes
   Arguments arguments({{"--operations", 2'000},
                        {"--machines", 4},
                        {"--kills", 0},

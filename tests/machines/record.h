@@ -17,24 +17,24 @@ namespace tiercache::testing {
 
 enum class Op : std::uint8_t {
   put,
-  count,           // a put with `if_version`
-  erase,           // of the key, or of all keys that match a pattern
-  invalidate,      // no content of its own
-  refresh,         // the source answers; nobody is told what becomes of it
-  none,            // not a write
+  count,       // a put with `if_version`
+  erase,       // of the key, or of all keys that match a pattern
+  invalidate,  // no content of its own
+  refresh,     // the source answers; nobody is told what becomes of it
+  none,        // not a write
 };
 
 enum class Told : std::uint8_t {
-  nothing,      // the call is under way, or its process was killed meanwhile
-  journaled,    // on disk here, on its way to the store
-  stored,       // the store has confirmed it
-  superseded,   // something else won
-  not_applied,  // it is nowhere and never will be: a conflict, or NotDurable (not_applied)
-  in_doubt,     // no answer in time, closed meanwhile, NotDurable (unknown)
-  served,       // of a read: a document that may not be looked at further
-  wrong_bytes,  // of a read: a document that nobody wrote under this key
-  wrong_metadata,  // of a read: not what the document was put with
-  broken,       // an answer that is never right; the log of the process says what
+  nothing,         // the call is under way, or its process was killed meanwhile
+  journaled,       // on disk here, on its way to the store
+  stored,          // the store has confirmed it
+  superseded,      // something else won
+  not_applied,     // it is nowhere and never will be: a conflict, or NotDurable (not_applied)
+  in_doubt,        // no answer in time, closed meanwhile, NotDurable (unknown)
+  served,          // of a read: a document that may not be looked at further
+  wrong_bytes,     // of a read: a document that nobody wrote under this key
+  wrong_metadata,  // of a read: that of write `base_number` with the document of `number`
+  broken,          // an answer that is never right; the log of the process says what
 };
 
 struct Call {

@@ -25,7 +25,8 @@ using Result = std::unique_ptr<PGresult, Clear>;
 std::string from_script(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) {
-    throw std::runtime_error(std::string(name) + " is not set: tests/servers/postgres.sh does that");
+    throw std::runtime_error(std::string(name) +
+                             " is not set: tests/servers/postgres.sh does that");
   }
   return value;
 }
@@ -116,8 +117,9 @@ void Server::begin(Fault fault) {
   session_ = connect();
   PGconn* const session = session_.get();
   if (fault == Fault::terminated) {
-    ask(session, "select pg_terminate_backend(pid) from pg_stat_activity "
-                 "where backend_type = 'client backend' and pid <> pg_backend_pid()");
+    ask(session,
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where backend_type = 'client backend' and pid <> pg_backend_pid()");
     session_.reset();
   } else if (fault == Fault::locked) {
     ask(session, "begin; lock table tiercache.cache_storage in exclusive mode");
@@ -150,10 +152,10 @@ void Server::start() {
 
 std::vector<Standing> Server::rows() {
   const Connection connection = connect();
-  const Result result = ask(
-      connection.get(),
-      "select cache_key, data::text, data->>'number', metadata::text, version, writer, "
-      "coalesce(invalidated_at < last_fetch, true) from tiercache.cache_storage");
+  const Result result =
+      ask(connection.get(),
+          "select cache_key, data::text, data->>'number', metadata::text, version, writer, "
+          "coalesce(invalidated_at < last_fetch, true) from tiercache.cache_storage");
   std::map<std::string, int> places;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     places[PQgetvalue(result.get(), row, 0)] = row;

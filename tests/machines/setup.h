@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,13 @@ inline std::uint64_t count_of(std::uint64_t number) {
 // Metadata names the same write as the document that it was put with, in JSONB's own form.
 inline std::string metadata_of(std::uint64_t number) {
   return "{\"of\": " + std::to_string(number) + "}";
+}
+
+// The number in that, 0 in other metadata.
+inline std::uint64_t write_of_metadata(std::string_view metadata) {
+  const std::size_t digits = metadata.find_first_of("0123456789");
+  if (digits == std::string_view::npos) return 0;
+  return std::strtoull(std::string(metadata.substr(digits)).c_str(), nullptr, 10);
 }
 
 inline CacheOptions cache_options(const std::string& directory, std::shared_ptr<Store> store,
