@@ -27,6 +27,14 @@ const char* to_string(Told told) {
   return kNames[static_cast<std::size_t>(told)];
 }
 
+bool is_promised(Wrong wrong) {
+  return wrong != Wrong::unseen && wrong != Wrong::tail;
+}
+
+bool of_tail(Wrong wrong) {
+  return wrong == Wrong::lost || wrong == Wrong::lied || wrong == Wrong::returned;
+}
+
 std::string shown(const Standing& standing) {
   if (standing.version.is_zero() && !standing.document) return "nothing";
   return (standing.document ? "write " + std::to_string(standing.number) : "a tombstone") +
@@ -39,6 +47,7 @@ const char* to_string(Wrong wrong) {
   static constexpr const char* kNames[] = {"acknowledged write lost",
                                            "receipt that lies",
                                            "unseen write replaced",
+                                           "lost with the tail of a log",
                                            "erased entry back",
                                            "wrong bytes",
                                            "tiers differ",
@@ -140,13 +149,17 @@ void Checker::check_chain(std::uint8_t key, const Standing& row) {
 
 void Checker::check_count(std::uint8_t key, const Attempt& attempt, const Standing& row,
                           const std::vector<const Attempt*>& chain) {
-  const bool promised = kind_of(key) == KeyKind::exact;
+  const bool exact = kind_of(key) == KeyKind::exact;
   if (attempt.stands) {
     if (attempt.told != Told::superseded && attempt.told != Told::not_applied) return;
     // Others may have been made from it before the store refused it.
     const bool unseen = attempt.told == Told::superseded && attempt.version != row.version;
-    return broken(unseen && !promised ? Wrong::unseen : Wrong::lied,
-                  told_of(attempt) + ", and stands in the chain of counts");
+    const auto after = std::find_if(chain.begin(), chain.end(), [&](const Attempt* link) {
+      return link->begun.base() == attempt.version;
+    });
+    return broken(unseen && !exact ? Wrong::unseen : Wrong::lied,
+                  told_of(attempt) + ", and stands in the chain of counts; made from it: " +
+                      (after == chain.end() ? "nothing" : told_of(**after)));
   }
   if (attempt.told == Told::journaled && attempt.begun.base() == row.version) {
     return broken(Wrong::lost,
@@ -163,7 +176,7 @@ void Checker::check_count(std::uint8_t key, const Attempt& attempt, const Standi
                           (above == chain.rend() ? "nothing" : told_of(**above));
   const bool unseen = above != chain.rend() && (*above)->told != Told::stored &&
                       (*above)->begun.base() < attempt.version;
-  broken(unseen && !promised ? Wrong::unseen : Wrong::lost, why);
+  broken(unseen && !exact ? Wrong::unseen : Wrong::lost, why);
 }
 
 void Checker::check_register(std::uint8_t number, const Standing& row) {
@@ -222,8 +235,9 @@ std::string Checker::told_of(const Attempt& attempt) const {
 }
 
 void Checker::broken(Wrong wrong, const std::string& why) {
+  if (tails_are_lost_ && of_tail(wrong)) wrong = Wrong::tail;
   const std::uint64_t seen = ++counts_[wrong];
-  const char* kind = wrong == Wrong::unseen ? "NOT PROMISED" : "VIOLATION";
+  const char* kind = is_promised(wrong) ? "VIOLATION" : "NOT PROMISED";
   if (seen <= kShown) std::printf("%s %s: %s\n", kind, to_string(wrong), why.c_str());
   if (seen == kShown) std::printf("(no more of this kind are shown)\n");
 }
@@ -235,7 +249,7 @@ std::uint64_t Checker::count(Wrong wrong) const {
 
 std::uint64_t Checker::violations() const {
   std::uint64_t all = 0;
-  for (const auto& [wrong, count] : counts_) all += wrong == Wrong::unseen ? 0 : count;
+  for (const auto& [wrong, count] : counts_) all += is_promised(wrong) ? count : 0;
   return all;
 }
 

@@ -17,6 +17,7 @@ enum class Wrong : std::uint8_t {
   lost,    // what was acknowledged is not there, and nothing that may have won is
   lied,    // what was told to be superseded or not applied is there
   unseen,  // a count made from an unconfirmed write replaced another machine's, which it had not seen
+  tail,    // as `lost`, `lied` and `returned`, where the store may lose the tail of its log
   returned,  // an erased entry is back
   bytes,     // a document or metadata that nobody wrote, or not together
   differs,   // a machine at rest has something else than the store
@@ -44,8 +45,11 @@ class Checker {
                      const std::vector<Standing>& local);
   void broken(Wrong wrong, const std::string& why);
 
+  // The store fails over to a standby that may lack what was confirmed last.
+  void forgive_lost_tails() { tails_are_lost_ = true; }
+
   std::uint64_t count(Wrong wrong) const;
-  // Without `unseen`, which is not promised for counts that are made from unconfirmed writes of a
+  // Without `tail`, and without `unseen`, which is not promised for counts that are made from unconfirmed writes of a
   // machine's own (docs/decisions/0006-guards-compose.md); of exact counters it is a violation.
   std::uint64_t violations() const;
   std::uint64_t told(Op op, Told told) const;
@@ -78,6 +82,7 @@ class Checker {
   std::map<Wrong, std::uint64_t> counts_;
   std::map<std::pair<Op, Told>, std::uint64_t> told_;
   std::uint64_t counted_ = 0;
+  bool tails_are_lost_ = false;
 };
 
 }  // namespace tiercache::testing

@@ -38,13 +38,14 @@ unsigned long long shown(std::uint64_t number) {
 }
 
 struct Figures {
-  std::uint64_t kills = 0, restarts = 0, faults = 0;
+  std::uint64_t kills = 0, restarts = 0, faults = 0, failovers = 0;
 };
 
 class Driver {
  public:
   Driver(const Arguments& arguments, const std::filesystem::path& root)
       : arguments_(arguments), root_(root), dice_(arguments["--seed"]) {
+    if (arguments["--tail"] != 0) checker_.forgive_lost_tails();
     void* memory = ::mmap(nullptr, sizeof(Progress) * kMostMachines, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
@@ -184,6 +185,10 @@ class Driver {
     const Moment now = std::chrono::steady_clock::now();
     if (server_.under_way()) {
       if (now >= fault_until_) server_.end();
+    } else if (due(figures_.failovers, "--failovers")) {
+      ++figures_.failovers;
+      server_.fail_over();
+      fault_until_ = std::chrono::steady_clock::now() + milliseconds(dice_.below(1'500));
     } else if (due(figures_.faults, "--faults")) {
       ++figures_.faults;
       server_.begin(static_cast<Server::Fault>(dice_.below(Server::kFaults)));
@@ -221,8 +226,8 @@ class Driver {
       const bool told = WIFEXITED(status) && WEXITSTATUS(status) == kAskedToEnd;
       const bool early = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
       if (!machine.asked || !(told || early)) {
-        throw std::runtime_error("machine " + std::to_string(i) + " ended with status " +
-                                 std::to_string(status));
+        checker_.broken(Wrong::stuck, "machine " + std::to_string(i) + " ended with status " +
+                                          std::to_string(status));
       }
       ++figures_.restarts;
       machine.asked = false;
@@ -264,24 +269,27 @@ class Driver {
     const auto wrong = [&](Wrong kind) { return shown(checker_.count(kind)); };
     std::printf(
         "machines: %llu violations on %zu machines with clocks up to %lld min off, %s, seed %llu: "
-        "%llu kills, %llu restarts, %llu faults of the server; %llu counts tried, %llu confirmed "
+        "%llu kills, %llu restarts, %llu faults of the server, %llu failovers; %llu counts tried, "
+        "%llu confirmed "
         "by "
         "the store, %llu superseded, %llu in doubt, %llu stand; %llu puts, %llu erases, %llu "
         "invalidations, %llu refreshes, %llu reads: acknowledged writes lost %llu, receipts that "
         "lie "
         "%llu, erased entries back %llu, wrong bytes %llu, tiers that differ %llu, invalidated yet "
-        "fresh %llu, stuck %llu; not promised: unseen writes replaced %llu\n",
+        "fresh %llu, stuck %llu; not promised: unseen writes replaced %llu, lost with the tail of "
+        "a log %llu\n",
         shown(checker_.violations()), machines_.size(), static_cast<long long>(kMostSkew.count()),
         arguments_["--pooled"] != 0 ? "pooled" : "direct", shown(arguments_["--seed"]),
         shown(figures_.kills), shown(figures_.restarts), shown(figures_.faults),
-        shown(told(Op::count)), shown(checker_.told(Op::count, Told::stored)),
+        shown(figures_.failovers), shown(told(Op::count)),
+        shown(checker_.told(Op::count, Told::stored)),
         shown(checker_.told(Op::count, Told::superseded)),
         shown(checker_.told(Op::count, Told::in_doubt)), shown(checker_.counted()),
         shown(told(Op::put)), shown(told(Op::erase)), shown(told(Op::invalidate)),
         shown(checker_.told(Op::refresh, Told::nothing)),
         shown(checker_.told(Op::none, Told::served)), wrong(Wrong::lost), wrong(Wrong::lied),
         wrong(Wrong::returned), wrong(Wrong::bytes), wrong(Wrong::differs), wrong(Wrong::fresh),
-        wrong(Wrong::stuck), wrong(Wrong::unseen));
+        wrong(Wrong::stuck), wrong(Wrong::unseen), wrong(Wrong::tail));
   }
 
   const Arguments arguments_;
@@ -318,6 +326,8 @@ int main(int count, char** words) {
                        {"--machines", 4},
                        {"--kills", 0},
                        {"--faults", 0},
+                       {"--failovers", 0},
+                       {"--tail", 0},
                        {"--pooled", 0},
                        {"--seed", 1}});
   if (!arguments.parse(count, words)) return 2;

@@ -4,7 +4,8 @@ set -u
 
 usage() {
   cat <<'TEXT'
-usage: tests/machines/run.sh [--operations N] [--machines N] [--kills N] [--faults N] [--pooler] [--seed S] [--help]
+usage: tests/machines/run.sh [--operations N] [--machines N] [--kills N] [--faults N] [--seed S]
+                             [--pooler | --failovers N [--standby sync|async]] [--help]
 
   --operations N   calls of each machine (default 5,000; half a minute)
   --machines N     how many, 1 to 32 (default 4)
@@ -13,6 +14,11 @@ usage: tests/machines/run.sh [--operations N] [--machines N] [--kills N] [--faul
   --faults N       how often something is done to the server: stopped, crashed and started, all connections
                    terminated, its table locked, a transaction held open (default 10)
   --pooler         the machines reach it through pgbouncer in transaction mode
+  --failovers N    how often the server dies and its standby takes over, which had followed it by streaming
+                   replication (default 0)
+  --standby HOW    sync: nothing is confirmed that the standby lacks; async: it hears nothing for half a second
+                   before, so what the server confirmed last may be lost, and is counted beside the violations;
+                   all machines must hold the same afterwards all the same (default sync)
   --seed S         of all that (default: another one each time)
 
 Each machine is a process of several threads with a directory of its own and a clock up to 5 min off. All
@@ -37,15 +43,25 @@ machines=4
 kills=20
 faults=10
 pooler=
+failovers=0
+standby=sync
 seed=$((RANDOM * 32768 + RANDOM))
-search_options "operations machines kills faults pooler? seed" "$@"
+search_options "operations machines kills faults pooler? failovers standby=a?sync seed" "$@"
 ((operations > 0 && machines > 0 && machines <= 32)) ||
   search_fail "--operations needs a number of at least 1, --machines one from 1 to 32"
 
 pooled=0
-[[ -z $pooler ]] || pooled=1
+tail=0
+servers=()
+if ((failovers > 0)); then
+  [[ -z $pooler ]] || search_fail "--pooler goes to one server alone, without --failovers"
+  servers=(--standby "$standby")
+  if [[ $standby == async ]]; then tail=1; fi
+elif [[ -n $pooler ]]; then
+  pooled=1
+fi
 
 search_build "$root" machines
-search_run bash "$root/tests/servers/postgres.sh" "$root/build/dev/tests/machines/machines" \
+search_run bash "$root/tests/servers/postgres.sh" "${servers[@]}" "$root/build/dev/tests/machines/machines" \
   --operations "$operations" --machines "$machines" --kills "$kills" --faults "$faults" \
-  --pooled "$pooled" --seed "$seed"
+  --failovers "$failovers" --tail "$tail" --pooled "$pooled" --seed "$seed"

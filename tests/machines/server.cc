@@ -73,7 +73,8 @@ Server::Server()
       pooled_(from_script("TIERCACHE_TEST_PGBOUNCER")),
       admin_(from_script("TIERCACHE_TEST_POSTGRES_ADMIN")),
       pid_file_(from_script("TIERCACHE_TEST_POSTGRES_PID")),
-      control_(from_script("TIERCACHE_TEST_POSTGRES_CTL")) {
+      control_(from_script("TIERCACHE_TEST_POSTGRES_CTL")),
+      failover_(from_script("TIERCACHE_TEST_FAILOVER")) {
   // A server that crashes keeps what it confirmed, as one does in production.
   const Connection admin = connect();
   ask(admin.get(), "alter system set synchronous_commit = on");
@@ -138,16 +139,22 @@ void Server::begin(Fault fault) {
 void Server::end() {
   if (!under_way_) return;
   under_way_ = false;
-  if (fault_ == Fault::crashed) return start();
+  if (fault_ == Fault::crashed) return run(control_ + " start");
+  if (fault_ == Fault::failed) return run(failover_ + " rebuild");
   for (const pid_t process : stopped_) ::kill(process, SIGCONT);
   stopped_.clear();
   session_.reset();
 }
 
-void Server::start() {
-  if (std::system((control_ + " start").c_str()) != 0) {
-    throw std::runtime_error("the server does not start");
-  }
+void Server::fail_over() {
+  if (failover_.empty()) throw std::runtime_error("there is no standby here");
+  fault_ = Fault::failed;
+  under_way_ = true;
+  run(failover_ + " fail");
+}
+
+void Server::run(const std::string& command) {
+  if (std::system(command.c_str()) != 0) throw std::runtime_error(command + " failed");
 }
 
 std::vector<Standing> Server::rows() {

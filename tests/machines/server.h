@@ -32,12 +32,17 @@ class Server {
     terminated,  // every connection is; nothing to end
     locked,      // another session holds the entries
     held_open,   // another session has a transaction open
+    failed,      // of `fail_over`
   };
   static constexpr std::uint64_t kFaults = 5;
   void begin(Fault fault);
   // What began last is over.
   void end();
   bool under_way() const { return under_way_; }
+
+  // The primary dies and its standby takes over; until `end` there is none. Needs
+  // `tests/servers/postgres.sh --standby`.
+  void fail_over();
 
   // The rows of all keys, in their order.
   std::vector<Standing> rows();
@@ -48,7 +53,7 @@ class Server {
   };
   using Connection = std::unique_ptr<pg_conn, Close>;
   Connection connect() const;
-  void start();
+  static void run(const std::string& command);
   pid_t postmaster() const;
 
   const std::string url_;
@@ -56,6 +61,7 @@ class Server {
   const std::string admin_;
   const std::string pid_file_;
   const std::string control_;
+  const std::string failover_;
   bool under_way_ = false;
   Fault fault_ = Fault::stopped;
   Connection session_;
