@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a private PostgreSQL (and pgbouncer, in transaction mode) on loopback:
 #
-#     tests/servers/postgres.sh [--supabase] COMMAND [ARGUMENT...]
+#     tests/servers/postgres.sh [--supabase | --standby sync|async] COMMAND [ARGUMENT...]
 #
 # Everything lives in a temporary folder, and both servers end with it when the command ends, or when this
 # script is killed, however. As root they run as the user "postgres". With --supabase the cluster has
@@ -12,6 +12,12 @@
 #     TIERCACHE_TEST_PGBOUNCER       like the first, through pgbouncer; empty where there is none
 #     TIERCACHE_TEST_POSTGRES_PID    file whose first line is the server's process
 #     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop or restart
+#     TIERCACHE_TEST_FAILOVER        with --standby: command that takes fail (the primary dies, the standby is
+#                                    promoted) and rebuild (the dead one comes back as its standby); else empty
+#
+# With --standby a second server follows the first by streaming replication: sync confirms nothing that the
+# standby does not have; async may, and what is written while the standby hears nothing is lost when it
+# takes over. The URLs name both and pick the primary, and the process and the command above are the primary's.
 #
 # On a small disk (small_disk.sh) the server's write-ahead log is kept off it: a server whose log finds
 # its disk full ends itself and every connection.
@@ -24,6 +30,11 @@ supabase=no
 if [[ ${1:-} == --supabase ]]; then
   supabase=yes
   shift
+fi
+standby=
+if [[ ${1:-} == --standby && ${2:-} =~ ^a?sync$ ]]; then
+  standby=$2
+  shift 2
 fi
 if (($# == 0)); then
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
@@ -71,6 +82,7 @@ setsid bash -c '
   }
   end "$folder/pgbouncer.pid" INT
   end "$folder/data/postmaster.pid" QUIT
+  end "$folder/data2/postmaster.pid" QUIT
   rm -rf "$folder" ${wal:+"$wal"}
 ' keeper "$folder" "$wal" >/dev/null 2>&1 &
 keeper=$!
@@ -111,15 +123,19 @@ shared_buffers = 32MB
 max_connections = 60
 jit = off
 autovacuum = off
+${standby:+wal_receiver_status_interval = 1
+wal_retrieve_retry_interval = 200ms}
 CONF
 
 ctl=$folder/ctl
 cat >"$ctl" <<CTL
 #!/usr/bin/env bash
 cd "$folder"
-exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -m fast "\$1" \
+primary=\$(readlink "$folder/primary")
+exec ${as_server[*]} "$bindir/pg_ctl" -D "\$primary" -l "$folder/server.log" -w -m fast "\$1" \
   >>"$folder/ctl.log" 2>&1
 CTL
+ln -s "$folder/data" "$folder/primary"
 chmod 755 "$ctl" "$folder"
 if ((EUID == 0)); then chown postgres "$ctl"; fi
 
@@ -163,9 +179,69 @@ SQL
 
 export TIERCACHE_TEST_POSTGRES="postgres://$role:$secret@127.0.0.1:$port/tiercache"
 export TIERCACHE_TEST_POSTGRES_ADMIN="postgres://$admin:$secret@127.0.0.1:$port/tiercache"
-export TIERCACHE_TEST_POSTGRES_PID="$folder/data/postmaster.pid"
+export TIERCACHE_TEST_POSTGRES_PID="$folder/primary/postmaster.pid"
 export TIERCACHE_TEST_POSTGRES_CTL="$ctl"
 export TIERCACHE_TEST_PGBOUNCER=
+export TIERCACHE_TEST_FAILOVER=
+
+start_standby() {
+  export TIERCACHE_TEST_FAILOVER="$folder/failover"
+  local second=$((port + 1)) both="127.0.0.1:$port,127.0.0.1:$((port + 1))"
+  cat >"$folder/failover" <<SH
+#!/usr/bin/env bash
+# fail: the primary dies, the standby is promoted. rebuild: the dead one comes back as its standby.
+set -euo pipefail
+exec >>"$folder/ctl.log" 2>&1
+cd "$folder"
+server() { ${as_server[*]} "\$@"; }
+old=\$(readlink primary)
+new=$folder/data2
+[[ \$old != \$new ]] || new=$folder/data
+port_of() { if [[ \$1 == "$folder/data" ]]; then echo $port; else echo $second; fi; }
+ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$folder" -p "\$(port_of "\$1")" -U $admin -d postgres -c "\$2"; }
+# Waits until the server of \$1 says "t".
+comes() { for _ in {1..1500}; do [[ \$(ask "\$1" "\$2") != t ]] || return 0; read -rt 0.02 <> <(:) || :; done; return 1; }
+follow() {
+  rm -rf "\$new"
+  server "$bindir/pg_basebackup" -D "\$new" -h "$folder" -p "\$(port_of "\$old")" -U $admin -R -X stream -c fast
+  server sed -i -e "s/^port = .*/port = \$(port_of "\$new")/" "\$new/postgresql.conf"
+  server "$bindir/pg_ctl" -D "\$new" -l server.log -w start
+  if [[ $standby == sync ]]; then
+    ask "\$old" "alter system set synchronous_standby_names = '*'"
+    ask "\$old" "select pg_reload_conf()"
+    comes "\$old" "select bool_or(sync_state = 'sync') from pg_stat_replication"
+  fi
+  comes "\$old" "select bool_or(replay_lsn >= pg_current_wal_lsn()) or count(*) > 0 from pg_stat_replication where state = 'streaming'"
+}
+case \$1 in
+  rebuild) follow ;;
+  fail)
+    if [[ $standby == async ]]; then  # it hears nothing more, and the primary goes on
+      ask "\$new" "alter system set primary_conninfo = 'host=/nowhere'"
+      ask "\$new" "select pg_reload_conf()"
+      comes "\$new" "select count(*) = 0 from pg_stat_wal_receiver where status = 'streaming'"
+      read -rt 0.5 <> <(:) || :
+    fi
+    process=\$(head -1 "\$old/postmaster.pid")
+    kill -QUIT "\$process"
+    tail --pid="\$process" -f /dev/null
+    server "$bindir/pg_ctl" -D "\$new" -l server.log -w promote
+    ask "\$new" "alter system reset synchronous_standby_names"
+    ask "\$new" "select pg_reload_conf()"
+    ln -sfn "\$new" primary
+    ;;
+esac
+SH
+  chmod 755 "$folder/failover"
+  # What a promoted server has confirmed it must not lose by itself.
+  admin_sql postgres <<<"alter system set synchronous_commit = on; select pg_reload_conf();" >/dev/null
+  "$folder/failover" rebuild {alive}>&- || {
+    cat "$folder/ctl.log" >&2
+    return 1
+  }
+  TIERCACHE_TEST_POSTGRES="postgres://$role:$secret@$both/tiercache?target_session_attrs=read-write"
+  TIERCACHE_TEST_POSTGRES_ADMIN="postgres://$admin:$secret@$both/tiercache?target_session_attrs=read-write"
+}
 
 start_pgbouncer() {
   local bouncer_port
@@ -200,7 +276,11 @@ INI
   return 1
 }
 pgbouncer=$(PATH=$PATH:/usr/sbin command -v pgbouncer || true)
-if [[ -n $pgbouncer && $supabase == no ]]; then start_pgbouncer "$pgbouncer"; fi
+if [[ -n $standby ]]; then
+  start_standby
+elif [[ -n $pgbouncer && $supabase == no ]]; then
+  start_pgbouncer "$pgbouncer"
+fi
 
 status=0
 "$@" {alive}>&- || status=$?
