@@ -45,16 +45,20 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
               ". Nothing was stored; bring the store back or raise journal.max_bytes.");
     case Status::not_applied:
       throw NotDurable(NotDurable::State::not_applied,
-                       what + " could not be made durable and was not applied: " + result.why +
-                           ". Free space or repair the disk, then write again.");
+                       what +
+                           " could not be made durable and was not applied: no durable tier took "
+                           "it. Free space or repair the disk, then write again.",
+                       result.why);
     case Status::in_the_way:
       throw NotDurable(NotDurable::State::not_applied,
                        what + " was not applied by its deadline: " + result.why +
                            ". Write again; give it a longer deadline if that does not help.");
     case Status::unknown:
-      throw NotDurable(NotDurable::State::unknown,
-                       what + " may or may not have been made durable: " + result.why +
-                           ". It may appear later, as version " + result.version.to_string() + ".");
+      throw NotDurable(
+          NotDurable::State::unknown,
+          what + " may or may not have been made durable. It may appear later, as version " +
+              result.version.to_string() + ".",
+          result.why);
   }
   throw Error(what + " ended in no known way");
 }
@@ -114,7 +118,9 @@ PutReceipt settled_or_throw(const DatasetState& dataset, PutReceipt receipt,
   if (settled.refused) {
     throw NotDurable(NotDurable::State::unknown,
                      "a write to dataset \"" + dataset.name +
-                         "\" is kept here, but the store refused it: " + settled.why);
+                         "\" is kept here, but the store refused it: it is parked, and "
+                         "`Cache::outbox` lists it",
+                     settled.why);
   }
   if (settled.closed) {
     throw Closed(
@@ -256,8 +262,9 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
 PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
+  Change change = change_of(*core_, state_, std::move(item), options);
   state_.counters.puts.add();
-  return write_one(*core_, state_, change_of(*core_, state_, std::move(item), options), options);
+  return write_one(*core_, state_, std::move(change), options);
 }
 
 void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler handler) {
