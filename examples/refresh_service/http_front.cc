@@ -103,13 +103,6 @@ std::string key_of(const httplib::Request& request) {
   return request.matches.size() > 2 ? request.matches[2].str() : std::string();
 }
 
-// From each object in it.
-void drop_reasons(json& told) {
-  if (!told.is_object()) return;
-  told.erase("why");
-  for (auto& [name, part] : told.items()) drop_reasons(part);
-}
-
 bool from_this_machine(const httplib::Request& request) {
   const std::string& address = request.remote_addr;
   return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");

@@ -153,4 +153,10 @@ json view(const tiercache::Health& health, bool ready, const std::string& store_
           {"parked", health.parked}};
 }
 
+void drop_reasons(json& told) {
+  if (!told.is_object()) return;
+  told.erase("why");
+  for (auto& [name, part] : told.items()) drop_reasons(part);
+}
+
 }  // namespace refresh_service
