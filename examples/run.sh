@@ -109,8 +109,9 @@ Try, in another terminal:
   curl -i http://127.0.0.1:8080/v1/currencies            # from the upstream, refreshed every 30 s
   curl -i http://127.0.0.1:8080/v1/iso/iso_3166-1        # by key, from a folder
   curl -X PUT -d '{"text":"hello"}' http://127.0.0.1:8080/v1/notes/mine
-  curl -X POST 'http://127.0.0.1:8081/_fail?status=503'  # the upstream fails until POST /_heal
+  curl -X POST 'http://127.0.0.1:8081/_fail?status=503'  # from now on the upstream fails
   curl http://127.0.0.1:8080/health; curl http://127.0.0.1:8080/stats
+  curl -X POST http://127.0.0.1:8081/_heal               # and from now on it works again
 
 TEXT
 exec "$service" --config examples/refresh_service/iso_codes.json \

@@ -30,7 +30,7 @@ void answer_error(httplib::Response& response, int status, const std::string& er
   answer_json(response, status, {{"error", error}});
 }
 
-// Turns what the cache throws into an answer.
+// Turns what the cache throws into an answer. Its `what()` is fit for outsiders, others' may not be.
 void answer_exception(httplib::Response& response, std::exception_ptr thrown) {
   try {
     std::rethrow_exception(std::move(thrown));
@@ -41,8 +41,8 @@ void answer_exception(httplib::Response& response, std::exception_ptr thrown) {
   } catch (const tiercache::Error& error) {
     response.set_header("Retry-After", "1");
     answer_error(response, 503, error.what());
-  } catch (const std::exception& error) {
-    answer_error(response, 500, error.what());
+  } catch (...) {
+    answer_error(response, 500, "the request could not be served");
   }
 }
 
@@ -79,8 +79,7 @@ bool surely_none(const tiercache::Passage& passage) {
 void answer_nothing(const tiercache::Snapshot<tiercache::JsonText>& snapshot,
                     httplib::Response& response) {
   const tiercache::Passage passage = snapshot.passage();
-  json body = {{"tiers", view(passage)}};
-  if (!passage.why.empty()) body["why"] = passage.why;
+  json body = {{"tiers", view(passage)}};  // the reasons name hosts and users, and stay here
   if (snapshot.gone() || snapshot.not_found() || surely_none(passage)) {
     body["error"] = snapshot.gone() ? "the document was erased" : "there is no such document";
     return answer_json(response, 404, body);
@@ -131,7 +130,7 @@ void HttpFront::add_routes() {
   routes.Get(kDocument, [this](const Request& q, Response& r) { get(q, r); });
   routes.Put(kDocument, [this](const Request& q, Response& r) { put(q, r); });
   routes.Delete(kDocument, [this](const Request& q, Response& r) { erase(q, r); });
-  routes.Get("/health", [this](const Request&, Response& r) { tell_health(r); });
+  routes.Get("/health", [this](const Request& q, Response& r) { tell_health(q, r); });
   routes.Get("/stats",
              [this](const Request&, Response& r) { answer_json(r, 200, view(cache_.stats())); });
   routes.Get("/outbox", [this](const Request& q, Response& r) { list_outbox(q, r); });
@@ -216,8 +215,10 @@ void HttpFront::settle_parked(
   answer_json(response, 200, view(act(cache_.outbox(), request.get_param_value("dataset"))));
 }
 
-void HttpFront::tell_health(Response& response) const {
-  const json health = view(cache_.health(), ready_, store_off_why_);
+// The reasons name hosts, databases and users, so only to this machine.
+void HttpFront::tell_health(const Request& request, Response& response) const {
+  json health = view(cache_.health(), ready_, store_off_why_);
+  if (!from_this_machine(request)) drop_reasons(health);
   const bool serving = health["status"] == "ok" || health["status"] == "degraded";
   answer_json(response, serving ? 200 : 503, health);
 }

@@ -19,14 +19,16 @@ namespace refresh_service {
 // | PUT /v1/<dataset>[/<key>]    | 201 and the receipt, once it survives power loss;             |
 // |                              | 405 not writable; 403 not from this machine; 422 unacceptable |
 // | DELETE /v1/<dataset>[/<key>] | 200 and the receipt; else as PUT                              |
-// | GET /health                  | 200, or 503 while starting or when writes cannot be kept      |
+// | GET /health                  | 200, or 503 while starting or when writes cannot be kept;     |
+// |                              | why a tier does not work only to this machine                 |
 // | GET /stats                   | 200                                                           |
 // | GET /outbox                  | 200 what the store refused, or (?state=pending) has yet to    |
 // |                              | take; 403 not from this machine                               |
 // | POST /outbox/retry, discard  | 200 and how many of each outcome; 403 as above                |
 //
 // Documents come with ETag, Age, Cache-Control, X-Tiercache-Tier, X-Tiercache-Freshness and
-// X-Tiercache-Version. Errors are JSON and say what each tier said. Thread-safe.
+// X-Tiercache-Version. Errors are JSON and say what each tier answered, but quote no disk, server or source.
+// Thread-safe.
 class HttpFront {
  public:
   // Opens the datasets. `cache` must outlive it.
@@ -56,7 +58,7 @@ class HttpFront {
   void get(const Request& request, Response& response) const;
   void put(const Request& request, Response& response) const;
   void erase(const Request& request, Response& response) const;
-  void tell_health(Response& response) const;
+  void tell_health(const Request& request, Response& response) const;
   void list_outbox(const Request& request, Response& response) const;
   // `act` is `retry_all` or `discard_all`.
   void settle_parked(const Request& request, Response& response,

@@ -37,8 +37,10 @@ json view(const tiercache::DatasetStats& stats) {
 
 json view(const tiercache::TierHealth& tier) {
   if (!tier.enabled) return {{"enabled", false}};
-  if (tier.working) return {{"working", true}};
-  json view = {{"working", false}, {"why", tier.why}};
+  json view = {{"working", tier.working}};
+  if (tier.last_worked) view["last_worked_ms"] = tier.last_worked->time_since_epoch().count();
+  if (tier.working) return view;
+  view["why"] = tier.why;
   if (tier.next_probe) view["next_probe_ms"] = tier.next_probe->time_since_epoch().count();
   if (tier.since) view["since_ms"] = tier.since->time_since_epoch().count();
   return view;
@@ -149,6 +151,12 @@ json view(const tiercache::Health& health, bool ready, const std::string& store_
           {"sources", sources},
           {"outbox_depth", health.outbox_depth},
           {"parked", health.parked}};
+}
+
+void drop_reasons(json& told) {
+  if (!told.is_object()) return;
+  told.erase("why");
+  for (auto& [name, part] : told.items()) drop_reasons(part);
 }
 
 }  // namespace refresh_service

@@ -19,5 +19,7 @@ nlohmann::json view(const tiercache::OutboxCounts& counts);
 // work), "starting" or "failing" (writes cannot be kept here).
 // `store_off_why` says why a store that was asked for is not used; empty: it is.
 nlohmann::json view(const tiercache::Health& health, bool ready, const std::string& store_off_why);
+// Takes out why something does not work, wherever that stands: it names hosts, databases and users.
+void drop_reasons(nlohmann::json& told);
 
 }  // namespace refresh_service

@@ -105,7 +105,7 @@ TEST(Guide, reading_results) {
     if (snapshot) return answer(200, std::to_string(snapshot->price));
     if (snapshot.gone()) return answer(410, "it was deleted");
     if (snapshot.not_found()) return answer(404, "the exchange does not list it");
-    answer(503, snapshot.passage().to_string());
+    answer(503, snapshot.passage().summary());
   };
 
   reply("ACME");

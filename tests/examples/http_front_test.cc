@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/scratch.h"
+#include "refresh_service/json_views.h"
 #include "refresh_service/sources.h"
 
 namespace refresh_service {
@@ -14,6 +15,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 using namespace std::chrono_literals;
 
 class HttpFrontTest : public testing::Test {
@@ -157,7 +159,8 @@ TEST_F(HttpFrontTest, when_no_tier_can_tell_it_says_what_each_said_and_when_to_c
   const json body = json::parse(failed.body);
   EXPECT_EQ(body["tiers"]["files"], "miss");
   EXPECT_EQ(body["tiers"]["source"], "failed");
-  EXPECT_THAT(body["why"], HasSubstr("is not there"));
+  EXPECT_FALSE(body.contains("why"));
+  EXPECT_THAT(failed.body, Not(HasSubstr(folder().string()))) << "it is for outsiders";
 }
 
 TEST_F(HttpFrontTest, health_is_bad_until_ready_and_degraded_when_a_source_fails) {
@@ -172,6 +175,16 @@ TEST_F(HttpFrontTest, health_is_bad_until_ready_and_degraded_when_a_source_fails
   EXPECT_EQ(degraded.status, 200);
   EXPECT_EQ(json::parse(degraded.body)["status"], "degraded");
   EXPECT_EQ(json::parse(degraded.body)["sources"]["files"]["working"], false);
+}
+
+TEST_F(HttpFrontTest, health_without_reasons_says_what_works_and_quotes_nobody_I11) {
+  std::filesystem::remove_all(folder());
+  get("/v1/files/k");
+  json health = json::parse(get("/health").body);
+  EXPECT_THAT(health["sources"]["files"]["why"], HasSubstr(folder().string()));
+  drop_reasons(health);
+  EXPECT_THAT(health.dump(), Not(HasSubstr(folder().string())));
+  EXPECT_EQ(health["sources"]["files"]["working"], false);
 }
 
 TEST_F(HttpFrontTest, stats_count) {

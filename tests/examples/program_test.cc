@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -118,6 +120,62 @@ TEST_F(ServiceProgram, port_that_is_taken_is_explained) {
   Child service(command(taken), log());
   EXPECT_EQ(service.wait(), 1);
   EXPECT_THAT(logged(), HasSubstr("cannot listen on 127.0.0.1 port"));
+}
+
+// What examples/run.sh prints for people to paste.
+std::vector<std::string> printed_requests() {
+  std::ifstream in(TIERCACHE_SOURCE_DIR "/examples/run.sh");
+  std::vector<std::string> requests;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("  curl ")) requests.push_back(line);
+  }
+  return requests;
+}
+
+std::string run_in_bash(const std::string& script, const std::filesystem::path& output) {
+  const auto file = output.string() + ".sh";
+  std::ofstream(file) << script;
+  const int status = std::system(("bash " + file + " >" + output.string() + " 2>&1").c_str());
+  std::ifstream in(output);
+  return "status " + std::to_string(status) + '\n' +
+         std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST_F(ServiceProgram, every_request_that_run_sh_prints_works_as_printed) {
+  const std::string documents = "/usr/share/iso-codes/json";
+  if (!std::filesystem::exists(documents)) GTEST_SKIP() << "iso-codes is not installed";
+  Child upstream({TIERCACHE_REFRESH_SERVICE, "--upstream-from", documents}, log());
+  const std::string upstream_url = upstream.wait_for_line("upstream on ");
+  std::ifstream in(TIERCACHE_SOURCE_DIR "/examples/refresh_service/iso_codes.json");
+  json printed = json::parse(in);
+  printed["listen"]["port"] = 0;
+  printed["directory"] = config()["directory"];
+  printed["store"] = config()["store"];
+  printed["datasets"][1]["source"]["http"] = upstream_url + "/iso_4217.json";
+  Child service(command(printed), log());
+  const std::string url = service.wait_for_line("listening on ");
+  httplib::Client client(url);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (json::parse(client.Get("/health")->body)["status"] == "starting") {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  }
+  const auto requests = printed_requests();
+  ASSERT_GE(requests.size(), 5u);
+  for (std::string request : requests) {
+    for (const auto& [from, to] :
+         {std::pair<std::string, std::string>{"http://127.0.0.1:8080", url},
+          {"http://127.0.0.1:8081", upstream_url}}) {
+      for (auto at = request.find(from); at != std::string::npos; at = request.find(from, at)) {
+        request.replace(at, from.size(), to);
+        at += to.size();
+      }
+    }
+    const std::string answer = run_in_bash(
+        "curl() { command curl --silent --show-error --fail --max-time 3 \"$@\"; }\nset -e\n" +
+            request + '\n',
+        scratch_.path() / "answer");
+    EXPECT_TRUE(answer.starts_with("status 0\n")) << request << '\n' << answer;
+  }
 }
 
 TEST_F(ServiceProgram, without_anything_to_do_it_says_how_it_is_used) {

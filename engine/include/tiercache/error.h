@@ -2,16 +2,32 @@
 // that is normal (a miss, a refused row, a dead tier) is an outcome instead.
 #pragma once
 
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace tiercache {
 
 // Base of all of them. `what()` says what was tried, in what state things are now and what to do;
 // it never contains a document or a secret.
+//
+// `what()` of what the calls of an open cache throw may be sent to others, as an HTTP service does: it
+// quotes no disk and no server. It does name datasets and versions, and `InvalidDocument` quotes what
+// the dataset's own `validate` threw. What is thrown while something is opened (`BadConfiguration`,
+// `BadDirectory`) names paths and hosts, and is for those who run the service.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message, std::string details = {})
+      : std::runtime_error(message),
+        details_(std::make_shared<const std::string>(std::move(details))) {}
+
+  // For logs: what a disk, a server or a callback said, which may name hosts, databases, users and
+  // paths, but no secrets. Empty where `what()` says it all.
+  const std::string& details() const { return *details_; }
+
+ private:
+  std::shared_ptr<const std::string> details_;  // shared, so that copying does not throw
 };
 
 // The configuration cannot work. Lists every fault found, one a line: field, value, allowed range.
@@ -46,14 +62,16 @@ class NotDurable : public Error {
     not_applied,  // the write is nowhere and never will be
     unknown,      // the write may appear later, as the version that was stamped for it
   };
-  NotDurable(State state, const std::string& message) : Error(message), state_(state) {}
+  NotDurable(State state, const std::string& message, std::string details = {})
+      : Error(message, std::move(details)), state_(state) {}
   State state() const { return state_; }
 
  private:
   State state_;
 };
 
-// A snapshot without a value was dereferenced; names what each tier said.
+// A snapshot without a value was dereferenced. `what()` names each tier's answer, `details()` is the
+// passage with the reasons.
 class NoData : public Error {
   using Error::Error;
 };

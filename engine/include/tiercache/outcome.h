@@ -34,25 +34,39 @@ enum class TierAnswer : std::uint8_t {
   corrupt,      // a checksum does not hold; kept aside and reported
   unavailable,  // the tier does not work right now
   timed_out,    // it did not answer by the deadline
-  failed,       // the refresh callback failed
+  failed,       // the refresh failed: the callback, or what it gave could not be taken
   throttled,    // the source is not asked again so soon after a failure
   disabled,     // switched off by a flag
+  refreshing,   // a refresh runs or begins, and this read did not wait for its end
 };
 
 std::string_view to_string(Tier tier);
 std::string_view to_string(Freshness freshness);
 std::string_view to_string(TierAnswer answer);
 
-// What each tier said to one read.
+// What each tier said to one read, and why.
+//
+// The reasons are for those who run the service: they quote what disks, servers and callbacks said, and
+// so may name hosts, databases, users and paths. They hold no documents and no secrets. What is sent to
+// others is `summary()`.
 struct Passage {
   TierAnswer memory = TierAnswer::not_asked;
   TierAnswer files = TierAnswer::not_asked;
   TierAnswer store = TierAnswer::not_asked;
   TierAnswer source = TierAnswer::not_asked;
-  std::string why;  // details of failures, for a person; no documents, no secrets
+  // Empty where the answer says it all. Where something stale or nothing was served, the source's
+  // reason is why no refresh has helped: the last failure of the key, and when it is tried next.
+  std::string memory_why, files_why, store_why, source_why;
 
-  // "memory: miss; files: corrupt; store: unavailable; source: failed (…)"
+  // The reasons alone, each behind its tier: "store: connection refused; source: HTTP 503". Empty
+  // when there are none.
+  std::string why() const;
+  // For logs: "memory: stale; store: unavailable (connection refused); source: throttled (last failure
+  // 12 s ago: HTTP 503; next try in 48 s)". A tier that was not asked and has no reason is left out.
   std::string to_string() const;
+  // For outsiders, such as the client of an HTTP service: "memory: stale; store: unavailable; source:
+  // throttled". Nothing in it comes from a server, a disk or a callback.
+  std::string summary() const;
 };
 
 // Where a write is by the time `put` returns, of this very write.
@@ -65,15 +79,16 @@ struct PutReceipt {
   // An answer was lost. With `superseded`: the write may have stood in the store until the newer one came.
   // With neither `journaled` nor `stored`: it may appear later, as this version.
   bool in_doubt = false;
-  // Of an item of `put_many` that is not where it was to be: the reason, for a person.
+  // Of an item of `put_many` that is not where it was to be: the reason, for the operator, since it may quote
+  // the disk or the store.
   std::string why = {};
 };
 
 // What `close` left behind.
 struct CloseReceipt {
-  std::uint64_t confirmed = 0;            // writes that the store took, or had newer ones of, meanwhile
-  std::uint64_t left_in_outbox = 0;       // on disk; the next open sends them
-  std::uint64_t parked = 0;               // on disk; the store refused them
+  std::uint64_t confirmed = 0;       // writes that the store took, or had newer ones of, meanwhile
+  std::uint64_t left_in_outbox = 0;  // on disk; the next open sends them
+  std::uint64_t parked = 0;          // on disk; the store refused them
   std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that ignored cancellation
   std::uint64_t dropped = 0;              // always 0: nothing acknowledged is dropped
   bool files_complete = true;             // every entry file is written and synced

@@ -87,7 +87,8 @@ struct NewDocument {
       {};  // decoded already, of the dataset's type; null: decode `document`
 };
 
-// An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled.
+// An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled. The
+// exception's text, cut to 300 bytes, goes to the log, to `health` and into passages: no secrets in it.
 using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
 
 }  // namespace tiercache

@@ -43,7 +43,7 @@ class Snapshot {
   bool has_value() const { return result_.resident != nullptr; }
   explicit operator bool() const { return has_value(); }
 
-  // The value; throws `NoData`, naming what each tier said, when there is none.
+  // The value; throws `NoData`, naming what each tier answered, when there is none.
   const value_type& operator*() const { return *get(); }
   const value_type* operator->() const { return get(); }
   // The value with shared ownership; null when there is none.
@@ -71,7 +71,7 @@ class Snapshot {
                                            : std::string_view();
   }
 
-  // What each tier that was asked said.
+  // What each tier that was asked said, and why. To those who do not run the service: `summary()` of it.
   Passage passage() const { return detail::passage_of(result_); }
   // The entry was erased and nothing has replaced it.
   bool gone() const { return !has_value() && says(TierAnswer::gone); }

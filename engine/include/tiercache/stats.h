@@ -24,31 +24,47 @@ struct Histogram {
   std::chrono::microseconds quantile(double q) const;
 };
 
-// Of one dataset since the cache was opened.
+// Of one dataset, by this process since the cache was opened.
 struct DatasetStats {
   std::string dataset;
-  std::uint64_t keys = 0;  // documents known in the directory
+  std::uint64_t keys = 0;  // documents known in the directory, no tombstones
+  // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the source.
   std::uint64_t memory_hits = 0, file_hits = 0, store_hits = 0, source_hits = 0;
   std::uint64_t misses = 0;        // nothing served (fallbacks included)
   std::uint64_t stale_served = 0;  // of the hits
+  // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not they
+  // became durable.
   std::uint64_t puts = 0, erases = 0;
-  std::uint64_t unchanged = 0;  // refreshes that brought the same document: only clocks moved
+  // Puts and refreshes that brought the document that was there: only clocks and metadata moved.
+  std::uint64_t unchanged = 0;
+  // Refreshes begun, and how those ended that asked the source: `refresh_failures` did not bring anything
+  // that could be kept. The rest brought a document, or run, or did not get a thread in time.
   std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
-  std::uint64_t undecodable = 0;
-  Histogram read_latency;      // of reads that memory alone could not serve
-  Histogram refresh_lateness;  // of scheduled refreshes, behind their due time
+  std::uint64_t undecodable = 0;  // met by reads, again each time one meets it
+  Histogram read_latency;         // of reads that memory alone could not serve
+  Histogram refresh_lateness;     // of scheduled refreshes, behind their due time
 };
 
-// Prefixes are the rooms.
+// Of this process since the cache was opened, where it is not said otherwise. Prefixes are the rooms.
 struct Stats {
-  std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0,
-                memory_evictions = 0, memory_refused_promotions = 0;
-  std::uint64_t files_entries = 0, files_bytes = 0, files_evictions = 0, files_quarantined = 0,
-                files_waiting = 0, files_failed_writes = 0;
-  std::uint64_t quarantine_bytes = 0, quarantine_deleted = 0;  // deleted to keep its bound
+  // Now; `memory_bytes_pinned` is the part that waits for its file and cannot be evicted.
+  std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0;
+  // Refused promotions: what a lower tier gave and a write had made old meanwhile.
+  std::uint64_t memory_evictions = 0, memory_refused_promotions = 0;
+  // Now, as far as the index knows: entries with their tombstones, bytes of documents. Then what other
+  // processes did lately may be missing.
+  std::uint64_t files_entries = 0, files_bytes = 0;
+  std::uint64_t files_evictions = 0;
+  std::uint64_t files_quarantined = 0;  // damaged or misplaced, found by this process
+  std::uint64_t files_waiting = 0;      // keys whose file is to be written yet, now
+  std::uint64_t files_failed_writes = 0;
+  std::uint64_t quarantine_bytes = 0;    // kept there now, as far as this process knows
+  std::uint64_t quarantine_deleted = 0;  // files deleted to keep its bound
+  // Of this cache's own journal, now.
   std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
-                journal_segments = 0, journal_syncs = 0, journal_records_synced = 0,
-                journal_corrupt_records = 0;
+                journal_segments = 0;
+  std::uint64_t journal_syncs = 0, journal_records_synced = 0;
+  std::uint64_t journal_corrupt_records = 0;  // met at recovery and kept aside
   // Acknowledged writes that went with a directory that was deleted under the cache: of the journal
   // those that the store had not confirmed and memory no longer held; of the files, without a store,
   // documents that memory no longer held.
@@ -56,35 +72,51 @@ struct Stats {
   // Writes that wait for the store, those that it refused for good, and how much of `journal.max_bytes` the
   // latter take.
   std::uint64_t outbox_depth = 0, outbox_parked = 0, outbox_parked_bytes = 0;
+  // Calls that were made into the store, whatever they came to, and those of all of them that failed
+  // as a whole; a row that the store refuses is no failed call.
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
-                store_failures = 0;  // round trips
+                store_failures = 0;
   // How often the store was found away, the calls that were not made meanwhile, and the single ones
   // by which it was tried.
   std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
-  std::uint64_t store_hints = 0;         // of changes, by which the feed was asked sooner
-  std::uint64_t store_corrupt_rows = 0;  // met; what they held is in the quarantine
+  std::uint64_t store_hints = 0;  // of changes, by which the feed was asked sooner
+  std::uint64_t store_corrupt_rows =
+      0;  // met, again each time; what they held is in the quarantine
   // Tombstones and documents past their retention that this cache let go: of the store, of the files.
   std::uint64_t retention_purged = 0, retention_dropped = 0;
-  std::uint64_t refresh_running = 0;
-  Histogram put_latency, store_latency;
-  std::vector<DatasetStats> datasets;
+  std::uint64_t refresh_running =
+      0;                    // callbacks that have not returned, timed-out ones included, now
+  Histogram put_latency;    // of every write, refreshes' and failed ones too, to its result
+  Histogram store_latency;  // of every call, failed ones too
+  std::vector<DatasetStats> datasets;  // that are open, by name
 };
 
+// What is known of a tier or a source from the calls that were made; nothing is asked for it.
 struct TierHealth {
+  // False: there is no such tier, or a flag has switched it off.
   bool enabled = true;
+  // False: what was tried last failed. True says no more than that: where `last_worked` is absent
+  // nothing was tried yet.
   bool working = true;
-  std::optional<WallTime> since;  // not working since
-  // Of a store that does not work: when it is tried again at the latest, if there is anything to
-  // ask it. Until then it is not asked, and reads pass it by.
+  std::optional<WallTime> since = {};  // not working since
+  // When something of it last worked; absent: never since the cache was opened.
+  std::optional<WallTime> last_worked = {};
+  // While not working, when it is tried again at the latest, if there is anything to ask it. Until then
+  // a store is not asked, and reads pass it by; of a source it is the key that failed last. Absent where
+  // no such time is known.
   std::optional<WallTime> next_probe = {};
-  std::string why;  // what it said last while not working; no secrets
+  // What it said last while not working. No secrets, but hosts, databases, users and paths: for those
+  // who run the service.
+  std::string why = {};
 };
 
 struct Health {
   TierHealth memory, files, journal, store;
   // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
   TierHealth store_hints;
-  std::vector<std::pair<std::string, TierHealth>> sources;  // per dataset with a refresh callback
+  // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether the
+  // refresh that ended last, of whichever key, brought something that could be kept.
+  std::vector<std::pair<std::string, TierHealth>> sources;
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;
   // The store is another one than the directory belongs to, or was reset or restored (its incarnation is
@@ -94,6 +126,7 @@ struct Health {
   // While that is so: the store that the directory belongs to, and this one, by name and incarnation.
   std::string store_expected = {}, store_met = {};
 
+  // No tier and no source is known not to work, nothing is parked, the store is the one that was known.
   bool all_working() const;
 };
 

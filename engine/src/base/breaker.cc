@@ -20,6 +20,10 @@ std::uint64_t epoch_of(const Breaker::State& state) {
 Breaker::Breaker(std::shared_ptr<const Clock> clock, BackoffOptions pauses, std::uint64_t seed)
     : clock_(std::move(clock)), pauses_(pauses), random_(seed) {}
 
+void Breaker::on_failure(std::function<void(const State&)> failed) {
+  failed_ = std::move(failed);
+}
+
 void Breaker::on_close(std::function<void()> closed) {
   closed_ = std::move(closed);
 }
@@ -50,32 +54,47 @@ Breaker::Permit Breaker::ask(Urgency urgency) {
 }
 
 void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
+  std::optional<State> failed;
   {
     Lock lock(mutex_);
+    if (worked) state_.last_worked = clock_->wall_now();
     if (permit.epoch != epoch_of(state_)) return;
     if (permit.probe) state_.probing = false;
-    if (!worked) {
+    if (worked) {
+      ++worked_;
+      if (!take_success()) return;
+    } else {
       if (permit.worked != worked_) return;
-      const SteadyTime now = clock_->steady_now();
-      const auto pause = backoff_delay(pauses_, failures_++, random_);
-      failed_at_ = now;
-      next_probe_ = now + pause;
-      state_.why = why;
-      state_.next_probe = clock_->wall_now() + pause;
-      if (std::exchange(state_.open, true)) return;
-      state_.since = clock_->wall_now();
-      ++state_.opened;
-      return;
+      take_failure(why);
+      if (failed_) failed = state_;
     }
-    failures_ = 0;
-    ++worked_;
-    if (!std::exchange(state_.open, false)) return;
-    state_.probing = false;
-    state_.since.reset();
-    state_.next_probe.reset();
-    state_.why.clear();
   }
-  if (closed_) closed_();
+  if (failed) return failed_(*failed);
+  if (worked && closed_) closed_();
+}
+
+void Breaker::take_failure(const std::string& why) {
+  const SteadyTime now = clock_->steady_now();
+  const WallTime wall = clock_->wall_now();
+  state_.pause = backoff_delay(pauses_, failures_++, random_);
+  failed_at_ = now;
+  next_probe_ = now + state_.pause;
+  state_.why = why;
+  state_.next_probe = wall + state_.pause;
+  if (std::exchange(state_.open, true)) return;
+  state_.since = wall;
+  ++state_.opened;
+}
+
+// Whether that closes it.
+bool Breaker::take_success() {
+  failures_ = 0;
+  if (!std::exchange(state_.open, false)) return false;
+  state_.probing = false;
+  state_.since.reset();
+  state_.next_probe.reset();
+  state_.why.clear();
+  return true;
 }
 
 void Breaker::unused(const Permit& permit) {

@@ -80,23 +80,31 @@ class Breaker {
   struct State {
     bool open = false;
     bool probing = false;
-    std::optional<WallTime> since;       // open since
-    std::optional<WallTime> next_probe;  // while open, at the latest, if there is anything to ask
-    std::string why;                     // what the last failed call said
-    std::uint64_t opened = 0;            // how often, so far
+    std::optional<WallTime> since;        // open since
+    std::optional<WallTime> last_worked;  // when a call last did
+    std::optional<WallTime> next_probe;   // while open, at the latest, if there is anything to ask
+    std::chrono::milliseconds pause{0};   // while open, from the last failure to `next_probe`
+    std::string why;                      // what the last failed call said
+    std::uint64_t opened = 0;             // how often, so far
     std::uint64_t probes = 0;
     std::uint64_t refused = 0;
   };
   State state() const;
+  // Called after each failed call that counts, with the state as it is then, by whoever ended the call,
+  // under no lock. Set before the first call.
+  void on_failure(std::function<void(const State&)> failed);
   // Called each time it closes, by whoever ended the call that worked, under no lock. Set before the
   // first call.
   void on_close(std::function<void()> closed);
 
  private:
   bool would_refuse(Urgency urgency) const TIERCACHE_REQUIRES(mutex_);
+  void take_failure(const std::string& why) TIERCACHE_REQUIRES(mutex_);
+  bool take_success() TIERCACHE_REQUIRES(mutex_);
 
   const std::shared_ptr<const Clock> clock_;
   const BackoffOptions pauses_;
+  std::function<void(const State&)> failed_;
   std::function<void()> closed_;
   mutable Mutex mutex_;
   Random random_ TIERCACHE_GUARDED_BY(mutex_);

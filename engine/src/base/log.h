@@ -1,21 +1,25 @@
-// The engine's log: spdlog through the host's logger, rate-limited per kind of message.
+// The engine's log: spdlog through the host's logger, limited per kind of line and subject.
 #pragma once
 
 #include <spdlog/spdlog.h>
 
 #include <array>
-#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "base/annotations.h"
+#include "base/mutex.h"
 #include "tiercache/clock.h"
 
 namespace tiercache {
 
-// What a message is about; each kind is limited on its own.
+// What a message is about.
 enum class LogTopic : std::uint8_t {
   lifecycle,
   memory,
@@ -25,51 +29,94 @@ enum class LogTopic : std::uint8_t {
   store,
   refresh,
   data,
-  kCount
 };
 
-// Thread-safe. Silent without a logger. At most one message a second per topic and level is
-// written; the next one written says how many were left out.
+// Whom a message is about, where the format says it of several: a dataset's name.
+struct LogSubject {
+  std::string_view name;
+};
+
+// Lines of one kind share their topic, level, format and subject. The first is written at once; while more
+// keep coming, one is written after 1 s, the next after 2 s, and so on up to one a minute, each saying
+// how many were left out before it. A kind that has been quiet for as long as its last pause begins anew.
+//
+// At most `kMostKinds` kinds are remembered. Where that is not enough, those that are quiet are forgotten;
+// where none is, further kinds share one pace per level. What was left out of forgotten kinds is said in
+// the next line of any kind.
+//
+// Thread-safe. Silent without a logger. Messages hold no documents, no keys and no secrets (I11).
 class Log {
  public:
+  static constexpr std::size_t kMostKinds = 1'000;
+
   Log(std::shared_ptr<spdlog::logger> logger, const Clock& clock)
       : logger_(std::move(logger)), clock_(clock) {}
 
   // A promise is at risk.
   template <class... Args>
   void error(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
-    write(topic, spdlog::level::err, format, std::forward<Args>(args)...);
+    write(topic, spdlog::level::err, {}, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  void error(LogTopic topic, LogSubject subject, spdlog::format_string_t<Args...> format,
+             Args&&... args) {
+    write(topic, spdlog::level::err, subject, format, std::forward<Args>(args)...);
   }
   // Degraded but serving.
   template <class... Args>
   void warn(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
-    write(topic, spdlog::level::warn, format, std::forward<Args>(args)...);
+    write(topic, spdlog::level::warn, {}, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  void warn(LogTopic topic, LogSubject subject, spdlog::format_string_t<Args...> format,
+            Args&&... args) {
+    write(topic, spdlog::level::warn, subject, format, std::forward<Args>(args)...);
   }
   // State changed.
   template <class... Args>
   void info(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
-    write(topic, spdlog::level::info, format, std::forward<Args>(args)...);
+    write(topic, spdlog::level::info, {}, format, std::forward<Args>(args)...);
   }
+  // A line whose pace the caller keeps (HealthMark).
+  void say(spdlog::level::level_enum level, const std::string& line);
 
  private:
-  template <class... Args>
-  void write(LogTopic topic, spdlog::level::level_enum level,
-             spdlog::format_string_t<Args...> format, Args&&... args) {
-    std::uint64_t left_out = 0;
-    if (!logger_ || !logger_->should_log(level) || !admit(topic, level, &left_out)) return;
-    logger_->log(level, format, std::forward<Args>(args)...);
-    if (left_out > 0) logger_->log(level, "({} more messages like this were left out)", left_out);
-  }
-  // True when the caller may write now; then `*left_out` is how many could not since the last one.
-  bool admit(LogTopic topic, spdlog::level::level_enum level, std::uint64_t* left_out);
-
   struct Gate {
-    std::atomic<std::int64_t> opens_at_ms{std::numeric_limits<std::int64_t>::min()};
-    std::atomic<std::uint64_t> left_out{0};
+    std::chrono::milliseconds opens_at{0};
+    std::chrono::milliseconds pause{0};
+    std::uint64_t left_out = 0;
   };
-  std::shared_ptr<spdlog::logger> logger_;
+  struct LeftOut {
+    std::uint64_t of_this_kind = 0;
+    std::uint64_t of_others = 0;
+  };
+
+  template <class... Args>
+  void write(LogTopic topic, spdlog::level::level_enum level, LogSubject subject,
+             spdlog::format_string_t<Args...> format, Args&&... args) {
+    if (!logger_ || !logger_->should_log(level)) return;
+    const spdlog::string_view_t text = format;
+    LeftOut left_out;
+    if (!admit(kind_of(topic, level, subject, {text.data(), text.size()}), level, &left_out)) {
+      return;
+    }
+    write_line(level, spdlog::fmt_lib::format(format, std::forward<Args>(args)...), left_out);
+  }
+  static std::uint64_t kind_of(LogTopic topic, spdlog::level::level_enum level, LogSubject subject,
+                               std::string_view format);
+  // True when the caller may write now, and then what could not be written before.
+  bool admit(std::uint64_t kind, spdlog::level::level_enum level, LeftOut* left_out);
+  Gate& gate_of(std::uint64_t kind, spdlog::level::level_enum level, std::chrono::milliseconds now)
+      TIERCACHE_REQUIRES(mutex_);
+  void forget_quiet(std::chrono::milliseconds now) TIERCACHE_REQUIRES(mutex_);
+  void write_line(spdlog::level::level_enum level, std::string line, const LeftOut& left_out);
+
+  const std::shared_ptr<spdlog::logger> logger_;
   const Clock& clock_;
-  std::array<Gate, static_cast<std::size_t>(LogTopic::kCount) * spdlog::level::n_levels> gates_;
+  Mutex mutex_;
+  std::unordered_map<std::uint64_t, Gate> gates_ TIERCACHE_GUARDED_BY(mutex_);
+  std::array<Gate, spdlog::level::n_levels> shared_gates_ TIERCACHE_GUARDED_BY(mutex_);
+  std::uint64_t left_out_of_forgotten_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tiercache

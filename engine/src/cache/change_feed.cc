@@ -157,7 +157,7 @@ void ChangeFeed::on_hint() {
 
 TierHealth ChangeFeed::hints_health() {
   look_at_hints();
-  TierHealth health = core_.hints_health.read();
+  TierHealth health = core_.marks->hints.read();
   Lock lock(mutex_);
   health.enabled = watch_ != nullptr;
   return health;
@@ -172,17 +172,12 @@ void ChangeFeed::look_at_hints() {
   if (!watch) return;
   const HintState state = watch->state();
   const bool bad = state.kind == HintState::Kind::lost || state.kind == HintState::Kind::unheard;
-  bad ? core_.hints_health.failed(core_.now().wall, state.why) : core_.hints_health.worked();
   {
     Lock lock(mutex_);
     if (std::exchange(hints_, state.kind) == state.kind) return;
   }
-  if (bad) {
-    core_.log->info(LogTopic::store, "no hints of changes, they are noticed by polls alone: {}",
-                    state.why);
-  } else {
-    core_.log->info(LogTopic::store, "the store gives hints of changes");
-  }
+  if (bad) core_.marks->hints.failed(state.why);
+  if (state.kind == HintState::Kind::live) core_.marks->hints.worked();
 }
 
 // --- What has changed ---

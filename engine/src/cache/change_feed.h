@@ -72,8 +72,7 @@ class ChangeFeed {
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void()>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
   std::shared_ptr<ChangeWatch> watch_ TIERCACHE_GUARDED_BY(mutex_);
-  HintState::Kind hints_ TIERCACHE_GUARDED_BY(mutex_) =
-      HintState::Kind::starting;                         // as last logged
+  HintState::Kind hints_ TIERCACHE_GUARDED_BY(mutex_) = HintState::Kind::starting;  // as last told
   std::uint64_t turn_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // of the poll that is to come
   Executor::TimerId timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   bool polling_ TIERCACHE_GUARDED_BY(mutex_) = false;

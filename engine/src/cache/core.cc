@@ -30,25 +30,44 @@ constexpr milliseconds kGrace{250};
 
 // --- Health marks ---
 
-void HealthMark::failed(WallTime now, const std::string& why) {
-  Lock lock(mutex_);
-  if (health_.working) health_.since = now;
-  health_.working = false;
-  health_.why = why;
-  working_.store(false, std::memory_order_relaxed);
-}
-
-void HealthMark::worked() {
-  if (working()) return;
-  Lock lock(mutex_);
-  health_ = TierHealth{};
-  working_.store(true, std::memory_order_relaxed);
-}
-
-TierHealth HealthMark::read() const {
-  Lock lock(mutex_);
-  return health_;
-}
+Marks::Marks(Log& log, const Clock& clock)
+    : directory(log, clock,
+                {.topic = LogTopic::files,
+                 .level = spdlog::level::err,
+                 .subject = "making the deleted directory anew",
+                 .meanwhile = "what memory has is served"}),
+      file_reads(log, clock,
+                 {.topic = LogTopic::files,
+                  .subject = "reading entry files",
+                  .meanwhile = "memory, store and sources are asked"}),
+      file_writes(
+          log, clock,
+          {.topic = LogTopic::files,
+           .subject = "writing entry files",
+           .meanwhile = "what is not in them is served from memory and kept in the journal"}),
+      file_syncs(log, clock,
+                 {.topic = LogTopic::files,
+                  .level = spdlog::level::err,
+                  .subject = "syncing entry files",
+                  .meanwhile = "the journal keeps what is in them"}),
+      journal(log, clock,
+              {.topic = LogTopic::journal,
+               .level = spdlog::level::err,
+               .subject = "journaling",
+               .meanwhile = "a write goes to the store, or throws"}),
+      adoption(log, clock,
+               {.topic = LogTopic::journal,
+                .level = spdlog::level::err,
+                .subject = "taking over what a stopped cache left"}),
+      store(log, clock,
+            {.topic = LogTopic::store,
+             .subject = "the store",
+             .meanwhile = "reads go on from memory and files, writes wait in the journal"}),
+      hints(log, clock,
+            {.topic = LogTopic::store,
+             .level = spdlog::level::info,
+             .subject = "hearing the store's hints of changes",
+             .meanwhile = "polls alone notice changes"}) {}
 
 // --- Time and state ---
 
@@ -85,10 +104,7 @@ SteadyTime Core::after(milliseconds delay) const {
 
 void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took) {
   store_latency.add(took);
-  if (reply.status != StoreStatus::ok) {
-    store_failures.add();
-    log->warn(LogTopic::store, "store call failed: {}", reply.message);
-  }
+  if (reply.status != StoreStatus::ok) store_failures.add();
   store_identity->seen(reply.incarnation);
   if (!reply.store_time) return;
   // Within the call's own length and the clocks' resolution the two clocks may well agree.
@@ -107,7 +123,7 @@ LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline,
 }
 
 void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
-  log->warn(topic, "dataset {}: {}", id.dataset, what);
+  log->warn(topic, LogSubject{id.dataset}, "dataset {}: {}", id.dataset, what);
 }
 
 void Core::look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply) {
@@ -119,7 +135,7 @@ void Core::look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& 
 void Core::met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text) {
   constexpr std::size_t kRemembered = 1'000;
   store_corrupt_rows.add();
-  report(LogTopic::store, id, "row in the store is corrupt");
+  report(LogTopic::store, id, "a row in the store is corrupt");
   if (!text) return;
   const std::string of = Checksum::of(id.dataset + '\0' + id.key).to_string();
   const std::string name = "row-" + of + "-" + Checksum::of(*text).to_string();

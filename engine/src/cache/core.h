@@ -18,6 +18,7 @@
 #include "base/backoff.h"
 #include "base/breaker.h"
 #include "base/guarded_call.h"
+#include "base/health_mark.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/version_clock.h"
@@ -50,18 +51,17 @@ class StoreIdentity;
 class StoreReader;
 class WritePath;
 
-// Since when a tier does not work, told by whoever meets it. Thread-safe.
-class HealthMark {
- public:
-  void failed(WallTime now, const std::string& why);
-  void worked();
-  bool working() const { return working_.load(std::memory_order_relaxed); }
-  TierHealth read() const;
+// How the tiers are doing, each part where it can fail on its own: what works must not say that what
+// does not does.
+struct Marks {
+  Marks(Log& log, const Clock& clock);
 
- private:
-  std::atomic<bool> working_{true};
-  mutable Mutex mutex_;
-  TierHealth health_ TIERCACHE_GUARDED_BY(mutex_);
+  HealthMark directory;  // deleted, and not made anew
+  HealthMark file_reads, file_writes, file_syncs;
+  HealthMark journal;
+  HealthMark adoption;  // of the journals of caches that stopped
+  HealthMark store;     // told by the breaker
+  HealthMark hints;
 };
 
 // Made by `open`, shared by handles and by tasks on the executor. Thread-safe.
@@ -177,6 +177,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::uint32_t forks_at_open = 0;
 
   std::unique_ptr<Log> log;
+  std::unique_ptr<Marks> marks;
   std::unique_ptr<VersionClock> versions;
   std::unique_ptr<MemoryTier> memory;
   std::shared_ptr<Quarantine> quarantine;
@@ -200,8 +201,6 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<StoreIdentity> store_identity;
   std::unique_ptr<Retention> retention;
 
-  HealthMark files_health, journal_health, hints_health;
-  HealthMark adoption_health;  // of the journals of caches that stopped
   Counter store_loads, store_saves, store_polls, store_purges, store_hints, store_corrupt_rows,
       store_failures;
   DurationCounter put_latency, store_latency;

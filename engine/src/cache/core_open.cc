@@ -102,6 +102,7 @@ void Core::choose_ports() {
   seed_ = options.seed != 0 ? options.seed : random_seed();
   forks_at_open = forks_so_far();
   log = std::make_unique<Log>(options.logger, *clock);
+  marks = std::make_unique<Marks>(*log, *clock);
   Random random(seed_);
   versions = std::make_unique<VersionClock>(*clock, static_cast<std::uint32_t>(random.next()) | 1);
   if (options.flags.store_enabled) store = options.store;
@@ -218,7 +219,7 @@ void Core::open_journal() {
 }
 
 void Core::keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why) {
-  files_health.failed(now().wall, why);
+  marks->file_writes.failed(why);
   Lock lock(mutex_);
   unwritten_.insert_or_assign(id, std::move(entry));
 }
@@ -256,13 +257,10 @@ void Core::adopt_later() {
 
 // What was acknowledged by caches that stopped is served only once their journals are read.
 void Core::adopted(const IoStatus& status) {
-  if (status.ok()) return adoption_health.worked();
-  const std::string why =
-      "older values may be served: a stopped cache's journal cannot be read, it "
-      "is tried again: " +
-      status.what;
-  if (adoption_health.working()) log->error(LogTopic::journal, "{}", why);
-  adoption_health.failed(now().wall, why);
+  if (status.ok()) return marks->adoption.worked();
+  marks->adoption.failed(
+      "older values may be served: a stopped cache's journal cannot be read (" + status.what + ')',
+      kAdoptEvery);
 }
 
 // Another process on this directory died: its writes are ours to finish.
@@ -328,8 +326,8 @@ void Core::make_paths() {
   change_feed = std::make_unique<ChangeFeed>(*this);
   store_identity = std::make_unique<StoreIdentity>(*this);
   retention = std::make_unique<Retention>(*this, seed_ + 6);
-  flights = std::make_shared<SingleFlight>(*executor, *clock, *log, options.concurrent_refreshes,
-                                           seed_ + 1);
+  flights =
+      std::make_shared<SingleFlight>(*executor, *clock, options.concurrent_refreshes, seed_ + 1);
   scheduler = std::make_shared<Scheduler>(
       *executor, *clock,
       [weak = weak_from_this()](const EntryId& id, Cadence cadence, milliseconds lateness) {
@@ -340,10 +338,13 @@ void Core::make_paths() {
 
 void Core::start_drain() {
   if (!store) return;
+  breaker->on_failure([weak = weak_from_this()](const Breaker::State& state) {
+    if (const auto core = weak.lock()) core->marks->store.failed(state.why, state.pause);
+  });
   breaker->on_close([weak = weak_from_this()] {
     const auto core = weak.lock();
     if (!core) return;
-    core->log->info(LogTopic::store, "the store works again");
+    core->marks->store.worked();
     core->drain->hurry();
     core->changed->notify();
   });
@@ -377,7 +378,7 @@ void Core::start_drain() {
     const auto core = weak.lock();
     if (!core) return;
     core->log->warn(
-        LogTopic::outbox,
+        LogTopic::outbox, LogSubject{write.write.id.dataset},
         "the store does not answer for one write of dataset {} in time; others go on, it "
         "is tried again with more time: {}",
         write.write.id.dataset, why);
@@ -414,8 +415,8 @@ DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) 
     for (const auto& [other, state] : datasets_) taken.insert(state->number);
     std::uint32_t number = dataset_number(name);
     while (taken.contains(number)) ++number;
-    auto state =
-        std::make_unique<DatasetState>(name, number, std::move(policy), options.memory.ttl);
+    auto state = std::make_unique<DatasetState>(name, number, std::move(policy), options.memory.ttl,
+                                                *log, *clock);
     opened = datasets_.emplace(name, std::move(state)).first->second.get();
   }
   serve_unwritten();

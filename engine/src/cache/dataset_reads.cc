@@ -201,15 +201,15 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
   Passage passage = passage_of(result);
   if (!in_time) {
     passage.source = TierAnswer::timed_out;
-  } else if (answer->flight.status == FlightResult::Status::saved ||
-             answer->flight.status == FlightResult::Status::not_modified) {
-    passage.source = TierAnswer::hit;
-    if (result.resident && result.tier != Tier::none) result.tier = Tier::source;
+    passage.source_why = "no answer by the call's deadline; the refresh goes on";
   } else {
-    passage.source = answer->flight.status == FlightResult::Status::not_found
-                         ? TierAnswer::not_found
-                         : TierAnswer::failed;
-    passage.why = answer->flight.why;
+    passage.source = answer_of(answer->flight.status);
+    passage.source_why = answer->flight.why;
+    if (answer->flight.status == FlightResult::Status::failed) {
+      passage.source_why += core_->refresh_path->next_try(state_.id(key));
+    }
+    const bool served = result.resident && result.tier != Tier::none;
+    if (served && passage.source == TierAnswer::hit) result.tier = Tier::source;
   }
   result.passage = std::make_shared<Passage>(std::move(passage));
   return result;

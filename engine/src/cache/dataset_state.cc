@@ -6,11 +6,16 @@
 namespace tiercache::detail {
 
 DatasetState::DatasetState(std::string dataset_name, std::uint32_t dataset_number,
-                           DatasetPolicy dataset_policy, std::chrono::milliseconds memory_ttl)
+                           DatasetPolicy dataset_policy, std::chrono::milliseconds memory_ttl,
+                           Log& log, const Clock& clock)
     : name(std::move(dataset_name)),
       number(dataset_number),
       policy(std::move(dataset_policy)),
-      ages{default_fresh_for(policy.options), policy.options.stale_for, memory_ttl} {}
+      ages{default_fresh_for(policy.options), policy.options.stale_for, memory_ttl},
+      source(log, clock,
+             {.topic = LogTopic::refresh,
+              .subject = "the source of dataset " + name,
+              .meanwhile = "what is cached is served while it may be"}) {}
 
 Schedule DatasetState::schedule(Cadence cadence) const {
   if (cadence == Cadence::rich) {
@@ -28,23 +33,6 @@ Decoded DatasetState::decode(const std::string& document) const {
     throw std::runtime_error("the dataset's validate refused it");
   }
   return decoded;
-}
-
-void DatasetState::source_failed(WallTime now, const std::string& why) {
-  Lock lock(mutex_);
-  if (source_.working) source_.since = now;
-  source_.working = false;
-  source_.why = why;
-}
-
-void DatasetState::source_worked() {
-  Lock lock(mutex_);
-  source_ = TierHealth{};
-}
-
-TierHealth DatasetState::source_health() const {
-  Lock lock(mutex_);
-  return source_;
 }
 
 }  // namespace tiercache::detail

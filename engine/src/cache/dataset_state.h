@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/health_mark.h"
 #include "base/key_ref.h"
-#include "base/mutex.h"
 #include "cache/counters.h"
 #include "cache/judge.h"
 #include "refresh/scheduler.h"
@@ -29,7 +29,7 @@ struct DatasetCounters {
 // Lives as long as the core. Thread-safe: the policy is fixed, the rest guards itself.
 struct DatasetState {
   DatasetState(std::string dataset_name, std::uint32_t dataset_number, DatasetPolicy dataset_policy,
-               std::chrono::milliseconds memory_ttl);
+               std::chrono::milliseconds memory_ttl, Log& log, const Clock& clock);
 
   KeyRef ref(std::string_view key) const { return KeyRef(number, key); }
   EntryId id(std::string_view key) const { return EntryId{name, std::string(key)}; }
@@ -38,21 +38,14 @@ struct DatasetState {
   // is not accepted.
   Decoded decode(const std::string& document) const;
 
-  void source_failed(WallTime now, const std::string& why);
-  void source_worked();
-  TierHealth source_health() const;
-
   const std::string name;
   const std::uint32_t number;
   const DatasetPolicy policy;
   const AgePolicy ages;
   DatasetCounters counters;
+  HealthMark source;  // how the refresh that ended last went, of whichever key and callback
   // While a dataset's store timestamps are not known yet, nothing in it is judged overdue.
   std::atomic<bool> hydrated{false};
-
- private:
-  mutable Mutex mutex_;
-  TierHealth source_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail

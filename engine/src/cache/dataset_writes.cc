@@ -42,8 +42,10 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
       throw NotDurable(NotDurable::State::not_applied, what + " was refused: " + result.why + ".");
     case Status::not_applied:
       throw NotDurable(NotDurable::State::not_applied,
-                       what + " could not be made durable and was not applied: " + result.why +
-                           ". Free space or repair the disk, then write again.");
+                       what +
+                           " could not be made durable and was not applied: no durable tier took "
+                           "it. Free space or repair the disk, then write again.",
+                       result.why);
     case Status::in_the_way:
       throw NotDurable(NotDurable::State::not_applied,
                        what + " was not applied by its deadline: " + result.why +
@@ -51,9 +53,9 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
     case Status::unknown:
       throw NotDurable(
           NotDurable::State::unknown,
-          what + " may or may not have been made durable: " + result.why + ". It may appear later" +
-              (result.version.is_zero() ? "."
-                                        : ", as version " + result.version.to_string() + "."));
+          what + " may or may not have been made durable. It may appear later" +
+              (result.version.is_zero() ? "." : ", as version " + result.version.to_string() + "."),
+          result.why);
   }
   throw Error(what + " ended in no known way");
 }
@@ -124,9 +126,11 @@ PutReceipt with_verdict(PutReceipt receipt, const Settled& settled) {
 
 // Why a write that is journaled is not in the store, as an exception.
 [[noreturn]] void throw_refused(const DatasetState& dataset, const std::string& why) {
-  throw NotDurable(
-      NotDurable::State::unknown,
-      "a write to dataset \"" + dataset.name + "\" is kept here, but the store refused it: " + why);
+  throw NotDurable(NotDurable::State::unknown,
+                   "a write to dataset \"" + dataset.name +
+                       "\" is kept here, but the store refused it: it is parked, and "
+                       "`Cache::outbox` lists it",
+                   why);
 }
 
 [[noreturn]] void throw_not_stored_in_time(const DatasetState& dataset, const PutReceipt& receipt) {
@@ -359,8 +363,9 @@ void wait_for_items(const std::vector<std::unique_ptr<StoreWait>>& waits, Steady
 PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
+  Change change = change_of(*core_, state_, std::move(item), options);
   state_.counters.puts.add();
-  return write_one(*core_, state_, change_of(*core_, state_, std::move(item), options), options);
+  return write_one(*core_, state_, std::move(change), options);
 }
 
 void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler handler) {

@@ -63,14 +63,10 @@ bool DirectoryKeeper::look() {
     busy_ = false;
     failures_ = why_not.empty() ? 0 : failures_ + 1;
   }
-  if (!why_not.empty()) {
-    const std::string why = "the directory was deleted and cannot be made anew: " + why_not;
-    core_.files_health.failed(core_.now().wall, why);
-    core_.journal_health.failed(core_.now().wall, why);
-    core_.log->error(LogTopic::files, "{}", why);
-    look_soon();
-  }
-  return why_not.empty();
+  if (why_not.empty()) return true;
+  core_.marks->directory.failed("the directory was deleted and cannot be made anew: " + why_not);
+  look_soon();
+  return false;
 }
 
 // --- Making it anew ---
@@ -165,8 +161,10 @@ void DirectoryKeeper::fill_files() {
 }
 
 void DirectoryKeeper::resume() {
-  core_.files_health.worked();
-  core_.journal_health.worked();
+  core_.marks->directory.worked();
+  core_.marks->file_reads.worked();  // where they failed for its being away
+  core_.marks->file_writes.worked();
+  core_.marks->journal.worked();
   core_.log->warn(LogTopic::files, "the directory was deleted and is made anew");
   core_.store_identity->keep_again();
   core_.change_feed->start_over();

@@ -151,9 +151,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
       return Written::done;
     }
     case FileWriteResult::Status::failed: {
-      core_.files_health.failed(core_.now().wall, result.io.what);
-      core_.log->warn(LogTopic::files, "entry file not written, kept in the journal: {}",
-                      result.io.what);
+      core_.marks->file_writes.failed(without_key(result.io.what, id));
       Lock lock(mutex_);
       ++failed_writes_;
       return Written::retry;
@@ -164,7 +162,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
       core_.memory->unpin(ref, entry.version);
       return Written::done;
     case FileWriteResult::Status::written:
-      core_.files_health.worked();
+      core_.marks->file_writes.worked();
       core_.journal->file_written(id, entry.version, entry.clocks);
       core_.withdraw_late_file(id, entry.version);
       if (core_.memory->peek(ref).resident == found.resident) {
@@ -226,10 +224,7 @@ bool FileWriter::sync() {
   const std::uint64_t mark = core_.journal->files_mark();
   const IoStatus status = core_.files->sync();
   if (syncs_failed() || !sound) return sync_failed(status, std::move(written));
-  {
-    Lock lock(mutex_);
-    if (std::exchange(sync_refused_, false) && failures_ == 0) core_.files_health.worked();
-  }
+  core_.marks->file_syncs.worked();
   if (core_.files->is_saving()) arm_save();
   core_.journal->files_synced(mark);
   const IoStatus compacted = core_.journal->compact(Journal::Compact::when_due);
@@ -266,13 +261,8 @@ bool FileWriter::syncs_failed() {
 
 // The files written since the last good sync may lack bytes on the disk, whatever the next sync says.
 bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
-  if (!status.ok()) {
-    core_.files_health.failed(core_.now().wall, status.what);
-    core_.log->error(LogTopic::files, "entry files not synced, the journal keeps them: {}",
-                     status.what);
-  }
+  if (!status.ok()) core_.marks->file_syncs.failed(status.what);
   Lock lock(mutex_);
-  sync_refused_ = true;
   suspect_.merge(written);
   suspect_.merge(written_);  // while that sync ran
   unsynced_ = true;

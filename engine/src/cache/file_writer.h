@@ -71,7 +71,6 @@ class FileWriter {
   bool unsynced_ TIERCACHE_GUARDED_BY(mutex_) = false;
   std::set<EntryId> written_ TIERCACHE_GUARDED_BY(mutex_);  // since the last sync
   std::set<EntryId> suspect_ TIERCACHE_GUARDED_BY(mutex_);  // written before a sync that failed
-  bool sync_refused_ TIERCACHE_GUARDED_BY(mutex_) = false;  // the last one
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::uint64_t failed_writes_ TIERCACHE_GUARDED_BY(mutex_) = 0;

@@ -83,12 +83,13 @@ std::vector<OutboxOutcome> Core::take_rows_instead(std::span<const EntryVersion>
 }
 
 void Core::report_not_discarded(const EntryId& id, const IoStatus& status) {
-  files_health.failed(now().wall, status.what);
+  const std::string why = without_key(status.what, id);
+  marks->file_writes.failed(why);
   log->error(
-      LogTopic::outbox,
+      LogTopic::outbox, LogSubject{id.dataset},
       "a write of dataset {} is not discarded: the disk does not give its file up ({}). It is "
       "parked still, and served; discard it again once the disk takes writes",
-      id.dataset, status.what);
+      id.dataset, why);
 }
 
 std::vector<OutboxOutcome> Core::discard_parked(std::span<const OutboxId> ids,

@@ -67,8 +67,11 @@ Passage passage_of(const ReadResult& result) {
 }
 
 void throw_no_data(const ReadResult& result) {
-  throw NoData("the snapshot has no value. What each tier said: " + passage_of(result).to_string() +
-               ". Check has_value() first, or give the dataset a refresh callback or a fallback.");
+  const Passage passage = passage_of(result);
+  throw NoData(
+      "the snapshot has no value. What each tier said: " + passage.summary() +
+          ". Check has_value() first, or give the dataset a refresh callback or a fallback.",
+      passage.to_string());
 }
 
 }  // namespace detail
@@ -86,24 +89,55 @@ std::string_view to_string(Freshness freshness) {
 }
 
 std::string_view to_string(TierAnswer answer) {
-  constexpr std::array<std::string_view, 14> kWords = {
-      "not asked",   "hit",     "miss",        "stale",     "expired", "gone",      "not found",
-      "undecodable", "corrupt", "unavailable", "timed out", "failed",  "throttled", "disabled"};
+  constexpr std::array<std::string_view, 15> kWords = {
+      "not asked", "hit",       "miss",        "stale",    "expired",
+      "gone",      "not found", "undecodable", "corrupt",  "unavailable",
+      "timed out", "failed",    "throttled",   "disabled", "refreshing"};
   return kWords[static_cast<std::size_t>(answer)];
+}
+
+namespace {
+
+// Calls `each(tier's name, answer, why)` from the top.
+template <class Each>
+void for_each_tier(const Passage& passage, Each each) {
+  each("memory", passage.memory, passage.memory_why);
+  each("files", passage.files, passage.files_why);
+  each("store", passage.store, passage.store_why);
+  each("source", passage.source, passage.source_why);
+}
+
+// Where the last item needs one.
+std::string& with_separator(std::string& text) {
+  return text.empty() ? text : text += "; ";
+}
+
+}  // namespace
+
+std::string Passage::why() const {
+  std::string text;
+  for_each_tier(*this, [&](const char* tier, TierAnswer, const std::string& why) {
+    if (!why.empty()) with_separator(text).append(tier).append(": ").append(why);
+  });
+  return text;
 }
 
 std::string Passage::to_string() const {
   std::string text;
-  const auto add = [&](std::string_view tier, TierAnswer answer) {
+  for_each_tier(*this, [&](const char* tier, TierAnswer answer, const std::string& why) {
+    if (answer == TierAnswer::not_asked && why.empty()) return;
+    with_separator(text).append(tier).append(": ").append(tiercache::to_string(answer));
+    if (!why.empty()) text.append(" (").append(why).append(1, ')');
+  });
+  return text;
+}
+
+std::string Passage::summary() const {
+  std::string text;
+  for_each_tier(*this, [&](const char* tier, TierAnswer answer, const std::string&) {
     if (answer == TierAnswer::not_asked) return;
-    if (!text.empty()) text += "; ";
-    text.append(tier).append(": ").append(tiercache::to_string(answer));
-  };
-  add("memory", memory);
-  add("files", files);
-  add("store", store);
-  add("source", source);
-  if (!why.empty()) text += " (" + why + ")";
+    with_separator(text).append(tier).append(": ").append(tiercache::to_string(answer));
+  });
   return text;
 }
 

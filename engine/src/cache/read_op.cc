@@ -29,6 +29,23 @@ TierAnswer answer_of(Freshness freshness) {
 
 }  // namespace
 
+TierAnswer answer_of(FlightResult::Status status) {
+  switch (status) {
+    case FlightResult::Status::saved:
+    case FlightResult::Status::not_modified:
+      return TierAnswer::hit;
+    case FlightResult::Status::not_found:
+      return TierAnswer::not_found;
+    case FlightResult::Status::failed:
+      return TierAnswer::failed;
+    case FlightResult::Status::throttled:
+      return TierAnswer::throttled;
+    case FlightResult::Status::stopped:
+      return TierAnswer::unavailable;
+  }
+  return TierAnswer::failed;
+}
+
 ReadOp::ReadOp(std::shared_ptr<Core> core, ReadRequest request)
     : core_(std::move(core)),
       request_(std::move(request)),
@@ -62,7 +79,7 @@ ReadOp::Next ReadOp::ask_memory() {
   stamp_ = core_->memory->stamp(ref_);
   const MemoryTier::Found found = core_->memory->find(ref_);
   if (!found.resident) {
-    answer(&Passage::memory, TierAnswer::miss);
+    answer(Tier::memory, TierAnswer::miss);
     return Next::lower;
   }
   const bool trusted =
@@ -71,16 +88,23 @@ ReadOp::Next ReadOp::ask_memory() {
   pinned_ = found.pinned;
   switch (found.resident->kind) {
     case ResidentKind::not_found:
-      answer(&Passage::memory, trusted ? TierAnswer::not_found : TierAnswer::miss);
+      answer(Tier::memory, trusted ? TierAnswer::not_found : TierAnswer::miss);
       return trusted && !request_.behind ? Next::end : Next::lower;
     case ResidentKind::tombstone:
-      answer(&Passage::memory, TierAnswer::gone);
+      answer(Tier::memory, TierAnswer::gone);
       return trusted ? Next::remote : Next::lower;
     case ResidentKind::document:
       break;
   }
   set_candidate({found.resident, found.lifetimes, Tier::memory});
-  answer(&Passage::memory, answer_of(freshness_at(found.lifetimes, core_->coarse_ticks())));
+  const TierAnswer said = answer_of(freshness_at(found.lifetimes, core_->coarse_ticks()));
+  if (!trusted && said == TierAnswer::hit) {
+    answer(Tier::memory, TierAnswer::stale,
+           found.outdated ? "another process may have written since"
+                          : "its file was last looked at longer ago than memory.ttl");
+  } else {
+    answer(Tier::memory, said);
+  }
   return trusted && good_enough() ? Next::end : Next::lower;
 }
 
@@ -88,10 +112,10 @@ void ReadOp::ask_files() {
   const FileReadResult file = core_->read_file(id_);
   switch (file.status) {
     case FileReadResult::Status::found:
-      core_->files_health.worked();
+      core_->marks->file_reads.worked();
       return take_file(file.entry);
     case FileReadResult::Status::absent:
-      answer(&Passage::files, TierAnswer::miss);
+      answer(Tier::files, TierAnswer::miss);
       if (newest_local_.is_zero() || pinned_) return;
       // The file went away under us: an erase by another process, or a person's `rm`.
       drop_candidate();
@@ -100,25 +124,30 @@ void ReadOp::ask_files() {
       newest_local_ = Version{};
       return;
     case FileReadResult::Status::corrupt:
-      answer(&Passage::files, TierAnswer::corrupt, file.why);
-      core_->report(LogTopic::files, id_, "entry file corrupt, moved to quarantine: " + file.why);
+      answer(Tier::files, TierAnswer::corrupt, file.why);
+      core_->report(LogTopic::files, id_,
+                    "an entry file is corrupt and was moved to the quarantine: " +
+                        without_key(file.why, id_));
       if (candidate().resident) core_->file_writer->dirty(id_);
       return;
     case FileReadResult::Status::other_format:
-      return answer(&Passage::files, TierAnswer::undecodable, file.why);
+      return answer(Tier::files, TierAnswer::undecodable, file.why);
     case FileReadResult::Status::failed:
-      core_->files_health.failed(core_->now().wall, file.why);
+      core_->marks->file_reads.failed(without_key(file.why, id_));
       // The store may lag behind what cannot be read here (I3, I4).
       if (const auto item = core_->files->index().find(id_)) {
         newest_local_ = std::max(newest_local_, item->version);
       }
-      return answer(&Passage::files, TierAnswer::unavailable, file.why);
+      return answer(Tier::files, TierAnswer::unavailable, file.why);
   }
 }
 
 void ReadOp::take_file(const EntryPtr& entry) {
   if (newest_local_ > entry->version) {
-    if (pinned_) return answer(&Passage::files, TierAnswer::miss);
+    if (pinned_) {
+      return answer(Tier::files, TierAnswer::miss,
+                    "what memory has is newer and not in its file yet");
+    }
     // The store refused what memory has, and another process took the winner into the file.
     core_->memory->remove(ref_, newest_local_);
     drop_candidate();
@@ -128,7 +157,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
   if (entry->kind == EntryKind::tombstone) {
     newest_local_ = entry->version;
     drop_candidate();
-    return answer(&Passage::files, TierAnswer::gone);
+    return answer(Tier::files, TierAnswer::gone);
   }
   const Candidate known = candidate();
   const EntryPtr taken = with_known_clocks(entry);
@@ -137,9 +166,9 @@ void ReadOp::take_file(const EntryPtr& entry) {
     const Lifetimes lifetimes = judge(known.resident->entry, dataset_.ages, core_->now());
     core_->memory->renew(ref_, known.resident.get(), lifetimes, stamp_);
     set_candidate({known.resident, lifetimes, Tier::files});
-    return answer(&Passage::files, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
+    return answer(Tier::files, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
   }
-  answer(&Passage::files, consider(taken, Tier::files));
+  consider(taken, Tier::files);
 }
 
 EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
@@ -152,32 +181,38 @@ EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
   return moved;
 }
 
-TierAnswer ReadOp::consider(const EntryPtr& entry, Tier tier) {
+void ReadOp::consider(const EntryPtr& entry, Tier tier) {
   auto resident = std::make_shared<Resident>();
   resident->entry = *entry;
   newest_local_ = std::max(newest_local_, entry->version);
-  try {
-    if (entry->cache_version != dataset_.policy.options.cache_version) {
-      throw std::runtime_error("its cache_version is \"" + entry->cache_version +
-                               "\", the dataset's \"" + dataset_.policy.options.cache_version +
-                               '"');
-    }
-    Decoded decoded = dataset_.decode(*entry->document);
-    resident->value = std::move(decoded.value);
-    resident->value_bytes = decoded.bytes;
-  } catch (const std::exception& error) {
+  if (const auto why = decode_into(*resident)) {
     dataset_.counters.undecodable.add();
-    core_->report(LogTopic::data, id_, std::string("document does not decode: ") + error.what());
-    explain(error.what());
-    return TierAnswer::undecodable;
-  } catch (...) {
-    dataset_.counters.undecodable.add();
-    return TierAnswer::undecodable;
+    core_->report(LogTopic::data, id_, "a document does not decode: " + *why);
+    return answer(tier, TierAnswer::undecodable, *why);
   }
   const Lifetimes lifetimes = judge(*entry, dataset_.ages, core_->now());
   core_->memory->promote(ref_, resident, lifetimes, stamp_);
   set_candidate({std::move(resident), lifetimes, tier});
-  return answer_of(freshness_at(lifetimes, core_->coarse_ticks()));
+  answer(tier, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
+}
+
+// Why it could not be; nullopt when it was.
+std::optional<std::string> ReadOp::decode_into(Resident& resident) const {
+  const Entry& entry = resident.entry;
+  const std::string& wanted = dataset_.policy.options.cache_version;
+  if (entry.cache_version != wanted) {
+    return "its cache_version is \"" + entry.cache_version + "\", the dataset's \"" + wanted + '"';
+  }
+  try {
+    Decoded decoded = dataset_.decode(*entry.document);
+    resident.value = std::move(decoded.value);
+    resident.value_bytes = decoded.bytes;
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "what it threw is no std::exception";
+  }
 }
 
 // --- Store ---
@@ -192,7 +227,8 @@ void ReadOp::remote(ReadHandler handler) {
     }
   }
   if (!core_->store || request_.reach < Reach::store) {
-    if (!core_->options.flags.store_enabled) answer(&Passage::store, TierAnswer::disabled);
+    const bool switched_off = core_->options.store && !core_->options.flags.store_enabled;
+    if (switched_off) answer(Tier::store, TierAnswer::disabled);
     return ask_source();
   }
   asking(Tier::store);
@@ -202,17 +238,17 @@ void ReadOp::remote(ReadHandler handler) {
 
 void ReadOp::on_store(const LoadedRow& row) {
   if (row.status == StoreStatus::unavailable) {
-    answer(&Passage::store, TierAnswer::unavailable, row.message);
+    answer(Tier::store, TierAnswer::unavailable, row.message);
   } else if (row.status == StoreStatus::unknown) {
-    answer(&Passage::store, TierAnswer::timed_out, row.message);
+    answer(Tier::store, TierAnswer::timed_out, row.message);
   } else if (row.corrupt) {
-    answer(&Passage::store, TierAnswer::corrupt);
+    answer(Tier::store, TierAnswer::corrupt);
   } else if (!row.entry) {
     if (core_->retention->drop_if_purged(id_)) {
       drop_candidate();
       newest_local_ = Version{};
     }
-    answer(&Passage::store, TierAnswer::miss);
+    answer(Tier::store, TierAnswer::miss);
   } else {
     take_row(row.entry);
   }
@@ -223,20 +259,20 @@ void ReadOp::on_store(const LoadedRow& row) {
 void ReadOp::take_row(const EntryPtr& row) {
   core_->versions->observe(row->version);
   const auto erased = core_->journal->erased_below(id_);
-  if (erased && row->version < *erased) return answer(&Passage::store, TierAnswer::gone);
+  if (erased && row->version < *erased) return answer(Tier::store, TierAnswer::gone);
   const EntryPtr taken = with_known_clocks(row);
   const bool moved = !candidate().resident || taken->clocks != candidate().resident->entry.clocks;
   if (row->version < newest_local_ || (row->version == newest_local_ && !moved)) {
-    return answer(&Passage::store, TierAnswer::miss, "it has nothing newer than the local tiers");
+    return answer(Tier::store, TierAnswer::miss, "it has nothing newer than the local tiers");
   }
   const bool keeps = core_->store_identity->may_keep();
   if (row->kind == EntryKind::tombstone) {
     drop_candidate();
     newest_local_ = row->version;
     if (keeps) core_->take_newer(id_, row);
-    return answer(&Passage::store, TierAnswer::gone);
+    return answer(Tier::store, TierAnswer::gone);
   }
-  answer(&Passage::store, consider(taken, Tier::store));
+  consider(taken, Tier::store);
   if (!keeps) return;
   core_->executor->post(Lane::disk, [core = core_, &dataset = dataset_, id = id_, row = taken] {
     // Gone from memory again: something was written or erased since, or there was no room.
@@ -257,11 +293,11 @@ bool ReadOp::has_source() const {
 void ReadOp::ask_source() {
   if (request_.reach != Reach::source || !has_source()) return finish(conclude());
   if (request_.reason == RefreshReason::emergency && !core_->options.flags.emergency_refresh) {
-    answer(&Passage::source, TierAnswer::disabled);
+    answer(Tier::source, TierAnswer::disabled);
     return finish(conclude());
   }
   if (!core_->is_open()) {
-    answer(&Passage::source, TierAnswer::unavailable, "the cache is closing");
+    answer(Tier::source, TierAnswer::unavailable, "the cache is closing");
     return finish(conclude());
   }
   asking(Tier::source);
@@ -287,188 +323,32 @@ void ReadOp::wait_softly() {
 }
 
 void ReadOp::on_source(const FlightResult& result) {
-  switch (result.status) {
-    case FlightResult::Status::saved:
-    case FlightResult::Status::not_modified: {
-      const MemoryTier::Found found = core_->memory->find(ref_);
-      if (found.resident && found.resident->kind == ResidentKind::document) {
-        answer(&Passage::source, TierAnswer::hit);
-        set_candidate({found.resident, found.lifetimes, Tier::source});
-        return finish(serve(candidate()));
-      }
-      FileReadResult file;
-      if (!found.resident) file = core_->read_file(id_);
-      if (file.entry && file.entry->kind == EntryKind::document) {
-        answer(&Passage::source, consider(file.entry, Tier::source));
-        return finish(candidate().resident ? serve(candidate()) : serve_nothing());
-      }
-      answer(&Passage::source, TierAnswer::gone);
-      drop_candidate();
-      return finish(serve_nothing());
-    }
-    case FlightResult::Status::not_found:
-      answer(&Passage::source, TierAnswer::not_found);
-      break;
-    case FlightResult::Status::failed:
-      answer(&Passage::source, TierAnswer::failed, result.why);
-      break;
-    case FlightResult::Status::throttled:
-      answer(&Passage::source, TierAnswer::throttled, result.why);
-      break;
-    case FlightResult::Status::stopped:
-      answer(&Passage::source, TierAnswer::unavailable, "the cache is closing");
-      break;
+  using Status = FlightResult::Status;
+  if (result.status == Status::saved || result.status == Status::not_modified) {
+    return finish_refreshed();
   }
+  std::string why = result.why;
+  if (result.status == Status::failed) why += core_->refresh_path->next_try(id_);
+  answer(Tier::source, answer_of(result.status), why);
   finish(conclude());
 }
 
-// --- Ending ---
-
-bool ReadOp::good_enough() const {
-  const Candidate now = candidate();
-  if (!now.resident) return false;
-  const Freshness freshness = freshness_at(now.lifetimes, core_->coarse_ticks());
-  if (request_.behind) {
-    const auto& last_fetch = now.resident->entry.clocks.last_fetch;
-    return freshness == Freshness::fresh &&
-           (!request_.fetched_after || (last_fetch && *last_fetch > *request_.fetched_after));
+void ReadOp::finish_refreshed() {
+  const MemoryTier::Found found = core_->memory->find(ref_);
+  if (found.resident && found.resident->kind == ResidentKind::document) {
+    answer(Tier::source, TierAnswer::hit);
+    set_candidate({found.resident, found.lifetimes, Tier::source});
+    return finish(serve(candidate()));
   }
-  if (freshness == Freshness::fresh) return true;
-  return can_serve() && dataset_.policy.options.soft_timeout.count() == 0;
-}
-
-bool ReadOp::can_serve() const {
-  const Candidate now = candidate();
-  return now.resident && servable(now.lifetimes, core_->coarse_ticks(), request_.max_stale);
-}
-
-ReadResult ReadOp::conclude() {
-  return can_serve() ? serve(candidate()) : serve_nothing();
-}
-
-ReadResult ReadOp::serve(const Candidate& chosen) {
-  const Ticks ticks = core_->coarse_ticks();
-  ReadResult result;
-  result.resident = chosen.resident;
-  result.tier = chosen.tier;
-  result.freshness = freshness_at(chosen.lifetimes, ticks);
-  result.age = age_at(chosen.lifetimes, ticks);
-  if (chosen.tier != Tier::memory || result.freshness != Freshness::fresh) {
-    result.passage = std::make_shared<Passage>(passage());
+  FileReadResult file;
+  if (!found.resident) file = core_->read_file(id_);
+  if (file.entry && file.entry->kind == EntryKind::document) {
+    consider(file.entry, Tier::source);
+    return finish(candidate().resident ? serve(candidate()) : serve_nothing());
   }
-  return result;
-}
-
-ReadResult ReadOp::serve_nothing() {
-  ReadResult result;
-  result.resident = dataset_.policy.fallback;
-  result.passage = std::make_shared<Passage>(passage());
-  return result;
-}
-
-void ReadOp::count(const ReadResult& result) {
-  if (request_.behind) return;
-  DatasetCounters& counters = dataset_.counters;
-  switch (result.tier) {
-    case Tier::none:
-      counters.misses.add();
-      break;
-    case Tier::memory:
-      counters.memory_hits.add();
-      break;
-    case Tier::files:
-      counters.file_hits.add();
-      break;
-    case Tier::store:
-      counters.store_hits.add();
-      break;
-    case Tier::source:
-      counters.source_hits.add();
-      break;
-  }
-  if (result.tier != Tier::none && result.freshness != Freshness::fresh)
-    counters.stale_served.add();
-  if (result.tier != Tier::memory) counters.read_latency.add(core_->clock->steady_now() - began_);
-}
-
-void ReadOp::ended(const ReadResult& result) {
-  count(result);
-  const bool stale = result.tier != Tier::none && result.freshness != Freshness::fresh;
-  if (stale && !request_.behind && request_.reach == Reach::source && asked() != Tier::source) {
-    core_->refresh_path->revalidate(dataset_, id_, request_.callback, request_.ttl);
-  }
-}
-
-void ReadOp::finish(ReadResult result) {
-  ReadHandler handler;
-  {
-    Lock lock(mutex_);
-    if (finished_) return;
-    finished_ = true;
-    handler = std::move(handler_);
-    if (deadline_timer_ != 0) core_->executor->cancel(deadline_timer_);
-    if (soft_timer_ != 0) core_->executor->cancel(soft_timer_);
-  }
-  ended(result);
-  if (handler) handler(std::move(result));
-}
-
-void ReadOp::time_out() {
-  {
-    Lock lock(mutex_);
-    if (finished_) return;
-    if (asking_ == Tier::store && passage_.store == TierAnswer::not_asked) {
-      passage_.store = TierAnswer::timed_out;
-    } else if (asking_ == Tier::source && passage_.source == TierAnswer::not_asked) {
-      passage_.source = TierAnswer::timed_out;
-    }
-  }
-  finish(conclude());
-}
-
-// --- State that a time-out may read meanwhile ---
-
-void ReadOp::answer(TierAnswer Passage::*tier, TierAnswer said, const std::string& why) {
-  Lock lock(mutex_);
-  passage_.*tier = said;
-  if (why.empty()) return;
-  if (!passage_.why.empty()) passage_.why += "; ";
-  passage_.why += why;
-}
-
-void ReadOp::explain(const std::string& why) {
-  Lock lock(mutex_);
-  if (!passage_.why.empty()) passage_.why += "; ";
-  passage_.why += why;
-}
-
-Passage ReadOp::passage() const {
-  Lock lock(mutex_);
-  return passage_;
-}
-
-ReadOp::Candidate ReadOp::candidate() const {
-  Lock lock(mutex_);
-  return candidate_;
-}
-
-void ReadOp::set_candidate(Candidate candidate) {
-  Lock lock(mutex_);
-  candidate_ = std::move(candidate);
-}
-
-void ReadOp::drop_candidate() {
-  set_candidate({});
-}
-
-void ReadOp::asking(Tier tier) {
-  Lock lock(mutex_);
-  asking_ = tier;
-}
-
-Tier ReadOp::asked() const {
-  Lock lock(mutex_);
-  return asking_;
+  answer(Tier::source, TierAnswer::gone);
+  drop_candidate();
+  finish(serve_nothing());
 }
 
 }  // namespace tiercache::detail

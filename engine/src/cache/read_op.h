@@ -38,6 +38,9 @@ struct ReadRequest {
   std::optional<WallTime> fetched_after = {};
 };
 
+// What a refresh that ended so makes of the source's answer.
+TierAnswer answer_of(FlightResult::Status status);
+
 // Owned by shared_ptr: timers, the store reader and flights hold it. `local` and `remote` are
 // called once each, in this order; the handler is called exactly once.
 class ReadOp : public std::enable_shared_from_this<ReadOp> {
@@ -72,22 +75,26 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   void ask_source();
   void wait_softly();
   void on_source(const FlightResult& result);
-  // Decodes `entry`, promotes it to memory and makes it the candidate.
-  TierAnswer consider(const EntryPtr& entry, Tier tier);
+  // The source's answer is saved: serves it.
+  void finish_refreshed();
+  // Decodes `entry`, promotes it to memory and makes it the candidate, as the answer of `tier`.
+  void consider(const EntryPtr& entry, Tier tier);
+  std::optional<std::string> decode_into(Resident& resident) const;
 
   bool good_enough() const;  // the candidate ends the read
   bool can_serve() const;    // the candidate may be served if nothing better comes
   ReadResult conclude();     // the candidate if it may be served, else nothing
   ReadResult serve(const Candidate& chosen);
   ReadResult serve_nothing();
+  // A refresh is begun behind this read where it serves something stale.
+  bool asks_behind() const;
+  void explain_source(bool stale_served);
   void count(const ReadResult& result);
   // Counts, and starts a refresh behind what was served stale.
   void ended(const ReadResult& result);
   void finish(ReadResult result);
 
-  void answer(TierAnswer Passage::*tier, TierAnswer said, const std::string& why = {})
-      TIERCACHE_EXCLUDES(mutex_);
-  void explain(const std::string& why) TIERCACHE_EXCLUDES(mutex_);
+  void answer(Tier tier, TierAnswer said, const std::string& why = {}) TIERCACHE_EXCLUDES(mutex_);
   Passage passage() const TIERCACHE_EXCLUDES(mutex_);
   Candidate candidate() const TIERCACHE_EXCLUDES(mutex_);
   void set_candidate(Candidate candidate) TIERCACHE_EXCLUDES(mutex_);

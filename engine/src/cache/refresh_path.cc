@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/spoken.h"
 #include "cache/change_feed.h"
 #include "cache/core.h"
 #include "cache/file_eviction.h"
@@ -30,6 +31,12 @@ namespace {
 
 constexpr std::size_t kHydratePage = 500;
 constexpr double kNoMove = 0.5;  // the spread of a turn that its jitter does not move
+
+bool kept(const ChangeResult& result) {
+  return result.status == ChangeResult::Status::durable ||
+         result.status == ChangeResult::Status::stored ||
+         result.status == ChangeResult::Status::superseded;
+}
 
 FlightResult failed(std::string why) {
   return {.status = FlightResult::Status::failed, .why = std::move(why)};
@@ -91,7 +98,7 @@ void RefreshPath::run(RefreshRequest request, SingleFlight::Handler handler) {
       id, reason, [this, &request] { return make_flight(request); },
       [core = core_.shared_from_this(), request,
        handler = std::move(handler)](const FlightResult& r) {
-        core->refresh_path->ended(request, r);
+        core->refresh_path->run_ended(request);
         if (handler) handler(r);
       });
 }
@@ -110,8 +117,6 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
                (request.reason == RefreshReason::emergency || !start.previous);
 
   Flight flight;
-  flight.name =
-      request.id.key.empty() ? request.id.dataset : request.id.dataset + "/" + request.id.key;
   flight.hard_timeout = policy.options.hard_timeout;
   flight.backoff = {.first = policy.options.retry_first, .cap = std::chrono::minutes(5)};
   const SteadyTime now = core_.clock->steady_now();
@@ -131,22 +136,54 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
                      RefreshResult answer, std::function<void(FlightResult)> finish) {
     core->refresh_path->apply(request, start, std::move(answer), std::move(finish));
   };
+  flight.ended = [core = core_.shared_from_this(), request](const FlightResult& result) {
+    core->refresh_path->flight_ended(request, result);
+  };
   dataset.counters.refreshes.add();
   return flight;
 }
 
-void RefreshPath::ended(const RefreshRequest& request, const FlightResult& result) {
+void RefreshPath::flight_ended(const RefreshRequest& request, const FlightResult& result) {
   DatasetState& dataset = *request.dataset;
-  if (result.status == FlightResult::Status::failed) {
-    dataset.counters.refresh_failures.add();
-    dataset.source_failed(core_.now().wall, result.why);
-    core_.log->warn(LogTopic::refresh, "refresh of {} failed: {}", request.id.dataset, result.why);
-  } else if (result.status != FlightResult::Status::throttled &&
-             result.status != FlightResult::Status::stopped) {
-    dataset.source_worked();
+  if (result.status == FlightResult::Status::throttled) {
+    core_.log->warn(LogTopic::refresh, LogSubject{dataset.name},
+                    "dataset {}: a refresh was put off: {}", dataset.name, result.why);
+    return;
   }
-  arm(dataset, request.id);
+  if (result.status != FlightResult::Status::failed) return dataset.source.worked();
+  dataset.counters.refresh_failures.add();
+  dataset.source.failed(result.why, retry_pause(request.id));
+}
+
+std::optional<milliseconds> RefreshPath::retry_pause(const EntryId& id) const {
+  const auto retry_at = core_.flights->retry_at(id);
+  if (!retry_at) return std::nullopt;
+  return std::chrono::ceil<milliseconds>(*retry_at - core_.clock->steady_now());
+}
+
+std::string RefreshPath::next_try(const EntryId& id) const {
+  const auto pause = retry_pause(id);
+  return pause ? "; next try in " + spoken(*pause) : std::string();
+}
+
+void RefreshPath::run_ended(const RefreshRequest& request) {
+  arm(*request.dataset, request.id);
   core_.changed->notify();
+}
+
+SourceWord RefreshPath::why_not_newer(const EntryId& id) const {
+  SourceWord word{.answer = TierAnswer::not_asked, .why = core_.flights->last_failure(id)};
+  bool looking = false;
+  {
+    Lock lock(mutex_);
+    looking = revalidating_.contains(id);
+  }
+  if (looking || core_.flights->running(id)) {
+    word.answer = TierAnswer::refreshing;
+  } else if (core_.flights->retry_at(id)) {
+    word.answer = TierAnswer::throttled;
+  }
+  return word;
 }
 
 // --- Applying answers ---
@@ -200,11 +237,8 @@ void RefreshPath::apply_document(const RefreshRequest& request, const Start& sta
       std::move(changes), core_.options.store_calls.call_timeout,
       [finish](const std::vector<ChangeResult>& results) {
         const ChangeResult& result = results.front();
-        const bool kept = result.status == ChangeResult::Status::durable ||
-                          result.status == ChangeResult::Status::stored ||
-                          result.status == ChangeResult::Status::superseded;
-        finish(kept ? FlightResult{.status = FlightResult::Status::saved, .why = {}}
-                    : failed("its document could not be saved: " + result.why));
+        finish(kept(result) ? FlightResult{.status = FlightResult::Status::saved, .why = {}}
+                            : failed("its document could not be saved: " + result.why));
       });
 }
 
@@ -229,10 +263,14 @@ void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start&
   if (request.cadence == Cadence::rich) change.entry.clocks.last_rich_fetch = start.at;
   std::vector<Change> changes;
   changes.push_back(std::move(change));
-  core_.write_path->write(std::move(changes), core_.options.store_calls.call_timeout,
-                          [finish](const std::vector<ChangeResult>&) {
-                            finish({.status = FlightResult::Status::not_modified, .why = {}});
-                          });
+  core_.write_path->write(
+      std::move(changes), core_.options.store_calls.call_timeout,
+      [finish](const std::vector<ChangeResult>& results) {
+        const ChangeResult& result = results.front();
+        finish(kept(result)
+                   ? FlightResult{.status = FlightResult::Status::not_modified, .why = {}}
+                   : failed("that nothing was modified could not be saved: " + result.why));
+      });
 }
 
 void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& start,
@@ -251,7 +289,11 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     changes.push_back(std::move(change));
     return core_.write_path->write(
         std::move(changes), core_.options.store_calls.call_timeout,
-        [finish, not_found](const std::vector<ChangeResult>&) { finish(not_found); });
+        [finish, not_found](const std::vector<ChangeResult>& results) {
+          const ChangeResult& result = results.front();
+          finish(kept(result) ? not_found
+                              : failed("that there is none could not be saved: " + result.why));
+        });
   }
   const auto remember_for = dataset.policy.options.not_found_for;
   if (!start.previous && remember_for.count() > 0) {
@@ -380,10 +422,9 @@ void RefreshPath::arm(DatasetState& dataset, const EntryId& id) {
 
 // By the time of day.
 std::optional<WallTime> RefreshPath::retry_time(const EntryId& id) const {
-  const auto retry_at = core_.flights->retry_at(id);
-  if (!retry_at) return std::nullopt;
-  const auto wait = std::chrono::duration_cast<milliseconds>(*retry_at - core_.clock->steady_now());
-  return core_.now().wall + wait + milliseconds(1);
+  const auto pause = retry_pause(id);
+  if (!pause) return std::nullopt;
+  return core_.now().wall + *pause + milliseconds(1);
 }
 
 // --- Hydration ---
@@ -410,8 +451,8 @@ void RefreshPath::hydrate_page(DatasetState& dataset, const std::string& cursor,
                                core->after(core->options.store_calls.call_timeout));
     });
     if (page.status != StoreStatus::ok) {
-      core->log->warn(LogTopic::store, "dataset {} not hydrated from the store: {}", dataset.name,
-                      page.message);
+      core->log->warn(LogTopic::store, LogSubject{dataset.name},
+                      "dataset {} is not hydrated from the store: {}", dataset.name, page.message);
       return self.hydrated(dataset);
     }
     core->take_rows(page.entries);

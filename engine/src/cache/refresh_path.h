@@ -16,12 +16,19 @@
 #include "refresh/single_flight.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/entry.h"
+#include "tiercache/outcome.h"
 #include "tiercache/store.h"
 
 namespace tiercache::detail {
 
 class Core;
 struct DatasetState;
+
+// What a passage says of a source that a read did not ask, or did not wait for.
+struct SourceWord {
+  TierAnswer answer = TierAnswer::not_asked;
+  std::string why;
+};
 
 // A refresh to run.
 struct RefreshRequest {
@@ -46,6 +53,11 @@ class RefreshPath {
   // time.
   void revalidate(DatasetState& dataset, const EntryId& id, const Callback& callback = {},
                   std::optional<std::chrono::milliseconds> ttl = {});
+  // Why the key is as old as it is: a refresh of it is under way, or is throttled after a failure, or
+  // neither; with the last failure where there was one.
+  SourceWord why_not_newer(const EntryId& id) const;
+  // "; next try in 800 ms", behind what a failure said; empty where nothing is to be waited for.
+  std::string next_try(const EntryId& id) const;
   // A scheduled turn has come.
   void due(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness);
   // Arms the key's turns by its clocks, once its dataset is hydrated.
@@ -66,7 +78,9 @@ class RefreshPath {
                           const std::function<void(FlightResult)>& finish);
   void apply_not_found(const RefreshRequest& request, const Start& start,
                        const std::function<void(FlightResult)>& finish);
-  void ended(const RefreshRequest& request, const FlightResult& result);
+  // A flight has ended, told once; a run has, told to each that waited for it or was turned away.
+  void flight_ended(const RefreshRequest& request, const FlightResult& result);
+  void run_ended(const RefreshRequest& request);
   // What the callback gets as the previous entry.
   EntryPtr newest_local(DatasetState& dataset, const EntryId& id);
   static bool decodes(DatasetState& dataset, const Entry& entry);
@@ -78,6 +92,7 @@ class RefreshPath {
   std::optional<Known> newest_known(DatasetState& dataset, const EntryId& id) const;
   // Until when the key's source is left alone after a failure.
   std::optional<WallTime> retry_time(const EntryId& id) const;
+  std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
   void hydrate_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
   void hydrated(DatasetState& dataset);
 

@@ -41,6 +41,7 @@ TierHealth health_of(const Breaker::State& store) {
   TierHealth health;
   health.working = !store.open;
   health.since = store.since;
+  health.last_worked = store.last_worked;
   health.next_probe = store.next_probe;
   health.why = store.why;
   return health;
@@ -105,14 +106,12 @@ Stats Core::stats() const {
 
 Health Core::health() const {
   Health health;
-  health.files = files_health.read();
-  health.journal = journal_health.read();
-  const TierHealth adoption = adoption_health.read();
-  if (health.journal.working) {
-    health.journal = adoption;
-  } else if (!adoption.working) {
-    health.journal.why += "; " + adoption.why;
-  }
+  health.memory.last_worked = clock->wall_now();  // it is this process's own
+  const TierHealth directory = marks->directory.read();
+  health.files =
+      merged(directory, merged(marks->file_writes.read(),
+                               merged(marks->file_syncs.read(), marks->file_reads.read())));
+  health.journal = merged(directory, merged(marks->journal.read(), marks->adoption.read()));
   health.store.enabled = store != nullptr;
   if (breaker) health.store = health_of(breaker->state());
   health.store_replaced_since = store_identity->replaced_since();
@@ -128,7 +127,11 @@ Health Core::health() const {
   health.parked = in_journal.parked;
   Lock lock(mutex_);
   for (const auto& [name, dataset] : datasets_) {
-    if (dataset->policy.refresh) health.sources.emplace_back(name, dataset->source_health());
+    TierHealth source = dataset->source.read();
+    const bool asked = source.last_worked || !source.working;
+    if (asked || dataset->policy.refresh || dataset->policy.rich_refresh) {
+      health.sources.emplace_back(name, std::move(source));
+    }
   }
   return health;
 }

@@ -308,8 +308,9 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   const bool superseded = result.outcome == SaveOutcome::superseded;
   if (!refused) settled_.fetch_add(1);
   if (refused) {
-    log->error(LogTopic::outbox, "the store refused a write of dataset {}; it is parked: {}",
-               write.write.id.dataset, result.why);
+    log->error(LogTopic::outbox, LogSubject{write.write.id.dataset},
+               "the store refused a write of dataset {}; it is parked: {}", write.write.id.dataset,
+               result.why);
   }
   if (!refused && !superseded && write.kind == RecordKind::content) {
     hold_in_files(write.write.id, write.write.entry);

@@ -138,7 +138,7 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
                           const AppendResult& result) {
   Change& change = batch->changes[index];
   if (result.status == AppendStatus::durable) {
-    core_.journal_health.worked();
+    core_.marks->journal.worked();
     make_visible(change);
     forget_under_way(change);
     finish_one(batch, index, result_of(ChangeResult::Status::durable, change.entry.version));
@@ -151,8 +151,7 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
                result_of(ChangeResult::Status::full, change.entry.version, why_full()));
     return;
   }
-  core_.journal_health.failed(core_.now().wall, result.io.what);
-  core_.log->error(LogTopic::journal, "a write could not be journaled: {}", result.io.what);
+  core_.marks->journal.failed(result.io.what);
   if (result.io.absent()) core_.directory_keeper->look_soon();
   if (core_.store && change.kind != RecordKind::erase_matching) {
     core_.executor->post(Lane::store, [core = core_.shared_from_this(), batch, index, result] {

@@ -28,6 +28,8 @@ namespace tiercache {
 // hash where long; "@" for the empty key. Injective, and never leaves `data/` (I12).
 // `docs/formats/` says how.
 std::string entry_path(const EntryId& id);
+// What the disk said of the key's file, without the key, which may be personal (I11).
+std::string without_key(std::string text, const EntryId& id);
 // The key whose file this path is, without a look at the file; nullopt where the name has a hash, or is no
 // entry's.
 std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path);

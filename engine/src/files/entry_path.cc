@@ -93,6 +93,15 @@ std::string entry_path(const EntryId& id) {
   return path.append(kSuffix);
 }
 
+std::string without_key(std::string text, const EntryId& id) {
+  const std::string path = entry_path(id);
+  const std::size_t name = path.find('/') + 1;
+  for (auto at = text.find(path); at != std::string::npos; at = text.find(path, at + name)) {
+    text.replace(at + name, path.size() - name, "…");
+  }
+  return text;
+}
+
 std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path) {
   std::string_view name = path.substr(path.rfind('/') + 1);
   if (!name.ends_with(kSuffix)) return {};

@@ -1,6 +1,9 @@
 #include "refresh/retry_table.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/spoken.h"
 
 namespace tiercache {
 
@@ -15,11 +18,12 @@ constexpr int kMostFailures = 62;
 }  // namespace
 
 void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
-                              milliseconds source_delay, SteadyTime now, Random& random) {
+                              milliseconds source_delay, SteadyTime now, Random& random,
+                              std::string why) {
   auto failure = failures_.find(id);
   Failure next;
   if (failure != failures_.end()) {
-    next = failure->second;
+    next = std::move(failure->second);
     forget(failure);
   } else if (failures_.size() >= capacity_ && !order_.empty()) {
     forget(order_.begin()->second);
@@ -28,6 +32,8 @@ void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
   const milliseconds asked = std::clamp(source_delay, milliseconds(0), kLongestSourceDelay);
   next.count = std::min(next.count + 1, kMostFailures);
   if (asked > milliseconds(0)) next.source_until = std::max(next.source_until, now + asked);
+  next.failed_at = now;
+  next.why = std::move(why);
   next.place = {std::max(now + delay, next.source_until), ++last_number_};
   failure = failures_.emplace(id, next).first;
   order_.emplace(next.place, failure);
@@ -47,6 +53,20 @@ std::optional<SteadyTime> RetryTable::source_retry_at(const EntryId& id, SteadyT
   const auto failure = failures_.find(id);
   if (failure == failures_.end() || failure->second.source_until <= now) return std::nullopt;
   return failure->second.source_until;
+}
+
+std::string RetryTable::last_failure(const EntryId& id, SteadyTime now) const {
+  const auto found = failures_.find(id);
+  if (found == failures_.end()) return {};
+  const Failure& failure = found->second;
+  const auto span = [](SteadyTime from, SteadyTime to) {
+    return spoken(std::chrono::duration_cast<milliseconds>(to - from));
+  };
+  std::string text = "last failure " + span(failure.failed_at, now) + " ago";
+  if (!failure.why.empty()) text += ": " + failure.why;
+  if (now < failure.source_until) text += "; the source asked to be left alone";
+  if (now < failure.place.retry_at) text += "; next try in " + span(now, failure.place.retry_at);
+  return text;
 }
 
 void RetryTable::forget(Failures::iterator failure) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "base/backoff.h"
 #include "tiercache/entry.h"
@@ -20,15 +21,19 @@ class RetryTable {
   explicit RetryTable(std::size_t capacity) : capacity_(capacity) {}
 
   // Counts a failure and puts the next try off: by the back-off, or by `source_delay`, what the
-  // source itself asked for, when that is longer. At most a day.
+  // source itself asked for, when that is longer. At most a day. `why` is kept for `last_failure`.
   void note_failure(const EntryId& id, const BackoffOptions& backoff,
-                    std::chrono::milliseconds source_delay, SteadyTime now, Random& random);
+                    std::chrono::milliseconds source_delay, SteadyTime now, Random& random,
+                    std::string why = {});
   void note_success(const EntryId& id);
 
   // When the key may be tried; nullopt when now.
   std::optional<SteadyTime> retry_at(const EntryId& id, SteadyTime now) const;
   // The same, but only for a wait that the source asked for.
   std::optional<SteadyTime> source_retry_at(const EntryId& id, SteadyTime now) const;
+  // The failure after which nothing has succeeded, as far as it is remembered: "last failure 12 s ago: HTTP
+  // 503; next try in 48 s". Empty when there is none.
+  std::string last_failure(const EntryId& id, SteadyTime now) const;
   std::size_t size() const { return failures_.size(); }
 
  private:
@@ -42,6 +47,8 @@ class RetryTable {
     int count = 0;
     Place place;
     SteadyTime source_until;  // the epoch: the source asked for nothing
+    SteadyTime failed_at;
+    std::string why;
   };
   using Failures = std::map<EntryId, Failure>;
 

@@ -19,6 +19,8 @@ using Status = FlightResult::Status;
 namespace {
 
 constexpr std::size_t kMaxRetries = 10'000;
+constexpr char kNotReturned[] = "the callback of an earlier refresh has timed out and not returned";
+constexpr char kLineFull[] = "too many refreshes are waiting in line";
 
 FlightResult stopped_result() {
   return {.status = Status::stopped, .why = "the cache is closing"};
@@ -57,7 +59,7 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   struct Delivery {
     std::vector<Handler> handlers;
     FlightResult result;
-    std::string warn_of;  // the flight's name where the log is to be told
+    std::function<void(const FlightResult&)> ended;  // the flight's
   };
 
   // What `stop` takes out, to be told and destroyed under no lock.
@@ -67,11 +69,10 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
     std::vector<Handler> stopped;
   };
 
-  State(Executor& e, const Clock& c, Log& l, int concurrency_limit, std::uint64_t seed,
+  State(Executor& e, const Clock& c, int concurrency_limit, std::uint64_t seed,
         std::size_t most_waiting)
       : executor(e),
         clock(c),
-        log(l),
         concurrency(std::max(1, concurrency_limit)),
         max_waiting(most_waiting),
         random(seed) {}
@@ -79,8 +80,10 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   // The steps of `run`.
   RecordPtr admit(const EntryId& id, RefreshReason reason, Handler* handler)
       TIERCACHE_REQUIRES(mutex);
-  void throttle(Handler* handler, std::string why) TIERCACHE_REQUIRES(mutex);
-  void hold_off(const EntryId& id, const BackoffOptions& backoff) TIERCACHE_REQUIRES(mutex);
+  void throttle(const EntryId& id, Handler* handler, std::string why = {})
+      TIERCACHE_REQUIRES(mutex);
+  void hold_off(const EntryId& id, const BackoffOptions& backoff, const std::string& why)
+      TIERCACHE_REQUIRES(mutex);
   void make(const RecordPtr& record, const Make& make);
   void enter_line(const RecordPtr& record) TIERCACHE_REQUIRES(mutex);
   // The steps of a worker: a task on the callback lane that takes the next flight in line.
@@ -93,8 +96,7 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   void finish(const RecordPtr& record, FlightResult result);
   void fail(const RecordPtr& record, std::string why, milliseconds source_delay)
       TIERCACHE_REQUIRES(mutex);
-  void end(const RecordPtr& record, FlightResult result, std::string warn_of = {})
-      TIERCACHE_REQUIRES(mutex);
+  void end(const RecordPtr& record, FlightResult result) TIERCACHE_REQUIRES(mutex);
   // Time running out.
   void set_timer(const RecordPtr& record) TIERCACHE_REQUIRES(mutex);
   void drop_timer(Record& record) TIERCACHE_REQUIRES(mutex);
@@ -106,7 +108,6 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
 
   Executor& executor;
   const Clock& clock;
-  Log& log;
   const int concurrency;
   const std::size_t max_waiting;
 
@@ -132,8 +133,8 @@ SingleFlight::State::RecordPtr SingleFlight::State::admit(const EntryId& id, Ref
   if (const auto found = flights.find(id); found != flights.end()) {
     Record& record = *found->second;
     if (record.phase == Phase::abandoned) {
-      hold_off(id, record.flight.backoff);
-      throttle(handler, "the callback of an earlier refresh has timed out and not returned");
+      hold_off(id, record.flight.backoff, kNotReturned);
+      throttle(id, handler, kNotReturned);
     } else {
       ++counters.joined;
       if (*handler) record.handlers.push_back(std::move(*handler));
@@ -141,16 +142,16 @@ SingleFlight::State::RecordPtr SingleFlight::State::admit(const EntryId& id, Ref
     return nullptr;
   }
   if (retries.source_retry_at(id, now)) {
-    throttle(handler, "the source asked to be left alone for now");
+    throttle(id, handler);
     return nullptr;
   }
   if (reason != RefreshReason::asked && retries.retry_at(id, now)) {
-    throttle(handler, "an earlier refresh failed; waiting before the next try");
+    throttle(id, handler);
     return nullptr;
   }
   if (line.size() >= max_waiting) {
-    hold_off(id, BackoffOptions{});
-    throttle(handler, "too many refreshes are waiting in line");
+    hold_off(id, BackoffOptions{}, kLineFull);
+    throttle(id, handler, kLineFull);
     return nullptr;
   }
   auto record = std::make_shared<Record>();
@@ -160,9 +161,11 @@ SingleFlight::State::RecordPtr SingleFlight::State::admit(const EntryId& id, Ref
   return record;
 }
 
-void SingleFlight::State::throttle(Handler* handler, std::string why) {
+// Without a reason of its own it is what went before.
+void SingleFlight::State::throttle(const EntryId& id, Handler* handler, std::string why) {
   ++counters.throttled;
   if (!*handler) return;
+  if (why.empty()) why = retries.last_failure(id, clock.steady_now());
   Delivery delivery;
   delivery.handlers.push_back(std::move(*handler));
   delivery.result = {.status = Status::throttled, .why = std::move(why)};
@@ -170,9 +173,11 @@ void SingleFlight::State::throttle(Handler* handler, std::string why) {
 }
 
 // A throttled key is never due at once, or who asks for it would spin.
-void SingleFlight::State::hold_off(const EntryId& id, const BackoffOptions& backoff) {
+void SingleFlight::State::hold_off(const EntryId& id, const BackoffOptions& backoff,
+                                   const std::string& why) {
   const SteadyTime now = clock.steady_now();
-  if (!retries.retry_at(id, now)) retries.note_failure(id, backoff, milliseconds(0), now, random);
+  if (retries.retry_at(id, now)) return;
+  retries.note_failure(id, backoff, milliseconds(0), now, random, why);
 }
 
 void SingleFlight::State::make(const RecordPtr& record, const Make& make) {
@@ -294,19 +299,20 @@ void SingleFlight::State::finish(const RecordPtr& record, FlightResult result) {
 void SingleFlight::State::fail(const RecordPtr& record, std::string why,
                                milliseconds source_delay) {
   ++counters.failed;
-  retries.note_failure(record->id, record->flight.backoff, source_delay, clock.steady_now(),
-                       random);
-  end(record, {.status = Status::failed, .why = std::move(why)}, record->flight.name);
+  why = shortened(std::move(why));
+  retries.note_failure(record->id, record->flight.backoff, source_delay, clock.steady_now(), random,
+                       why);
+  end(record, {.status = Status::failed, .why = std::move(why)});
 }
 
-void SingleFlight::State::end(const RecordPtr& record, FlightResult result, std::string warn_of) {
+void SingleFlight::State::end(const RecordPtr& record, FlightResult result) {
   if (record->phase != Phase::abandoned) {
     record->phase = Phase::ended;
     flights.erase(record->id);
   }
   deliver({.handlers = std::exchange(record->handlers, {}),
            .result = std::move(result),
-           .warn_of = std::move(warn_of)});
+           .ended = std::exchange(record->flight.ended, {})});
 }
 
 // --- Time running out ---
@@ -330,13 +336,11 @@ void SingleFlight::State::on_timeout(const RecordPtr& record, Phase phase) {
   const auto waited = std::to_string(record->flight.hard_timeout.count());
   if (phase == Phase::in_line) {
     line.erase(record->place);
-    hold_off(record->id, record->flight.backoff);
+    const std::string why =
+        "no callback could begin within " + waited + " ms; others have not returned";
+    hold_off(record->id, record->flight.backoff, why);
     ++counters.throttled;
-    end(record,
-        {.status = Status::throttled,
-         .why = "no callback could begin within " + waited + " ms; others have not returned"},
-        record->flight.name);
-    return;
+    return end(record, {.status = Status::throttled, .why = why});
   }
   record->phase = Phase::abandoned;
   record->flight.context.cancel();
@@ -349,7 +353,7 @@ void SingleFlight::State::on_timeout(const RecordPtr& record, Phase phase) {
 // --- Telling those who wait ---
 
 void SingleFlight::State::deliver(Delivery delivery) {
-  if (delivery.handlers.empty() && delivery.warn_of.empty()) return;
+  if (delivery.handlers.empty() && !delivery.ended) return;
   const std::uint64_t number = ++last_delivery;
   deliveries.emplace(number, std::move(delivery));
   executor.post(Lane::compute, [self = shared_from_this(), number] { self->hand_over(number); });
@@ -364,9 +368,7 @@ void SingleFlight::State::hand_over(std::uint64_t number) {
     delivery = std::move(found->second);
     deliveries.erase(found);
   }
-  if (!delivery.warn_of.empty()) {
-    log.warn(LogTopic::refresh, "refresh of {} failed: {}", delivery.warn_of, delivery.result.why);
-  }
+  if (delivery.ended) tell({delivery.ended}, delivery.result);
   tell(delivery.handlers, delivery.result);
 }
 
@@ -387,9 +389,9 @@ int SingleFlight::State::stop(Remains* remains) {
 
 // --- The public face ---
 
-SingleFlight::SingleFlight(Executor& executor, const Clock& clock, Log& log, int concurrency,
+SingleFlight::SingleFlight(Executor& executor, const Clock& clock, int concurrency,
                            std::uint64_t seed, std::size_t max_waiting)
-    : state_(std::make_shared<State>(executor, clock, log, concurrency, seed, max_waiting)) {}
+    : state_(std::make_shared<State>(executor, clock, concurrency, seed, max_waiting)) {}
 
 SingleFlight::~SingleFlight() {
   stop();
@@ -416,6 +418,11 @@ std::optional<SteadyTime> SingleFlight::retry_at(const EntryId& id) const {
   Lock lock(state_->mutex);
   if (state_->stopped) return std::nullopt;
   return state_->retries.retry_at(id, state_->clock.steady_now());
+}
+
+std::string SingleFlight::last_failure(const EntryId& id) const {
+  Lock lock(state_->mutex);
+  return state_->retries.last_failure(id, state_->clock.steady_now());
 }
 
 int SingleFlight::stop() {

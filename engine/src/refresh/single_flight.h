@@ -10,7 +10,6 @@
 #include <string>
 
 #include "base/backoff.h"
-#include "base/log.h"
 #include "tiercache/clock.h"
 #include "tiercache/executor.h"
 #include "tiercache/refresh.h"
@@ -26,7 +25,7 @@ struct FlightResult {
     not_modified,
     not_found,
     failed,     // the callback threw, timed out or gave something unacceptable
-    throttled,  // the source was not asked; `retry_at` says when it may be
+    throttled,  // the source was not asked; `why` says when it may be, as `retry_at` does
     stopped,    // the cache is closing
   };
   Status status = Status::failed;
@@ -35,7 +34,6 @@ struct FlightResult {
 
 // What to run for one key; filled by the cache for each flight.
 struct Flight {
-  std::string name;  // for logs: dataset and key
   RefreshContext context;
   // Runs on the callback lane; throws what the user's function throws. Must own what it uses: a
   // callback that does not return outlives the cache.
@@ -43,6 +41,9 @@ struct Flight {
   // Applies the answer by the write path, then `finish` with how that ended, from any thread; only
   // the first call counts. On the compute lane. Throwing is failing.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
+  // How it ended, once, before those who wait are told; may be empty. On the compute lane, and not once
+  // the cache is closing.
+  std::function<void(const FlightResult&)> ended;
   // Counted from when the callback begins: after it the flight has failed, a late answer is
   // ignored. Also how long the flight may wait in line before that. Held to 1 ms … 24 h.
   std::chrono::milliseconds hard_timeout{30'000};
@@ -66,7 +67,7 @@ struct Flight {
 // Failures: a key that failed, or was throttled for another reason than its back-off, may be tried
 // again at `retry_at`. A success clears that. The table is bounded (RetryTable).
 //
-// Thread-safe. `executor`, `clock` and `log` must outlive the tasks of the compute lane; callbacks
+// Thread-safe. `executor` and `clock` must outlive the tasks of the compute lane; callbacks
 // still running after `stop` touch none of them.
 class SingleFlight {
  public:
@@ -82,8 +83,8 @@ class SingleFlight {
 
   // `concurrency`: refreshes at once over all keys (at least 1); more wait in line, at most
   // `max_waiting`.
-  SingleFlight(Executor& executor, const Clock& clock, Log& log, int concurrency,
-               std::uint64_t seed, std::size_t max_waiting = kMaxWaiting);
+  SingleFlight(Executor& executor, const Clock& clock, int concurrency, std::uint64_t seed,
+               std::size_t max_waiting = kMaxWaiting);
   // Stops.
   ~SingleFlight();
   SingleFlight(const SingleFlight&) = delete;
@@ -100,6 +101,8 @@ class SingleFlight {
   bool running(const EntryId& id) const;
   // When `id` may be tried again after failures; nullopt when now.
   std::optional<SteadyTime> retry_at(const EntryId& id) const;
+  // Of a refresh of `id` after which none has succeeded, as RetryTable::last_failure.
+  std::string last_failure(const EntryId& id) const;
   // Starts nothing more, asks running callbacks to cancel, and answers every handler not yet called
   // before it returns, on this thread: `stopped`, or the result where there is one. Later runs are
   // answered `stopped` inside `run`. Returns the number of callbacks still running. Idempotent.

@@ -95,7 +95,7 @@ TEST_F(HttpCache, document_that_is_no_json_leaves_the_entry_and_is_reported) {
   broken = true;
   const auto snapshot = data.refresh("", 60s);
   EXPECT_EQ(*snapshot, "{\"a\":1}");
-  EXPECT_THAT(snapshot.passage().why, HasSubstr("UTF-8"));
+  EXPECT_THAT(snapshot.passage().source_why, HasSubstr("UTF-8"));
 }
 
 TEST_F(HttpCache, close_ends_a_transfer_under_way) {

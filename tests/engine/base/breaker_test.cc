@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
 #include "tiercache/testing/manual_clock.h"
 
@@ -42,6 +43,30 @@ TEST_P(BreakerTest, closed_lets_any_number_through) {
   }
   EXPECT_FALSE(breaker.state().open);
   EXPECT_EQ(breaker.state().probes, 0u);
+}
+
+TEST_P(BreakerTest, each_failure_that_counts_is_told_with_the_pause_after_it) {
+  std::vector<Breaker::State> told;
+  breaker.on_failure([&](const Breaker::State& state) { told.push_back(state); });
+  const auto late = breaker.ask(Urgency::reader);
+  fail();
+  breaker.ended(late, false, "of before");
+  fail();
+  ASSERT_EQ(told.size(), 2u) << "how a call of before ends is no news";
+  EXPECT_TRUE(told[1].open);
+  EXPECT_EQ(told[1].why, "away");
+  EXPECT_EQ(told[1].next_probe, clock->wall_now() + told[1].pause);
+}
+
+TEST_P(BreakerTest, last_call_that_worked_is_known_and_none_before_one_did_I13) {
+  EXPECT_FALSE(breaker.state().last_worked);
+  fail();
+  EXPECT_FALSE(breaker.state().last_worked);
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  const WallTime then = clock->wall_now();
+  clock->advance(1h);
+  fail();
+  EXPECT_EQ(breaker.state().last_worked, then);
 }
 
 TEST_P(BreakerTest, first_failure_opens_it_and_says_why_and_since_when) {

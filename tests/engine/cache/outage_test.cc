@@ -49,7 +49,7 @@ TEST_F(OutageTest, hung_store_costs_one_caller_per_probe_I7) {
     for (int i = 0; i < count; ++i) {
       data->get_async("k" + std::to_string(i), {.deadline = 60s}, [&](const auto& snapshot) {
         ++answered;
-        whys.push_back(snapshot.passage().why);
+        whys.push_back(snapshot.passage().store_why);
       });
     }
     EXPECT_TRUE(world.run_until([&] { return answered == count; }, 1min));

@@ -60,6 +60,17 @@ TEST(EntryPath, keys_that_try_to_leave_become_plain_names_I12) {
   }
 }
 
+TEST(EntryPath, what_the_disk_says_of_a_file_does_not_tell_its_key_I11) {
+  for (const std::string& key : {std::string("a@b.example"), std::string(900, 'k')}) {
+    const EntryId id{"users", key};
+    const std::string said =
+        "write \"/cache/data/" + entry_path(id) + "\": No space left on device";
+    EXPECT_EQ(without_key(said, id), "write \"/cache/data/users/…\": No space left on device");
+    EXPECT_EQ(without_key(entry_path(id) + ' ' + entry_path(id), id), "users/… users/…");
+  }
+  EXPECT_EQ(without_key("torn", {"users", "a"}), "torn");
+}
+
 TEST(EntryPath, different_keys_have_different_files) {
   const std::vector<std::string> texts = {
       "",      "@",  "%40",  "a", "A",        "a.json",    ".a", "%2Ea", "a/b",

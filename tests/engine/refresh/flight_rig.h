@@ -20,15 +20,13 @@ using std::chrono::milliseconds;
 struct FlightRig {
   explicit FlightRig(int concurrency = 8, std::uint64_t seed = 1, std::size_t max_waiting = 1000)
       : executor(clock, seed),
-        flights(std::make_unique<SingleFlight>(executor, *clock, log, concurrency, seed,
-                                               max_waiting)) {}
+        flights(std::make_unique<SingleFlight>(executor, *clock, concurrency, seed, max_waiting)) {}
 
   using Call = std::function<RefreshResult(RefreshContext&)>;
 
   // A flight whose answer is applied as `saved`.
   Flight flight(Call call, milliseconds hard_timeout = milliseconds(30'000)) {
     Flight made;
-    made.name = "d/k";
     made.call = std::move(call);
     made.apply = [this](const RefreshResult&, const std::function<void(FlightResult)>& finish) {
       ++applied;
@@ -59,7 +57,6 @@ struct FlightRig {
 
   std::shared_ptr<testing::ManualClock> clock = std::make_shared<testing::ManualClock>();
   testing::SeededExecutor executor;
-  Log log{nullptr, *clock};
   std::unique_ptr<SingleFlight> flights;
   std::vector<FlightResult> results;
   int applied = 0;

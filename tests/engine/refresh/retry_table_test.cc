@@ -50,6 +50,19 @@ TEST_F(RetryTableTest, wait_ends_at_its_time) {
   EXPECT_FALSE(table_.retry_at(kKey, end));
 }
 
+TEST_F(RetryTableTest, last_failure_is_told_until_a_success) {
+  EXPECT_EQ(table_.last_failure(kKey, kNow), "");
+  table_.note_failure(kKey, {.first = 1ms, .cap = 1ms}, 60s, kNow, random_, "HTTP 503");
+  EXPECT_EQ(table_.last_failure(kKey, kNow + 12s),
+            "last failure 12 s ago: HTTP 503; the source asked to be left alone; next try in 48 s");
+  EXPECT_EQ(table_.last_failure(kKey, kNow + 60s), "last failure 60 s ago: HTTP 503");
+  table_.note_failure(kKey, {.first = 1ms, .cap = 1ms}, 0ms, kNow + 70s, random_, "HTTP 500");
+  EXPECT_EQ(table_.last_failure(kKey, kNow + 70s),
+            "last failure 0 ms ago: HTTP 500; next try in 1 ms");
+  table_.note_success(kKey);
+  EXPECT_EQ(table_.last_failure(kKey, kNow + 80s), "");
+}
+
 TEST_F(RetryTableTest, success_starts_over) {
   for (int i = 0; i < 20; ++i) fail(kKey);
   table_.note_success(kKey);

@@ -176,7 +176,7 @@ TEST(SingleFlightLimits, full_line_throttles_what_comes_next_I8) {
 TEST(SingleFlightLimits, what_waits_at_an_executor_without_threads_is_bounded_I8) {
   FlightRig rig;
   HeldCallbacks executor(rig.executor);
-  rig.flights = std::make_unique<SingleFlight>(executor, *rig.clock, rig.log, 2, 1);
+  rig.flights = std::make_unique<SingleFlight>(executor, *rig.clock, 2, 1);
   for (int round = 0; round < 50; ++round) {
     for (int key = 0; key < 10; ++key) {
       rig.run(std::to_string(round * 10 + key), rig.flight(FlightRig::answer, 5s));

@@ -91,6 +91,25 @@ TEST(SingleFlight, flight_that_cannot_be_made_has_failed) {
   }
 }
 
+TEST(SingleFlight, end_of_a_flight_is_told_once_whoever_waits_for_it_I13) {
+  FlightRig rig;
+  int ended = 0;
+  for (int i = 0; i < 5; ++i) {
+    Flight flight = rig.flight(FlightRig::failure);
+    flight.ended = [&](const FlightResult& result) {
+      ++ended;
+      EXPECT_EQ(result.why, "source down");
+      EXPECT_TRUE(rig.results.empty()) << "before those who wait";
+    };
+    rig.run("k", std::move(flight));
+  }
+  rig.executor.run_ready();
+  EXPECT_EQ(rig.results.size(), 5u);
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(
+      rig.flights->last_failure(FlightRig::id("k")).find("last failure 0 ms ago: source down"), 0u);
+}
+
 TEST(SingleFlight, exception_of_the_callback_is_told_and_the_next_try_waits) {
   FlightRig rig;
   rig.run("k", FlightRig::failure);

@@ -30,7 +30,6 @@ struct Seen {
 
 Flight flight_of(const std::shared_ptr<Seen>& seen, int key, int number) {
   Flight flight;
-  flight.name = std::to_string(key);
   flight.hard_timeout = std::chrono::milliseconds(number % 50 == 0 ? 1 : 10'000);
   flight.call = [seen, key, number](RefreshContext& context) -> RefreshResult {
     if (seen->running[key].fetch_add(1) != 0) ++seen->overlaps;
@@ -51,7 +50,7 @@ Flight flight_of(const std::shared_ptr<Seen>& seen, int key, int number) {
 // A single flight on threads of its own, and threads that ask it and wait for each answer.
 class StressedFlights {
  public:
-  StressedFlights() : flights_(*executor_, *clock_, log_, 4, 1) {}
+  StressedFlights() : flights_(*executor_, *clock_, 4, 1) {}
 
   // Asks `runs` times from each of the threads, fewer when stopped meanwhile.
   void ask_from_many_threads(int runs) {
@@ -97,7 +96,6 @@ class StressedFlights {
 
   std::shared_ptr<Clock> clock_ = system_clock();
   std::shared_ptr<Executor> executor_ = thread_executor();
-  Log log_{nullptr, *clock_};
   std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();
   SingleFlight flights_;
   std::vector<std::thread> threads_;
