@@ -40,14 +40,17 @@ bool Cache::warm_up(milliseconds deadline) {
 }
 
 Stats Cache::stats() const {
+  core_->check_process();
   return core_->stats();
 }
 
 Health Cache::health() const {
+  core_->check_process();
   return core_->health();
 }
 
 CloseReceipt Cache::close(milliseconds deadline) {
+  core_->check_process();
   return core_->close(deadline);
 }
 
