@@ -98,27 +98,39 @@ TEST_F(ForkedChild, every_call_of_the_parents_cache_is_an_error_there) {
   EXPECT_EQ(cache.close().left_in_outbox, 0u);
 }
 
-// What a process with a cache that lives as long as it does goes through: 0 when all went well.
-int serve_with_a_child_that_exits(const CacheOptions& options) {
+// Of a process whose cache lives as long as it does: a child's exit destroys the child's copy of it.
+// 0 when the parent noticed nothing.
+int outlive_a_child(Cache& cache, const Dataset<JsonText>& data) {
+  // Whoever closes an empty journal deletes its folder.
+  for (int tries = 0; cache.stats().journal_live_records > 0; ++tries) {
+    if (!cache.flush() || tries == 1'000) return 1;
+  }
+  const pid_t child = ::fork();
+  if (child == 0) std::exit(77);
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child) return 2;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 77) return 3;
+  return data.put("after", "2").journaled ? 0 : 4;
+}
+
+// Many children: where a task is under way at the fork, the child's copy of it keeps the cache.
+int serve_with_children_that_exit(const CacheOptions& options) {
   static Cache cache(options);
   static auto data = cache.dataset("d", {.keyed = true, .fresh_for = 24h});
   data.put("before", "1");
-  const pid_t child = ::fork();
-  if (child == 0) std::exit(7);  // destroys the parent's cache, the child's copy of it
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child) return 1;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 7) return 2;
-  if (!data.put("after", "2").journaled) return 3;
-  if (*data.get("before") != "1" || *data.get("after") != "2") return 4;
-  if (!cache.flush()) return 5;
+  for (int i = 0; i < 40; ++i) {
+    if (const int fault = outlive_a_child(cache, data)) return fault;
+  }
+  if (*data.get("before") != "1" || *data.get("after") != "2") return 5;
+  if (!cache.flush()) return 6;
   const Stats stats = cache.stats();
-  if (stats.files_lost + stats.journal_lost > 0) return 6;
+  if (stats.files_lost + stats.journal_lost > 0) return 7;
   if (!cache.health().all_working()) return 8;
   return cache.close().left_in_outbox == 0 ? 0 : 9;
 }
 
-TEST_F(ForkedChild, exit_of_a_child_leaves_the_parents_cache_as_it_is_I1) {
-  EXPECT_EQ(in_child([&] { return serve_with_a_child_that_exits(options()); }), 0);
+TEST_F(ForkedChild, exit_of_children_leaves_the_parents_cache_as_it_is_I1) {
+  EXPECT_EQ(in_child([&] { return serve_with_children_that_exit(options()); }), 0);
   Cache again(options());
   auto data = again.dataset("d", keyed());
   EXPECT_EQ(*data.get("before"), "1");
@@ -129,6 +141,7 @@ TEST_F(ForkedChild, opens_a_cache_of_its_own_on_the_same_directory) {
   Cache cache(options());
   auto data = cache.dataset("d", keyed());
   data.put("parents", "1");
+  ASSERT_TRUE(cache.flush());
   EXPECT_EQ(in_child([&] {
               CacheOptions without_store = options();  // SQLite's file must not be opened twice
               without_store.store = nullptr;
@@ -153,7 +166,6 @@ TEST_F(ForkedChild, dead_parents_writes_are_served_and_sent_while_the_child_live
   if (service == 0) {
     CacheOptions without_store = options();
     without_store.store = nullptr;
-    without_store.files.write_behind = 1h;
     auto* cache = new Cache(std::move(without_store));
     cache->dataset("d", keyed()).put("k", "[7]");
     if (::fork() == 0) {
