@@ -1,6 +1,6 @@
 // The memory tier beside its peers: nanoseconds per operation and thread.
 //
-//   bench_memory [--rounds N] [--quick]
+//   bench_memory [--rounds N] [--quick] [--only WORKLOAD]
 //
 // `--quick` shows that it runs; its figures are of cold caches and not to be compared.
 //
@@ -31,6 +31,7 @@ namespace tiercache::bench {
 namespace {
 
 struct Settings {
+  std::string only = {};  // the name of one workload; empty: all
   int rounds = 100;
   std::size_t zipf_keys = 1'000'000;
   std::size_t operations =
@@ -44,7 +45,15 @@ constexpr double kTogether = 0.85;  // the share of a run's time in which all it
 std::vector<Workload> workloads(const Settings& settings) {
   const std::size_t zipf_keys = settings.zipf_keys;
   // For "hot" as large as a cache is by default; HyperClockCache needs room to spare to keep everything.
-  return {{.name = "hot", .keys = 1'000, .capacity = 48'000, .must_hit = true},
+  // "small" is of some 5 MiB.
+  constexpr std::size_t kSmall = 3'600;
+  return {{.name = "small hot", .keys = 1'000, .capacity = kSmall},
+          {.name = "small Zipf",
+           .keys = 10 * kSmall,
+           .capacity = kSmall,
+           .zipf = 0.99,
+           .puts_of_100 = 5},
+          {.name = "hot", .keys = 1'000, .capacity = 48'000, .must_hit = true},
           {.name = "100k", .keys = 100'000, .capacity = 200'000, .must_hit = true},
           {.name = "Zipf",
            .keys = zipf_keys,
@@ -315,6 +324,7 @@ void compare_speed(const Settings& settings) {
   std::vector<std::string> names, titles;
   std::vector<std::vector<Cell>> columns;
   for (const Workload& workload : workloads(settings)) {
+    if (!settings.only.empty() && settings.only != workload.name) continue;
     std::vector<Contender> contenders = make_contenders(workload, population);
     names.clear();
     for (const Contender& contender : contenders) names.push_back(contender.name);
@@ -327,7 +337,10 @@ void compare_speed(const Settings& settings) {
       columns.push_back(measure(column, contenders, settings));
     }
   }
-  print_table(names, titles, columns);
+  if (columns.empty())
+    std::printf("no workload is named \"%s\"\n", settings.only.c_str());
+  else
+    print_table(names, titles, columns);
 }
 
 int main(int argc, char** argv) {
@@ -338,8 +351,10 @@ int main(int argc, char** argv) {
       settings = {.rounds = 3, .zipf_keys = 100'000, .operations = 200'000, .round_ns = 0.5e6};
     } else if (argument == "--rounds" && i + 1 < argc && std::atoi(argv[i + 1]) > 0) {
       settings.rounds = std::atoi(argv[++i]);
+    } else if (argument == "--only" && i + 1 < argc) {
+      settings.only = argv[++i];
     } else {
-      std::fprintf(stderr, "usage: bench_memory [--quick] [--rounds N]\n");
+      std::fprintf(stderr, "usage: bench_memory [--quick] [--rounds N] [--only WORKLOAD]\n");
       return 2;
     }
   }

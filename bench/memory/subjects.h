@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -40,7 +41,10 @@ class TiercacheMemory {
  public:
   static constexpr const char* kName = "tiercache MemoryTier";
 
-  explicit TiercacheMemory(std::size_t entries) : tier_(entries * charge_of_one()) {}
+  explicit TiercacheMemory(std::size_t entries)
+      : tier_(entries * charge_of_one(),
+              MemoryTier::shards_for(entries * charge_of_one(),
+                                     std::thread::hardware_concurrency())) {}
 
   bool get(std::string_view key) {
     const MemoryTier::Found found = tier_.find(KeyRef(1, key));

@@ -7,7 +7,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -26,6 +28,9 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kPage = 4'096;
 constexpr int kCalls = 160;
 constexpr int kTries = 10'000;
+constexpr std::uint64_t kInodes = 2'000;
+constexpr std::uint64_t kMostInodesLeft = 12;  // with more a cache opens as usual
+constexpr std::chrono::seconds kPatience{30};
 
 std::string error_text() {
   return std::generic_category().message(errno);
@@ -69,13 +74,28 @@ class SmallDisk {
     ::close(file);
     if (!filled) throw std::runtime_error("the small disk cannot be filled");
   }
-  void make_room() { fs::remove(ballast()); }
+  // Takes all inodes but so many.
+  void take_inodes(std::uint64_t left) {
+    fs::create_directories(names());
+    struct statvfs room {};
+    for (std::uint64_t i = 0; i < kInodes && ::statvfs(at_.c_str(), &room) == 0; ++i) {
+      if (room.f_favail <= left) return;
+      std::ofstream(names() / std::to_string(i));
+    }
+    throw std::runtime_error("the inodes of the small disk cannot be taken");
+  }
+  void make_room() {
+    fs::remove(ballast());
+    fs::remove_all(names());
+  }
 
  private:
   bool mount_it() {
-    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=4m,mode=0700") == 0;
+    const std::string options = "size=4m,mode=0700,nr_inodes=" + std::to_string(kInodes);
+    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, options.c_str()) == 0;
     return mounted_;
   }
+  fs::path names() const { return at_ / "names"; }
   fs::path ballast() const { return at_ / "ballast"; }
 
   const fs::path at_;
@@ -103,9 +123,30 @@ class Filled {
     disk_.fill(pages_left);
     clerk_.work(*data_, kCalls);
     disk_.make_room();
+    return recover();
+  }
+  // A cache is opened when so many inodes are left.
+  std::optional<std::string> run_without_inodes(std::uint64_t inodes_left) {
+    clerk_.work(*data_, kCalls / 4);
+    if (store_) cache_->flush(kPatience);
+    disk_.take_inodes(inodes_left);
+    clerk_.work(*data_, kCalls / 4);
+    cache_->close();
+    cache_.reset();
+    open();
+    clerk_.judge_directory("opened without inodes", *data_);
+    clerk_.work(*data_, kCalls);
+    disk_.make_room();
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (!cache_->health().all_working() && std::chrono::steady_clock::now() < until) {
+      clerk_.work(*data_, 1);
+    }
+    return recover();
+  }
+  std::optional<std::string> recover() {
     clerk_.put_all(*data_);
     clerk_.work(*data_, kCalls / 4);
-    if (!cache_->flush(std::chrono::seconds(30))) clerk_.fail("not everything could be written");
+    if (!cache_->flush(kPatience)) clerk_.fail("not everything could be written");
     if (!cache_->health().all_working()) {
       clerk_.fail("does not recover: " + cache_->health().files.why + cache_->health().journal.why);
     }
@@ -175,6 +216,18 @@ std::optional<std::string> fill_at_every_boundary(std::uint64_t count, std::uint
       filled.add_to(figures);
       if (broken) {
         return std::to_string(i) + " pages left" + (with_store ? "" : ", no store") + ": " +
+               *broken;
+      }
+    }
+  }
+  for (std::uint64_t i = 0; i < std::min(count, kMostInodesLeft); ++i) {
+    for (const bool with_store : {true, false}) {
+      Filled filled(disk, scratch.path(), scratch.path() / "small" / "cache", with_store,
+                    seed * 1'000 + i);
+      const auto broken = filled.run_without_inodes(i);
+      filled.add_to(figures);
+      if (broken) {
+        return std::to_string(i) + " inodes left" + (with_store ? "" : ", no store") + ": " +
                *broken;
       }
     }

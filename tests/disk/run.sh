@@ -11,7 +11,8 @@ usage: tests/disk/run.sh [--states N] [--deletions N] [--boundaries N] [--seed S
   --deletions N    how often the directory is deleted under the open cache, at a call of the file system each, with
                    a store and without (default 1000; some seconds); more than there are: at every call; 0: not at all
   --boundaries N   how often a tmpfs of 4 MiB is filled, leaving room for 0 pages, for 1, and so on, with a store
-                   and without (default 100; some seconds); 0: not at all
+                   and without, and how often, up to 12 times, a cache is opened there with 0 inodes left, with 1, and
+                   so on (default 100; some seconds); 0: not at all
   --seed S         of what is written (default 1)
 
 A cache writes, reads, is killed and opened again while its disk refuses calls, is full or loses the directory. What it is told

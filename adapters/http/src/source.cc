@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "tiercache/error.h"
+#include "tiercache/file_system.h"
 #include "tiercache/http.h"
 
 namespace tiercache::http {
@@ -151,6 +152,11 @@ Answer Source::operator()(RefreshContext& context) const {
 
 Source source(Options options) {
   check(options);
+  // Read with each new connection, when the process may have another working directory.
+  if (!options.ca_file.empty()) {
+    const IoStatus status = posix_file_system()->absolute(options.ca_file, &options.ca_file);
+    if (!status.ok()) throw BadConfiguration("http.ca_file: " + status.what);
+  }
   return Source(std::make_shared<const detail::Client>(std::move(options)));
 }
 

@@ -27,7 +27,7 @@ Connection::Connection(const Options& options, SteadyTime deadline)
   try {
     prepare_file(options);
     const int code = sqlite3_open_v2(
-        path_for_sqlite(path_).c_str(), &handle_,
+        path_.c_str(), &handle_,
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     if (code != SQLITE_OK) fail(code);
     configure(options);

@@ -24,8 +24,7 @@ namespace {
 }
 
 std::string directory_of(const std::string& path) {
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  return directory.empty() ? "." : directory;
+  return std::filesystem::path(path).parent_path().string();
 }
 
 // Takes others' permissions from a file that is ours. By name: closing a descriptor of a database's
@@ -38,10 +37,6 @@ void make_private(const std::string& path) {
 }
 
 }  // namespace
-
-std::string path_for_sqlite(const std::string& path) {
-  return path.starts_with('/') ? path : "./" + path;
-}
 
 void prepare_file(const Options& options) {
   const std::string& path = options.path;

@@ -7,9 +7,6 @@
 
 namespace tiercache::sqlite {
 
-// The path as SQLite shall read it: never as a URI or a name with a meaning of its own.
-std::string path_for_sqlite(const std::string& path);
-
 // Makes the file (0600, its name synced) when missing and takes others' permissions from one that
 // is ours. Throws SqlError when it cannot be used.
 void prepare_file(const Options& options);

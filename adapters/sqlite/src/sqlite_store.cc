@@ -8,6 +8,7 @@
 #include "rows.h"
 #include "schema.h"
 #include "tiercache/error.h"
+#include "tiercache/file_system.h"
 #include "tiercache/sqlite.h"
 #include "tiercache/store_rules.h"
 
@@ -381,8 +382,11 @@ void check(const Options& options) {
 
 }  // namespace
 
+// Connections are opened later, when the process may have another working directory.
 std::shared_ptr<Store> open(Options options) {
   check(options);
+  const IoStatus status = posix_file_system()->absolute(options.path, &options.path);
+  if (!status.ok()) throw BadConfiguration("sqlite.path: " + status.what);
   return std::make_shared<SqliteStore>(std::move(options));
 }
 

@@ -40,7 +40,8 @@ class File {
   virtual IoStatus sync_data() = 0;
 };
 
-// Held until destroyed; the system drops it when the process dies (an open-file-description lock).
+// Held until destroyed; the system drops it when the process dies (an open-file-description lock). A
+// forked child has no part in it.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -83,6 +84,14 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
+  // The path with the process's working directory before it where it is relative: it leads to the same
+  // file after a chdir. Nothing is resolved, so that ".." behind a link goes on meaning what it meant.
+  // A file system without a working directory leaves every path as it is.
+  virtual IoStatus absolute(const std::string& path, std::string* out) {
+    *out = path;
+    return {};
+  }
+
   virtual IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) = 0;
   // The whole file in one go; EFBIG when it is larger than `max_bytes`. `*out` keeps its capacity.
   virtual IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) = 0;
@@ -119,10 +128,12 @@ class FileSystem {
   virtual IoStatus sync_file(const std::string& path) = 0;
   // fsync of a directory: the names in it survive power loss.
   virtual IoStatus sync_directory(const std::string& path) = 0;
-  // syncfs of the file system that holds `path`.
+  // syncfs of the file system that holds `path`. ENOTSUP where that would promise more than it does, as
+  // on FUSE, which answers and does nothing: files have to be synced one by one there.
   virtual IoStatus sync_all(const std::string& path) = 0;
   // Takes an exclusive lock on the file (created when missing) without waiting; EAGAIN when another
-  // holder has it, in this process or another.
+  // holder has it, in this process or another. On a disk mounted for reading it may be shared by others
+  // who lock it there, and a missing file is EROFS.
   virtual IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) = 0;
   // Maps `count` counters that all processes share which name the same file; made of zeros when
   // missing. To be used by atomic operations alone; what they hold after a crash is of no account.

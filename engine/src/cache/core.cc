@@ -71,12 +71,15 @@ Marks::Marks(Log& log, const Clock& clock)
 
 // --- Time and state ---
 
+void Core::check_process() const {
+  if (forks_so_far() == forks_at_open) return;
+  throw Error(
+      "this cache was opened before a fork and its threads are not in the child: open a cache "
+      "of its own in each process");
+}
+
 void Core::check_open() const {
-  if (forks_so_far() != forks_at_open) {
-    throw Error(
-        "this cache was opened before a fork and its threads are not in the child: open a cache "
-        "of its own in each process");
-  }
+  check_process();
   if (!is_open()) throw Closed("the cache of project \"" + options.project + "\" is closed");
 }
 

@@ -87,7 +87,9 @@ class Core : public std::enable_shared_from_this<Core> {
   Stats stats() const;
   Health health() const;
 
-  // Throws `Closed` once `close` has begun, `Error` in a forked child.
+  // Throws `Error` in a forked child.
+  void check_process() const;
+  // The same, and `Closed` once `close` has begun.
   void check_open() const;
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
@@ -151,6 +153,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // so also where its marker was deleted.
   void own_directory();
   void own_directory_again();
+  bool shares_counters() const { return counters_identity_ != 0; }
   // False when their file was deleted or replaced. Where they cannot be shared there is none.
   bool counters_stand() const;
   // Keeps a note in the directory, while that is ours; see kept_text.h.
@@ -174,7 +177,7 @@ class Core : public std::enable_shared_from_this<Core> {
   bool owns_executor = false;
   std::shared_ptr<Store> store;  // null without one, or with it switched off
   DocumentRules rules;
-  std::uint32_t forks_at_open = 0;
+  const std::uint32_t forks_at_open;
 
   std::unique_ptr<Log> log;
   std::unique_ptr<Marks> marks;
@@ -209,8 +212,12 @@ class Core : public std::enable_shared_from_this<Core> {
   // `text` null: nothing could be read.
   void met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text);
   explicit Core(CacheOptions cache_options);
+  // The last owner has left. A forked child destroys nothing: all of it is the parent's.
+  static void leave(Core* core);
   void choose_ports();
+  void fix_directory();
   std::shared_ptr<std::uint32_t> share_counters();
+  std::uint64_t slot_in_order() const;
   void open_files();
   void open_journal();
   // What was replayed and is in no file is served from memory, and written when that is possible.

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/disk_refusal.h"
 #include "base/same_file.h"
 #include "cache/change_feed.h"
 #include "cache/config_check.h"
@@ -60,8 +61,9 @@ BackoffOptions store_pauses(const StoreOptions& options) {
 
 std::shared_ptr<Core> Core::open(CacheOptions options) {
   check_cache_options(options);
-  std::shared_ptr<Core> core(new Core(std::move(options)));
+  const std::shared_ptr<Core> core(new Core(std::move(options)), &Core::leave);
   core->choose_ports();
+  core->fix_directory();
   core->own_directory();
   try {
     core->open_files();
@@ -89,9 +91,26 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   return core;
 }
 
-Core::Core(CacheOptions cache_options) : options(std::move(cache_options)) {}
+Core::Core(CacheOptions cache_options)
+    : options(std::move(cache_options)), forks_at_open(forks_so_far()) {}
 
 Core::~Core() = default;
+
+void Core::leave(Core* core) {
+  std::unique_ptr<Core> left(core);
+  if (forks_so_far() != core->forks_at_open) keep_for_ever(std::move(left));
+}
+
+// Whoever changes the working directory later leaves the cache where it is.
+void Core::fix_directory() {
+  std::string fixed;
+  const IoStatus status = file_system->absolute(options.directory.string(), &fixed);
+  if (!status.ok()) {
+    throw BadDirectory("cannot tell where the cache directory \"" + options.directory.string() +
+                       "\" is: " + status.what + ". Give an absolute path.");
+  }
+  options.directory = fixed;
+}
 
 void Core::choose_ports() {
   clock = options.ports.clock ? options.ports.clock : system_clock();
@@ -100,7 +119,6 @@ void Core::choose_ports() {
   executor = owns_executor ? thread_executor({.callback = options.concurrent_refreshes})
                            : options.ports.executor;
   seed_ = options.seed != 0 ? options.seed : random_seed();
-  forks_at_open = forks_so_far();
   log = std::make_unique<Log>(options.logger, *clock);
   marks = std::make_unique<Marks>(*log, *clock);
   Random random(seed_);
@@ -151,7 +169,7 @@ void Core::share_counters_again() {
   const std::shared_ptr<std::uint32_t> counters = share_counters();
   if (!counters) return;
   generations->share(counters);
-  write_order->share(counters, files->slot());
+  write_order->share(counters, slot_in_order());
 }
 
 void Core::own_directory() {
@@ -171,7 +189,10 @@ void Core::open_files() {
   const std::string directory = options.directory.string();
   const std::shared_ptr<std::uint32_t> counters = share_counters();
   generations = std::make_shared<Generations>(counters);
-  memory = std::make_unique<MemoryTier>(options.memory.max_bytes, 0, generations);
+  // What runs from a seed has to run alike on every machine.
+  const unsigned shards =
+      owns_executor ? MemoryTier::shards_for(options.memory.max_bytes, processors()) : 0;
+  memory = std::make_unique<MemoryTier>(options.memory.max_bytes, shards, generations);
   quarantine = std::make_shared<Quarantine>(*file_system, directory + "/quarantine",
                                             options.files.max_quarantine_bytes);
   quarantine->trim();
@@ -182,7 +203,12 @@ void Core::open_files() {
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
   }
-  write_order = std::make_unique<WriteOrder>(counters, files->slot());
+  write_order = std::make_unique<WriteOrder>(counters, slot_in_order());
+}
+
+// Who only reads files has none.
+std::uint64_t Core::slot_in_order() const {
+  return files->away().ok() ? files->slot() : WriteOrder::kSlots;
 }
 
 void Core::open_journal() {
@@ -206,10 +232,12 @@ void Core::open_journal() {
   }
   journal = std::move(opened);
   // Another process may be adopting what this cache's last life has acknowledged, or the disk may not
-  // read it just now. A journal of a later format stays as it is, however long one waits.
+  // read it just now. A journal of a later format stays as it is, however long one waits, and a disk that
+  // takes nothing new may stay so for hours.
   const SteadyTime patience = after(kAdoptPatience);
   milliseconds rest = kAdoptPause;
-  while (!status.ok() && status.error != ENOTSUP && clock->steady_now() < patience) {
+  const auto may_yet_be = [&] { return status.error != ENOTSUP && !refuses_for_now(status.error); };
+  while (!status.ok() && may_yet_be() && clock->steady_now() < patience) {
     pause(rest);
     if (status.error != EAGAIN) rest = std::min(2 * rest, kLongestAdoptPause);
     status = journal->adopt(recovered, all_recovered);

@@ -102,7 +102,7 @@ ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
       return memory_result(std::move(found), ticks);
     }
   }
-  if (options.reach != Reach::memory) core_->check_open();
+  options.reach == Reach::memory ? core_->check_process() : core_->check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
   return run_read(core_, read_request(*core_, state_, key, options));
 }

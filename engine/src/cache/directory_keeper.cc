@@ -30,7 +30,13 @@ constexpr int kTurnsAwaited = 100;
 
 bool DirectoryKeeper::stands() const {
   return has_marker(*core_.file_system, core_.options.directory.string()) &&
-         core_.journal->stands() && core_.files->stands() && core_.counters_stand();
+         core_.journal->stands() && (core_.files->stands() || !core_.files->away().ok()) &&
+         core_.counters_stand();
+}
+
+IoStatus DirectoryKeeper::away() const {
+  const IoStatus files = core_.files->away();
+  return files.ok() ? core_.journal->away() : files;
 }
 
 void DirectoryKeeper::look_soon() {
@@ -52,21 +58,61 @@ void DirectoryKeeper::look_soon() {
 }
 
 bool DirectoryKeeper::look() {
-  if (stands()) return true;
+  const bool stood = stands();
+  if (stood && away().ok()) return true;
   {
     Lock lock(mutex_);
-    if (std::exchange(busy_, true)) return false;
+    if (std::exchange(busy_, true)) return stood;
   }
-  const std::string why_not = make_anew();
+  const bool made = stood || make_whole();
+  if (made && !away().ok()) come_back();
   {
     Lock lock(mutex_);
     busy_ = false;
-    failures_ = why_not.empty() ? 0 : failures_ + 1;
+    failures_ = made && away().ok() ? 0 : failures_ + 1;
   }
+  if (!made || !away().ok()) look_soon();
+  return made;
+}
+
+bool DirectoryKeeper::make_whole() {
+  const std::string why_not = make_anew();
   if (why_not.empty()) return true;
   core_.marks->directory.failed("the directory was deleted and cannot be made anew: " + why_not);
-  look_soon();
   return false;
+}
+
+IoStatus DirectoryKeeper::in_turn(const Core& core, const std::function<IoStatus()>& act) {
+  IoStatus status{EAGAIN, {}};
+  for (int turn = 0; turn < kTurnsAwaited && status.error == EAGAIN; ++turn) {
+    if (turn > 0) core.pause(milliseconds(1));
+    status = act();
+  }
+  return status;
+}
+
+// --- Making what the disk would not take ---
+
+void DirectoryKeeper::come_back() {
+  const IoStatus status = bring_back();
+  if (!status.ok()) {
+    const std::string why = "the disk takes nothing new, it is tried again: " + status.what;
+    if (!core_.files->away().ok()) core_.marks->file_writes.failed(why);
+    if (!core_.journal->away().ok()) core_.marks->journal.failed(why);
+    return;
+  }
+  core_.marks->file_writes.worked();
+  core_.marks->journal.worked();
+  core_.store_identity->keep_again();
+  core_.file_writer->flush();
+}
+
+IoStatus DirectoryKeeper::bring_back() {
+  const bool only_read = !core_.files->away().ok();
+  IoStatus status = core_.files->come_back();
+  if (status.ok() && (only_read || !core_.shares_counters())) core_.share_counters_again();
+  if (!status.ok()) return status;
+  return in_turn(core_, [&] { return core_.journal->come_back(); });
 }
 
 // --- Making it anew ---
@@ -103,11 +149,9 @@ IoStatus DirectoryKeeper::reopen_files() {
 IoStatus DirectoryKeeper::restore_journal() {
   if (core_.journal->stands()) return {};
   const std::uint64_t before = core_.journal->stats().lost_records;
-  IoStatus status{EAGAIN, {}};
-  for (int turn = 0; turn < kTurnsAwaited && status.error == EAGAIN; ++turn) {
-    if (turn > 0) core_.pause(milliseconds(1));
-    status = core_.journal->restore([&](const EntryId& id) { return core_.newest_known(id); });
-  }
+  const IoStatus status = in_turn(core_, [&] {
+    return core_.journal->restore([&](const EntryId& id) { return core_.newest_known(id); });
+  });
   const std::uint64_t lost = core_.journal->stats().lost_records - before;
   if (lost > 0) {
     core_.log->error(LogTopic::journal,

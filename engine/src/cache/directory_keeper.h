@@ -1,7 +1,8 @@
 // What an open cache does when its directory is deleted under it: makes it anew, and brings there what it
-// still has.
+// still has. And when the disk took nothing new at open: makes what is missing once it takes something.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -26,12 +27,20 @@ class DirectoryKeeper {
   // Something that should be there was not: looks soon on the disk lane, after failures with growing
   // pauses.
   void look_soon();
-  // Makes anew what is gone. False while the directory does not stand, or another thread is at it.
+  // Makes anew what is gone, and what the disk would not take at open. False while the directory does not
+  // stand, or another thread is at it.
   bool look();
   // Documents that were in the deleted files alone and were in no store and no memory.
   std::uint64_t lost_documents() const { return lost_documents_.read(); }
 
  private:
+  bool make_whole();
+  // What the disk would not take at open, and still does not.
+  IoStatus away() const;
+  void come_back();
+  IoStatus bring_back();
+  // Calls until another thread has ended what is in the way.
+  static IoStatus in_turn(const Core& core, const std::function<IoStatus()>& act);
   // Why it could not be; empty when it stands.
   std::string make_anew();
   IoStatus reopen_files();

@@ -44,14 +44,17 @@ bool Cache::accept_store() {
 }
 
 Stats Cache::stats() const {
+  core_->check_process();
   return core_->stats();
 }
 
 Health Cache::health() const {
+  core_->check_process();
   return core_->health();
 }
 
 CloseReceipt Cache::close(milliseconds deadline) {
+  core_->check_process();
   return core_->close(deadline);
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/disk_refusal.h"
 #include "base/same_file.h"
 #include "tiercache/error.h"
 
@@ -235,13 +236,12 @@ class Opening {
     }
   }
 
-  // A full disk is no reason to refuse what is there already.
+  // A disk that takes nothing new is no reason to refuse what is there already.
   void check_writable() const {
     const std::string probe = inside(std::string(kMarkerName) + ".probe");
     const IoStatus written = file_system_.write_file(probe, {});
     file_system_.remove_file(probe);
-    if (written.error == ENOSPC || written.error == EDQUOT) return;
-    must(written, "let this user write to it, or mount its file system for writing");
+    if (!refuses_for_now(written.error)) must(written, "let this user write to it");
   }
 
   FileSystem& file_system_;

@@ -16,8 +16,9 @@ struct DirectoryOptions {
   bool was_ours = false;
 };
 
-// Makes the directory when missing, checks that it is a local, writable directory of our format and
-// project, and writes its marker `tiercache.json` once. Throws `BadDirectory` saying what is wrong
+// Makes the directory when missing, checks that it is a local directory of our format and project which
+// this user may write to, though the disk need not take anything just now, and writes its marker
+// `tiercache.json` once. Throws `BadDirectory` saying what is wrong
 // and what to do; nothing in a refused directory is touched. Returns true when it was empty or new.
 bool open_directory(FileSystem& file_system, const DirectoryOptions& options);
 

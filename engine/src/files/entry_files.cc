@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/disk_refusal.h"
 #include "files/entry_files_impl.h"
 
 namespace tiercache {
@@ -59,14 +60,35 @@ EntryFiles::~EntryFiles() = default;
 // The slot is taken before the index is read, and the index of a closing cache is written before it
 // looks for others: so a new one either finds a whole index, or is seen by the closing one.
 IoStatus EntryFiles::open(bool* rebuilt) {
-  bool alone = true;
-  IoStatus status = impl_->folder.workspace().open(&alone);
-  if (status.ok() && !alone) status = impl_->file_system.write_file(impl_->shared_path(), {});
-  if (!status.ok()) return status;
   bool complete = false;
-  status = impl_->load_index(&complete);
+  IoStatus status = impl_->take_slot();
+  if (status.ok()) status = impl_->load_index(&complete);
+  if (!status.ok()) impl_->folder.leave();
+  const bool reads_alone = refuses_for_now(status.error);
+  impl_->stay_away(reads_alone ? status : IoStatus{});
+  if (reads_alone) {
+    complete = impl_->read_index(impl_->index_path(), &impl_->index, nullptr);
+    status = {};
+  }
   *rebuilt = !complete;
   if (status.ok() && !complete) status = impl_->index_files();
+  impl_->writable = status.ok() && !reads_alone;
+  return status;
+}
+
+IoStatus EntryFiles::away() const {
+  Lock lock(impl_->away_mutex);
+  return impl_->away;
+}
+
+// What was written meanwhile and waits for its file is in the index too, so that is not read anew.
+IoStatus EntryFiles::come_back() {
+  if (away().ok()) return {};
+  IoStatus status = impl_->take_slot();
+  if (status.ok()) status = impl_->put_index_aside(true);
+  if (status.ok()) status = impl_->index_files();
+  if (!status.ok()) impl_->folder.leave();
+  impl_->stay_away(status);
   impl_->writable = status.ok();
   return status;
 }
@@ -92,7 +114,8 @@ IoStatus EntryFiles::reopen() {
   leave();
   impl_->index.clear();
   bool rebuilt = false;
-  return open(&rebuilt);
+  const IoStatus status = open(&rebuilt);
+  return status.ok() ? away() : status;
 }
 
 void EntryFiles::filled() {
@@ -162,7 +185,7 @@ std::vector<FileWriteResult> EntryFiles::write_synced(
   for (std::size_t i = 0; i < entries.size(); ++i) {
     results[i] = outcome(impl_->prepare(entries[i].first, *entries[i].second, sync, &staged[i]));
   }
-  const IoStatus synced = impl_->folder.sync_all();
+  const IoStatus synced = impl_->folder.syncs_together() ? impl_->folder.sync_all() : IoStatus{};
   std::set<std::string> written;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (results[i].io.ok()) {

@@ -81,13 +81,19 @@ class EntryFiles {
 
   // Takes the index as a close left it. Without one every file is looked at, and of those that look other
   // than in the index that was saved last, or where there is none, the headers are read. `*rebuilt` tells.
+  // Where the disk takes nothing new just now, files are only read: see `away`.
   IoStatus open(bool* rebuilt);
+  // Why no file can be written since `open`: the disk refused what a writer needs. Such a cache has no
+  // slot. Success when it is a writer.
+  IoStatus away() const;
+  // Becomes a writer where it is away, and looks at the files as `open` does.
+  IoStatus come_back();
   // Writes the index, so that the next open need not look at the files; not when other processes have
   // shared the directory since, for then it may lack what they wrote. Writes after it fail with
   // ESHUTDOWN.
   IoStatus close();
 
-  // False when the directory was deleted or replaced, or left.
+  // False when the directory was deleted or replaced, or left, and while files are only read.
   bool stands() const;
   // The directory is not ours any more: nothing is written there, or moved aside.
   void leave();
@@ -118,7 +124,7 @@ class EntryFiles {
   // newer or the file is damaged. After a failed sync a file's bytes may be missing on the disk although
   // they can still be read, and the next sync would not say so. What `entry` does not hold is synced first.
   FileWriteResult rewrite(const EntryId& id, const Entry* entry);
-  // Many at once with one syncfs before the exchanges. `sync` is before or anew. Results in order.
+  // Many at once with one syncfs before the exchanges, where the disk has one that syncs. `sync` is before or anew. Results in order.
   // What is written survives power loss.
   std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries,
                                             Sync sync = Sync::before);
@@ -127,7 +133,7 @@ class EntryFiles {
   FileWriteResult replace(const EntryId& id, Version up_to, const Entry& entry);
   // Removes the key's file if its version is not above `up_to`. Not synced.
   FileWriteResult remove(const EntryId& id, Version up_to);
-  // One syncfs: every file written so far survives power loss. Where the index is due for being saved, it
+  // Every file written so far survives power loss, by one syncfs where the disk has one that syncs. Where the index is due for being saved, it
   // can be now.
   IoStatus sync();
   // Whether so much of the index has changed since it was saved that it should be again.

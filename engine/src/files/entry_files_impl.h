@@ -59,6 +59,8 @@ struct EntryFiles::Impl {
   std::atomic<bool> whole{true};                // false: deleted files are not yet filled again
   std::atomic<std::uint64_t> headers_read{0};   // by `open`
   std::atomic<std::uint64_t> changes_saved{0};  // of the index, when it was saved last
+  mutable Mutex away_mutex;
+  IoStatus away TIERCACHE_GUARDED_BY(away_mutex);
   Mutex saving_mutex;
   std::unique_ptr<IndexSaving> saving TIERCACHE_GUARDED_BY(saving_mutex);
 
@@ -66,7 +68,10 @@ struct EntryFiles::Impl {
   std::string saved_path() const { return directory + "/index.saved"; }
   std::string shared_path() const { return directory + "/index.shared"; }
 
+  IoStatus take_slot();
+  void stay_away(const IoStatus& why);
   IoStatus load_index(bool* complete);
+  IoStatus put_index_aside(bool complete);
   bool read_index(const std::string& path, Index* out, FileTime* settled) const;
   IoStatus index_files();
   void take_into_index(const std::string& path, FilePrint print);

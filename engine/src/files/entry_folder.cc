@@ -125,10 +125,18 @@ IoStatus EntryFolder::quarantine(const std::string& path, const FileState& state
   return status;
 }
 
+// Before anybody is told of the change, and so before a sync that is asked for because of it.
+void EntryFolder::changed(const std::string& path) {
+  if (syncs_together()) return;
+  Lock lock(mutex_);
+  changed_.insert(path);
+}
+
 IoStatus EntryFolder::place(const std::string& temp, const std::string& path) {
   if (can_exchange_.load(std::memory_order_relaxed)) {
     IoStatus status = file_system_.exchange(temp, full(path));
     if (status.ok()) {
+      changed(path);
       workspace_.discard(temp);
       return status;
     }
@@ -140,7 +148,7 @@ IoStatus EntryFolder::place(const std::string& temp, const std::string& path) {
     }
   }
   IoStatus status = rename(temp, path);
-  if (!status.ok()) workspace_.discard(temp);
+  status.ok() ? changed(path) : workspace_.discard(temp);
   return status;
 }
 
@@ -157,7 +165,14 @@ IoStatus EntryFolder::rename(const std::string& temp, const std::string& path) {
 }
 
 IoStatus EntryFolder::remove(const std::string& path) {
-  return file_system_.remove_file(full(path));
+  IoStatus status = file_system_.remove_file(full(path));
+  if (status.ok()) changed(path);
+  return status;
+}
+
+void EntryFolder::look_at_disk() {
+  bool remote = false;
+  one_by_one_ = file_system_.is_remote(directory_, &remote).ok() && remote;
 }
 
 IoStatus EntryFolder::sync_names(const std::set<std::string>& paths) {
@@ -174,7 +189,7 @@ IoStatus EntryFolder::sync_names(const std::set<std::string>& paths) {
     }
   }
   IoStatus status;
-  if (folders.size() + parents.size() > kManyDirectories) {
+  if (syncs_together() && folders.size() + parents.size() > kManyDirectories) {
     status = sync_all();
   } else {
     folders.merge(parents);
@@ -193,11 +208,32 @@ void EntryFolder::leave() {
   workspace_.leave();
   Lock lock(mutex_);
   rooted_.clear();
+  changed_.clear();
 }
 
 IoStatus EntryFolder::sync_all() {
-  IoStatus status = file_system_.sync_all(directory_);
+  IoStatus status = syncs_together() ? file_system_.sync_all(directory_) : sync_each();
+  if (status.error == ENOTSUP) one_by_one_ = true;  // another disk was mounted there
   if (!status.ok()) ++failed_syncs_;
+  return status;
+}
+
+// After a failure the files are not known to be lost, but to be in doubt: they stay listed.
+IoStatus EntryFolder::sync_each() {
+  std::set<std::string> paths;
+  {
+    Lock lock(mutex_);
+    paths.swap(changed_);
+  }
+  IoStatus status;
+  for (auto path = paths.begin(); status.ok() && path != paths.end(); ++path) {
+    status = file_system_.sync_file(full(*path));
+    if (status.absent()) status = {};  // removed: its directory is synced
+  }
+  if (status.ok()) status = sync_names(paths);
+  if (status.ok()) return status;
+  Lock lock(mutex_);
+  changed_.merge(paths);
   return status;
 }
 
@@ -267,6 +303,7 @@ FilePrint EntryFolder::print(const std::string& path) const {
 FileTime EntryFolder::file_time() {
   std::string temp;
   FileInfo info;
+  if (!workspace_.is_open()) return 0;
   if (!workspace_.stage({}, Workspace::Durability::unsynced, &temp).ok()) return 0;
   const IoStatus status = file_system_.info(temp, &info);
   workspace_.discard(temp);

@@ -70,8 +70,14 @@ class EntryFolder {
   IoStatus place(const std::string& temp, const std::string& path);
   IoStatus remove(const std::string& path);
 
+  // Asks whether one syncfs is enough on this disk; before anything is written there.
+  void look_at_disk();
+  // False: staged files have to be synced one by one.
+  bool syncs_together() const { return !one_by_one_.load(); }
   // Makes the names in these paths' directories survive power loss, up to the root of ours.
   IoStatus sync_names(const std::set<std::string>& paths);
+  // All that this process has written so far survives power loss, and where one syncfs does it, all
+  // that others have.
   IoStatus sync_all();
   std::uint64_t failed_syncs() const { return failed_syncs_.load(); }
 
@@ -97,6 +103,8 @@ class EntryFolder {
                   const EntryId* asked) const;
   IoStatus read_front(const std::string& path, std::size_t size, std::string* out) const;
   IoStatus rename(const std::string& temp, const std::string& path);
+  void changed(const std::string& path);
+  IoStatus sync_each();
   IoStatus walk_shard(const std::string& shard, const std::function<void(FoundFile)>& visit) const;
 
   FileSystem& file_system_;
@@ -113,6 +121,9 @@ class EntryFolder {
   Mutex mutex_;
   // Directories whose own names, and their parents', are known to survive power loss.
   std::set<std::string> rooted_ TIERCACHE_GUARDED_BY(mutex_);
+  // One syncfs would do nothing here, so that what was changed since the last sync must be known.
+  std::atomic<bool> one_by_one_{false};
+  std::set<std::string> changed_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache

@@ -18,11 +18,28 @@ constexpr std::uint64_t kMinUnsaved = 16;
 
 // ---- opening
 
-// What is there of an index becomes `index.saved`: it will be older than the files soon.
+IoStatus EntryFiles::Impl::take_slot() {
+  bool alone = true;
+  folder.look_at_disk();
+  IoStatus status = folder.workspace().open(&alone);
+  if (status.ok() && !alone) status = file_system.write_file(shared_path(), {});
+  return status;
+}
+
+void EntryFiles::Impl::stay_away(const IoStatus& why) {
+  Lock lock(away_mutex);
+  away = why;
+}
+
 IoStatus EntryFiles::Impl::load_index(bool* complete) {
   *complete = read_index(index_path(), &index, nullptr);
-  IoStatus status = *complete ? file_system.rename(index_path(), saved_path())
-                              : file_system.remove_file(index_path());
+  return put_index_aside(*complete);
+}
+
+// What is there of an index becomes `index.saved`: it will be older than the files soon.
+IoStatus EntryFiles::Impl::put_index_aside(bool complete) {
+  IoStatus status = complete ? file_system.rename(index_path(), saved_path())
+                             : file_system.remove_file(index_path());
   if (!status.ok() && !status.absent()) return status;
   // The index must not come back by a power loss, when the files will have moved on.
   return file_system.sync_directory(directory);

@@ -90,7 +90,8 @@ IoStatus EntryFiles::Impl::prepare(const EntryId& id, const Entry& entry, Sync s
     }
   }
   if (lacks_document(staged->entry)) return {};
-  return stage(id, staged->entry, Durability::unsynced, &staged->temp);
+  const Durability durability = folder.syncs_together() ? Durability::unsynced : Durability::synced;
+  return stage(id, staged->entry, durability, &staged->temp);
 }
 
 FileWriteResult EntryFiles::Impl::take_turn(const EntryId& id, const Entry& entry, Sync sync,
@@ -101,7 +102,7 @@ FileWriteResult EntryFiles::Impl::take_turn(const EntryId& id, const Entry& entr
 }
 
 // Decides in the key's turn what becomes of a write. `staged`, where given, is used if it is what
-// is wanted, and all that was there before it is synced.
+// is wanted, and where one syncfs is enough all that was there before it is synced.
 FileWriteResult EntryFiles::Impl::apply(const EntryId& id, const Entry& entry, Sync sync,
                                         Staged* staged) {
   const std::string path = entry_path(id);
@@ -127,7 +128,8 @@ FileWriteResult EntryFiles::Impl::apply_to_known(const EntryId& id, const std::s
   if (there.entry->version == entry.version) {
     const Entry wanted = merged(entry, *there.entry);
     // What is there may be the leftover of a sync that failed: a second one would prove nothing.
-    const bool doubted = sync == Sync::anew || (sync == Sync::before && staged == nullptr);
+    const bool all_synced = staged != nullptr && folder.syncs_together();
+    const bool doubted = sync == Sync::anew || (sync == Sync::before && !all_synced);
     if (doubted || !same_entry(wanted, *there.entry)) {
       return replace(id, path, wanted, Durability::synced, staged);
     }
@@ -206,7 +208,9 @@ void EntryFiles::Impl::tell_others(const EntryId& id) {
 
 bool EntryFiles::Impl::refuses(FileWriteResult* result) const {
   if (writable.load()) return false;
-  *result = failed(ESHUTDOWN, "write an entry file: the file tier is not open");
+  Lock lock(away_mutex);
+  *result = away.ok() ? failed(ESHUTDOWN, "write an entry file: the file tier is not open")
+                      : outcome(away);
   return true;
 }
 

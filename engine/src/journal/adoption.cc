@@ -179,6 +179,16 @@ void Journal::Impl::forget(const JournalFolder& of, Replay* replay) {
 
 // --- Taking over ---
 
+// Then it does not matter that the disk takes no lock.
+bool Journal::Impl::nobody_left_anything() const {
+  std::vector<DirectoryItem> items;
+  const IoStatus status = file_system->list(options.directory, &items);
+  if (!status.ok()) return status.absent();
+  return std::none_of(items.begin(), items.end(), [&](const DirectoryItem& item) {
+    return item.directory && item.name != options.name;
+  });
+}
+
 void Journal::Impl::finish(Replay* replay) {
   Lock lock(mutex);
   for (const auto& [slot, done] : replay->done) {
@@ -242,6 +252,7 @@ IoStatus Journal::Impl::tell(const Recovered& recovered, Replay* replay,
 IoStatus Journal::Impl::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
   std::unique_ptr<FileLock> adopting;
   IoStatus status = file_system->try_lock(options.directory + "/adopting", &adopting);
+  if (!status.ok() && status.error != EAGAIN && nobody_left_anything()) return {};
   std::vector<DirectoryItem> items;
   if (status.ok()) status = file_system->list(options.directory, &items);
   if (!status.ok()) return status;

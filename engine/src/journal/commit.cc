@@ -173,7 +173,7 @@ void Journal::Impl::collect_left_behind(std::vector<QueuedRecord>* copies) {
 }
 
 void Journal::Impl::write(std::vector<QueuedRecord>* batch, Sync sync) {
-  if (refuse_while_restoring(batch)) return;
+  if (refuse_without_folder(batch)) return;
   std::vector<QueuedRecord> copies;
   collect_left_behind(&copies);
   std::vector<QueuedRecord*> records = pointers(&copies);

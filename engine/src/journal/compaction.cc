@@ -69,7 +69,7 @@ IoStatus Journal::Impl::compact(Compact how) {
     {
       Lock lock(mutex);
       if (end == 0) end = next_segment;
-      next = folder ? next_to_compact(how, first, end) : std::nullopt;
+      next = folder && away.ok() ? next_to_compact(how, first, end) : std::nullopt;
     }
     if (!next) return {};
     const IoStatus status = compact_segment(*next);

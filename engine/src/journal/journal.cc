@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/disk_refusal.h"
 #include "base/same_file.h"
 #include "journal/journal_impl.h"
 
@@ -58,19 +59,58 @@ IoStatus Journal::Impl::make_folder(std::shared_ptr<JournalFolder>* out) {
     if (file_system->info(made->path, &info).ok()) continue;
     status = file_system->make_directories(made->path);
     if (!status.ok()) return status;
-    status = file_system->try_lock(owner_path(*made), &made->lock);
+    status = lock_folder(made.get());
     // An adopter may take a folder in the instant between its making and its locking.
     if (status.error == EAGAIN || status.absent()) continue;
-    made->owner = identity_of(*file_system, owner_path(*made));
-    if (status.ok()) status = file_system->sync_directory(made->path);
-    if (status.ok()) status = file_system->sync_directory(options.directory);
-    if (status.ok()) status = file_system->sync_directory(parent_of(options.directory));
-    if (!status.ok()) return status;
+    if (!status.ok()) {
+      file_system->remove_tree(made->path);  // on a full disk it may have been the last inode
+      return status;
+    }
     *out = std::move(made);
     return {};
   }
   return status.ok() ? IoStatus{EEXIST, "journal folder " + options.name + " exists already"}
                      : status;
+}
+
+IoStatus Journal::Impl::lock_folder(JournalFolder* made) {
+  IoStatus status = file_system->try_lock(owner_path(*made), &made->lock);
+  if (!status.ok()) return status;
+  made->owner = identity_of(*file_system, owner_path(*made));
+  status = file_system->sync_directory(made->path);
+  if (status.ok()) status = file_system->sync_directory(options.directory);
+  if (status.ok()) status = file_system->sync_directory(parent_of(options.directory));
+  return status;
+}
+
+std::shared_ptr<JournalFolder> Journal::Impl::missing_folder() const {
+  auto missing = std::make_shared<JournalFolder>();
+  missing->path = options.directory + "/" + options.name;
+  missing->own = true;
+  missing->gone = true;
+  return missing;
+}
+
+IoStatus Journal::Impl::come_back() {
+  {
+    Lock lock(mutex);
+    if (!folder) return closed_status();
+    if (away.ok()) return {};
+    if (writing) return {EAGAIN, "the journal is being written"};
+    writing = true;
+  }
+  std::shared_ptr<JournalFolder> made;
+  const IoStatus status = make_folder(&made);
+  {
+    Lock lock(mutex);
+    away = status;
+    if (folder && status.ok()) folder = std::move(made);
+  }
+  std::vector<QueuedRecord> nothing;
+  run_round(Sync::no, &nothing);
+  while (!commit()) {
+  }
+  return status;
 }
 
 void Journal::Impl::let_go() {
@@ -232,10 +272,12 @@ IoStatus Journal::open(std::shared_ptr<FileSystem> file_system, const JournalOpt
   out->reset();
   auto impl = std::make_unique<Impl>(std::move(file_system), options);
   std::shared_ptr<JournalFolder> made;
-  if (const IoStatus status = impl->make_folder(&made); !status.ok()) return status;
+  const IoStatus status = impl->make_folder(&made);
+  if (!status.ok() && !refuses_for_now(status.error)) return status;
   {
     Lock lock(impl->mutex);
-    impl->folder = std::move(made);
+    impl->folder = status.ok() ? std::move(made) : impl->missing_folder();
+    impl->away = status;
   }
   out->reset(new Journal(std::move(impl)));
   return (*out)->adopt(recovered, all_recovered);
@@ -247,6 +289,15 @@ IoStatus Journal::adopt(const Recovered& recovered, const AllRecovered& all_reco
 
 void Journal::close() {
   impl_->close();
+}
+
+IoStatus Journal::away() const {
+  Lock lock(impl_->mutex);
+  return impl_->away;
+}
+
+IoStatus Journal::come_back() {
+  return impl_->come_back();
 }
 
 void Journal::append(Record record, Done done) {

@@ -88,9 +88,10 @@ class Journal {
   // to adopt relies on the files. Must not call the journal.
   using AllRecovered = std::function<void()>;
 
-  // Makes the journal's folder, takes its lock, then adopts. `*out` is null only when this journal
-  // cannot be used; an error beside a journal says why some dead folder was not adopted
-  // (unreadable, or ENOTSUP: of a later format) and was left as it is.
+  // Makes the journal's folder, takes its lock, then adopts. Where the disk takes nothing new just now
+  // the journal is `away`. `*out` is null only when this journal cannot be used; an error beside a journal
+  // says why some dead folder was not adopted (unreadable, or ENOTSUP: of a later format) and was left
+  // as it is.
   static IoStatus open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
                        const Recovered& recovered, const AllRecovered& all_recovered,
                        std::unique_ptr<Journal>* out);
@@ -115,6 +116,12 @@ class Journal {
   // other calls then do nothing, and records not yet committed are answered `not_applied`. A call
   // that is under way in another thread holds the lock until it returns. Idempotent.
   void close();
+
+  // Why this journal has no folder yet: the disk would not take one. What dead owners left is read all
+  // the same, and served, sent and settled, but every record is `not_applied`. Success once it has one.
+  IoStatus away() const;
+  // Makes the folder of a journal that is away. EAGAIN: another thread is writing, try again in a moment.
+  IoStatus come_back();
 
   // False where a folder of this journal was deleted or replaced under it, until `restore` is done.
   bool stands() const;

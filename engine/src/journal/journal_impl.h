@@ -108,6 +108,10 @@ struct Journal::Impl {
 
   // --- Bookkeeping (journal.cc) ---
   IoStatus make_folder(std::shared_ptr<JournalFolder>* out);
+  IoStatus lock_folder(JournalFolder* made);
+  // Stands for one that the disk does not take.
+  std::shared_ptr<JournalFolder> missing_folder() const;
+  IoStatus come_back();
   void close();
   void append(QueuedRecord queued);
   void settled(const UnsettledWrite& write, Settlement how);
@@ -143,7 +147,7 @@ struct Journal::Impl {
   void leave_segment();
 
   // The following only by the thread whose turn it is.
-  bool refuse_while_restoring(std::vector<QueuedRecord>* batch);
+  bool refuse_without_folder(std::vector<QueuedRecord>* batch);
   void write(std::vector<QueuedRecord>* batch, Sync sync);
   void merge_clocks_of(std::vector<QueuedRecord>* batch);
   void merge_with_live_clocks(QueuedRecord* queued);
@@ -195,6 +199,7 @@ struct Journal::Impl {
   // --- Adoption (adoption.cc) ---
   struct Replay;
   IoStatus adopt(const Recovered& recovered, const AllRecovered& all_recovered);
+  bool nobody_left_anything() const;
   IoStatus adopt_folder(const std::string& path, Replay* replay);
   IoStatus adopt_segment(const std::shared_ptr<JournalFolder>& folder, std::uint64_t number,
                          Replay* replay);
@@ -224,6 +229,7 @@ struct Journal::Impl {
   bool writing TIERCACHE_GUARDED_BY(mutex) = false;    // some thread has its turn
   bool leaving TIERCACHE_GUARDED_BY(mutex) = false;    // the round's end drops the current segment
   bool restoring TIERCACHE_GUARDED_BY(mutex) = false;  // a folder was deleted and not yet replaced
+  IoStatus away TIERCACHE_GUARDED_BY(mutex);           // why there is no folder yet
   std::set<std::uint64_t> discarded_in TIERCACHE_GUARDED_BY(mutex);  // segments not yet forgotten
   std::uint64_t current_number TIERCACHE_GUARDED_BY(mutex) = 0;      // of `current`; 0: none
   JournalStats counters TIERCACHE_GUARDED_BY(mutex);

@@ -32,6 +32,7 @@ bool Journal::Impl::stands() const {
     if (!folder) return true;
     if (restoring) return false;
     ours = folders();
+    if (!away.ok()) std::erase(ours, folder);
   }
   return std::none_of(ours.begin(), ours.end(), [&](const std::shared_ptr<JournalFolder>& of) {
     return !still_leads_to(*file_system, owner_path(*of), of->owner);
@@ -69,12 +70,11 @@ IoStatus Journal::Impl::restore(const Newest& newest) {
 }
 
 // Whoever writes on and on would leave no turn for the restoring.
-bool Journal::Impl::refuse_while_restoring(std::vector<QueuedRecord>* batch) {
+bool Journal::Impl::refuse_without_folder(std::vector<QueuedRecord>* batch) {
   Lock lock(mutex);
-  if (!restoring) return false;
-  for (QueuedRecord& queued : *batch) {
-    queued.result = {AppendStatus::not_applied, {ENOENT, "the journal's folder was deleted"}};
-  }
+  if (!restoring && away.ok()) return false;
+  const IoStatus why = restoring ? IoStatus{ENOENT, "the journal's folder was deleted"} : away;
+  for (QueuedRecord& queued : *batch) queued.result = {AppendStatus::not_applied, why};
   return true;
 }
 
@@ -104,6 +104,7 @@ IoStatus Journal::Impl::replace_deleted_folder() {
   Lock lock(mutex);
   if (!folder) return {EBADF, "the journal is closed"};
   folder = std::move(made);
+  away = {};
   return {};
 }
 

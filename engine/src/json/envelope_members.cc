@@ -15,8 +15,38 @@ void append_name(std::string_view name, std::string* out) {
   out->append(",\"").append(name).append("\":");
 }
 
+void append_digits(std::uint64_t value, std::size_t width, std::string* out) {
+  const std::string digits = std::to_string(value);
+  if (digits.size() < width) out->append(width - digits.size(), '0');
+  out->append(digits);
+}
+
+// The same time for a person to read: "2023-11-14T22:13:20.123Z". Left out where the year has not four
+// digits; no reader needs it.
+void append_utc(std::string_view name, Milliseconds since_epoch, std::string* out) {
+  using std::chrono::sys_days;
+  constexpr sys_days kFirst = std::chrono::year(0) / 1 / 1;
+  constexpr sys_days kAfter = std::chrono::year(10'000) / 1 / 1;
+  if (since_epoch < kFirst.time_since_epoch() || since_epoch >= kAfter.time_since_epoch()) return;
+  const auto day = std::chrono::floor<std::chrono::days>(since_epoch);
+  const std::chrono::year_month_day date{sys_days(day)};
+  const std::chrono::hh_mm_ss time(since_epoch - day);
+  append_name(std::string(name) + "_utc", out);
+  *out += '"';
+  append_digits(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4, out);
+  append_digits(static_cast<unsigned>(date.month()), 2, &(*out += '-'));
+  append_digits(static_cast<unsigned>(date.day()), 2, &(*out += '-'));
+  append_digits(static_cast<std::uint64_t>(time.hours().count()), 2, &(*out += 'T'));
+  append_digits(static_cast<std::uint64_t>(time.minutes().count()), 2, &(*out += ':'));
+  append_digits(static_cast<std::uint64_t>(time.seconds().count()), 2, &(*out += ':'));
+  append_digits(static_cast<std::uint64_t>(time.subseconds().count()), 3, &(*out += '.'));
+  out->append("Z\"");
+}
+
 void append_time(std::string_view name, const std::optional<WallTime>& time, std::string* out) {
-  if (time) append_number_member(name, time->time_since_epoch().count(), out);
+  if (!time) return;
+  append_number_member(name, time->time_since_epoch().count(), out);
+  append_utc(name, time->time_since_epoch(), out);
 }
 
 // On one line, whatever the user wrote: the first newline of a file ends its header.
@@ -134,6 +164,7 @@ void append_entry_members(const Entry& entry, std::string* out) {
   const bool document = entry.kind == EntryKind::document;
   append_string_member("kind", document ? "document" : "tombstone", out);
   append_string_member("version", entry.version.to_string(), out);
+  append_utc("version", entry.version.stamped_at(), out);
   append_time("last_fetch", entry.clocks.last_fetch, out);
   append_time("last_rich_fetch", entry.clocks.last_rich_fetch, out);
   append_time("invalidated_at", entry.clocks.invalidated_at, out);

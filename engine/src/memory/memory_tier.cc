@@ -11,14 +11,16 @@
 namespace tiercache {
 namespace {
 
-constexpr std::size_t kLeastShare = 4 << 20;
+constexpr std::size_t kUsualShare = 4 << 20;
+// Of some dozens of entries each shard throws out nearly those that one order of use for all would.
+constexpr std::size_t kLeastShare = 128 << 10;
 constexpr std::size_t kMostShards = 256;
+// So that two threads seldom want the same one.
+constexpr std::size_t kShardsPerProcessor = 4;
 constexpr unsigned kShardHashBits = 16;  // of the hash, from the top
 
-unsigned shard_bits(std::size_t max_bytes, unsigned shards) {
-  const std::size_t wanted =
-      shards > 0 ? shards : std::clamp<std::size_t>(max_bytes / kLeastShare, 1, kMostShards);
-  return std::min(static_cast<unsigned>(std::bit_width(wanted)) - 1, kShardHashBits);
+unsigned shard_bits(unsigned shards) {
+  return std::min(static_cast<unsigned>(std::bit_width(std::max(shards, 1U))) - 1, kShardHashBits);
 }
 
 // What an allocation takes from the heap: the usual malloc puts 8 bytes before it and rounds to 16.
@@ -48,10 +50,17 @@ std::shared_ptr<const Generations> nobody_else() {
 
 }  // namespace
 
+unsigned MemoryTier::shards_for(std::size_t max_bytes, unsigned processors) {
+  const std::size_t by_processors = std::bit_ceil(kShardsPerProcessor * processors);
+  const std::size_t wanted =
+      std::max(max_bytes / kUsualShare, std::min(max_bytes / kLeastShare, by_processors));
+  return static_cast<unsigned>(std::bit_floor(std::clamp<std::size_t>(wanted, 1, kMostShards)));
+}
+
 MemoryTier::MemoryTier(std::size_t max_bytes, unsigned shards,
                        std::shared_ptr<const Generations> generations)
     : max_bytes_(max_bytes),
-      shard_bits_(shard_bits(max_bytes, shards)),
+      shard_bits_(shard_bits(shards > 0 ? shards : shards_for(max_bytes, 0))),
       share_(max_bytes >> shard_bits_),
       shards_(std::make_unique<MemoryShard[]>(std::size_t{1} << shard_bits_)),
       generations_(generations ? std::move(generations) : nobody_else()) {

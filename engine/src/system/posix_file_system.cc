@@ -1,20 +1,17 @@
 // The machine's file system: POSIX for bytes, syncs, locks and the exchange of names,
 // Boost.Filesystem for trees, listings and space.
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/filesystem.hpp>
-#include <cerrno>
 #include <map>
-#include <system_error>
 #include <utility>
 
 #include "base/mutex.h"
+#include "system/posix_calls.h"
+#include "system/posix_lock.h"
 #include "tiercache/file_system.h"
 
 namespace tiercache {
@@ -22,57 +19,10 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-constexpr mode_t kFileMode = 0600;       // I11
-constexpr mode_t kDirectoryMode = 0700;  // I11
-
-IoStatus failure(int error, std::string_view operation, const std::string& path) {
-  std::string what;
-  what.append(operation).append(" \"").append(path).append("\": ");
-  what += std::generic_category().message(error);
-  return {error, std::move(what)};
-}
-
-IoStatus last_failure(std::string_view operation, const std::string& path) {
-  return failure(errno, operation, path);
-}
-
 IoStatus outcome(const boost::system::error_code& error, std::string_view operation,
                  const std::string& path) {
   return error ? failure(error.value(), operation, path) : IoStatus{};
 }
-
-// Repeats a system call as long as a signal interrupts it.
-template <class Call>
-auto uninterrupted(Call call) -> decltype(call()) {
-  decltype(call()) result;
-  do {
-    result = call();
-  } while (result == -1 && errno == EINTR);
-  return result;
-}
-
-// Owns a descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() { close(); }
-
-  static Descriptor open(const std::string& path, int flags) {
-    return Descriptor(
-        uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); }));
-  }
-  explicit operator bool() const { return fd_ >= 0; }
-  int get() const { return fd_; }
-  // On Linux the descriptor is gone even when close reports EINTR.
-  int close() {
-    return fd_ < 0 || ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
 
 // Reads until `size` bytes are there or the file ends; -1 with errno on failure.
 ssize_t read_fully(int fd, char* to, std::size_t size, std::uint64_t offset) {
@@ -152,16 +102,6 @@ class PosixFile final : public File {
   const std::string path_;
 };
 
-// An open-file-description lock lives as long as its descriptor: the system frees it with the
-// process.
-class PosixLock final : public FileLock {
- public:
-  explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
-
- private:
-  Descriptor fd_;
-};
-
 std::int64_t nanoseconds(const struct timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
@@ -175,10 +115,6 @@ FileInfo info_of(const struct stat& found) {
           .inode = found.st_ino,
           .modified_ns = nanoseconds(found.st_mtim),
           .changed_ns = nanoseconds(found.st_ctim)};
-}
-
-bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 // File systems behind a network or a user-space server, by the magic number statfs gives.
@@ -204,6 +140,15 @@ constexpr std::array<std::uint32_t, 17> kRemoteTypes = {
 
 class PosixFileSystem final : public FileSystem {
  public:
+  IoStatus absolute(const std::string& path, std::string* out) override {
+    *out = path;
+    if (path.empty() || path.starts_with('/')) return {};
+    boost::system::error_code error;
+    const fs::path here = fs::current_path(error);
+    if (!error) *out = (here / path).string();
+    return outcome(error, "ask the working directory for", path);
+  }
+
   IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) override {
     Descriptor fd = Descriptor::open(path, flags_of(mode));
     if (!fd) return last_failure("open", path);
@@ -345,6 +290,9 @@ class PosixFileSystem final : public FileSystem {
   IoStatus sync_all(const std::string& path) override {
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) return last_failure("stat", path);
+    bool remote = false;
+    if (IoStatus status = is_remote(path, &remote); !status.ok()) return status;
+    if (remote) return failure(ENOTSUP, "syncfs", path);
     int fd = -1;
     {
       Lock lock(mutex_);
@@ -359,27 +307,8 @@ class PosixFileSystem final : public FileSystem {
     return ::syncfs(fd) == 0 ? IoStatus{} : last_failure("syncfs", path);
   }
 
-  // Somebody may remove the file between our open and our lock; the lock would then be on a file
-  // that nobody else can find. So the name is looked up again under the lock.
   IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) override {
-    for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
-      Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);
-      if (!fd) return last_failure("open", path);
-      struct flock range {};
-      range.l_type = F_WRLCK;
-      range.l_whence = SEEK_SET;
-      if (uninterrupted([&] { return ::fcntl(fd.get(), F_OFD_SETLK, &range); }) != 0) {
-        return failure(errno == EACCES ? EAGAIN : errno, "lock", path);
-      }
-      struct stat ours {};
-      struct stat named {};
-      if (::fstat(fd.get(), &ours) != 0) return last_failure("fstat", path);
-      if (::stat(path.c_str(), &named) == 0 && same_file(ours, named)) {
-        *out = std::make_unique<PosixLock>(std::move(fd));
-        return {};
-      }
-    }
-    return failure(EAGAIN, "lock", path);
+    return try_posix_lock(path, out);
   }
 
   IoStatus free_bytes(const std::string& path, std::uint64_t* out) override {
@@ -400,8 +329,6 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
-  static constexpr int kLockAttempts = 16;
-
   static int flags_of(OpenMode mode) {
     switch (mode) {
       case OpenMode::read:

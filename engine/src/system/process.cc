@@ -2,7 +2,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <random>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace tiercache {
 
@@ -17,6 +21,16 @@ const int fork_watch = ::pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_
 }  // namespace
 
 }  // namespace detail
+
+// Reachable for those who look for leaks. Only a child's one thread comes here, while it exits.
+void keep_for_ever(std::shared_ptr<void> object) {
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  kept->push_back(std::move(object));
+}
+
+unsigned processors() {
+  return std::max(std::thread::hardware_concurrency(), 1U);
+}
 
 std::uint64_t random_seed() {
   std::random_device device;

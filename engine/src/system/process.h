@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace tiercache {
 
@@ -15,6 +16,13 @@ extern std::atomic<std::uint32_t> fork_count;
 inline std::uint32_t forks_so_far() {
   return detail::fork_count.load(std::memory_order_relaxed);
 }
+
+// Never destroys this: in a forked child, what the parent goes on using. Its threads are not there to be
+// joined, its mutexes may be held by them, and what it would tidy up is the parent's.
+void keep_for_ever(std::shared_ptr<void> object);
+
+// Of the machine, as far as this process may use them; at least 1.
+unsigned processors();
 
 // Unpredictable bits, for writer ids and the seed of jitter. Not for secrets.
 std::uint64_t random_seed();

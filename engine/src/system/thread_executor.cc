@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "system/process.h"
 #include "system/timer_queue.h"
 #include "system/worker_pool.h"
 #include "tiercache/executor.h"
@@ -43,7 +44,14 @@ class ThreadExecutor final : public Executor {
           pools[static_cast<std::size_t>(lane)]->post(std::move(task));
         })) {}
 
-  ~ThreadExecutor() override { shutdown(SteadyTime{}); }
+  ~ThreadExecutor() override {
+    if (forks_so_far() == forks_at_start_) {
+      shutdown(SteadyTime{});
+      return;
+    }
+    for (const auto& pool : pools_) keep_for_ever(pool);
+    keep_for_ever(timers_);
+  }
 
   void post(Lane lane, Task task) override {
     pools_[static_cast<std::size_t>(lane)]->post(std::move(task));
@@ -67,6 +75,7 @@ class ThreadExecutor final : public Executor {
 
  private:
   static constexpr std::size_t kLanes = 4;
+  const std::uint32_t forks_at_start_ = forks_so_far();
   const std::array<std::shared_ptr<WorkerPool>, kLanes> pools_;
   const std::shared_ptr<TimerQueue> timers_;
 };

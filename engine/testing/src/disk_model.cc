@@ -309,6 +309,15 @@ void DiskModel::fail_sync_all() {
   unsynced_.clear();
 }
 
+std::uint64_t DiskModel::inodes() const {
+  const std::function<std::uint64_t(const Node&)> count = [&](const Node& node) {
+    std::uint64_t sum = 1;
+    for (const auto& [name, child] : node.names) sum += count(*child);
+    return sum;
+  };
+  return count(*root_);
+}
+
 std::vector<std::string> DiskModel::files() const {
   std::vector<std::string> out;
   collect_files(*root_, "", &out);

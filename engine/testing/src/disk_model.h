@@ -123,6 +123,7 @@ class DiskModel {
   void fail_sync_all();
 
   std::uint64_t used_bytes() const { return used_; }
+  std::uint64_t inodes() const;  // files and directories that have a name, and the root
   std::vector<std::string> files() const;
   DiskModel after_loss(std::uint64_t seed) const;
 

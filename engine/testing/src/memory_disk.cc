@@ -35,6 +35,8 @@ std::unique_ptr<MemoryDisk> MemoryDisk::after_power_loss(std::uint64_t seed) con
   Guard guard(state_->disk->mutex);
   copy->state_->disk->model = state_->disk->model.after_loss(seed);
   copy->state_->disk->capacity = state_->disk->capacity;
+  copy->state_->disk->inodes = state_->disk->inodes;
+  copy->state_->disk->read_only = state_->disk->read_only;
   copy->state_->disk->remote = state_->disk->remote;
   copy->state_->disk->pace = state_->disk->pace;
   return copy;
@@ -58,6 +60,16 @@ void MemoryDisk::set_fault(Fault fault) {
 void MemoryDisk::set_capacity(std::uint64_t bytes) {
   Guard guard(state_->disk->mutex);
   state_->disk->capacity = bytes;
+}
+
+void MemoryDisk::set_inodes(std::uint64_t count) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->inodes = count;
+}
+
+void MemoryDisk::set_read_only(bool read_only) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->read_only = read_only;
 }
 
 std::chrono::nanoseconds MemoryDisk::time() const {
@@ -123,6 +135,11 @@ std::vector<std::string> MemoryDisk::files() const {
 std::uint64_t MemoryDisk::used_bytes() const {
   Guard guard(state_->disk->mutex);
   return state_->disk->used();
+}
+
+std::uint64_t MemoryDisk::used_inodes() const {
+  Guard guard(state_->disk->mutex);
+  return state_->disk->model.inodes();
 }
 
 }  // namespace tiercache::testing

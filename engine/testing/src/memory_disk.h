@@ -31,6 +31,8 @@ struct Disk {
   MemoryDisk::Fault fault;
   std::uint64_t capacity = 0;
   std::chrono::nanoseconds pace = std::chrono::milliseconds(50);  // of the clock, per operation
+  std::uint64_t inodes = 0;
+  bool read_only = false;
   bool remote = false;
   std::uint64_t last_boot = 0;
   std::set<std::uint64_t> living;
@@ -64,6 +66,7 @@ struct Disk {
     return 0;
   }
   std::uint64_t used() const { return model.used_bytes(); }
+  bool takes_another_name() const { return inodes == 0 || model.inodes() < inodes; }
 };
 
 using DiskPtr = std::shared_ptr<Disk>;

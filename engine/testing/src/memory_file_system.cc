@@ -37,7 +37,9 @@ class Operation {
   template <class Act>
   IoStatus change_partly(Act act) {
     announce();
-    return run(act);
+    const bool syncs = name_.starts_with("sync_");
+    return run(
+        [&](int fault) { return fault == 0 && disk_.read_only && !syncs ? EROFS : act(fault); });
   }
   std::uint64_t number() const { return number_; }
 
@@ -179,6 +181,7 @@ class MemoryFileSystem final : public FileSystem {
   IoStatus map_counters(const std::string& path, std::size_t count,
                         std::shared_ptr<std::uint32_t>* out) override {
     const Guard guard(disk_->mutex);
+    if (disk_->read_only) return status_of(EROFS, "map_counters", path);
     std::shared_ptr<std::uint32_t>& counters = disk_->counters[path];
     if (!counters) {
       counters = std::shared_ptr<std::uint32_t>(new std::uint32_t[count]{},
@@ -334,6 +337,7 @@ class MemoryFileSystem final : public FileSystem {
     return operation("sync_all", path).change_partly([&](int fault) {
       NodePtr node;
       if (const int error = disk_->model.find(path, &node)) return error;
+      if (disk_->remote) return fault != 0 ? fault : ENOTSUP;
       fault == 0 ? disk_->model.sync_all() : disk_->model.fail_sync_all();
       return fault;
     });
@@ -409,6 +413,7 @@ class MemoryFileSystem final : public FileSystem {
     Place place;
     if (const int error = locate(path, &place)) return error;
     if (place.node) return EEXIST;
+    if (!disk_->takes_another_name()) return ENOSPC;
     *out = disk_->model.make_node(false);
     disk_->model.change_names({{place.parent, place.name, *out}});
     return 0;
@@ -424,6 +429,7 @@ class MemoryFileSystem final : public FileSystem {
     Place place;
     if (const int error = locate(path, &place)) return error;
     if (place.node) return place.node->directory ? 0 : ENOTDIR;
+    if (!disk_->takes_another_name()) return ENOSPC;
     disk_->model.change_names({{place.parent, place.name, disk_->model.make_node(true)}});
     return 0;
   }

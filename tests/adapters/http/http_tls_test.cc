@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "adapters/http/servers.h"
+#include "lib/working_directory.h"
 #include "tiercache/http.h"
 
 namespace tiercache::http {
@@ -52,11 +53,15 @@ class HttpTls : public ::testing::Test {
                                                             file(certificate + ".pem").c_str(),
                                                             file(certificate + ".key").c_str()));
   }
+  static Source source_of(const Server& server, const std::string& ca_file) {
+    return source({.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/data.json",
+                   .headers = {{"X-Api-Key", "secret"}},
+                   .ca_file = ca_file});
+  }
   static std::string outcome_of(const Server& server, const std::string& ca_file) {
-    const Source one =
-        source({.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/data.json",
-                .headers = {{"X-Api-Key", "secret"}},
-                .ca_file = ca_file});
+    return outcome_of(source_of(server, ca_file));
+  }
+  static std::string outcome_of(const Source& one) {
     try {
       auto context = context_for();
       RefreshAnswer<std::string> answer = one(context);
@@ -74,6 +79,14 @@ class HttpTls : public ::testing::Test {
 
 TEST_F(HttpTls, certificate_of_the_authority_in_ca_file_is_taken) {
   EXPECT_EQ(outcome_of(*serve("good", serve_one), file("ca.pem")), "[1]");
+}
+
+TEST_F(HttpTls, ca_file_stays_where_it_was_named) {
+  const auto server = serve("good", serve_one);
+  const tiercache::testing::WorkingDirectory here(folder_);
+  const Source named = source_of(*server, "ca.pem");
+  here.go("/");
+  EXPECT_EQ(outcome_of(named), "[1]");
 }
 
 TEST_F(HttpTls, server_that_cannot_prove_itself_is_asked_nothing) {

@@ -67,7 +67,7 @@ inline std::string contents(const Index& index) {
 class Tier {
  public:
   explicit Tier(testing::MemoryDisk& disk) : file_system(disk.boot()) {
-    open_directory(*file_system, {kDirectory, kProject});
+    open_directory(*file_system, {.path = kDirectory, .project = kProject, .allow_remote = true});
     files = std::make_unique<EntryFiles>(*file_system, kDirectory, kProject, kMaxFileBytes);
     const IoStatus status = files->open(&rebuilt);
     EXPECT_TRUE(status.ok()) << status.what;

@@ -22,7 +22,8 @@ struct Case {
   const char* name;
   // Does its work on a tier that holds `kOld` under `kId`; true when all of it was acknowledged.
   std::function<bool(EntryFiles&)> act;
-  bool durable;  // once acknowledged it survives power loss
+  bool durable;         // once acknowledged it survives power loss
+  bool remote = false;  // one syncfs does nothing on this disk
 };
 
 bool written(const FileWriteResult& result) {
@@ -71,10 +72,20 @@ const std::vector<Case>& cases() {
   return all;
 }
 
+std::vector<Case> cases_on_each_disk() {
+  std::vector<Case> all = cases();
+  for (Case one : cases()) {
+    one.remote = true;
+    all.push_back(one);
+  }
+  return all;
+}
+
 class EntryFilesCrash : public ::testing::TestWithParam<Case> {
  protected:
   static std::unique_ptr<testing::MemoryDisk> disk_with_old() {
     auto disk = std::make_unique<testing::MemoryDisk>();
+    disk->set_remote(GetParam().remote);
     Tier tier(*disk);
     EXPECT_TRUE(written(tier->write(kId, kOld, Sync::before)));
     EXPECT_TRUE(tier->sync().ok());
@@ -191,8 +202,10 @@ TEST_P(EntryFilesCrash, kill_at_every_operation_leaves_the_old_or_the_new_entry)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, EntryFilesCrash, ::testing::ValuesIn(cases()),
-                         [](const auto& one) { return std::string(one.param.name); });
+INSTANTIATE_TEST_SUITE_P(Of, EntryFilesCrash, ::testing::ValuesIn(cases_on_each_disk()),
+                         [](const auto& one) {
+                           return std::string(one.param.name) + (one.param.remote ? "_remote" : "");
+                         });
 
 TEST(EntryFilesCrashOfIndex, power_loss_or_kill_around_open_and_close_never_leaves_a_wrong_index) {
   testing::MemoryDisk disk;
@@ -251,18 +264,59 @@ TEST(EntryFilesCrashOfSync, failed_sync_before_a_write_keeps_the_old_entry_throu
   }
 }
 
-TEST(EntryFilesCrashOfSync, synced_write_of_what_stands_unsynced_makes_it_last) {
+TEST(EntryFilesCrashOfSync, sync_makes_many_files_and_removals_last_on_each_disk_I1) {
+  for (const bool remote : {false, true}) {
+    testing::MemoryDisk disk;
+    disk.set_remote(remote);
+    Tier tier(disk);
+    const auto id = [](int i) { return EntryId{i % 3 == 0 ? "one" : "other", std::to_string(i)}; };
+    constexpr int kFiles = 60;
+    for (int i = 0; i < kFiles; ++i) ASSERT_TRUE(written(tier->write(id(i), kNext, Sync::none)));
+    ASSERT_TRUE(tier->sync().ok());
+    for (int i = 0; i < kFiles; i += 5) ASSERT_TRUE(written(tier->remove(id(i), {9, 9})));
+    ASSERT_TRUE(tier->sync().ok());
+    EXPECT_EQ(tier->failed_syncs(), 0u);
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+      std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
+      Tier later(*after);
+      for (int i = 0; i < kFiles; ++i) {
+        EXPECT_EQ(later.text(id(i)), i % 5 == 0 ? "<absent>" : *kNext.document) << remote << i;
+      }
+    }
+  }
+}
+
+// As when another file system is mounted over the directory.
+TEST(EntryFilesCrashOfSync, disk_whose_syncfs_stops_working_fails_one_sync_and_none_after_it) {
   testing::MemoryDisk disk;
   Tier tier(disk);
-  ASSERT_TRUE(written(tier->write(kId, kOld, Sync::before)));
-  for (const bool batch : {false, true}) {
-    const EntryId id{"d", batch ? "batch" : "single"};
-    const std::vector<std::pair<EntryId, EntryPtr>> one = {{id, shared(kNext)}};
-    ASSERT_TRUE(written(tier->write(id, kNext, Sync::none)));
-    ASSERT_TRUE(written(batch ? tier->write_synced(one)[0] : tier->write(id, kNext, Sync::before)));
-    for (std::uint64_t seed = 0; seed < 100; ++seed) {
-      std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
-      EXPECT_EQ(Tier(*after).text(id), *kNext.document) << batch << seed;
+  disk.set_remote(true);
+  ASSERT_TRUE(written(tier->write(kId, kOld, Sync::none)));
+  EXPECT_EQ(tier->sync().error, ENOTSUP);
+  EXPECT_EQ(tier->failed_syncs(), 1u);
+  ASSERT_TRUE(written(tier->write(kId, kNext, Sync::none)));
+  EXPECT_TRUE(tier->sync().ok());
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    EXPECT_EQ(Tier(*disk.after_power_loss(seed)).text(kId), *kNext.document) << seed;
+  }
+}
+
+TEST(EntryFilesCrashOfSync, synced_write_of_what_stands_unsynced_makes_it_last) {
+  for (const bool remote : {false, true}) {
+    testing::MemoryDisk disk;
+    disk.set_remote(remote);
+    Tier tier(disk);
+    ASSERT_TRUE(written(tier->write(kId, kOld, Sync::before)));
+    for (const bool batch : {false, true}) {
+      const EntryId id{"d", batch ? "batch" : "single"};
+      const std::vector<std::pair<EntryId, EntryPtr>> one = {{id, shared(kNext)}};
+      ASSERT_TRUE(written(tier->write(id, kNext, Sync::none)));
+      ASSERT_TRUE(
+          written(batch ? tier->write_synced(one)[0] : tier->write(id, kNext, Sync::before)));
+      for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
+        EXPECT_EQ(Tier(*after).text(id), *kNext.document) << remote << batch << seed;
+      }
     }
   }
 }

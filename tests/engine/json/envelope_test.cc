@@ -70,6 +70,49 @@ TEST(Envelopes, entry_comes_back_as_it_was) {
   expect_round_trip({"prices", ""}, entry);
 }
 
+TEST(Envelopes, times_are_told_for_people_beside_the_numbers) {
+  Entry entry = document_entry("1");
+  entry.clocks = {wall_ms(1'700'000'000'123), wall_ms(0), wall_ms(951'782'399'999)};
+  const auto json = nlohmann::json::parse(encode_envelope("p", kId, entry));
+  EXPECT_EQ(json["last_fetch_utc"], "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(json["last_rich_fetch_utc"], "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(json["invalidated_at_utc"], "2000-02-28T23:59:59.999Z");
+  EXPECT_EQ(json["version_utc"], "2023-11-14T22:13:20.000Z");
+  const auto gone = nlohmann::json::parse(encode_envelope("p", kId, tombstone_entry()));
+  EXPECT_EQ(gone["version_utc"], "2023-11-14T22:13:20.000Z");
+  EXPECT_FALSE(gone.contains("last_fetch_utc"));
+}
+
+TEST(Envelopes, times_out_of_the_calendar_are_numbers_alone) {
+  const auto told = [](std::int64_t ms) {
+    Entry entry = document_entry("1");
+    entry.clocks.last_fetch = wall_ms(ms);
+    const std::string file = encode_envelope("p", kId, entry);
+    EXPECT_EQ(decoded(file).entry.clocks, entry.clocks);
+    return nlohmann::json::parse(file).value("last_fetch_utc", "");
+  };
+  constexpr std::int64_t kFirst = -62'167'219'200'000;
+  constexpr std::int64_t kLast = 253'402'300'799'999;
+  EXPECT_EQ(told(kFirst), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(told(-1), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(told(kLast), "9999-12-31T23:59:59.999Z");
+  for (const std::int64_t ms : {kFirst - 1, kLast + 1, std::numeric_limits<std::int64_t>::min(),
+                                std::numeric_limits<std::int64_t>::max()}) {
+    EXPECT_EQ(told(ms), "") << ms;
+  }
+}
+
+// The number is the time; what stands beside it for people decides nothing, but no byte of it changes
+// unnoticed.
+TEST(Envelopes, times_for_people_are_under_the_checksum_and_otherwise_passed_over_I2) {
+  std::string file = encode_envelope("p", kId, document_entry("1"));
+  file[file.find("2023-11-14T", file.find("last_fetch_utc"))] = '1';
+  EXPECT_EQ(fault_of(file), EnvelopeFault::corrupt);
+  const std::string members =
+      "1," + kMembers + R"(,"last_fetch":5,"last_fetch_utc":"1999-12-31T00:00:00.000Z")";
+  EXPECT_EQ(decoded(file_of(members, ",\"data\":[1]}\n")).entry.clocks.last_fetch, wall_ms(5));
+}
+
 TEST(Envelopes, tombstone_comes_back_without_content) {
   Entry entry = tombstone_entry();
   expect_round_trip(kId, entry);

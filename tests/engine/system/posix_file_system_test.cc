@@ -1,5 +1,6 @@
 // What only the real file system can show; its contract is in
 // tests/engine/testing/file_system_test.cc.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -153,6 +154,43 @@ TEST_F(PosixFileSystem, read_file_takes_a_file_whose_size_is_not_told) {
   ASSERT_TRUE(fs_->read_file("/proc/self/status", 1 << 20, &out).ok());
   EXPECT_NE(out.find("VmPeak"), std::string::npos);
   EXPECT_EQ(fs_->read_file("/proc/self/status", 10, &out).error, EFBIG);
+}
+
+// A working directory for one test.
+class WorkingDirectory {
+ public:
+  explicit WorkingDirectory(const std::string& path) { EXPECT_EQ(::chdir(path.c_str()), 0); }
+  ~WorkingDirectory() { EXPECT_EQ(::fchdir(before_), 0); }
+
+ private:
+  const int before_ = ::open(".", O_DIRECTORY | O_CLOEXEC);
+};
+
+TEST_F(PosixFileSystem, absolute_path_leads_to_the_same_file_from_everywhere) {
+  ASSERT_TRUE(fs_->make_directories(path("a/deep/er")).ok());
+  ASSERT_TRUE(fs_->write_file(path("a/deep/f"), "through the link").ok());
+  ASSERT_TRUE(fs_->write_file(path("f"), "beside the link").ok());
+  ASSERT_EQ(::symlink(path("a/deep/er").c_str(), path("link").c_str()), 0);
+  std::string plain, above, absolute;
+  {
+    const WorkingDirectory here(directory_);
+    ASSERT_TRUE(fs_->absolute("a/deep/f", &plain).ok());
+    ASSERT_TRUE(fs_->absolute("link/../f", &above).ok());
+    ASSERT_TRUE(fs_->absolute(path("f"), &absolute).ok());
+  }
+  std::string out;
+  EXPECT_TRUE(fs_->read_file(plain, 100, &out).ok());
+  EXPECT_TRUE(fs_->read_file(above, 100, &out).ok());
+  EXPECT_EQ(out, "through the link") << above;
+  EXPECT_EQ(absolute, path("f"));
+}
+
+TEST_F(PosixFileSystem, working_directory_that_is_gone_has_no_absolute_paths) {
+  ASSERT_TRUE(fs_->make_directories(path("gone")).ok());
+  const WorkingDirectory here(path("gone"));
+  ASSERT_TRUE(fs_->remove_tree(path("gone")).ok());
+  std::string out;
+  EXPECT_EQ(fs_->absolute("f", &out).error, ENOENT);
 }
 
 TEST_F(PosixFileSystem, failure_says_what_was_tried_on_what_and_why) {

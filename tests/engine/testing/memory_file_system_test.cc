@@ -98,6 +98,42 @@ TEST_F(MemoryDiskTest, sync_all_makes_everything_last) {
   EXPECT_EQ(reachable(disk_), States{listing(disk_)});
 }
 
+TEST_F(MemoryDiskTest, sync_all_of_a_remote_disk_makes_nothing_last_and_says_so) {
+  disk_.set_remote(true);
+  write("/d/a/f", "x");
+  EXPECT_EQ(fs_->sync_all("/d").error, ENOTSUP);
+  EXPECT_EQ(content(*disk_.after_power_loss(0), "/d/a/f"), kGone);
+  EXPECT_TRUE(fs_->sync_file("/d/a/f").ok());
+  EXPECT_TRUE(fs_->sync_directory("/d/a").ok());
+  EXPECT_EQ(content(*disk_.after_power_loss(0), "/d/a/f"), "x");
+}
+
+TEST_F(MemoryDiskTest, disk_without_inodes_takes_bytes_and_no_names) {
+  write("/d/f", "x");
+  disk_.set_inodes(disk_.used_inodes());
+  EXPECT_EQ(fs_->write_file("/d/g", "y").error, ENOSPC);
+  EXPECT_EQ(fs_->make_directories("/d/new").error, ENOSPC);
+  std::unique_ptr<FileLock> lock;
+  EXPECT_EQ(fs_->try_lock("/d/lock", &lock).error, ENOSPC);
+  write("/d/f", "more");
+  ASSERT_TRUE(fs_->remove_file("/d/f").ok());
+  write("/d/g", "y");
+}
+
+TEST_F(MemoryDiskTest, read_only_disk_is_read_and_locked_and_not_changed) {
+  write("/d/f", "x");
+  disk_.set_read_only(true);
+  EXPECT_EQ(fs_->write_file("/d/f", "y").error, EROFS);
+  EXPECT_EQ(fs_->remove_file("/d/f").error, EROFS);
+  EXPECT_EQ(content(disk_, "/d/f"), "x");
+  EXPECT_TRUE(fs_->sync_all("/d").ok());
+  std::unique_ptr<FileLock> lock;
+  EXPECT_TRUE(fs_->try_lock("/d/f", &lock).ok());
+  EXPECT_EQ(fs_->try_lock("/d/lock", &lock).error, EROFS);
+  disk_.set_read_only(false);
+  write("/d/f", "y");
+}
+
 TEST_F(MemoryDiskTest, overwritten_block_is_old_new_or_any_write_between) {
   write_durably("/d/f", "0000");
   std::unique_ptr<File> file = open("/d/f");

@@ -38,10 +38,12 @@ struct Options {
 };
 
 // Does no I/O: the file is opened, and made when missing (mode 0600), by the first call that needs
-// it. While that fails the store answers `unavailable` and says why; it recovers by itself. Throws
-// BadConfiguration for options that can never work. The format is docs/formats/sqlite-store.md.
+// it; a relative path starts at the working directory of now. While that fails the store answers
+// `unavailable` and says why; it recovers by itself. Throws BadConfiguration for options that can
+// never work. The format is docs/formats/sqlite-store.md.
 //
-// Do not carry it across fork(): the child opens its own.
+// Do not carry it across fork(), nor open the same file in a child of a process that has it open: SQLite
+// takes the parent's locks for its own there. The child starts a program (exec) first.
 std::shared_ptr<Store> open(Options options);
 std::shared_ptr<Store> open(std::string_view path);
 

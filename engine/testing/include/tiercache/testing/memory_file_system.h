@@ -43,7 +43,7 @@ class MemoryDisk {
   void power_loss(std::uint64_t seed);
 
   // A copy of the disk as it would be after a power loss right now, without ending the boot.
-  // Capacity, remoteness and pace are copied, hook and fault are not.
+  // Bounds, remoteness and pace are copied, hook and fault are not.
   std::unique_ptr<MemoryDisk> after_power_loss(std::uint64_t seed) const;
   // Number of mutating operations (writes, renames, syncs, …) so far. Trees are made and removed in
   // several, one per name.
@@ -61,6 +61,11 @@ class MemoryDisk {
   // Bytes the disk may hold; writes past it fail with ENOSPC, a part having been written. 0: no
   // bound.
   void set_capacity(std::uint64_t bytes);
+  // Files and directories the disk may hold; more are refused with ENOSPC. 0: no bound.
+  void set_inodes(std::uint64_t count);
+  // Mounted for reading: changes fail with EROFS, locks on files that are there can be taken.
+  void set_read_only(bool read_only);
+  // As behind FUSE: `sync_all` makes nothing last, and says so by ENOTSUP.
   void set_remote(bool remote);
   // The clock that the files' times are of. It goes on by `pace` with each mutating operation, by 50 ms
   // unless told otherwise; what a test writes directly is changed at the time of the last one.
@@ -75,6 +80,7 @@ class MemoryDisk {
   bool remove(const std::string& path);
   std::vector<std::string> files() const;  // absolute paths of all files, sorted
   std::uint64_t used_bytes() const;
+  std::uint64_t used_inodes() const;
 
  private:
   struct State;
