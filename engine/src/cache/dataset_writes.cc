@@ -24,7 +24,17 @@ using std::chrono::milliseconds;
 
 namespace {
 
-PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& result) {
+// What a journal at its bound is to be helped by: the store is no use where it is what refused.
+std::string help_for_full_journal(const Core& core) {
+  const std::uint64_t parked = core.journal->stats().parked;
+  if (parked == 0) return "bring the store back or raise journal.max_bytes.";
+  return std::to_string(parked) +
+         " of them are parked, the store refused them for good: Cache::outbox() lists, retries and "
+         "discards them. Or raise journal.max_bytes.";
+}
+
+PutReceipt receipt_or_throw(const Core& core, const DatasetState& dataset,
+                            const ChangeResult& result) {
   using Status = ChangeResult::Status;
   const std::string what = "a write to dataset \"" + dataset.name + "\"";
   switch (result.status) {
@@ -39,10 +49,9 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
                             ", not the one given as if_version. Nothing was stored; read again and "
                             "decide.");
     case Status::full:
-      throw NotDurable(
-          NotDurable::State::not_applied,
-          what + " was refused: " + result.why +
-              ". Nothing was stored; bring the store back or raise journal.max_bytes.");
+      throw NotDurable(NotDurable::State::not_applied, what + " was refused: " + result.why +
+                                                           ". Nothing was stored; " +
+                                                           help_for_full_journal(core));
     case Status::not_applied:
       throw NotDurable(NotDurable::State::not_applied,
                        what + " could not be made durable and was not applied: " + result.why +
@@ -71,16 +80,32 @@ PutReceipt receipt_or_zero(const ChangeResult& result) {
           .superseded = result.status == Status::superseded};
 }
 
+std::string what_codec_threw(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const InvalidDocument& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    return std::string("the codec refused it: ") + error.what();
+  } catch (...) {
+    return "the codec refused it";
+  }
+}
+
 // Turns what the caller gave into a change, or throws what is wrong with it.
 Change change_of(const Core& core, DatasetState& dataset, PutItem item, const PutOptions& options) {
-  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.options.limits);
+  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.key_rules);
   const std::string what = "document for dataset \"" + dataset.name + "\": ";
+  if (item.fault)
+    throw InvalidDocument(what + what_codec_threw(item.fault) + ". Nothing was stored.");
   if (const auto fault = check_document(*item.document, core.rules)) {
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
   if (!is_json_object(options.metadata)) {
     throw InvalidDocument(
-        what + "its metadata is not a JSON object of at most 32 KiB. Nothing was stored.");
+        what +
+        "its metadata is not a JSON object of at most 32 KiB that a store can hold. Nothing was "
+        "stored.");
   }
   const void* value = item.value ? item.value.get() : static_cast<const void*>(item.document.get());
   try {
@@ -100,7 +125,7 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   change.entry.document = std::move(item.document);
   change.entry.metadata = std::string(options.metadata);
   change.entry.cache_version = dataset.policy.options.cache_version;
-  change.entry.fresh_for = options.fresh_for;
+  change.entry.fresh_for = lifetime_from(options.fresh_for);
   change.entry.clocks.last_fetch = core.fetch_time(dataset.id(change.key));
   change.value = std::move(item.value);
   change.value_bytes = item.value_bytes;
@@ -188,9 +213,9 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
         !waits_for_store(
             *core_, durability_,
             {.version = {}, .journaled = true, .stored = false, .superseded = false})) {
-      return answer([&] { return receipt_or_throw(dataset_, result); });
+      return answer([&] { return receipt_or_throw(*core_, dataset_, result); });
     }
-    const PutReceipt receipt = receipt_or_throw(dataset_, result);
+    const PutReceipt receipt = receipt_or_throw(*core_, dataset_, result);
     core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), receipt] {
       self->answer([&]() -> PutReceipt { throw_not_stored_in_time(self->dataset_, receipt); });
     });
@@ -243,7 +268,7 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   const auto results = core.write_path->write_and_wait(std::move(changes), options.deadline);
-  const PutReceipt receipt = receipt_or_throw(dataset, results.front());
+  const PutReceipt receipt = receipt_or_throw(core, dataset, results.front());
   if (!waits_for_store(core, options, receipt)) return receipt;
   if (kind == RecordKind::content) {
     return wait_until_stored(core, dataset, key, deadline, receipt);
@@ -303,7 +328,7 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   const bool any = std::any_of(receipts.begin(), receipts.end(), [](const PutReceipt& receipt) {
     return !receipt.version.is_zero();
   });
-  if (!any) receipt_or_throw(state_, results.front());
+  if (!any) receipt_or_throw(*core_, state_, results.front());
   for (std::size_t i = 0; i < receipts.size(); ++i) {
     if (!waits_for_store(*core_, options, receipts[i])) continue;
     receipts[i] = wait_until_stored(*core_, state_, keys[i], deadline, receipts[i]);
@@ -314,7 +339,7 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
 PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -327,11 +352,7 @@ PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
 PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  if (glob.size() > core_->options.limits.max_key_bytes || glob.empty()) {
-    throw InvalidKey(
-        "the pattern of erase_matching is empty or longer than limits.max_key_bytes. "
-        "Nothing was done.");
-  }
+  check_glob(state_.name, glob, core_->key_rules);
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -344,7 +365,7 @@ PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& 
 PutReceipt DatasetCore::invalidate(std::string_view key, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   Change change;
   change.dataset = &state_;
   change.kind = RecordKind::clocks;
