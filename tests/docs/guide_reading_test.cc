@@ -129,6 +129,12 @@ TEST(Guide, options_of_one_call) {
   auto exact = quotes.get("ACME", {.max_stale = 0s});     // fresh, or nothing
   auto lenient = quotes.get("ACME", {.max_stale = 24h});  // a day past fresh is good enough
 
+  auto rates = opened->dataset("rates");
+  rates.put("", "1");
+
+  auto current = rates.get("", {.deadline = 50ms});
+
+  EXPECT_EQ(*current, "1");
   EXPECT_TRUE(quick && exact && lenient);
   world.executor->run_for(1h);
   EXPECT_FALSE(quotes.get("ACME"));
@@ -209,6 +215,19 @@ TEST_F(GuideRefresh, get_or_load_and_refresh_on_request) {
   auto session = sessions.get_or_load("42", load_session, tiercache::ttl::kSession);
 
   EXPECT_EQ(*session, "\"42\"");
+  const auto shared_bank = std::make_shared<Bank>();
+  const std::string user = "7";
+
+  auto visits = sessions.get_or_load(
+      "43", tiercache::owning(
+                [](tiercache::RefreshContext& context, const std::shared_ptr<Bank>& source,
+                   const std::string& who) {
+                  return source->get("/visits/" + who + "?session=" + context.key()).body;
+                },
+                shared_bank, user));
+
+  EXPECT_EQ(*visits, shared_bank->next.body);
+  EXPECT_EQ(shared_bank->last_path, "/visits/7?session=43");
   auto rates = cache.dataset(
       "rates", {.refresh = [&](tiercache::RefreshContext&) { return bank.get("/").body; }});
 

@@ -59,6 +59,43 @@ TEST_F(GuideWriting, comparing_the_tiers) {
   EXPECT_EQ(report.keys, 1u);
 }
 
+TEST(GuideMoving, from_one_store_to_another) {
+  using tiercache::Hydrate;
+  World world;
+  {
+    auto opened = world.open();
+    tiercache::Cache& cache = *opened;
+
+    auto orders = cache.dataset("orders", {.keyed = true, .hydrate = Hydrate::all()});
+    const bool all_here = cache.warm_up(10min) && cache.flush(1min);
+
+    EXPECT_TRUE(all_here);
+    for (const char* key : {"1", "2", "3"}) orders.put(key, key);
+    EXPECT_TRUE(cache.flush());
+    cache.close();
+  }
+  world.store = std::make_shared<tiercache::testing::MemoryStore>(world.clock);
+  world.store->lose_change_cursors();  // not the first one's incarnation
+  auto opened = world.open();
+  tiercache::Cache& cache = *opened;
+  auto orders = cache.dataset("orders", {.keyed = true, .hydrate = Hydrate::all()});
+  EXPECT_TRUE(cache.warm_up());
+  world.executor->run_for(10s);
+  EXPECT_TRUE(cache.health().store_replaced_since);
+
+  const tiercache::ScrubReport moved = cache.scrub({.repair = true});
+  const bool in_postgres = cache.flush(10min);
+
+  EXPECT_TRUE(moved.complete && in_postgres);
+  EXPECT_FALSE(cache.health().store_replaced_since);
+  for (const char* key : {"1", "2", "3"}) {
+    const auto row = world.store->row("test", {"orders", key});
+    ASSERT_TRUE(row) << key;
+    EXPECT_EQ(*row->document, key);
+  }
+  EXPECT_EQ(*orders.get("2"), "2");
+}
+
 TEST_F(GuideWriting, writes_the_store_refused) {
   world.store->set_refusal([](const tiercache::StoreWrite&) { return std::string("no"); });
   carts.put("42", "{}");

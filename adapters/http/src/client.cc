@@ -108,7 +108,8 @@ Client::Round Client::begin(const RefreshContext& context) const {
                                    options_.clock->steady_now() + options_.timeout),
               .etag = {},
               .last_modified = {},
-              .token = {}};
+              .token = {},
+              .origin = url_.origin()};
   if (context.previous() && context.previous_metadata(kSource) == fingerprint_) {
     round.etag = validator(context.previous_metadata(kEtag));
     round.last_modified = validator(context.previous_metadata(kLastModified));
@@ -153,6 +154,7 @@ Request Client::request_for(const Target& target, Round& round) const {
   if (!round.last_modified.empty()) {
     request.headers.push_back("If-Modified-Since: " + round.last_modified);
   }
+  round.origin = target.origin;
   round.credentials_used = target.origin == url_.origin();
   if (!round.credentials_used || !sets_accept_) {
     request.headers.push_back("Accept: application/json");
@@ -178,8 +180,11 @@ Request Client::request_for(const Target& target, Round& round) const {
 
 Target Client::redirect_from(const Target& from, const Reply& reply) const {
   const std::string status = std::to_string(reply.status);
+  if (reply.redirect.empty()) {
+    fail("answered " + status + " without a place to go to: its Location is missing or no URL");
+  }
   auto target = parse_target(reply.redirect);
-  if (!target) fail("answered " + status + " without a place to go to");
+  if (!target) fail("answered " + status + ", which leads to what is no http or https URL");
   const Origin& origin = target->origin;
   if (origin.is_plain() && !from.origin.is_plain()) {
     fail("answered " + status + ", which leads from https to " + origin.to_string());
@@ -193,13 +198,29 @@ Target Client::redirect_from(const Target& from, const Reply& reply) const {
 
 // --- What the answer means ---------------------------------------------------
 
+bool Client::has_credentials(const Round& round) const {
+  return !round.token.empty() || !options_.headers.empty() || url_.has_user_info();
+}
+
+std::string Client::what_answered(const Reply& reply, const Round& round) const {
+  const std::string what = "answered " + std::to_string(reply.status);
+  if (round.origin == url_.origin()) return what;
+  const bool refused = reply.status == 401 || reply.status == 403;
+  return "redirected to " + round.origin.to_string() + ": " + what +
+         (refused && has_credentials(round)
+              ? "; tokens, headers and user info are for " + url_.origin().to_string() +
+                    " and were not sent there"
+              : "");
+}
+
 RefreshAnswer<std::string> Client::answer_of(Reply reply, const Round& round) const {
   const bool conditional = !round.etag.empty() || !round.last_modified.empty();
   if (reply.status == 200 || reply.status == 203) return document_of(std::move(reply));
   if (reply.status == 304 && conditional) return not_modified(reply, round);
   if (reply.status == 404 || reply.status == 410) return NotFound{};
-  const std::string what = "answered " + std::to_string(reply.status);
-  if (reply.status == 429 || reply.status == 503) {
+  const std::string what = what_answered(reply, round);
+  // Some say 403 where others say 429, and any 5xx may come from a source that knows when it is back.
+  if (reply.status >= 400) {
     const auto delay = retry_delay(reply.retry_after, reply.date, options_.clock->wall_now());
     if (delay) throw RetryAfter(*delay, "GET " + url_.shown() + ": " + what);
   }

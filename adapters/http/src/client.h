@@ -27,6 +27,7 @@ class Client {
     std::string etag;  // of the previous document; empty: not asked conditionally
     std::string last_modified;
     std::string token;
+    Origin origin;                  // of the last request
     bool credentials_used = false;  // by the last request
   };
 
@@ -40,6 +41,9 @@ class Client {
   Refreshed<std::string> document_of(Reply reply) const;
   NotModified not_modified(const Reply& reply, const Round& round) const;
   std::string metadata_of(const Reply& reply) const;
+  bool has_credentials(const Round& round) const;
+  // "answered 401", and where, after a redirect to another origin.
+  std::string what_answered(const Reply& reply, const Round& round) const;
   [[noreturn]] void fail(const std::string& what) const;
 
   const Options options_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace tiercache::http {
@@ -35,6 +37,15 @@ HeaderList make_list(const std::vector<std::string>& lines) {
     list.reset(longer);
   }
   return list;
+}
+
+// A short name out of an answer, for a message: what is no token's character is left out.
+std::string as_token(std::string text) {
+  std::erase_if(text, [](unsigned char c) {
+    return std::isalnum(c) == 0 &&
+           std::string_view("-_.+, ").find(static_cast<char>(c)) == std::string_view::npos;
+  });
+  return text.substr(0, 40);
 }
 
 bool is_document(long status) {
@@ -77,7 +88,7 @@ class Transfers::Handle {
   std::size_t take_body(const char* data, std::size_t size);
   std::size_t take_header(std::size_t size);
   std::string header(const char* name);
-  std::string why(CURLcode code, const Request& request) const;
+  std::string why(CURLcode code, const Request& request);
 
   static std::size_t on_body(char* data, std::size_t one, std::size_t size, void* self) {
     return static_cast<Handle*>(self)->take_body(data, one * size);
@@ -198,8 +209,12 @@ CURLcode Transfers::Handle::perform(const Request& request, const Clock& clock) 
   }
 }
 
-std::string Transfers::Handle::why(CURLcode code, const Request& request) const {
+std::string Transfers::Handle::why(CURLcode code, const Request& request) {
   if (stopped_) return stopped_;
+  if (code == CURLE_BAD_CONTENT_ENCODING) {
+    return "the answer's Content-Encoding \"" + as_token(header("Content-Encoding")) +
+           "\" cannot be undone: libcurl here does not know it, or the body is not packed so";
+  }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return "not connected within " + std::to_string(request.connect_timeout.count()) + " ms";
   }
@@ -225,6 +240,8 @@ Reply Transfers::Handle::run(const Request& request, const Clock& clock) {
   reply.date = header("Date");
   curl_multi_remove_handle(multi_, easy_);
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, nullptr);
+  // How an error page is packed does not matter.
+  if (code == CURLE_BAD_CONTENT_ENCODING && !is_document(reply.status)) enough_ = true;
   if (code != CURLE_OK && !enough_) throw std::runtime_error(why(code, request));
   reply.body = std::move(body_);
   return reply;

@@ -27,6 +27,10 @@ namespace {
 // A page of a scan ends early when its documents are this large together.
 #define TIERCACHE_POSTGRES_PAGE_BYTES "33554432"
 
+// An index entry is at most 2,704 bytes, where nothing in it compresses; the project's number and the
+// lengths are in it too.
+constexpr std::size_t kMostKeyBytes = 2'600;
+
 // How often the change feed is purged, by each store that reads it, and how long that may take.
 constexpr std::chrono::hours kPurgeEvery{1};
 constexpr std::chrono::seconds kPurgeTimeout{30};
@@ -264,8 +268,10 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
   std::string describe() const override { return server_->description(); }
   StoreLimits limits() const override {
     return {.max_document_bytes = server_->options().max_document_bytes,
+            .max_key_bytes = kMostKeyBytes,
             .refuses_nul_escape = true,
-            .refuses_unbounded_numbers = true};
+            .refuses_unbounded_numbers = true,
+            .writes_numbers_out = true};
   }
 
   LoadReply load(const std::string& project, std::span<const EntryId> ids,

@@ -26,9 +26,11 @@ class Cache {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  // The dataset of this name, opened at the first call: its hydration and schedule start. A later
-  // call must name the same type and gives a handle to the dataset as first opened; its options are
-  // not looked at. Names: 1 to 100 bytes of UTF-8 without control characters.
+  // The dataset of this name, opened at the first call: its hydration and schedule start. A later call must
+  // name the same type. Without options, or with options that are all default, it asks for the handle; with
+  // any other they must be those of the first call, or it throws `BadConfiguration`, which names what differs,
+  // there and given. Functions cannot be compared: only whether there is one is, and those of the first call
+  // stay. Names: 1 to 100 bytes of UTF-8 without control characters.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
     return Dataset<T>(open_dataset(name, Dataset<T>::make_policy(std::move(options))));

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,7 +27,8 @@ template <class T>
 using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 
 // A cheap handle, copied freely, made by `Cache::dataset`. All calls are thread-safe. Where a key
-// is asked for, single-document datasets take none (the empty key).
+// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline = 50ms})`.
+// Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can hold.
 //
 // Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
 // `Closed` as said in error.h. A miss is never an exception.
@@ -65,14 +68,20 @@ class Dataset {
     });
   }
   // As `get` with this call's own source: what `callback` returns is saved with the lifetime `ttl`
-  // (absent: the dataset's). One callback per key runs at a time.
+  // (absent: the dataset's; negative: zero). One callback per key runs at a time.
+  //
+  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind it where
+  // something stale was served. So it must own what it uses: capture by value, or a shared_ptr, and no
+  // reference to what the caller has on its stack. `tiercache::owning` (refresh.h) makes a callback that
+  // cannot do otherwise.
   Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
                           std::optional<std::chrono::milliseconds> ttl = {},
                           const GetOptions& options = {}) const {
     return Snapshot<T>(core_->get_or_load(key, erase_type(std::move(callback)), ttl, options));
   }
-  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
-  // the entry is then; a failed refresh leaves it as it was (see `passage()`).
+  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what it
+  // brought or confirmed, also where that is stale already by the time it is here; where the refresh failed
+  // or is not over by the deadline, what the entry is then (see `passage()`).
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const {
     return Snapshot<T>(core_->refresh(key, deadline));
@@ -91,6 +100,15 @@ class Dataset {
       requires(!std::is_convertible_v<const value_type&, std::string_view>) {
     return core_->put(item({}, value), options);
   }
+  // Does not compile: nlohmann::json is no JSON text until `dump()` writes it.
+  template <detail::Untold V>
+  PutReceipt put(std::string_view /*key*/, const V& /*value*/,
+                 const PutOptions& = {}) const requires std::is_same_v<T, JsonText> {
+    static_assert(detail::kFails<V>,
+                  "tiercache: an untyped dataset takes JSON text, as nlohmann::json::dump() gives "
+                  "it; to put values, open dataset<T>");
+    return {};
+  }
   // Many with one sync. All are validated first: one bad document refuses all. Then each item's receipt says
   // what became of it, and nothing is thrown but where none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
@@ -105,6 +123,12 @@ class Dataset {
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const {
     core_->put_async(item(key, value), options, std::move(handler));
+  }
+  template <detail::Untold V>
+  void put_async(std::string key, const V& value, const PutOptions&,
+                 std::function<void(PutReceipt, std::exception_ptr)>)
+      const requires std::is_same_v<T, JsonText> {
+    put(key, value);
   }
   // Leaves a tombstone: nothing written before comes back (I4).
   PutReceipt erase(std::string_view key = {}, const PutOptions& options = {}) const {
@@ -138,14 +162,25 @@ class Dataset {
 
  private:
   static detail::Callback erase_type(RefreshFunction function);
+  // With the codec's fault where it has one: the call reports it as it does others.
   static detail::PutItem item(std::string_view key, const value_type& value);
+  static void encode(const value_type& value, detail::PutItem* item);
   static detail::Decoded decode(const std::string& document);
   static std::size_t memory_bytes(const value_type& value, std::size_t document_bytes);
 
   std::shared_ptr<detail::DatasetCore> core_;
+
+  // Last, since Clang takes no note of what follows it where it fails.
+  static_assert(
+      detail::Documented<T>,
+      "tiercache: this type has no codec. Include \"tiercache/json.h\" and give it to_json "
+      "and from_json (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE does), or specialise "
+      "tiercache::Codec<T>, before the dataset is named");
 };
 
 // --- Implementation ---
+
+// Where the type has no codec, the class says so; more errors would only hide that.
 
 template <class T>
 std::size_t Dataset<T>::memory_bytes(const value_type& value, std::size_t document_bytes) {
@@ -160,7 +195,7 @@ std::size_t Dataset<T>::memory_bytes(const value_type& value, std::size_t docume
 
 template <class T>
 detail::Decoded Dataset<T>::decode(const std::string& document) {
-  if constexpr (std::is_same_v<T, JsonText>) {
+  if constexpr (std::is_same_v<T, JsonText> || !detail::Documented<T>) {
     return {};
   } else {
     auto value = std::make_shared<const value_type>(Codec<T>::decode(document));
@@ -170,15 +205,28 @@ detail::Decoded Dataset<T>::decode(const std::string& document) {
 }
 
 template <class T>
-detail::PutItem Dataset<T>::item(std::string_view key, const value_type& value) {
+void Dataset<T>::encode(const value_type& value, detail::PutItem* item) {
   if constexpr (std::is_same_v<T, JsonText>) {
-    return {std::string(key), std::make_shared<const std::string>(value), nullptr, 0};
-  } else {
-    auto document = std::make_shared<const std::string>(Codec<T>::encode(value));
-    const std::size_t bytes = memory_bytes(value, document->size());
-    return {std::string(key), std::move(document), std::make_shared<const value_type>(value),
-            bytes};
+    item->document = std::make_shared<const std::string>(value);
+  } else if constexpr (detail::Documented<T>) {
+    item->document = std::make_shared<const std::string>(Codec<T>::encode(value));
+    item->value_bytes = memory_bytes(value, item->document->size());
+    item->value = std::make_shared<const value_type>(value);
   }
+}
+
+template <class T>
+detail::PutItem Dataset<T>::item(std::string_view key, const value_type& value) {
+  detail::PutItem item;
+  item.key = std::string(key);
+  try {
+    encode(value, &item);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {
+    item.fault = std::current_exception();
+  }
+  return item;
 }
 
 template <class T>
@@ -192,7 +240,7 @@ detail::Callback Dataset<T>::erase_type(RefreshFunction function) {
     NewDocument document;
     if constexpr (std::is_same_v<T, JsonText>) {
       document.document = std::make_shared<const std::string>(std::move(refreshed.value));
-    } else {
+    } else if constexpr (detail::Documented<T>) {
       document.document = std::make_shared<const std::string>(Codec<T>::encode(refreshed.value));
       document.value = std::make_shared<const value_type>(std::move(refreshed.value));
     }
@@ -206,7 +254,7 @@ template <class T>
 detail::DatasetPolicy Dataset<T>::make_policy(DatasetOptions<T> options) {
   detail::DatasetPolicy policy;
   policy.type = typeid(T);
-  if constexpr (!std::is_same_v<T, JsonText>) {
+  if constexpr (!std::is_same_v<T, JsonText> && detail::Documented<T>) {
     policy.decode = [](const std::string& document) { return decode(document); };
   }
   if (options.validate) {
@@ -217,7 +265,13 @@ detail::DatasetPolicy Dataset<T>::make_policy(DatasetOptions<T> options) {
   policy.refresh = erase_type(std::move(options.refresh));
   policy.rich_refresh = erase_type(std::move(options.rich_refresh));
   if (options.fallback) {
-    detail::PutItem fallback = item({}, *options.fallback);
+    detail::PutItem fallback;
+    try {
+      encode(*options.fallback, &fallback);
+    } catch (const std::exception& error) {
+      throw BadConfiguration(std::string("the options of a dataset cannot work:\n  fallback: ") +
+                             error.what());
+    }
     auto resident = std::make_shared<detail::Resident>();
     resident->entry.document = std::move(fallback.document);
     resident->value = std::move(fallback.value);

@@ -40,12 +40,14 @@ class BadDirectory : public Error {
   using Error::Error;
 };
 
-// The key is not acceptable: empty where not allowed, too long, not UTF-8.
+// The key, or the pattern of `erase_matching`, is not acceptable: empty where not allowed, too long (for the
+// limits or for the store), not UTF-8, with a NUL byte. Nothing was done.
 class InvalidKey : public Error {
   using Error::Error;
 };
 
-// The document is not acceptable; says why and where. Nothing was stored.
+// The document is not acceptable, or the codec cannot write the value; says why and where. Nothing was
+// stored.
 class InvalidDocument : public Error {
   using Error::Error;
 };

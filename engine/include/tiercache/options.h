@@ -13,10 +13,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "tiercache/clock.h"
+#include "tiercache/codec.h"
 #include "tiercache/executor.h"
 #include "tiercache/file_system.h"
 #include "tiercache/refresh.h"
@@ -140,19 +142,24 @@ struct Hydrate {
 template <class Value>
 struct Refreshed {
   Value value;
-  std::string metadata = "{}";                              // a JSON object, kept with the entry
-  std::optional<std::chrono::milliseconds> fresh_for = {};  // of this entry; absent: the dataset's
+  std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
+  // Of this entry; absent: the dataset's. Negative, as of a source that says it is old already: zero.
+  std::optional<std::chrono::milliseconds> fresh_for = {};
 };
 
 // What a typed refresh callback may return: the value itself, `Refreshed`, `NotModified`,
-// `NotFound`.
+// `NotFound`. That of an untyped dataset returns JSON text, as a std::string.
 template <class Value>
 class RefreshAnswer {
  public:
   template <class V>
   requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
       : answer_(Refreshed<Value>{
-            .value = Value(std::forward<V>(value)), .metadata = "{}", .fresh_for = {}}) {}
+            .value = Value(std::forward<V>(value)), .metadata = "{}", .fresh_for = {}}) {
+    static_assert(!std::same_as<Value, std::string> || detail::Text<std::remove_cvref_t<V>>,
+                  "tiercache: the callback of an untyped dataset returns JSON text, as "
+                  "nlohmann::json::dump() gives it; to return values, open dataset<T>");
+  }
   RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
   RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
   RefreshAnswer(NotFound not_found) : answer_(not_found) {}
@@ -226,12 +233,14 @@ enum class Durability : std::uint8_t {
 };
 
 struct PutOptions {
-  std::optional<std::chrono::milliseconds> fresh_for = {};  // this entry's lifetime (TTL)
+  // This entry's lifetime (TTL); absent: the dataset's. Negative, as of what is over already: zero.
+  std::optional<std::chrono::milliseconds> fresh_for = {};
   Durability durability = Durability::journal;
   std::chrono::milliseconds deadline{10'000};  // of waits on the disk and the store
   // Only if this is the entry's version; zero: only if there is none.
   std::optional<Version> if_version = {};
-  // A JSON object of at most 32 KiB; copied by the call.
+  // A JSON object of at most 32 KiB that any store can hold: without \u0000, duplicate members and numbers
+  // beyond Postgres' numeric, which count written out. Copied by the call.
   std::string_view metadata = "{}";
 };
 

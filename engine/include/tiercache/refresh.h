@@ -3,11 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "tiercache/entry.h"
@@ -90,5 +94,59 @@ struct NewDocument {
 // An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled. The
 // exception's text, cut to 300 bytes, goes to the log, to `health` and into passages: no secrets in it.
 using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
+
+namespace detail {
+
+// What refers to something that it does not keep alive.
+template <class T>
+inline constexpr bool kBorrows = std::is_pointer_v<T> || std::is_same_v<T, std::string_view>;
+template <class T>
+inline constexpr bool kBorrows<std::reference_wrapper<T>> = true;
+
+template <class Function, class... Values>
+struct Owning {
+  decltype(auto) operator()(RefreshContext& context) const {
+    return std::apply(
+        [&](const Values&... values) -> decltype(auto) { return function(context, values...); },
+        kept);
+  }
+
+  Function function;
+  std::tuple<Values...> kept;
+};
+
+}  // namespace detail
+
+// A refresh callback that cannot outlive what it uses, because it owns it: `function` captures nothing and is
+// called with the context and with the copies that are kept here, as const references.
+//
+//     sessions.get_or_load("42", tiercache::owning(
+//         [](RefreshContext& context, const std::string& user, const std::shared_ptr<Api>& api) {
+//           return api->session_of(user, context.key());
+//         },
+//         user, api));
+//
+// A function that captures, and a value that only refers to another (a pointer, a std::string_view, a
+// std::reference_wrapper), do not compile; a string literal is kept as a std::string. Several threads may call it
+// at once, for several keys.
+template <class Function, class... Values>
+auto owning(Function function, Values&&... values) {
+  static_assert(std::is_empty_v<Function>,
+                "tiercache::owning: the function captures something; hand it over behind the "
+                "function instead, to be copied and passed to it");
+  const auto kept = []<class V>(V&& value) {
+    if constexpr (std::is_same_v<std::decay_t<V>, const char*> ||
+                  std::is_same_v<std::decay_t<V>, char*>) {
+      return std::string(value);
+    } else {
+      static_assert(!detail::kBorrows<std::decay_t<V>>,
+                    "tiercache::owning: a pointer, reference or view may outlive what it refers "
+                    "to; hand over a value or a std::shared_ptr");
+      return std::decay_t<V>(std::forward<V>(value));
+    }
+  };
+  return detail::Owning<Function, decltype(kept(std::forward<Values>(values)))...>{
+      std::move(function), {kept(std::forward<Values>(values))...}};
+}
 
 }  // namespace tiercache

@@ -164,12 +164,16 @@ struct PurgeReply : StoreReply {
   Version horizon;
 };
 
-// What the store cannot hold; checked at `put`, so that nothing acknowledged is refused later.
+// What the store cannot hold; checked at the call, so that nothing acknowledged is refused later. A key
+// with a NUL byte, and text that is not UTF-8, come to no store.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
   std::size_t max_key_bytes = SIZE_MAX;    // of a key with the name of its dataset
   bool refuses_nul_escape = false;         // "\u0000" in a string
   bool refuses_unbounded_numbers = false;  // numbers beyond what Postgres' numeric holds
+  // Numbers come back without an exponent, 1e6 as 1000000: a document then counts, against the limits of
+  // its bytes, as large as it is with its numbers written out.
+  bool writes_numbers_out = false;
 };
 
 // Thread-safe. No function throws; each returns by its deadline, a hung server included. `project`

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "cache/judge.h"
@@ -50,6 +51,74 @@ class Faults {
   std::string what_;
   std::string lines_;
 };
+
+std::string shown(bool value) {
+  return value ? "true" : "false";
+}
+std::string shown(milliseconds value) {
+  return std::to_string(value.count()) + " ms";
+}
+std::string shown(const std::optional<milliseconds>& value) {
+  return value ? shown(*value) : "not set";
+}
+std::string shown(const std::string& value) {
+  return '"' + value + '"';
+}
+std::string shown(Hydrate value) {
+  return value.most_recent == SIZE_MAX ? "all" : std::to_string(value.most_recent) + " most recent";
+}
+
+// Of two sets of options, one line for each field that differs.
+class Differences {
+ public:
+  template <class Value>
+  void compare(std::string_view field, const Value& there, const Value& given) {
+    if (shown(there) != shown(given)) add(field, shown(there), shown(given));
+  }
+  template <class Function>
+  void compare_presence(std::string_view field, const Function& there, const Function& given) {
+    if (bool(there) != bool(given)) {
+      add(field, there ? "set" : "not set", given ? "set" : "not set");
+    }
+  }
+  void add(std::string_view field, const std::string& there, const std::string& given) {
+    lines_.append("\n  ").append(field).append(": ");
+    lines_.append(there).append(" there, ").append(given).append(" given");
+  }
+  const std::string& lines() const { return lines_; }
+
+ private:
+  std::string lines_;
+};
+
+std::string differences(const DatasetPolicy& there, const DatasetPolicy& given) {
+  const auto& a = there.options;
+  const auto& b = given.options;
+  Differences found;
+  found.compare("keyed", a.keyed, b.keyed);
+  found.compare("refresh_every", a.refresh_every, b.refresh_every);
+  found.compare("refresh_jitter", a.refresh_jitter, b.refresh_jitter);
+  found.compare("rich_refresh_every", a.rich_refresh_every, b.rich_refresh_every);
+  found.compare("fresh_for", a.fresh_for, b.fresh_for);
+  found.compare("stale_for", a.stale_for, b.stale_for);
+  found.compare("soft_timeout", a.soft_timeout, b.soft_timeout);
+  found.compare("hard_timeout", a.hard_timeout, b.hard_timeout);
+  found.compare("retry_first", a.retry_first, b.retry_first);
+  found.compare("not_found_for", a.not_found_for, b.not_found_for);
+  found.compare("not_found_erases", a.not_found_erases, b.not_found_erases);
+  found.compare("cache_version", a.cache_version, b.cache_version);
+  found.compare("retention", a.retention, b.retention);
+  found.compare("hydrate", a.hydrate, b.hydrate);
+  found.compare_presence("refresh", there.refresh, given.refresh);
+  found.compare_presence("rich_refresh", there.rich_refresh, given.rich_refresh);
+  found.compare_presence("validate", there.validate, given.validate);
+  found.compare_presence("fallback", there.fallback, given.fallback);
+  if (there.fallback && given.fallback &&
+      *there.fallback->entry.document != *given.fallback->entry.document) {
+    found.add("fallback", "one document", "another");
+  }
+  return found.lines();
+}
 
 }  // namespace
 
@@ -112,14 +181,22 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy)
                "set where refresh_every is");
   faults.check(options.rich_refresh_every == milliseconds(0) || policy.rich_refresh, "rich_refresh",
                "none", "set where rich_refresh_every is");
-  faults.check(!options.cache_version.empty() && options.cache_version.size() <= kMaxNameBytes &&
-                   is_utf8(options.cache_version),
-               "cache_version", '"' + options.cache_version.substr(0, 40) + '"',
-               "1 to 100 bytes of UTF-8");
+  // What a store could not hold would park every write of the dataset.
+  faults.check_name(options.cache_version, "cache_version");
   faults.throw_if_any();
 }
 
-void check_key(const std::string& dataset, std::string_view key, bool keyed, const Limits& limits) {
+void check_same_options(const std::string& name, const DatasetPolicy& there,
+                        const DatasetPolicy& given) {
+  if (differences(DatasetPolicy{}, given).empty()) return;
+  const std::string lines = differences(there, given);
+  if (lines.empty()) return;
+  throw BadConfiguration("dataset \"" + name + "\" is open with other options:" + lines +
+                         "\nGive the same ones, or none to ask for the handle.");
+}
+
+void check_key(const std::string& dataset, std::string_view key, bool keyed,
+               const KeyRules& rules) {
   const std::string where = "key for dataset \"" + dataset + "\"";
   if (!keyed && !key.empty()) {
     throw InvalidKey(where +
@@ -129,11 +206,36 @@ void check_key(const std::string& dataset, std::string_view key, bool keyed, con
   if (keyed && key.empty()) {
     throw InvalidKey(where + " is empty; a keyed dataset needs one. Nothing was done.");
   }
-  if (key.size() > limits.max_key_bytes) {
+  if (key.size() > rules.max_bytes) {
     throw InvalidKey(where + " is " + std::to_string(key.size()) + " bytes long; allowed are " +
-                     std::to_string(limits.max_key_bytes) + ". Nothing was done.");
+                     std::to_string(rules.max_bytes) + ". Nothing was done.");
+  }
+  if (key.size() + dataset.size() > rules.max_bytes_with_dataset) {
+    throw InvalidKey(where + " is " + std::to_string(key.size()) +
+                     " bytes long; the store holds keys of " +
+                     std::to_string(rules.max_bytes_with_dataset) +
+                     " bytes with the dataset's name. Nothing was done.");
   }
   if (!is_utf8(key)) throw InvalidKey(where + " is not valid UTF-8. Nothing was done.");
+  if (const auto at = key.find('\0'); at != std::string_view::npos) {
+    throw InvalidKey(where + " has a NUL byte (byte " + std::to_string(at) +
+                     "), which stores cannot hold. Nothing was done.");
+  }
+}
+
+void check_glob(const std::string& dataset, std::string_view glob, const KeyRules& rules) {
+  const std::string where = "pattern for dataset \"" + dataset + "\"";
+  if (glob.empty()) {
+    throw InvalidKey(where +
+                     " is empty and would match nothing; \"*\" matches all. Nothing was done.");
+  }
+  if (glob.size() > rules.max_bytes) {
+    throw InvalidKey(where + " is " + std::to_string(glob.size()) + " bytes long; allowed are " +
+                     std::to_string(rules.max_bytes) + ". Nothing was done.");
+  }
+  if (glob.find('\0') != std::string_view::npos) {
+    throw InvalidKey(where + " has a NUL byte, which no key has. Nothing was done.");
+  }
 }
 
 }  // namespace tiercache::detail

@@ -1,6 +1,8 @@
 // Refuses configurations, names and keys that cannot work, saying every fault at once.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,7 +14,19 @@ namespace tiercache::detail {
 // Throws `BadConfiguration`.
 void check_cache_options(const CacheOptions& options);
 void check_dataset_options(const std::string& name, const DatasetPolicy& policy);
-// Throws `InvalidKey`.
-void check_key(const std::string& dataset, std::string_view key, bool keyed, const Limits& limits);
+// Of a call for a dataset that is open: throws `BadConfiguration`, naming what differs, unless the options are
+// those it was opened with, as far as they can be compared, or all default, which asks for the handle alone.
+void check_same_options(const std::string& name, const DatasetPolicy& there,
+                        const DatasetPolicy& given);
+
+// What keys may be: of the cache's limits, and of its store's.
+struct KeyRules {
+  std::size_t max_bytes = Limits{}.max_key_bytes;
+  std::size_t max_bytes_with_dataset = SIZE_MAX;
+};
+
+// Throw `InvalidKey`.
+void check_key(const std::string& dataset, std::string_view key, bool keyed, const KeyRules& rules);
+void check_glob(const std::string& dataset, std::string_view glob, const KeyRules& rules);
 
 }  // namespace tiercache::detail

@@ -23,6 +23,7 @@
 #include "base/mutex.h"
 #include "base/version_clock.h"
 #include "base/write_order.h"
+#include "cache/config_check.h"
 #include "cache/counters.h"
 #include "cache/dataset_state.h"
 #include "cache/settlements.h"
@@ -177,6 +178,7 @@ class Core : public std::enable_shared_from_this<Core> {
   bool owns_executor = false;
   std::shared_ptr<Store> store;  // null without one, or with it switched off
   DocumentRules rules;
+  KeyRules key_rules;
   const std::uint32_t forks_at_open;
 
   std::unique_ptr<Log> log;

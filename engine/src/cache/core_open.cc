@@ -34,6 +34,12 @@ namespace {
 
 // Room for the envelope's header around the largest document.
 constexpr std::size_t kHeaderRoom = 128 << 10;
+
+// The largest entry file. A store that keeps values gives a document back with a blank behind each comma
+// and colon, which of the densest ones makes half as much again.
+std::size_t max_file_bytes(const Limits& limits) {
+  return limits.max_document_bytes + limits.max_document_bytes / 2 + kHeaderRoom;
+}
 constexpr milliseconds kAdoptEvery{5'000};
 constexpr milliseconds kAdoptPatience{10'000};
 constexpr milliseconds kAdoptPause{2};
@@ -129,9 +135,12 @@ void Core::choose_ports() {
   }
   rules.max_bytes = options.limits.max_document_bytes;
   rules.max_depth = options.limits.max_depth;
+  key_rules.max_bytes = options.limits.max_key_bytes;
   if (options.store) {
     const StoreLimits limits = options.store->limits();
+    key_rules.max_bytes_with_dataset = limits.max_key_bytes;
     rules.max_bytes = std::min(rules.max_bytes, limits.max_document_bytes);
+    rules.numbers_written_out = limits.writes_numbers_out;
     rules.refuse_nul_escape = limits.refuses_nul_escape;
     rules.refuse_unbounded_numbers = limits.refuses_unbounded_numbers;
   }
@@ -197,8 +206,7 @@ void Core::open_files() {
                                             options.files.max_quarantine_bytes);
   quarantine->trim();
   files = std::make_unique<EntryFiles>(*file_system, directory, options.project,
-                                       options.limits.max_document_bytes + kHeaderRoom, quarantine,
-                                       generations);
+                                       max_file_bytes(options.limits), quarantine, generations);
   bool rebuilt = false;
   if (const IoStatus status = files->open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + directory + " cannot be read: " + status.what);
@@ -435,9 +443,13 @@ DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) 
     Lock lock(mutex_);
     const auto there = datasets_.find(name);
     if (there != datasets_.end()) {
-      if (there->second->policy.type == policy.type) return *there->second;
-      throw BadConfiguration("dataset \"" + name +
-                             "\" is open with another type: each dataset has one");
+      const DatasetPolicy& known = there->second->policy;
+      if (known.type != policy.type) {
+        throw BadConfiguration("dataset \"" + name +
+                               "\" is open with another type: each dataset has one");
+      }
+      check_same_options(name, known, policy);
+      return *there->second;
     }
     std::set<std::uint32_t> taken;
     for (const auto& [other, state] : datasets_) taken.insert(state->number);

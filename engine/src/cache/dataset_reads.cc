@@ -103,7 +103,7 @@ ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
     }
   }
   options.reach == Reach::memory ? core_->check_process() : core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   return run_read(core_, read_request(*core_, state_, key, options));
 }
 
@@ -113,7 +113,7 @@ ReadResult DatasetCore::peek(std::string_view key) {
 
 void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHandler handler) {
   core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
   // Whichever lane has the answer, the handler runs on the compute lane.
   ReadHandler answer = [core = core_, handler = std::move(handler)](ReadResult result) {
@@ -129,7 +129,7 @@ std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
                                               const GetOptions& options) {
   core_->check_open();
   for (const std::string& key : keys) {
-    check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+    check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   }
   const SteadyTime deadline = core_->after(options.deadline);
   struct Open {
@@ -169,7 +169,7 @@ ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
     return memory_result(std::move(found), ticks);
   }
   core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   ReadRequest request = read_request(*core_, state_, key, options);
   request.callback = std::move(callback);
   request.ttl = ttl;
@@ -178,7 +178,7 @@ ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
 
 ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
   core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   const SteadyTime until = core_->after(deadline);
   RefreshRequest request{.dataset = &state_, .id = state_.id(key), .reason = RefreshReason::asked};
   if (!core_->refresh_path->has_source(request)) {
@@ -195,9 +195,12 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
     answer->event->set();
   });
   const bool in_time = answer->event->wait_until(until);
-  ReadResult result = run_read(
-      core_, read_request(*core_, state_, key,
-                          {.deadline = milliseconds(0), .reach = Reach::local, .max_stale = {}}));
+  const bool fetched = in_time && (answer->flight.status == FlightResult::Status::saved ||
+                                   answer->flight.status == FlightResult::Status::not_modified);
+  GetOptions what_is_there{.deadline = milliseconds(0), .reach = Reach::local, .max_stale = {}};
+  // What was fetched is what was asked for, also where it lives for less than the fetch took.
+  if (fetched) what_is_there.max_stale = milliseconds::max();
+  ReadResult result = run_read(core_, read_request(*core_, state_, key, what_is_there));
   Passage passage = passage_of(result);
   if (!in_time) {
     passage.source = TierAnswer::timed_out;
@@ -219,7 +222,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
 
 std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
   core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   EntryPtr entry;
   const auto found = core_->memory->peek(state_.ref(key));
   if (found.resident && found.resident->kind == ResidentKind::document) {

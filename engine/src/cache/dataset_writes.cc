@@ -76,16 +76,32 @@ PutReceipt receipt_of_item(const ChangeResult& result) {
   return receipt;
 }
 
+std::string what_codec_threw(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const InvalidDocument& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    return std::string("the codec refused it: ") + error.what();
+  } catch (...) {
+    return "the codec refused it";
+  }
+}
+
 // Turns what the caller gave into a change, or throws what is wrong with it.
 Change change_of(const Core& core, DatasetState& dataset, PutItem item, const PutOptions& options) {
-  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.options.limits);
+  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.key_rules);
   const std::string what = "document for dataset \"" + dataset.name + "\": ";
+  if (item.fault)
+    throw InvalidDocument(what + what_codec_threw(item.fault) + ". Nothing was stored.");
   if (const auto fault = check_document(*item.document, core.rules)) {
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
   if (!is_json_object(options.metadata)) {
     throw InvalidDocument(
-        what + "its metadata is not a JSON object of at most 32 KiB. Nothing was stored.");
+        what +
+        "its metadata is not a JSON object of at most 32 KiB that a store can hold. Nothing was "
+        "stored.");
   }
   const void* value = item.value ? item.value.get() : static_cast<const void*>(item.document.get());
   try {
@@ -105,7 +121,7 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   change.entry.document = std::move(item.document);
   change.entry.metadata = std::string(options.metadata);
   change.entry.cache_version = dataset.policy.options.cache_version;
-  change.entry.fresh_for = options.fresh_for;
+  change.entry.fresh_for = lifetime_from(options.fresh_for);
   change.entry.clocks.last_fetch = core.fetch_time(dataset.id(change.key));
   change.value = std::move(item.value);
   change.value_bytes = item.value_bytes;
@@ -417,7 +433,7 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
 PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -430,11 +446,7 @@ PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
 PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  if (glob.size() > core_->options.limits.max_key_bytes || glob.empty()) {
-    throw InvalidKey(
-        "the pattern of erase_matching is empty or longer than limits.max_key_bytes. "
-        "Nothing was done.");
-  }
+  check_glob(state_.name, glob, core_->key_rules);
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -447,7 +459,7 @@ PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& 
 PutReceipt DatasetCore::invalidate(std::string_view key, const PutOptions& options) {
   core_->check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->options.limits);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   Change change;
   change.dataset = &state_;
   change.kind = RecordKind::clocks;

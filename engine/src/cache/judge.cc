@@ -23,6 +23,11 @@ milliseconds default_fresh_for(const BasicDatasetOptions<std::string>& options) 
   return options.refresh_every + default_jitter(options) + options.hard_timeout;
 }
 
+std::optional<milliseconds> lifetime_from(std::optional<milliseconds> given) {
+  if (given) return std::max(*given, milliseconds(0));
+  return given;
+}
+
 std::optional<WallTime> believable(std::optional<WallTime> last_fetch, WallTime now) {
   if (!last_fetch || *last_fetch > now + kMaxClockAhead) return std::nullopt;
   return last_fetch;

@@ -30,6 +30,10 @@ struct AgePolicy {
 std::chrono::milliseconds default_jitter(const BasicDatasetOptions<std::string>& options);
 std::chrono::milliseconds default_fresh_for(const BasicDatasetOptions<std::string>& options);
 
+// A lifetime as an entry keeps it: what was computed as over already is zero.
+std::optional<std::chrono::milliseconds> lifetime_from(
+    std::optional<std::chrono::milliseconds> given);
+
 // `last_fetch`, unless it is absent or not believable.
 std::optional<WallTime> believable(std::optional<WallTime> last_fetch, WallTime now);
 

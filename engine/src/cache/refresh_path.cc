@@ -225,7 +225,7 @@ void RefreshPath::apply_document(const RefreshRequest& request, const Start& sta
   change.entry.document = std::move(answer.document);
   change.entry.metadata = std::move(answer.metadata);
   change.entry.cache_version = dataset.policy.options.cache_version;
-  change.entry.fresh_for = request.ttl ? request.ttl : answer.fresh_for;
+  change.entry.fresh_for = lifetime_from(request.ttl ? request.ttl : answer.fresh_for);
   if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
   if (request.cadence == Cadence::rich || start.both)
     change.entry.clocks.last_rich_fetch = start.at;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "base/hash.h"
@@ -20,9 +22,12 @@ constexpr std::size_t kMaxFastDepth = 256;
 // A parser takes about 15 times its document; one that was grown beyond this is not kept.
 constexpr std::size_t kMaxKeptCapacity = 256 << 10;
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 // True when `size` bytes or more are digits in a row somewhere. Looks at every `size`th byte first.
 bool has_digits_in_a_row(std::string_view text, std::size_t size) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   for (std::size_t at = size - 1; at < text.size(); at += size) {
     std::size_t begin = at + 1;
     while (begin > 0 && is_digit(text[begin - 1])) --begin;
@@ -33,11 +38,25 @@ bool has_digits_in_a_row(std::string_view text, std::size_t size) {
   return false;
 }
 
+// False when no number of the text has an exponent that could make it zero, or a zero have many places: 0e-9999,
+// 1e-9999. Strings may hold the like.
+bool may_have_tiny_number(std::string_view text) {
+  for (std::size_t at = 1; at + 1 < text.size(); ++at) {
+    if (text[at] != 'e' && text[at] != 'E') continue;
+    if (is_digit(text[at - 1]) && (text[at - 1] == '0' || text[at + 1] == '-')) return true;
+  }
+  return false;
+}
+
 // Checks a parsed document. A yes is certain; a no means only that the exact check must decide.
 class FastWalk {
  public:
-  FastWalk(const DocumentRules& rules, std::vector<std::uint64_t>& hashes)
-      : rules_(rules), max_depth_(std::min(rules.max_depth, kMaxFastDepth)), hashes_(hashes) {}
+  FastWalk(std::string_view text, const DocumentRules& rules, std::vector<std::uint64_t>& hashes)
+      : text_(text),
+        rules_(rules),
+        max_depth_(std::min(rules.max_depth, kMaxFastDepth)),
+        may_grow_by_(rules.max_bytes - text.size()),
+        hashes_(hashes) {}
 
   bool accepts(dom::element value, std::size_t depth = 0) {
     switch (value.type()) {
@@ -46,7 +65,7 @@ class FastWalk {
       case dom::element_type::ARRAY:
         return depth < max_depth_ && accepts_array(dom::array(value), depth + 1);
       case dom::element_type::DOUBLE:
-        return !rules_.refuse_unbounded_numbers || surely_fits_numeric(double(value));
+        return accepts_number(double(value));
       default:
         return true;
     }
@@ -77,12 +96,37 @@ class FastWalk {
     return std::adjacent_find(hashes_.begin(), hashes_.end()) == hashes_.end();
   }
 
-  // Without thousands of digits in a row, only a zero or a tiny value can have a text with too many
-  // places after the point; a finite one never has too many before it.
+  bool accepts_number(double value) {
+    const bool any = !rules_.refuse_unbounded_numbers && !rules_.numbers_written_out;
+    if (value == 0) return any || zeros_are_plain();
+    if (rules_.refuse_unbounded_numbers && !surely_fits_numeric(value)) return false;
+    return !rules_.numbers_written_out || surely_stays_small(value);
+  }
+
+  // Written out, a number has the digits of its text, and zeros from the first of them to the point: as many
+  // as its logarithm, whose bound here is that to base two times 0.302.
+  bool surely_stays_small(double value) {
+    const auto digits = static_cast<std::size_t>(std::abs(std::ilogb(value)) * 302 / 1000 + 4);
+    if (digits > may_grow_by_) return false;
+    may_grow_by_ -= digits;
+    return true;
+  }
+
+  // What reads as zero is a text of zeros, without an exponent.
+  bool zeros_are_plain() {
+    if (!zeros_are_plain_) zeros_are_plain_ = !may_have_tiny_number(text_);
+    return *zeros_are_plain_;
+  }
+
+  // Without thousands of digits in a row, only a tiny value can have a text with too many places after
+  // the point; a finite one never has too many before it.
   static bool surely_fits_numeric(double value) { return std::fabs(value) > 1e-290; }
 
+  const std::string_view text_;
   const DocumentRules& rules_;
   const std::size_t max_depth_;
+  std::size_t may_grow_by_;
+  std::optional<bool> zeros_are_plain_;
   std::vector<std::uint64_t>& hashes_;
 };
 
@@ -104,7 +148,7 @@ bool surely_acceptable(std::string_view text, const DocumentRules& rules) {
   ThreadKept<FastState> state;
   dom::element root;
   const bool parsed = state->parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
-  const bool accepted = parsed && FastWalk(rules, state->hashes).accepts(root);
+  const bool accepted = parsed && FastWalk(text, rules, state->hashes).accepts(root);
   state->shrink();
   return accepted;
 }

@@ -14,6 +14,7 @@ struct DocumentRules {
   std::size_t max_depth = 256;            // nested arrays and objects
   bool refuse_nul_escape = false;         // "\u0000" anywhere in a string or member name
   bool refuse_unbounded_numbers = false;  // outside Postgres' numeric
+  bool numbers_written_out = false;       // `max_bytes` is of the text with its numbers written out
 };
 
 // Why a document is not acceptable, and where.

@@ -175,7 +175,10 @@ EnvelopeResult decode_header(std::string_view json, Entry* out) {
 }
 
 bool is_json_object(std::string_view text) {
-  return is_object(text, {kMaxMetadataBytes, DocumentRules{}.max_depth, true, true});
+  return is_object(text, {.max_bytes = kMaxMetadataBytes,
+                          .refuse_nul_escape = true,
+                          .refuse_unbounded_numbers = true,
+                          .numbers_written_out = true});
 }
 
 }  // namespace tiercache

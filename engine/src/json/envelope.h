@@ -46,7 +46,7 @@ struct EnvelopeResult {
 inline constexpr std::uint64_t kEnvelopeFormat = 1;
 // No header line is longer, its newline included.
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
-// No metadata is longer. With names and keys of up to 5 KiB together (escaped, six times that)
+// No metadata is longer, its numbers written out, as a store may give it back. With names and keys of up to 5 KiB together (escaped, six times that)
 // every header keeps within its own limit.
 inline constexpr std::size_t kMaxMetadataBytes = 32 << 10;
 

@@ -23,25 +23,47 @@ std::int64_t read_exponent(std::string_view digits) {
   return negative ? -exponent : exponent;
 }
 
-}  // namespace
+// Where the digits of a number lie once its exponent has moved the point.
+struct Layout {
+  bool negative = false;
+  bool extreme = false;     // the exponent itself is too large
+  std::int64_t before = 0;  // digits from the first that counts to the point; none: not above zero
+  std::int64_t after = 0;   // places after the point; none: not above zero
+};
 
-bool fits_numeric(std::string_view number) {
-  if (number.starts_with('-')) number.remove_prefix(1);
+Layout layout_of(std::string_view number) {
+  Layout layout;
+  layout.negative = number.starts_with('-');
+  if (layout.negative) number.remove_prefix(1);
   std::int64_t exponent = 0;
   if (const auto e = number.find_first_of("eE"); e != std::string_view::npos) {
     exponent = read_exponent(number.substr(e + 1));
     number = number.substr(0, e);
   }
-  if (exponent >= kExponentEnd || exponent <= -kExponentEnd) return false;
+  layout.extreme = exponent >= kExponentEnd || exponent <= -kExponentEnd;
   const std::size_t point = std::min(number.find('.'), number.size());
   const std::int64_t decimals =
       point == number.size() ? 0 : static_cast<std::int64_t>(number.size() - point - 1);
-  if (decimals - exponent > kMaxDigitsAfter) return false;
+  layout.after = decimals - exponent;
   const std::size_t first = number.find_first_not_of("0.");
-  if (first == std::string_view::npos) return true;
-  // Digits from the first that counts to the point, negative when that lies behind the point.
+  if (first == std::string_view::npos) return layout;  // zero
   const std::int64_t before = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
-  return before + (first > point ? 1 : 0) + exponent <= kMaxDigitsBefore;
+  layout.before = before + (first > point ? 1 : 0) + exponent;
+  return layout;
+}
+
+}  // namespace
+
+bool fits_numeric(std::string_view number) {
+  const Layout layout = layout_of(number);
+  return !layout.extreme && layout.after <= kMaxDigitsAfter && layout.before <= kMaxDigitsBefore;
+}
+
+std::uint64_t bytes_written_out(std::string_view number) {
+  const Layout layout = layout_of(number);
+  const std::int64_t before = std::max<std::int64_t>(layout.before, 1);  // "0.5"
+  const std::int64_t after = layout.after > 0 ? 1 + layout.after : 0;
+  return static_cast<std::uint64_t>((layout.negative ? 1 : 0) + before + after);
 }
 
 }  // namespace tiercache

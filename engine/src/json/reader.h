@@ -15,6 +15,7 @@ class JsonReader {
  public:
   explicit JsonReader(std::string_view text) : text_(text) {}
 
+  std::size_t size() const { return text_.size(); }
   std::size_t offset() const { return at_; }
   bool at_end() const { return at_ == text_.size(); }
   // The next byte; 0 at the end (a NUL byte starts no token either).

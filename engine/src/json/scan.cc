@@ -1,5 +1,6 @@
 #include "json/scan.h"
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -111,7 +112,19 @@ class ValueScan {
     if (rules_.refuse_unbounded_numbers && !fits_numeric(token)) {
       return reader_.fail("a number beyond what the store holds", begin);
     }
-    return true;
+    return !rules_.numbers_written_out || count_written_out(token, begin);
+  }
+
+  // What the numbers take more when they are written out, beside all that is there as it is.
+  bool count_written_out(std::string_view token, std::size_t begin) {
+    const std::uint64_t bytes = bytes_written_out(token);
+    if (bytes > token.size()) growth_ += bytes - token.size();
+    if (reader_.size() + growth_ <= rules_.max_bytes) return true;
+    return reader_.fail(
+        "with the numbers up to here written out, as the store keeps them, the text is larger than "
+        "the limit of " +
+            std::to_string(rules_.max_bytes) + " bytes",
+        begin);
   }
 
   bool check_nul() {
@@ -122,6 +135,7 @@ class ValueScan {
   JsonReader& reader_;
   const DocumentRules& rules_;
   std::vector<std::unique_ptr<Names>> open_;  // null for an array
+  std::uint64_t growth_ = 0;
 };
 
 DocumentFault fault_at(std::string_view text, std::size_t offset, std::string why) {

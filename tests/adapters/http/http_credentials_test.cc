@@ -1,6 +1,8 @@
 // Tokens and other secrets: who gets them, who does not; redirects; and bad options.
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "adapters/http/servers.h"
 #include "tiercache/error.h"
 #include "tiercache/http.h"
@@ -144,8 +146,27 @@ TEST(HttpRedirects, refusal_elsewhere_brings_no_new_token_there) {
   int asked = 0;
   EXPECT_THAT(outcome_of(source(
                   {.url = first.url(), .bearer = [&] { return "t" + std::to_string(++asked); }})),
-              HasSubstr("answered 401"));
+              AllOf(HasSubstr("redirected to " + other.origin() + ": answered 401"),
+                    HasSubstr("are for " + first.origin() + " and were not sent there"),
+                    Not(HasSubstr("t1"))));
   EXPECT_EQ(asked, 1);
+}
+
+TEST(HttpRedirects, failure_elsewhere_names_the_place_and_credentials_only_where_they_matter) {
+  for (const auto& [status, secret, expected] :
+       {std::tuple(403, true, true), {401, false, false}, {500, true, false}}) {
+    const Server other([status = status](const httplib::Request&, httplib::Response& response) {
+      response.status = status;
+    });
+    const Server first(redirects_to(other.url("/secret?s=secret")));
+    Options options{.url = first.url()};
+    if (secret) options.headers = {{"X-Api-Key", "secret"}};
+    const std::string outcome = outcome_of(source(options));
+    EXPECT_THAT(outcome, AllOf(HasSubstr("redirected to " + other.origin() + ": answered " +
+                                         std::to_string(status)),
+                               Not(HasSubstr("secret"))));
+    EXPECT_EQ(outcome.find("were not sent") != std::string::npos, expected) << outcome;
+  }
 }
 
 TEST(HttpRedirects, loop_ends_at_the_bound) {
@@ -161,8 +182,9 @@ TEST(HttpRedirects, lead_to_no_other_scheme_and_no_plain_http_elsewhere) {
   for (const char* place : {"file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/",
                             "http://h.invalid/secret?s=secret", "http://"}) {
     const Server server(redirects_to(place));
-    EXPECT_THAT(outcome_of(source({.url = server.url()})),
-                AllOf(HasSubstr("answered 302"), Not(HasSubstr("secret"))))
+    EXPECT_THAT(
+        outcome_of(source({.url = server.url()})),
+        AllOf(HasSubstr("answered 302"), Not(HasSubstr("passwd")), Not(HasSubstr("secret"))))
         << place;
   }
   const Server nowhere(

@@ -218,5 +218,24 @@ TEST(HttpSizes, packing_that_is_broken_or_unknown_is_no_document) {
   }
 }
 
+TEST(HttpSizes, error_page_of_an_unknown_packing_is_still_its_status) {
+  RawServer server([&](Peer& peer) {
+    peer.send("HTTP/1.1 403 No\r\nContent-Encoding: x-unknown\r\nContent-Length: 2\r\n\r\nno");
+  });
+  EXPECT_THAT(error_of(source({.url = server.url()})), HasSubstr("answered 403"));
+}
+
+TEST(HttpSizes, packing_that_is_unknown_is_named_without_what_could_deceive_a_reader) {
+  RawServer server([&](Peer& peer) {
+    peer.send(head("Content-Encoding: x-\x1b[31munknown\"" + std::string(100, 'z') +
+                   "\r\nContent-Length: 3\r\n") +
+              "[1]");
+  });
+  const std::string error = error_of(source({.url = server.url()}));
+  EXPECT_THAT(error, HasSubstr("Content-Encoding \"x-31munknownzzz"));
+  EXPECT_EQ(error.find('\x1b'), std::string::npos);
+  EXPECT_LT(error.size(), 220u);
+}
+
 }  // namespace
 }  // namespace tiercache::http

@@ -214,8 +214,8 @@ TEST(HttpAnswers, gone_and_absent_are_not_found) {
   }
 }
 
-TEST(HttpAnswers, retry_after_is_taken_over_from_429_and_503) {
-  for (const int status : {429, 503}) {
+TEST(HttpAnswers, retry_after_is_taken_over_from_whatever_fails) {
+  for (const int status : {400, 401, 403, 408, 413, 425, 429, 500, 502, 503, 504}) {
     const Server server(fails(status, "7"));
     try {
       ask(source({.url = server.url()}));
@@ -227,8 +227,9 @@ TEST(HttpAnswers, retry_after_is_taken_over_from_429_and_503) {
   }
 }
 
-TEST(HttpAnswers, retry_after_elsewhere_or_unreadable_is_an_ordinary_failure) {
-  for (const auto& [status, value] : {std::pair(500, "7"), {503, "soon"}, {429, "-1"}, {503, ""}}) {
+TEST(HttpAnswers, retry_after_with_no_failure_or_unreadable_is_an_ordinary_failure) {
+  for (const auto& [status, value] :
+       {std::pair(201, "7"), {300, "7"}, {503, "soon"}, {403, "-1"}, {429, ""}}) {
     const Server server(fails(status, value));
     try {
       ask(source({.url = server.url()}));

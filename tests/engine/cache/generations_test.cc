@@ -97,7 +97,7 @@ TEST_F(TwoProcesses, key_that_was_not_found_is_looked_for_again_I10) {
   auto data = writer->dataset("d", keyed());
   data.put("k", "1");
   ASSERT_TRUE(writer->flush());
-  EXPECT_EQ(read(), "1");
+  EXPECT_EQ(*mine.get("k"), "1");
 }
 
 TEST_F(TwoProcesses, own_writes_leave_memory_trusted) {

@@ -55,15 +55,6 @@ TEST(Options, directory_of_another_project_is_refused_and_unharmed) {
   EXPECT_NO_THROW(world.open([](CacheOptions& o) { o.files.allow_remote = true; }));
 }
 
-TEST(Options, dataset_of_another_type_is_refused) {
-  World world;
-  auto cache = world.open();
-  auto first = cache->dataset("d", {.keyed = true});
-  auto again = cache->dataset("d", {});
-  first.put("k", "1");
-  EXPECT_EQ(*again.get("k"), "1") << "the dataset as first opened";
-}
-
 TEST(Options, corrupt_files_are_kept_up_to_the_bound_that_all_kinds_share_I8_I9) {
   World world;
   const auto bounded = [](CacheOptions& options) { options.files.max_quarantine_bytes = 5 * 4096; };

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engine/cache/world.h"
@@ -74,6 +77,71 @@ TEST(RefreshPath, empty_directory_takes_the_stores_timestamps_before_judging) {
   ASSERT_TRUE(cache->warm_up());
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(*data.get(), "1");
+}
+
+TEST(RefreshPath, refresh_gives_what_it_fetched_also_when_it_is_stale_by_then) {
+  for (const auto fresh_for : {0ms, 100ms}) {
+    World world;
+    auto cache = world.open();
+    int calls = 0;
+    auto data =
+        cache->dataset("d", {.fresh_for = fresh_for,
+                             .refresh = [&](RefreshContext& context) -> RefreshAnswer<std::string> {
+                               world.executor->sleep_for(200ms);
+                               if (++calls > 2 && context.previous()) return NotModified{};
+                               return std::to_string(calls);
+                             }});
+    EXPECT_EQ(*data.get(), "1");
+    const auto asked = data.refresh();
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(*asked, "2");
+    EXPECT_EQ(asked.passage().source, TierAnswer::hit);
+    EXPECT_EQ(asked.freshness(), Freshness::expired);
+    const auto confirmed = data.refresh();
+    ASSERT_TRUE(confirmed);
+    EXPECT_EQ(*confirmed, "2");
+    EXPECT_EQ(confirmed.tier(), Tier::source);
+  }
+}
+
+TEST(RefreshPath, refresh_that_failed_serves_no_more_than_a_read_would) {
+  World world;
+  auto cache = world.open();
+  bool works = true;
+  auto data = cache->dataset("d", {.fresh_for = 1s, .refresh = [&](RefreshContext&) {
+                                     if (!works) throw std::runtime_error("no");
+                                     return std::string("1");
+                                   }});
+  EXPECT_TRUE(data.get());
+  works = false;
+  world.executor->run_for(2s);
+  EXPECT_FALSE(data.refresh());
+}
+
+TEST(RefreshPath, callback_that_outlives_its_call_has_what_it_owns) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.keyed = true});
+  {
+    std::string user = "a long enough name to lie on the heap";
+    const auto shared = std::make_shared<int>(7);
+    const auto answer = data.get_or_load(
+        "k",
+        owning(
+            [](RefreshContext& context, const std::string& who, const std::string& literal,
+               const std::shared_ptr<int>& number, const std::function<void()>& wait) {
+              wait();
+              return '"' + context.key() + literal + who + std::to_string(*number) + '"';
+            },
+            user, ":", shared,
+            std::function<void()>([executor = world.executor] { executor->sleep_for(5s); })),
+        {}, {.deadline = 1s});
+    EXPECT_FALSE(answer);
+    EXPECT_EQ(answer.passage().source, TierAnswer::timed_out);
+    user.assign(user.size(), 'x');
+  }
+  world.executor->run_for(10s);
+  EXPECT_EQ(*data.get("k"), "\"k:a long enough name to lie on the heap7\"");
 }
 
 TEST(RefreshPath, not_modified_moves_clocks_only) {

@@ -144,7 +144,7 @@ TEST(Sharing, refresh_does_not_come_after_a_matching_erase_that_waits_for_turns_
   DatasetOptions<JsonText> options = keyed();
   options.refresh = [&](RefreshContext&) {
     turns = take_all_turns(world);
-    cache->dataset("d", keyed()).erase_matching("*");
+    cache->dataset("d").erase_matching("*");
     return "2";
   };
   auto data = cache->dataset("d", options);
@@ -223,7 +223,7 @@ TEST(Sharing, invalidation_does_not_undo_an_erase_that_comes_while_it_reads_the_
   bool erase = false;
   DatasetOptions<JsonText> options = keyed();
   options.validate = [&](const std::string&) {
-    if (std::exchange(erase, false)) cache->dataset("d", keyed()).erase_matching("*");
+    if (std::exchange(erase, false)) cache->dataset("d").erase_matching("*");
     return true;
   };
   auto data = cache->dataset("d", options);

@@ -1,7 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/cache/world.h"
@@ -20,7 +27,21 @@ struct Counted {
   int value = 0;
 };
 
+struct Moody {
+  int mood = 0;
+};
+
 }  // namespace tiercache::testing
+
+template <>
+struct tiercache::Codec<tiercache::testing::Moody> {
+  static std::string encode(const tiercache::testing::Moody& value) {
+    if (value.mood == 1) throw std::runtime_error("not today");
+    if (value.mood == 2) throw 2;
+    return "{}";
+  }
+  static tiercache::testing::Moody decode(std::string_view) { return {}; }
+};
 
 template <>
 struct tiercache::Codec<tiercache::testing::Counted> {
@@ -92,6 +113,124 @@ TEST(Typed, dataset_has_one_type) {
   auto cache = world.open();
   cache->dataset<Activities>("strava");
   EXPECT_THROW(cache->dataset("strava"), BadConfiguration);
+}
+
+struct Figures {
+  std::vector<double> list;
+  std::string name = {};
+  std::uint64_t large = 0;
+  std::int64_t low = 0;
+  friend bool operator==(const Figures&, const Figures&) = default;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Figures, list, name, large, low)
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+std::string refusal_of(const std::function<void()>& put) {
+  try {
+    put();
+  } catch (const InvalidDocument& error) {
+    return error.what();
+  }
+  return "(taken)";
+}
+
+TEST(Typed, value_that_json_cannot_hold_is_refused_by_every_put_with_its_place) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset<Figures>("f", {.keyed = true});
+  const Figures bad = {.list = {1, kNan}};
+  const std::vector<std::pair<std::string, Figures>> values = {{"a", {}}, {"b", bad}};
+  std::exception_ptr given;
+  const std::string errors[] = {
+      refusal_of([&] { data.put("k", bad); }), refusal_of([&] { data.put_many(values); }),
+      refusal_of([&] {
+        data.put_async("k", bad, {}, [&](PutReceipt, std::exception_ptr error) { given = error; });
+        world.run_until([&] { return given != nullptr; }, 1min);
+        std::rethrow_exception(given);
+      })};
+  for (const std::string& error : errors) {
+    EXPECT_EQ(
+        error,
+        "document for dataset \"f\": JSON cannot hold NaN, which is at \"/list/1\". Nothing was "
+        "stored.");
+  }
+  EXPECT_NE(refusal_of([&] {
+              data.put("k", {.list = {-kInfinity}});
+            }).find("an infinite number, which is at \"/list/0\""),
+            std::string::npos);
+  EXPECT_FALSE(data.contains("k"));
+  EXPECT_FALSE(data.contains("a"));
+  auto any = cache->dataset<nlohmann::json>("any");
+  EXPECT_NE(refusal_of([&] {
+              any.put(nlohmann::json{{"a/b", {{"~", kNan}}}});
+            }).find("\"/a~1b/~0\""),
+            std::string::npos);
+  EXPECT_NE(refusal_of([&] {
+              any.put(nlohmann::json::binary({1, 2}));
+            }).find("binary data, which is at \"\""),
+            std::string::npos);
+}
+
+TEST(Typed, text_that_is_not_utf8_is_refused_as_other_documents_are) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset<Figures>("f");
+  const std::string error = refusal_of([&] { data.put(Figures{.list = {}, .name = "\xff"}); });
+  EXPECT_NE(error.find("UTF-8"), std::string::npos) << error;
+  EXPECT_TRUE(error.ends_with("Nothing was stored.")) << error;
+  EXPECT_FALSE(data.contains());
+}
+
+TEST(Typed, refresh_result_that_json_cannot_hold_is_a_failed_refresh_and_the_entry_stays) {
+  World world;
+  auto cache = world.open();
+  double next = 1;
+  auto data = cache->dataset<Figures>("f", {.fresh_for = 1min, .refresh = [&](RefreshContext&) {
+                                              return Figures{.list = {next}};
+                                            }});
+  EXPECT_EQ(data.get()->list.front(), 1);
+  next = kNan;
+  const auto asked = data.refresh();
+  EXPECT_EQ(asked.passage().source, TierAnswer::failed);
+  EXPECT_NE(asked.passage().why.find("NaN"), std::string::npos) << asked.passage().why;
+  EXPECT_EQ(asked->list.front(), 1);
+}
+
+TEST(Typed, fallback_that_json_cannot_hold_is_refused_when_the_dataset_is_opened) {
+  World world;
+  auto cache = world.open();
+  EXPECT_THROW(cache->dataset<Figures>("f", {.fallback = Figures{.list = {kNan}}}),
+               BadConfiguration);
+}
+
+TEST(Typed, numbers_at_the_edges_come_back_as_they_were_put) {
+  World world;
+  auto cache = world.open();
+  const Figures edges = {.list = {0.0, -0.0, 0.1, 1e308, -1.7976931348623157e308, 5e-324, 1.0 / 3,
+                                  1e15, 123456789.125},
+                         .name = "é\x01\"\\",
+                         .large = std::numeric_limits<std::uint64_t>::max(),
+                         .low = std::numeric_limits<std::int64_t>::min()};
+  cache->dataset<Figures>("f").put(edges);
+  cache->close();
+  cache = world.open();
+  const auto back = cache->dataset<Figures>("f").get();
+  EXPECT_EQ(*back, edges);
+  EXPECT_TRUE(std::signbit(back->list[1]));
+}
+
+TEST(Typed, what_any_codec_throws_refuses_the_value) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset<Moody>("m", {.keyed = true});
+  EXPECT_EQ(refusal_of([&] { data.put("k", Moody{.mood = 1}); }),
+            "document for dataset \"m\": the codec refused it: not today. Nothing was stored.");
+  EXPECT_EQ(refusal_of([&] { data.put("k", Moody{.mood = 2}); }),
+            "document for dataset \"m\": the codec refused it. Nothing was stored.");
+  EXPECT_THROW(data.put(std::string("\0", 1), Moody{.mood = 1}), InvalidKey)
+      << "the key comes first";
 }
 
 TEST(Typed, validate_sees_every_put_and_refresh) {

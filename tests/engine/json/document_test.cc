@@ -104,6 +104,65 @@ TEST(Documents, numbers_beyond_numeric_are_refused_by_the_rule_and_all_others_ar
   }
 }
 
+TEST(Documents, numbers_count_written_out_where_the_store_writes_them_so) {
+  const auto rules = [](std::size_t bytes) {
+    return DocumentRules{.max_bytes = bytes, .numbers_written_out = true};
+  };
+  for (const auto& [text, bytes] : {std::pair<std::string, std::size_t>{"[1e6]", 9},
+                                    {"[1E+6, 2]", 12},
+                                    {"[-1.5e-3]", 9},
+                                    {"[0.0]", 5},
+                                    {"[0e9,0e-3]", 11},
+                                    {"[1.50e1]", 8},
+                                    {"[1e2,\"1e9999\",1e2]", 18},
+                                    {"{\"1e9\":1e3}", 12},
+                                    {"[1e308]", 311},
+                                    {"[1e-300]", 304},
+                                    {"[1e131071]", 131'074},
+                                    {"[1e-16383]", 16'387},
+                                    {"[123456789012345678901234567890]", 32}}) {
+    expect_fine(text, rules(bytes));
+    expect_fine(text, rules(bytes + 5));
+    if (bytes == text.size()) continue;
+    const auto fault = check_document(text, rules(bytes - 1));
+    ASSERT_TRUE(fault) << text;
+    EXPECT_TRUE(fault->why.starts_with("with the numbers up to here written out")) << fault->why;
+    EXPECT_FALSE(check_document(text, {.max_bytes = bytes - 1})) << "only by the rule";
+  }
+}
+
+TEST(Documents, few_bytes_that_are_many_digits_are_refused_with_the_place_that_was_too_much) {
+  std::string text = "[1e131071";
+  for (int i = 1; i < 200; ++i) text += ",1e131071";
+  text += "]";
+  const DocumentRules rules{.numbers_written_out = true};
+  const auto fault = check_document(text, rules);
+  ASSERT_TRUE(fault);
+  EXPECT_EQ(fault->offset, 127u * 9 + 1) << "the 128th passes 16 MiB";
+  EXPECT_FALSE(check_document(text, {}));
+}
+
+TEST(Documents, numbers_near_a_limit_are_judged_alike_by_the_fast_check_and_the_exact_one) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = "[";
+    for (int i = 0; i < 4; ++i) {
+      if (i > 0) text += ',';
+      if (random() % 2 == 0) text += '-';
+      text += std::to_string(random() % 1000);
+      if (random() % 2 == 0) text += '.' + std::to_string(random() % 10'000);
+      const int exponent = static_cast<int>(random() % 600) - 300;
+      if (random() % 2 == 0) text += 'e' + std::to_string(exponent / (1 + random() % 40));
+    }
+    text += "]";
+    const DocumentRules rules{.max_bytes = text.size() + random() % 700,
+                              .refuse_unbounded_numbers = random() % 2 == 0,
+                              .numbers_written_out = true};
+    ASSERT_EQ(check_document(text, rules).has_value(), scan_document(text, rules).has_value())
+        << text << " in " << rules.max_bytes;
+  }
+}
+
 TEST(Documents, what_is_not_json_is_refused_with_its_place) {
   expect_fault("", "the document is empty at line 1, column 1 (byte 0)");
   expect_fault(" \n ", "the document is empty at line 2, column 2 (byte 3)");

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -10,7 +11,17 @@ namespace tiercache {
 namespace {
 
 // Digits before and after the point, counted the long way: by writing the number out.
-bool reference(const std::string& whole, const std::string& decimals, int exponent) {
+struct Written {
+  std::size_t before = 0;  // digits, without leading zeros
+  std::size_t after = 0;
+
+  bool fits() const { return before <= 131'072 && after <= 16'383; }
+  std::size_t bytes() const {
+    return std::max<std::size_t>(before, 1) + (after > 0 ? 1 + after : 0);
+  }
+};
+
+Written reference(const std::string& whole, const std::string& decimals, int exponent) {
   const std::size_t shift = static_cast<std::size_t>(std::abs(exponent));
   const std::string zeros(shift, '0');
   std::string before = whole;
@@ -26,7 +37,7 @@ bool reference(const std::string& whole, const std::string& decimals, int expone
   }
   const auto first = before.find_first_not_of('0');
   const std::size_t digits_before = first == std::string::npos ? 0 : before.size() - first;
-  return digits_before <= 131'072 && after.size() <= 16'383;
+  return {digits_before, after.size()};
 }
 
 TEST(FitsNumeric, agrees_with_writing_the_number_out) {
@@ -38,7 +49,10 @@ TEST(FitsNumeric, agrees_with_writing_the_number_out) {
         for (int exponent = edge - 70; exponent <= edge + 70; ++exponent) {
           const std::string text =
               whole + (decimal.empty() ? "" : "." + decimal) + "e" + std::to_string(exponent);
-          ASSERT_EQ(fits_numeric(text), reference(whole, decimal, exponent)) << text;
+          const Written written = reference(whole, decimal, exponent);
+          ASSERT_EQ(fits_numeric(text), written.fits()) << text;
+          ASSERT_EQ(bytes_written_out(text), written.bytes()) << text;
+          ASSERT_EQ(bytes_written_out("-" + text), written.bytes() + 1) << text;
         }
       }
     }

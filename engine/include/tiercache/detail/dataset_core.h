@@ -47,6 +47,7 @@ struct PutItem {
   std::shared_ptr<const std::string> document;
   std::shared_ptr<const void> value;  // null for untyped
   std::size_t value_bytes = 0;
+  std::exception_ptr fault = {};  // what the codec threw; then there is no document
 };
 
 // Exactly one of the two is meaningful: an error, or the receipt.
