@@ -119,6 +119,8 @@ struct ChangesReply : StoreReply {
   std::string next;                  // the cursor to go on from
   bool more = false;                 // there were more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
+  // With `ok`: why changes that were committed already are told later; no secrets. Empty: none is held up.
+  std::string held_up;
 };
 
 // How hints of changes are doing (`Store::watch_changes`).

@@ -155,6 +155,13 @@ void ChangeFeed::on_hint() {
   schedule(polled_at_ + kHintGap);
 }
 
+TierHealth ChangeFeed::health() const {
+  TierHealth health = core_.feed_health.read();
+  Lock lock(mutex_);
+  health.enabled = !stopped_;
+  return health;
+}
+
 TierHealth ChangeFeed::hints_health() {
   look_at_hints();
   TierHealth health = core_.hints_health.read();
@@ -199,6 +206,7 @@ ChangeFeed::Pace ChangeFeed::ask() {
     return core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
                                 core_.after(core_.options.store_calls.call_timeout));
   });
+  note(reply);
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
   // What is here may be older than a cursor that begins now, however the files came to have it.
   const bool behind = reply.gap || (cursor.empty() && core_.files->index().size() > 0);
@@ -215,6 +223,17 @@ ChangeFeed::Pace ChangeFeed::ask() {
   keep_cursor(false);
   if (reply.more) return Pace::at_once;
   return reply.changes.empty() ? Pace::soon : Pace::usual;
+}
+
+// A change of this state is logged: the reason may go on for days.
+void ChangeFeed::note(const ChangesReply& reply) {
+  const bool held_up = reply.status == StoreStatus::ok && !reply.held_up.empty();
+  if (reply.status == StoreStatus::ok && !held_up) return core_.feed_health.worked();
+  const bool worked = core_.feed_health.working();
+  core_.feed_health.failed(core_.now().wall, held_up ? reply.held_up : reply.message);
+  if (held_up && worked) {
+    core_.log->warn(LogTopic::store, "other machines' writes are noticed late: {}", reply.held_up);
+  }
 }
 
 bool ChangeFeed::take(const ChangesReply& reply) {

@@ -37,6 +37,8 @@ class ChangeFeed {
   void start_over();
   // No more calls; leaves the cursor for the next open.
   void stop();
+  // Of the looks at the feed.
+  TierHealth health() const;
   // Of the hints.
   TierHealth hints_health();
 
@@ -48,6 +50,7 @@ class ChangeFeed {
   void look_at_hints();
   void poll(std::uint64_t turn);
   Pace ask();
+  void note(const ChangesReply& reply);
   bool take(const ChangesReply& reply);
   bool is_wanted(const StoreChange& change) const;
   bool load(const std::vector<EntryId>& ids);

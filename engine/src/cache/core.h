@@ -193,7 +193,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<StoreIdentity> store_identity;
   std::unique_ptr<Retention> retention;
 
-  HealthMark files_health, journal_health, hints_health;
+  HealthMark files_health, journal_health, feed_health, hints_health;
   HealthMark adoption_health;  // of the journals of caches that stopped
   Counter store_loads, store_saves, store_polls, store_purges, store_hints, store_corrupt_rows,
       store_failures;

@@ -116,6 +116,7 @@ Health Core::health() const {
   if (breaker) health.store = health_of(breaker->state());
   health.store_replaced_since = store_identity->replaced_since();
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
+  health.store_feed = change_feed->health();
   health.store_hints = change_feed->hints_health();
   const JournalStats in_journal = journal->stats();
   health.outbox_depth = in_journal.unsettled;
