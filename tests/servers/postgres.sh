@@ -109,6 +109,7 @@ synchronous_commit = off
 full_page_writes = off
 shared_buffers = 32MB
 max_connections = 60
+max_prepared_transactions = 5
 jit = off
 autovacuum = off
 CONF

@@ -1,6 +1,7 @@
 #include "arrays.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tiercache::postgres {
 
@@ -56,6 +57,20 @@ std::string like_pattern(std::string_view glob) {
     bytea += kDigits[byte & 15];
   }
   return bytea;
+}
+
+KeyRange keys_matched(std::string_view glob) {
+  std::string prefix;
+  for (std::size_t i = 0; i < glob.size(); ++i) {
+    if (glob[i] == '*' || glob[i] == '?') break;
+    if (glob[i] == '\\' && i + 1 < glob.size()) ++i;
+    if (glob[i] < ' ' || glob[i] > '~') break;
+    prefix += glob[i];
+  }
+  if (prefix.empty()) return {};
+  std::string below = prefix;
+  ++below.back();
+  return {std::move(prefix), std::move(below)};
 }
 
 }  // namespace tiercache::postgres

@@ -31,4 +31,13 @@ class Array {
 // in LIKE and none in a glob is escaped.
 std::string like_pattern(std::string_view glob);
 
+// Keys in byte order, from one on and below another; empty `below`: to the end.
+struct KeyRange {
+  std::string from;
+  std::string below;
+};
+// Holds every key that the glob matches, and no more than have its beginning in common where that is plain
+// ASCII.
+KeyRange keys_matched(std::string_view glob);
+
 }  // namespace tiercache::postgres
