@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Runs a command beside a private PostgreSQL (and pgbouncer, in transaction mode) on loopback:
 #
-#     tests/servers/postgres.sh [--supabase] COMMAND [ARGUMENT...]
+#     tests/servers/postgres.sh [--supabase | --standby] COMMAND [ARGUMENT...]
 #
 # Everything lives in a temporary folder, and both servers end with it when the command ends, or when this
 # script is killed, however. As root they run as the user "postgres". With --supabase the cluster has
-# Supabase's roles, and "postgres" is no superuser in it. The command finds in its environment:
+# Supabase's roles, and "postgres" is no superuser in it. With --standby a second server follows the first,
+# asynchronously, as a hot standby. The command finds in its environment:
 #
 #     TIERCACHE_TEST_POSTGRES        URL of an ordinary role that owns its database
 #     TIERCACHE_TEST_POSTGRES_ADMIN  URL of a superuser
 #     TIERCACHE_TEST_PGBOUNCER       like the first, through pgbouncer; empty where there is none
 #     TIERCACHE_TEST_POSTGRES_PID    file whose first line is the server's process
-#     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop or restart
+#     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop, restart or kill
+#     TIERCACHE_TEST_STANDBY         like the first, of the standby; unset where there is none
+#     TIERCACHE_TEST_STANDBY_CTL     like the one above, and takes promote
 #
 # On a small disk (small_disk.sh) the server's write-ahead log is kept off it: a server whose log finds
 # its disk full ends itself and every connection.
@@ -21,10 +24,11 @@
 set -euo pipefail
 
 supabase=no
-if [[ ${1:-} == --supabase ]]; then
-  supabase=yes
-  shift
-fi
+standby=no
+case ${1:-} in
+  --supabase) supabase=yes && shift ;;
+  --standby) standby=yes && shift ;;
+esac
 if (($# == 0)); then
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
   exit 2
@@ -70,6 +74,7 @@ setsid bash -c '
     tail --pid="$process" -f /dev/null
   }
   end "$folder/pgbouncer.pid" INT
+  end "$folder/standby/postmaster.pid" QUIT
   end "$folder/data/postmaster.pid" QUIT
   rm -rf "$folder" ${wal:+"$wal"}
 ' keeper "$folder" "$wal" >/dev/null 2>&1 &
@@ -114,30 +119,39 @@ jit = off
 autovacuum = off
 CONF
 
-ctl=$folder/ctl
-cat >"$ctl" <<CTL
+write_ctl() {
+  cat >"$1" <<CTL
 #!/usr/bin/env bash
 cd "$folder"
-exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -m fast "\$1" \
+mode=fast
+verb=\$1
+if [[ \$verb == kill ]]; then mode=immediate verb=stop; fi
+if [[ \$verb != promote ]]; then mode="-m \$mode"; else mode=; fi
+exec ${as_server[*]} "$bindir/pg_ctl" -D "$folder/$2" -l "$folder/$2.log" -w \$mode "\$verb" \
   >>"$folder/ctl.log" 2>&1
 CTL
-chmod 755 "$ctl" "$folder"
-if ((EUID == 0)); then chown postgres "$ctl"; fi
+  chmod 755 "$1"
+  if ((EUID == 0)); then chown postgres "$1"; fi
+}
+ctl=$folder/ctl
+write_ctl "$ctl" data
+chmod 755 "$folder"
 
-started=no
-for _ in {1..20}; do
-  port=$(random_port)
-  server sed -i -e '/^port = /d' -e "\$ a port = $port" "$folder/data/postgresql.conf"
-  if server "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w start \
-    >>"$folder/ctl.log" 2>&1; then
-    started=yes
-    break
-  fi
-done
-if [[ $started == no ]]; then
-  cat "$folder/server.log" >&2
+# On the first free port that is found.
+start_server() {
+  local _
+  for _ in {1..20}; do
+    port=$(random_port)
+    server sed -i '/^port = /d' "$folder/$1/postgresql.conf"
+    server tee -a "$folder/$1/postgresql.conf" >/dev/null <<<"port = $port"
+    if server "$bindir/pg_ctl" -D "$folder/$1" -l "$folder/$1.log" -w start >>"$folder/ctl.log" 2>&1; then
+      return
+    fi
+  done
+  cat "$folder/$1.log" >&2
   exit 1
-fi
+}
+start_server data
 
 admin_sql() {
   psql -X -q -v ON_ERROR_STOP=1 -h "$folder" -p "$port" -U "$admin" -d "${1}" -f - </dev/stdin
@@ -167,6 +181,17 @@ export TIERCACHE_TEST_POSTGRES_ADMIN="postgres://$admin:$secret@127.0.0.1:$port/
 export TIERCACHE_TEST_POSTGRES_PID="$folder/data/postmaster.pid"
 export TIERCACHE_TEST_POSTGRES_CTL="$ctl"
 export TIERCACHE_TEST_PGBOUNCER=
+
+if [[ $standby == yes ]]; then
+  first=$port
+  server "$bindir/pg_basebackup" -h "$folder" -p "$first" -U "$admin" -D "$folder/standby" -R -X stream \
+    --checkpoint=fast --no-sync
+  start_server standby
+  write_ctl "$folder/standby_ctl" standby
+  export TIERCACHE_TEST_STANDBY="postgres://$role:$secret@127.0.0.1:$port/tiercache"
+  export TIERCACHE_TEST_STANDBY_CTL="$folder/standby_ctl"
+  port=$first
+fi
 
 start_pgbouncer() {
   local bouncer_port
@@ -207,6 +232,6 @@ status=0
 "$@" {alive}>&- || status=$?
 if ((status != 0 && status != 77)); then
   echo "What the server noted of its own troubles:" >&2
-  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/server.log" | tail -20 >&2 || true
+  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/data.log" | tail -20 >&2 || true
 fi
 exit "$status"
