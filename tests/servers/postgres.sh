@@ -200,7 +200,7 @@ start_pgbouncer() {
     bouncer_port=$(random_port)
     server tee "$folder/pgbouncer.ini" >/dev/null <<INI
 [databases]
-tiercache = host=127.0.0.1 port=$port dbname=tiercache
+* = host=127.0.0.1 port=$port
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = $bouncer_port

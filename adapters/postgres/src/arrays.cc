@@ -14,10 +14,6 @@ void Array::add_bare(std::string_view text) {
   text_ += text;
 }
 
-void Array::add(const std::optional<std::int64_t>& value) {
-  value ? add(*value) : add_null();
-}
-
 // Runs without a quote or a backslash are copied whole: documents are most of what is sent.
 void Array::add(std::string_view text) {
   separate();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,6 @@ class Array {
   void add(const std::string& text) { add(std::string_view(text)); }
   void add(bool value) { add_bare(value ? "t" : "f"); }
   void add(std::int64_t value) { add_bare(std::to_string(value)); }
-  void add(const std::optional<std::int64_t>& value);
-  void add_null() { add_bare("NULL"); }
 
   std::string take() && { return std::move(text_ += '}'); }
 

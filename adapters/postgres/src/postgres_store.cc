@@ -236,7 +236,8 @@ Reply answer(Server& server, Call& call, SteadyTime deadline, Effect effect, Wor
     const bool in_doubt = failure.kind() == Failure::Kind::in_doubt;
     return failed<Reply>(in_doubt ? doubtful : StoreStatus::unavailable, failure.what());
   } catch (const std::exception& error) {
-    return failed<Reply>(doubtful, server.description() + ": " + error.what());
+    return failed<Reply>(doubtful,
+                         server.description() + ": " + server.address().redacted(error.what()));
   }
 }
 
