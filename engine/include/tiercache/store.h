@@ -115,7 +115,7 @@ struct StoreChange {
 };
 
 struct ChangesReply : StoreReply {
-  std::vector<StoreChange> changes;  // oldest first; a key may come more than once
+  std::vector<StoreChange> changes;  // as they became known; a key may come more than once
   std::string next;                  // the cursor to go on from
   bool more = false;                 // there were more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
