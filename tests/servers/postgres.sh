@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
 # Runs a command beside a private PostgreSQL (and pgbouncer, in transaction mode) on loopback:
 #
-#     tests/servers/postgres.sh [--supabase | --standby sync|async] COMMAND [ARGUMENT...]
+#     tests/servers/postgres.sh [--supabase | --pair | --standby sync|async] COMMAND [ARGUMENT...]
 #
 # Everything lives in a temporary folder, and both servers end with it when the command ends, or when this
 # script is killed, however. As root they run as the user "postgres". With --supabase the cluster has
-# Supabase's roles, and "postgres" is no superuser in it. The command finds in its environment:
+# Supabase's roles, and "postgres" is no superuser in it. With --standby a second server follows the first,
+# asynchronously, as a hot standby. The command finds in its environment:
 #
 #     TIERCACHE_TEST_POSTGRES        URL of an ordinary role that owns its database
 #     TIERCACHE_TEST_POSTGRES_ADMIN  URL of a superuser
 #     TIERCACHE_TEST_PGBOUNCER       like the first, through pgbouncer; empty where there is none
 #     TIERCACHE_TEST_POSTGRES_PID    file whose first line is the server's process
-#     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop or restart
+#     TIERCACHE_TEST_POSTGRES_CTL    command that takes start, stop, restart or kill
+#     TIERCACHE_TEST_STANDBY         with --pair: like the first, of the standby
+#     TIERCACHE_TEST_STANDBY_CTL     with --pair: like the one above, and takes promote
 #     TIERCACHE_TEST_FAILOVER        with --standby: command that takes fail (the primary dies, the standby is
 #                                    promoted) and rebuild (the dead one comes back as its standby); else empty
 #
 # With --standby a second server follows the first by streaming replication: sync confirms nothing that the
 # standby does not have; async may, and what is written while the standby hears nothing is lost when it
 # takes over. The URLs name both and pick the primary, and the process and the command above are the primary's.
+# With --pair it follows as well, and each server has a URL and a command of its own.
 #
 # On a small disk (small_disk.sh) the server's write-ahead log is kept off it: a server whose log finds
 # its disk full ends itself and every connection.
@@ -27,15 +31,17 @@
 set -euo pipefail
 
 supabase=no
-if [[ ${1:-} == --supabase ]]; then
-  supabase=yes
-  shift
-fi
+pair=no
 standby=
-if [[ ${1:-} == --standby && ${2:-} =~ ^a?sync$ ]]; then
-  standby=$2
-  shift 2
-fi
+case ${1:-} in
+  --supabase) supabase=yes && shift ;;
+  --pair) pair=yes && shift ;;
+  --standby)
+    [[ ${2:-} =~ ^a?sync$ ]] || set --
+    standby=${2:-}
+    shift $(($# < 2 ? $# : 2))
+    ;;
+esac
 if (($# == 0)); then
   sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
   exit 2
@@ -81,6 +87,7 @@ setsid bash -c '
     tail --pid="$process" -f /dev/null
   }
   end "$folder/pgbouncer.pid" INT
+  end "$folder/standby/postmaster.pid" QUIT
   end "$folder/data/postmaster.pid" QUIT
   end "$folder/data2/postmaster.pid" QUIT
   rm -rf "$folder" ${wal:+"$wal"}
@@ -121,38 +128,48 @@ synchronous_commit = off
 full_page_writes = off
 shared_buffers = 32MB
 max_connections = 60
+max_prepared_transactions = 5
 jit = off
 autovacuum = off
 ${standby:+wal_receiver_status_interval = 1
 wal_retrieve_retry_interval = 200ms}
 CONF
 
-ctl=$folder/ctl
-cat >"$ctl" <<CTL
+write_ctl() {
+  cat >"$1" <<CTL
 #!/usr/bin/env bash
 cd "$folder"
-primary=\$(readlink "$folder/primary")
-exec ${as_server[*]} "$bindir/pg_ctl" -D "\$primary" -l "$folder/server.log" -w -m fast "\$1" \
+data=$2
+mode="-m fast"
+verb=\$1
+if [[ \$verb == kill ]]; then mode="-m immediate" verb=stop; fi
+if [[ \$verb == promote ]]; then mode=; fi
+exec ${as_server[*]} "$bindir/pg_ctl" -D "\$data" -l "$folder/server.log" -w \$mode "\$verb" \
   >>"$folder/ctl.log" 2>&1
 CTL
+  chmod 755 "$1"
+  if ((EUID == 0)); then chown postgres "$1"; fi
+}
+ctl=$folder/ctl
 ln -s "$folder/data" "$folder/primary"
-chmod 755 "$ctl" "$folder"
-if ((EUID == 0)); then chown postgres "$ctl"; fi
+write_ctl "$ctl" "\$(readlink '$folder/primary')"
+chmod 755 "$folder"
 
-started=no
-for _ in {1..20}; do
-  port=$(random_port)
-  server sed -i -e '/^port = /d' -e "\$ a port = $port" "$folder/data/postgresql.conf"
-  if server "$bindir/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w start \
-    >>"$folder/ctl.log" 2>&1; then
-    started=yes
-    break
-  fi
-done
-if [[ $started == no ]]; then
+# On the first free port that is found.
+start_server() {
+  local _
+  for _ in {1..20}; do
+    port=$(random_port)
+    server sed -i '/^port = /d' "$folder/$1/postgresql.conf"
+    server tee -a "$folder/$1/postgresql.conf" >/dev/null <<<"port = $port"
+    if server "$bindir/pg_ctl" -D "$folder/$1" -l "$folder/server.log" -w start >>"$folder/ctl.log" 2>&1; then
+      return
+    fi
+  done
   cat "$folder/server.log" >&2
   exit 1
-fi
+}
+start_server data
 
 admin_sql() {
   psql -X -q -v ON_ERROR_STOP=1 -h "$folder" -p "$port" -U "$admin" -d "${1}" -f - </dev/stdin
@@ -243,6 +260,17 @@ SH
   TIERCACHE_TEST_POSTGRES_ADMIN="postgres://$admin:$secret@$both/tiercache?target_session_attrs=read-write"
 }
 
+if [[ $pair == yes ]]; then
+  first=$port
+  server "$bindir/pg_basebackup" -h "$folder" -p "$first" -U "$admin" -D "$folder/standby" -R -X stream \
+    --checkpoint=fast --no-sync
+  start_server standby
+  write_ctl "$folder/standby_ctl" "$folder/standby"
+  export TIERCACHE_TEST_STANDBY="postgres://$role:$secret@127.0.0.1:$port/tiercache"
+  export TIERCACHE_TEST_STANDBY_CTL="$folder/standby_ctl"
+  port=$first
+fi
+
 start_pgbouncer() {
   local bouncer_port
   server tee "$folder/users.txt" >/dev/null <<<"\"$role\" \"$secret\""
@@ -250,7 +278,7 @@ start_pgbouncer() {
     bouncer_port=$(random_port)
     server tee "$folder/pgbouncer.ini" >/dev/null <<INI
 [databases]
-tiercache = host=127.0.0.1 port=$port dbname=tiercache
+* = host=127.0.0.1 port=$port
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = $bouncer_port
@@ -286,6 +314,6 @@ status=0
 "$@" {alive}>&- || status=$?
 if ((status != 0 && status != 77)); then
   echo "What the server noted of its own troubles:" >&2
-  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/server.log" | tail -20 >&2 || true
+  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/data.log" | tail -20 >&2 || true
 fi
 exit "$status"

@@ -1,6 +1,7 @@
 #include "arrays.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tiercache::postgres {
 
@@ -11,10 +12,6 @@ void Array::separate() {
 void Array::add_bare(std::string_view text) {
   separate();
   text_ += text;
-}
-
-void Array::add(const std::optional<std::int64_t>& value) {
-  value ? add(*value) : add_null();
 }
 
 // Runs without a quote or a backslash are copied whole: documents are most of what is sent.
@@ -56,6 +53,20 @@ std::string like_pattern(std::string_view glob) {
     bytea += kDigits[byte & 15];
   }
   return bytea;
+}
+
+KeyRange keys_matched(std::string_view glob) {
+  std::string prefix;
+  for (std::size_t i = 0; i < glob.size(); ++i) {
+    if (glob[i] == '*' || glob[i] == '?') break;
+    if (glob[i] == '\\' && i + 1 < glob.size()) ++i;
+    if (glob[i] < ' ' || glob[i] > '~') break;
+    prefix += glob[i];
+  }
+  if (prefix.empty()) return {};
+  std::string below = prefix;
+  ++below.back();
+  return {std::move(prefix), std::move(below)};
 }
 
 }  // namespace tiercache::postgres

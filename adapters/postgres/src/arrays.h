@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,6 @@ class Array {
   void add(const std::string& text) { add(std::string_view(text)); }
   void add(bool value) { add_bare(value ? "t" : "f"); }
   void add(std::int64_t value) { add_bare(std::to_string(value)); }
-  void add(const std::optional<std::int64_t>& value);
-  void add_null() { add_bare("NULL"); }
 
   std::string take() && { return std::move(text_ += '}'); }
 
@@ -30,5 +27,14 @@ class Array {
 // A glob (tiercache/glob.h) as a pattern of LIKE over bytes, written as bytea: what has a meaning
 // in LIKE and none in a glob is escaped.
 std::string like_pattern(std::string_view glob);
+
+// Keys in byte order, from one on and below another; empty `below`: to the end.
+struct KeyRange {
+  std::string from;
+  std::string below;
+};
+// Holds every key that the glob matches, and no more than have its beginning in common where that is plain
+// ASCII.
+KeyRange keys_matched(std::string_view glob);
 
 }  // namespace tiercache::postgres

@@ -3,19 +3,26 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
+#include "feed_cursor.h"
 #include "rows.h"
 
 namespace tiercache::postgres {
 
 namespace {
 
-// Columns of kChanges.
+// As a number of a row, no row has it.
+#define TIERCACHE_POSTGRES_BEFORE_ROWS "-9223372036854775808"
+
+// Columns of kChanges. Those before kPurgedTo are of the whole and stand in the first row alone.
 enum ChangeColumn : int {
   kIncarnation,
-  kNothingRunsBelow,  // every transaction before this one has ended
-  kBegunBelow,        // no transaction from here on has begun
+  kHistory,
+  kSnapshot,
+  kStandby,
+  kHeldUp,
   kServerTime,
   kPurgedTo,
   kXid,
@@ -27,88 +34,148 @@ enum ChangeColumn : int {
   kChangedInvalidatedAt,
 };
 
-// A change is told once every transaction that began before its own has ended, so that the order of
-// (xid, seq) is never added to behind a cursor. At least one row comes, without a change in it.
+// What the statement's own snapshot sees and the cursor's does not: of the transactions that ran at the
+// cursor ($2) those that are over, and all from its end ($3) on. Both are looked up in the index, so a
+// transaction that stays open for days costs one descent. $6 and $7 are the transaction and the row in which
+// the page before ended. A standby does not know which transactions of its primary run above the oldest,
+// so its feed ends there. At least one row comes, without a change in it.
 constexpr Statement kChanges = {
     "tiercache_changes",
-    "WITH s AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS low, "
-    "                  pg_snapshot_xmax(pg_current_snapshot()) AS high) "
-    "SELECT v.incarnation, s.low, s.high, tiercache.ms_of_time(clock_timestamp()), "
-    "       p.changes_purged_to, c.xid, c.seq, c.cache_type, c.cache_key, c.version, c.writer, "
-    "       tiercache.ms_of_time(c.invalidated_at) "
-    "FROM s CROSS JOIN tiercache.schema_version v "
-    "LEFT JOIN tiercache.projects p ON p.project_name = $1::text "
-    "LEFT JOIN LATERAL ("
-    "  SELECT f.* FROM tiercache.cache_changes f "
-    "  WHERE f.project_id = p.id AND (f.xid, f.seq) > ($2::xid8, $3::bigint) AND f.xid < s.low "
-    "  ORDER BY f.xid, f.seq LIMIT $4::bigint) c ON true "
-    "ORDER BY c.xid, c.seq"};
+    "WITH s AS MATERIALIZED (SELECT n.now, pg_is_in_recovery() AS standby, "
+    "  tiercache.transaction_history() AS history, CASE WHEN pg_is_in_recovery() "
+    "  THEN pg_snapshot_xmin(n.now) ELSE pg_snapshot_xmax(n.now) END AS below "
+    "  FROM (SELECT pg_current_snapshot() AS now) n) "
+    "SELECT v.incarnation, f.history, f.now, f.standby, f.held_up, "
+    "       tiercache.ms_of_time(clock_timestamp()), f.changes_purged_to, f.xid, f.seq, "
+    "       f.cache_type, f.cache_key, f.version, f.writer, "
+    "       tiercache.ms_of_time(f.invalidated_at) "
+    "FROM tiercache.schema_version v CROSS JOIN ("
+    "  SELECT 0 AS place, s.history, s.now::text, s.standby, "
+    "         s.standby AND EXISTS (SELECT FROM tiercache.cache_changes c "
+    "                               WHERE c.project_id = p.id AND c.xid >= s.below) AS held_up, "
+    "         p.changes_purged_to, NULL::xid8 AS xid, NULL::bigint AS seq, NULL AS cache_type, "
+    "         NULL AS cache_key, NULL::bigint AS version, NULL::bigint AS writer, "
+    "         NULL::timestamptz AS invalidated_at "
+    "  FROM s LEFT JOIN tiercache.projects p ON p.project_name = $1::text "
+    "  UNION ALL "
+    "  SELECT row_number() OVER (ORDER BY q.xid <> $6::xid8, q.xid, q.seq), NULL, NULL, NULL, "
+    "         NULL, NULL, q.xid, q.seq, q.cache_type, q.cache_key, q.version, q.writer, "
+    "         q.invalidated_at "
+    "  FROM s JOIN tiercache.projects p ON p.project_name = $1::text CROSS JOIN LATERAL ("
+    "    SELECT * FROM (("
+    "      SELECT c.* FROM unnest($2::xid8[]) AS o (xid) CROSS JOIN LATERAL ("
+    "        SELECT * FROM tiercache.cache_changes c WHERE c.project_id = p.id AND c.xid = o.xid "
+    "        AND c.seq > CASE WHEN o.xid = $6::xid8 THEN $7::bigint "
+    "                    ELSE '" TIERCACHE_POSTGRES_BEFORE_ROWS
+    "' END ORDER BY c.seq LIMIT $5::bigint) c "
+    "      WHERE o.xid < s.below AND pg_visible_in_snapshot(o.xid, s.now)"
+    "    ) UNION ALL ("
+    "      SELECT * FROM tiercache.cache_changes c WHERE c.project_id = p.id "
+    "      AND (c.xid, c.seq) > ($3::xid8, $4::bigint) AND c.xid < s.below "
+    "      ORDER BY c.xid, c.seq LIMIT $5::bigint)) u "
+    "    ORDER BY u.xid <> $6::xid8, u.xid, u.seq LIMIT $5::bigint) q"
+    ") f ORDER BY f.place"};
+
+constexpr const char* kStandbyWaits =
+    "the server is a standby: it tells changes once every older transaction of its primary has "
+    "ended";
 
 constexpr Statement kPurge = {
     "tiercache_purge",
     "SELECT tiercache.purge_changes(make_interval(hours => $1::integer), 100000)"};
 
-// Behind the last change taken. Written as incarnation/xid/seq.
-struct Cursor {
-  std::string incarnation;
-  std::uint64_t xid = 0;
-  std::int64_t seq = 0;
-
-  std::string to_string() const {
-    return incarnation + '/' + std::to_string(xid) + '/' + std::to_string(seq);
-  }
-};
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number = 0;
+std::uint64_t transaction_at(const pqxx::result& rows, int row, int column) {
+  const std::string_view text = shim::text(rows, row, column);
+  std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw std::runtime_error("the server answered no transaction where one was asked for");
+  }
   return number;
 }
 
-std::optional<Cursor> parse_cursor(std::string_view text) {
-  const std::size_t first = text.find('/');
-  const std::size_t second = text.rfind('/');
-  if (first == text.npos || first == second) return std::nullopt;
-  const auto xid = parse_number<std::uint64_t>(text.substr(first + 1, second - first - 1));
-  const auto seq = parse_number<std::int64_t>(text.substr(second + 1));
-  if (!xid || !seq) return std::nullopt;
-  return Cursor{std::string(text.substr(0, first)), *xid, *seq};
+Snapshot snapshot_of(const pqxx::result& rows) {
+  auto snapshot = Snapshot::parse(shim::text(rows, 0, kSnapshot));
+  if (!snapshot)
+    throw std::runtime_error("the server answered no snapshot where one was asked for");
+  return *std::move(snapshot);
 }
 
-std::uint64_t xid_at(const pqxx::result& rows, int row, int column) {
-  return parse_number<std::uint64_t>(shim::text(rows, row, column)).value_or(0);
+// A standby's list of running transactions is always empty: only what is below the oldest is known.
+Snapshot known_of(const pqxx::result& rows, const Snapshot& now) {
+  if (shim::text(rows, 0, kStandby) != "t") return now;
+  const std::string_view text = shim::text(rows, 0, kSnapshot);
+  auto oldest = Snapshot::parse("0:" + std::string(text.substr(0, text.find(':'))) + ':');
+  if (!oldest) throw std::runtime_error("the server answered no snapshot where one was asked for");
+  return *std::move(oldest);
 }
 
-// Another database, or this one after a restore from before the cursor; or changes that were
-// purged.
-bool is_lost(const Cursor& cursor, const pqxx::result& rows) {
+// A cursor from before the history was told is taken for one of the first timeline: on a later one nobody
+// knows whether it is from before the promotion.
+bool is_of(const FeedCursor& cursor, std::string_view history) {
+  if (cursor.history) return *cursor.history == history;
+  return history.empty() || history.ends_with("-1");
+}
+
+// Whether something that the cursor has not told was purged, as far as can be known: an old transaction that
+// has ended since, or one that began later.
+bool was_purged(const FeedCursor& cursor, const Snapshot& known, std::uint64_t purged_to) {
+  if (cursor.told.end <= purged_to) return true;
+  return std::any_of(cursor.told.running.begin(), cursor.told.running.end(),
+                     [&](std::uint64_t one) { return one <= purged_to && known.sees(one); });
+}
+
+// Another database, or this one after a restore from before the cursor; a standby that was promoted without
+// all that its primary had; or changes that were purged.
+bool is_lost(const FeedCursor& cursor, const Snapshot& now, const Snapshot& known,
+             const pqxx::result& rows) {
   if (cursor.incarnation != shim::text(rows, 0, kIncarnation)) return true;
-  if (cursor.xid > xid_at(rows, 0, kBegunBelow)) return true;
-  return !shim::is_null(rows, 0, kPurgedTo) && cursor.xid <= xid_at(rows, 0, kPurgedTo);
+  if (!is_of(cursor, shim::text(rows, 0, kHistory))) return true;
+  if (cursor.told.end > now.end) return true;
+  return !shim::is_null(rows, 0, kPurgedTo) &&
+         was_purged(cursor, known, transaction_at(rows, 0, kPurgedTo));
 }
 
-void read_rows(const pqxx::result& rows, std::size_t limit, Cursor* next, ChangesReply* reply) {
-  for (int row = 0; row < static_cast<int>(rows.size()); ++row) {
-    if (shim::is_null(rows, row, kXid)) return;
-    if (reply->changes.size() == limit) {
-      reply->more = true;
-      const int last = row - 1;
-      next->xid = xid_at(rows, last, kXid);
-      next->seq = integer(rows, last, kSeq);
-      return;
-    }
-    StoreChange change;
-    change.id = {std::string(shim::text(rows, row, kChangedType)),
-                 std::string(shim::text(rows, row, kChangedKey))};
-    change.version = {static_cast<std::uint64_t>(integer(rows, row, kChangedVersion)),
-                      static_cast<std::uint32_t>(integer(rows, row, kChangedWriter))};
-    if (const auto at = optional_integer(rows, row, kChangedInvalidatedAt)) {
-      change.invalidated_at = WallTime(std::chrono::milliseconds(*at));
-    }
-    reply->changes.push_back(std::move(change));
+StoreChange change_at(const pqxx::result& rows, int row) {
+  StoreChange change;
+  change.id = {std::string(shim::text(rows, row, kChangedType)),
+               std::string(shim::text(rows, row, kChangedKey))};
+  change.version = {static_cast<std::uint64_t>(integer(rows, row, kChangedVersion)),
+                    static_cast<std::uint32_t>(integer(rows, row, kChangedWriter))};
+  if (const auto at = optional_integer(rows, row, kChangedInvalidatedAt)) {
+    change.invalidated_at = WallTime(std::chrono::milliseconds(*at));
   }
+  return change;
+}
+
+// The first row is of the whole.
+FeedCursor read_page(const pqxx::result& rows, std::size_t limit, const FeedCursor& from,
+                     const Snapshot& known, ChangesReply* reply) {
+  const int told = static_cast<int>(std::min<std::size_t>(rows.size() - 1, limit));
+  for (int row = 1; row <= told; ++row) reply->changes.push_back(change_at(rows, row));
+  reply->more = static_cast<std::size_t>(rows.size() - 1) > limit;
+  if (!reply->more) return from.behind(known);
+  return from.behind(known, {transaction_at(rows, told, kXid), integer(rows, told, kSeq)});
+}
+
+// Without a cursor there is nothing to look for, but for where to begin.
+shim::Parameters parameters_of(const std::string& project, const std::optional<FeedCursor>& from,
+                               std::size_t limit) {
+  const std::string none = std::to_string(UINT64_MAX);
+  if (!from) return {project, "{}", none, "0", "1", none, "0"};
+  std::string running = "{";
+  for (const std::uint64_t one : from->told.running) {
+    if (running.size() > 1) running += ',';
+    running += std::to_string(one);
+  }
+  const bool at_end = from->inside && from->inside->transaction == from->told.end;
+  return {project,
+          running + '}',
+          std::to_string(from->told.end),
+          at_end ? std::to_string(from->inside->row) : TIERCACHE_POSTGRES_BEFORE_ROWS,
+          std::to_string(limit + 1),
+          from->inside ? std::to_string(from->inside->transaction) : none,
+          from->inside ? std::to_string(from->inside->row) : "0"};
 }
 
 }  // namespace
@@ -116,25 +183,25 @@ void read_rows(const pqxx::result& rows, std::size_t limit, Cursor* next, Change
 void read_changes(Session& session, const std::string& project, const std::string& cursor,
                   std::size_t limit, ChangesReply& reply) {
   limit = std::clamp<std::size_t>(limit, 1, 1'000'000);
-  const std::optional<Cursor> from = parse_cursor(cursor);
-  // Without a cursor there is nothing to look for, but for where to begin.
-  const std::string xid = std::to_string(from ? from->xid : UINT64_MAX);
-  const std::string seq = std::to_string(from ? from->seq : 0);
-  const pqxx::result rows = session.run(kChanges, {project, xid, seq, std::to_string(limit + 1)});
+  const std::optional<FeedCursor> from = FeedCursor::parse(cursor);
+  const pqxx::result rows = session.run(kChanges, parameters_of(project, from, limit));
   if (rows.empty()) {
     throw Failure(Failure::Kind::not_serving, true, "schema tiercache has lost its version");
   }
+  const Snapshot now = snapshot_of(rows);
+  const Snapshot known = known_of(rows, now);
+  const FeedCursor here{.incarnation = std::string(shim::text(rows, 0, kIncarnation)),
+                        .history = std::string(shim::text(rows, 0, kHistory)),
+                        .told = known,
+                        .inside = std::nullopt};
   reply.store_time = WallTime(std::chrono::milliseconds(integer(rows, 0, kServerTime)));
-  reply.incarnation = std::string(shim::text(rows, 0, kIncarnation));
-  Cursor next{std::string(shim::text(rows, 0, kIncarnation)), xid_at(rows, 0, kNothingRunsBelow),
-              0};
-  reply.gap = !cursor.empty() && (!from || is_lost(*from, rows));
-  if (!cursor.empty() && !reply.gap) {
-    // The snapshot's lower bound never moves back on one server, but a cursor may come from
-    // another.
-    next.xid = std::max(next.xid, from->xid);
-    if (next.xid == from->xid) next.seq = from->seq;
-    read_rows(rows, limit, &next, &reply);
+  reply.incarnation = here.incarnation;
+  if (shim::text(rows, 0, kHeldUp) == "t") reply.held_up = kStandbyWaits;
+  reply.gap = !cursor.empty() && (!from || is_lost(*from, now, known, rows));
+  FeedCursor next = here;
+  if (from && !reply.gap) {
+    next = read_page(rows, limit, *from, known, &reply);
+    next.history = here.history;
   }
   reply.next = next.to_string();
 }

@@ -1,5 +1,6 @@
 #include "failure.h"
 
+#include <algorithm>
 #include <array>
 #include <new>
 #include <string_view>
@@ -19,6 +20,8 @@ struct Meaning {
   Kind kind;
   bool ends_connection;
   const char* text;
+  // What the server says beside it names no data.
+  bool with_servers = false;
 };
 
 constexpr std::array kMeanings = {
@@ -38,24 +41,30 @@ constexpr std::array kMeanings = {
             "schema tiercache is not there: apply schema/supabase/migrations or open with "
             "apply_migrations"},
     Meaning{"42P01", Kind::not_serving, true,
-            "schema tiercache is not there: apply schema/supabase/migrations or open with "
-            "apply_migrations"},
+            "schema tiercache is not there, or not whole: apply schema/supabase/migrations or open "
+            "with apply_migrations",
+            true},
     Meaning{"42883", Kind::not_serving, true,
-            "schema tiercache is not whole: apply schema/supabase/migrations"},
+            "schema tiercache is not whole: apply schema/supabase/migrations", true},
     Meaning{
         "42501", Kind::not_serving, true,
         "the role may not use schema tiercache: it must be its owner, act as the owner, or have "
-        "the grants and BYPASSRLS"},
-    Meaning{"25006", Kind::not_serving, true, "the server is read-only, as a standby is"},
+        "the grants and BYPASSRLS",
+        true},
+    Meaning{"25006", Kind::not_serving, true,
+            "the server is read-only, as a standby is, or default_transaction_read_only is on for "
+            "the role or the database"},
     Meaning{"53100", Kind::not_serving, false, "the server's disk is full"},
     Meaning{"53200", Kind::not_serving, false, "the server is out of memory"},
     Meaning{"53300", Kind::not_serving, true, "the server has too many connections"},
-    Meaning{"55P03", Kind::not_serving, false, "a row stayed locked until the deadline"},
-    Meaning{"57014", Kind::not_serving, false, "the statement was cancelled: statement_timeout?"},
+    Meaning{"55P03", Kind::not_serving, false, "a row or a table stayed locked until the deadline"},
+    Meaning{"57014", Kind::not_serving, false, "the statement was cancelled: statement_timeout?",
+            true},
     // These may come after the commit, so a write may have been done.
     Meaning{"57P", Kind::in_doubt, true, "the server ended the connection: it stops or restarts"},
     Meaning{"40", Kind::not_serving, false, "another transaction was in the way"},
-    Meaning{"0A000", Kind::not_serving, true, "the schema changed under a prepared statement"},
+    Meaning{"0A000", Kind::not_serving, true,
+            "the schema changed under a prepared statement, or the server lacks something", true},
     Meaning{"26000", Kind::not_serving, true,
             "a prepared statement is not there: is `prepared` set behind a pooler?"},
     Meaning{"42P05", Kind::not_serving, true,
@@ -71,18 +80,34 @@ std::string first_line(std::string_view text) {
   return std::string(text);
 }
 
+// The classes whose texts name objects and states of the server. Those of others may quote data: most of
+// all what a trigger or a function raises.
+bool names_no_data(std::string_view state) {
+  static constexpr std::array<std::string_view, 14> kClasses = {
+      "08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "55", "57", "58", "F0", "XX"};
+  return std::find(kClasses.begin(), kClasses.end(), state.substr(0, 2)) != kClasses.end();
+}
+
+std::string unknown_text(const ServerAddress& server, const std::string& state, const char* what) {
+  if (names_no_data(state)) return server.redacted(first_line(what));
+  return "an error that may quote data, so its text is in the server's log alone; does a trigger "
+         "or "
+         "function of the database raise it?";
+}
+
 Failure of_state(const ServerAddress& server, const std::string& state, const char* what,
                  bool connection_is_open) {
+  const std::string where = "postgres " + server.description() + ": ";
   for (const Meaning& meaning : kMeanings) {
     if (!state.starts_with(meaning.state)) continue;
-    const std::string text = std::string(meaning.text) + " (" + state + ")";
+    std::string text = meaning.text;
+    if (meaning.with_servers) text += ": " + server.redacted(first_line(what));
+    text += " (" + state + ")";
     if (meaning.kind == Kind::data) return {meaning.kind, !connection_is_open, text};
-    return {meaning.kind, meaning.ends_connection || !connection_is_open,
-            "postgres " + server.description() + ": " + text};
+    return {meaning.kind, meaning.ends_connection || !connection_is_open, where + text};
   }
-  const std::string text = server.redacted(first_line(what)) + " (" + state + ")";
   return {connection_is_open ? Kind::not_serving : Kind::in_doubt, !connection_is_open,
-          "postgres " + server.description() + ": " + text};
+          where + unknown_text(server, state, what) + " (" + state + ")"};
 }
 
 Failure broken(const ServerAddress& server, const char* what) {

@@ -67,10 +67,14 @@ constexpr Statement kScan = {"tiercache_scan",
 constexpr Statement kScanAll = {"tiercache_scan_all",
                                 TIERCACHE_POSTGRES_SCAN("$2::text IS NOT NULL")};
 
+// $6 and $7 are texts, and absent where they are empty: a bound below which no key is, and a key with a
+// mark before it.
+constexpr int kNextAfter = 1;
 constexpr Statement kErase = {
     "tiercache_erase",
-    "SELECT e.erased, NULL, e.now_ms FROM tiercache.erase_matching($1::text, $2::integer, "
-    "$3::text, $4::bytea, $5::bigint, $6::bigint) e"};
+    "SELECT e.erased, e.next_after, e.now_ms FROM tiercache.erase_matching_piece($1::text, "
+    "$2::integer, $3::text, $4::bytea, $5::text, nullif($6::text, ''), "
+    "substr(nullif($7::text, ''), 2), $8::bigint, $9::bigint, $10::bigint) e"};
 
 bool has_nul(const std::string& text) {
   return text.find('\0') != std::string::npos;
@@ -147,10 +151,14 @@ void erase_rows(Session& session, const std::string& project, const MatchingEras
     throw Failure(Failure::Kind::not_serving, false,
                   "the version is beyond what the store can hold");
   }
+  const KeyRange range = keys_matched(erase.glob);
+  const std::size_t limit = std::clamp<std::size_t>(erase.limit, 1, 1'000'000);
   const pqxx::result rows = session.run(
-      kErase, {project, session.lock_timeout(), erase.dataset, like_pattern(erase.glob),
+      kErase, {project, session.lock_timeout(), erase.dataset, like_pattern(erase.glob), range.from,
+               range.below, erase.after ? '>' + *erase.after : "", std::to_string(limit),
                std::to_string(erase.version.time), std::to_string(erase.version.writer)});
   reply.erased = static_cast<std::uint64_t>(integer(rows, 0, 0));
+  if (!shim::is_null(rows, 0, kNextAfter)) reply.next = shim::text(rows, 0, kNextAfter);
   reply.store_time = read_now(rows);
 }
 
@@ -232,7 +240,8 @@ Reply answer(Server& server, Call& call, SteadyTime deadline, Effect effect, Wor
     const bool in_doubt = failure.kind() == Failure::Kind::in_doubt;
     return failed<Reply>(in_doubt ? doubtful : StoreStatus::unavailable, failure.what());
   } catch (const std::exception& error) {
-    return failed<Reply>(doubtful, server.description() + ": " + error.what());
+    return failed<Reply>(doubtful,
+                         server.description() + ": " + server.address().redacted(error.what()));
   }
 }
 

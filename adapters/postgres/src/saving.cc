@@ -13,17 +13,35 @@ namespace {
 // A statement carries no more document bytes than this, unless one document alone does.
 constexpr std::size_t kStatementBytes = std::size_t{32} << 20;
 
+// What stands for NULL in an array. The word itself is another text where a role has array_nulls = off.
+#define TIERCACHE_POSTGRES_NUMBERS(parameter) \
+  "array_replace(" parameter "::bigint[], '-9223372036854775808', NULL)"
+#define TIERCACHE_POSTGRES_TEXTS(parameter) "array_replace(" parameter "::text[], '', NULL)"
+constexpr std::int64_t kNoNumber = std::numeric_limits<std::int64_t>::min();
+constexpr std::string_view kNoText;
+
 constexpr Statement kSave = {
     "tiercache_save",
-    "SELECT * FROM tiercache.save_entries($1::text, $2::integer, $3::boolean[], $4::text[], "
-    "$5::text[], $6::boolean[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], "
-    "$11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[], "
-    "$17::text[], $18::text[])"};
+    "SELECT * FROM tiercache.save_entries($1::text, tiercache.begin_write($2::integer), "
+    "$3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[], "
+    TIERCACHE_POSTGRES_NUMBERS("$9") ", " TIERCACHE_POSTGRES_NUMBERS("$10") ", $11::text[], "
+    TIERCACHE_POSTGRES_NUMBERS("$12") ", " TIERCACHE_POSTGRES_NUMBERS("$13") ", "
+    TIERCACHE_POSTGRES_NUMBERS("$14") ", " TIERCACHE_POSTGRES_NUMBERS("$15") ", $16::text[], "
+    "$17::text[], " TIERCACHE_POSTGRES_TEXTS("$18") ")"};
 
 constexpr auto kMostTime = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 bool has_nul(const std::string& text) {
   return text.find('\0') != std::string::npos;
+}
+
+bool has_number_for_none(const Entry& entry) {
+  const auto is_none = [](const std::optional<WallTime>& time) {
+    return time && time->time_since_epoch().count() == kNoNumber;
+  };
+  return is_none(entry.clocks.last_fetch) || is_none(entry.clocks.last_rich_fetch) ||
+         is_none(entry.clocks.invalidated_at) ||
+         (entry.fresh_for && entry.fresh_for->count() == kNoNumber);
 }
 
 // What can be told without the server.
@@ -37,6 +55,7 @@ std::string refusal(const StoreWrite& write, const Options& options) {
   if (write.entry.version.time > kMostTime) {
     return "the version is beyond what the store can hold";
   }
+  if (has_number_for_none(write.entry)) return "the write has a time out of the store's range";
   if (has_nul(write.id.dataset) || has_nul(write.id.key) || has_nul(write.entry.metadata) ||
       has_nul(write.entry.cache_version) || (document && has_nul(*document))) {
     return "the write holds a NUL byte, which Postgres cannot hold";
@@ -44,9 +63,8 @@ std::string refusal(const StoreWrite& write, const Options& options) {
   return {};
 }
 
-std::optional<std::int64_t> to_ms(const std::optional<WallTime>& time) {
-  if (!time) return std::nullopt;
-  return time->time_since_epoch().count();
+std::int64_t to_ms(const std::optional<WallTime>& time) {
+  return time ? std::int64_t{time->time_since_epoch().count()} : kNoNumber;
 }
 
 // The columns of a batch, as arrays.
@@ -66,13 +84,13 @@ class Columns {
     last_fetch_.add(to_ms(entry.clocks.last_fetch));
     last_rich_fetch_.add(to_ms(entry.clocks.last_rich_fetch));
     invalidated_at_.add(to_ms(entry.clocks.invalidated_at));
-    add_fresh_for(entry.fresh_for);
+    fresh_for_.add(entry.fresh_for ? std::int64_t{entry.fresh_for->count()} : kNoNumber);
     cache_versions_.add(entry.cache_version);
     metadata_.add(entry.metadata);
     if (content && entry.document && entry.kind == EntryKind::document) {
       documents_.add(*entry.document);
     } else {
-      documents_.add_null();
+      documents_.add(kNoText);
     }
   }
 
@@ -94,12 +112,9 @@ class Columns {
       guard_versions_.add(static_cast<std::int64_t>(guard->time));
       guard_writers_.add(std::int64_t{guard->writer});
     } else {
-      guard_versions_.add_null();
-      guard_writers_.add_null();
+      guard_versions_.add(kNoNumber);
+      guard_writers_.add(kNoNumber);
     }
-  }
-  void add_fresh_for(const std::optional<std::chrono::milliseconds>& fresh_for) {
-    fresh_for ? fresh_for_.add(std::int64_t{fresh_for->count()}) : fresh_for_.add_null();
   }
 
   Array content_, types_, keys_, deleted_, versions_, writers_, guard_versions_, guard_writers_,

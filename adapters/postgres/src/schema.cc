@@ -1,6 +1,6 @@
 #include "schema.h"
 
-#include <optional>
+#include <string>
 
 namespace tiercache::postgres {
 
@@ -10,9 +10,12 @@ namespace {
 constexpr const char* kTakeTurn = "SELECT pg_advisory_xact_lock(8317410127341)";
 
 // Looked up in the catalog: to_regclass() may answer from before the turn was taken.
-constexpr const char* kIsThere =
-    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = 'tiercache' AND c.relname = 'schema_version')";
+constexpr const char* kFacts =
+    "SELECT d.datname, current_user, pg_encoding_to_char(d.encoding), "
+    "coalesce(pg_get_userbyid(n.nspowner), ''), c.oid IS NOT NULL "
+    "FROM pg_database d LEFT JOIN pg_namespace n ON n.nspname = 'tiercache' "
+    "LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'schema_version' "
+    "WHERE d.datname = current_database()";
 
 constexpr const char* kVersion = "SELECT version, compatible_from FROM tiercache.schema_version";
 
@@ -21,53 +24,88 @@ constexpr const char* kVersion = "SELECT version, compatible_from FROM tiercache
                 "postgres " + connection.server().description() + ": " + why);
 }
 
-struct Versions {
+struct Found {
+  std::string database;
+  std::string role;
+  std::string owner;  // of a schema of our name; empty where there is none
+  // Of the schema; both 0 where it is not there.
   int version = 0;
   int compatible_from = 0;
 };
 
-std::optional<Versions> read_versions(Connection& connection, pqxx::transaction_base& transaction) {
-  if (!transaction.exec(kIsThere)[0][0].as<bool>()) return std::nullopt;
+Found look(Connection& connection, pqxx::transaction_base& transaction) {
+  const pqxx::result facts = transaction.exec(kFacts);
+  Found found;
+  found.database = facts[0][0].c_str();
+  found.role = facts[0][1].c_str();
+  found.owner = facts[0][3].c_str();
+  if (const std::string encoding = facts[0][2].c_str(); encoding != "UTF8") {
+    refuse(connection, "database " + found.database + " has encoding " + encoding +
+                           ", UTF8 is needed: create one with encoding 'UTF8' template template0");
+  }
+  if (!facts[0][4].as<bool>()) {
+    if (found.owner.empty()) return found;
+    refuse(connection,
+           "database " + found.database + " has a schema tiercache of role " + found.owner +
+               " that is another's, without the table schema_version: rename or drop it");
+  }
   const pqxx::result row = transaction.exec(kVersion);
   if (row.empty()) {
-    refuse(
-        connection,
-        "row level security hides schema tiercache from the role: it must be the schema's owner, "
-        "act as the owner, or have BYPASSRLS");
+    refuse(connection, "row level security hides schema tiercache from role " + found.role +
+                           ": it must be the schema's owner, act as the owner, or have BYPASSRLS");
   }
-  return Versions{row[0][0].as<int>(), row[0][1].as<int>()};
+  found.version = row[0][0].as<int>();
+  found.compatible_from = row[0][1].as<int>();
+  return found;
 }
 
-std::optional<Versions> look(Connection& connection) {
+Found look(Connection& connection) {
   pqxx::nontransaction transaction(connection.raw());
-  return read_versions(connection, transaction);
+  return look(connection, transaction);
+}
+
+[[noreturn]] void refuse_migration(const Connection& connection, const Found& found) {
+  if (found.owner.empty()) {
+    refuse(connection, "role " + found.role + " may not create schema tiercache in database " +
+                           found.database + " (grant create on database " + found.database +
+                           " to " + found.role +
+                           ", or apply schema/supabase/migrations as its owner)");
+  }
+  refuse(connection, "role " + found.role + " may not bring schema tiercache from version " +
+                         std::to_string(found.version) + " to " + std::to_string(kSchemaVersion) +
+                         ": it belongs to role " + found.owner +
+                         " (apply schema/supabase/migrations as that role)");
 }
 
 // In one transaction, one process at a time: the others find it done.
 void apply_missing(Connection& connection) {
   pqxx::work transaction(connection.raw());
+  // Whatever the role's default is: what others did before this one's turn must be seen.
+  transaction.exec("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
   transaction.exec(kTakeTurn);
-  const auto found = read_versions(connection, transaction);
-  for (int i = found ? found->version : 0; i < kSchemaVersion; ++i) {
-    transaction.exec(kMigrations[i]);
+  const Found found = look(connection, transaction);
+  try {
+    for (int i = found.version; i < kSchemaVersion; ++i) transaction.exec(kMigrations[i]);
+  } catch (const pqxx::sql_error& error) {
+    if (shim::sqlstate(error) == "42501") refuse_migration(connection, found);
+    throw;
   }
   transaction.commit();
 }
 
-void check(Connection& connection, const std::optional<Versions>& found) {
-  if (!found) {
-    refuse(connection,
-           "schema tiercache is not there: apply schema/supabase/migrations or open with "
-           "apply_migrations");
+void check(Connection& connection, const Found& found) {
+  if (found.version == 0) {
+    refuse(connection, "schema tiercache is not there in database " + found.database +
+                           ": apply schema/supabase/migrations or open with apply_migrations");
   }
-  if (found->version < kSchemaVersion) {
-    refuse(connection, "schema tiercache is of version " + std::to_string(found->version) +
+  if (found.version < kSchemaVersion) {
+    refuse(connection, "schema tiercache is of version " + std::to_string(found.version) +
                            ", this program needs " + std::to_string(kSchemaVersion) +
                            ": apply schema/supabase/migrations or open with apply_migrations");
   }
-  if (found->compatible_from > kSchemaVersion) {
+  if (found.compatible_from > kSchemaVersion) {
     refuse(connection, "schema tiercache serves programs that know version " +
-                           std::to_string(found->compatible_from) + ", this one knows " +
+                           std::to_string(found.compatible_from) + ", this one knows " +
                            std::to_string(kSchemaVersion) + ": update the program");
   }
 }
@@ -76,8 +114,8 @@ void check(Connection& connection, const std::optional<Versions>& found) {
 
 void use_schema(Connection& connection, bool migrate) {
   try {
-    std::optional<Versions> found = look(connection);
-    if (migrate && (!found || found->version < kSchemaVersion)) {
+    Found found = look(connection);
+    if (migrate && found.version < kSchemaVersion) {
       apply_missing(connection);
       found = look(connection);
     }

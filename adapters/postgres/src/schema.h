@@ -6,7 +6,7 @@
 namespace tiercache::postgres {
 
 // What this program knows. A newer schema that says it is compatible is served too.
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 // The migrations, oldest first: number n leads from version n to n + 1.
 extern const char* const kMigrations[kSchemaVersion];

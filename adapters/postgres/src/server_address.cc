@@ -1,11 +1,10 @@
 #include "server_address.h"
 
-#include <libpq-fe.h>
-
 #include <algorithm>
+#include <cstdlib>
 #include <map>
-#include <memory>
 
+#include "server_url.h"
 #include "tiercache/error.h"
 
 namespace tiercache::postgres {
@@ -13,27 +12,6 @@ namespace tiercache::postgres {
 namespace {
 
 using Settings = std::map<std::string, std::string>;
-
-struct FreeOptions {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
-// What libpq says of a URL that it cannot read may quote the password, so it is not passed on.
-Settings parse(const std::string& url) {
-  char* error = nullptr;
-  const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(PQconninfoParse(url.c_str(), &error));
-  PQfreemem(error);
-  if (!parsed) {
-    throw BadConfiguration(
-        "postgres.url: cannot be read (it is not shown here, as it may hold a password); wanted is "
-        "postgres://user:password@host:port/database, with special characters of a part as %XX");
-  }
-  Settings settings;
-  for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option) {
-    if (option->val) settings[option->keyword] = option->val;
-  }
-  return settings;
-}
 
 std::string setting(const std::string& name, const std::string& value) {
   std::string text = name + "='";
@@ -54,6 +32,11 @@ const Settings& defaults() {
   return settings;
 }
 
+// Where user and password were escaped as one, libpq takes both for the user.
+std::string without_password(const std::string& user) {
+  return user.substr(0, user.find(':'));
+}
+
 std::string describe(const Settings& settings) {
   const auto part = [&](const char* name, const std::string& before) {
     const auto found = settings.find(name);
@@ -61,24 +44,22 @@ std::string describe(const Settings& settings) {
   };
   std::string where = part("host", "");
   if (where.empty()) where = part("hostaddr", "");
-  where += part("port", ":") + part("dbname", "/") + part("user", " as ");
+  where += part("port", ":") + part("dbname", "/") + without_password(part("user", " as "));
   return where.empty() ? "by libpq's environment" : where;
 }
 
 }  // namespace
 
 ServerAddress::ServerAddress(const Options& options) {
-  Settings settings = parse(options.url);
-  description_ = describe(settings);
-  for (const char* secret : {"password", "sslpassword"}) {
-    if (const auto found = settings.find(secret); found != settings.end()) {
-      secrets_.push_back(found->second);
-    }
+  ServerUrl url = read_url(options.url);
+  Settings& settings = url.settings;
+  if (url.behind_pooler && options.prepared) {
+    throw BadConfiguration(
+        "postgres.prepared: true, and the URL says pgbouncer=true: prepared statements do not work "
+        "through a pooler in transaction mode");
   }
-  if (!secrets_.empty()) secrets_.push_back(options.url);
-  std::erase(secrets_, std::string());
-  std::sort(secrets_.begin(), secrets_.end(),
-            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  description_ = describe(settings);
+  remember_secrets(options.url, settings);
 
   options_ = settings["options"];
   settings.erase("options");
@@ -87,10 +68,29 @@ ServerAddress::ServerAddress(const Options& options) {
   settings.emplace("connect_timeout", std::to_string(std::max<std::int64_t>(seconds, 2)));
   for (const auto& [name, value] : defaults()) settings.emplace(name, value);
   for (const auto& [name, value] : settings) settings_ += setting(name, value);
+  session_options_ = "-c default_transaction_isolation=read\\ committed ";
   if (options.statement_timeout.count() > 0) {
-    session_options_ = "-c statement_timeout=" + std::to_string(options.statement_timeout.count()) +
-                       " -c client_connection_check_interval=1000 ";
+    session_options_ +=
+        "-c statement_timeout=" + std::to_string(options.statement_timeout.count()) +
+        " -c client_connection_check_interval=1000 ";
   }
+}
+
+void ServerAddress::remember_secrets(const std::string& url, const Settings& settings) {
+  const auto remember = [this](const std::string& secret) {
+    if (!secret.empty()) secrets_.push_back(secret);
+  };
+  for (const char* name : {"password", "sslpassword"}) {
+    if (const auto found = settings.find(name); found != settings.end()) remember(found->second);
+  }
+  if (const auto user = settings.find("user"); user != settings.end()) {
+    const std::size_t colon = user->second.find(':');
+    if (colon != std::string::npos) remember(user->second.substr(colon + 1));
+  }
+  if (!secrets_.empty()) remember(url);
+  if (const char* from_environment = std::getenv("PGPASSWORD")) remember(from_environment);
+  std::sort(secrets_.begin(), secrets_.end(),
+            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
 }
 
 std::string ServerAddress::connection_string(bool with_session_options) const {

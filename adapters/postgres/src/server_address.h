@@ -1,6 +1,7 @@
 // Where the server is: the URL taken apart, and its secrets kept out of every text.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace tiercache::postgres {
 // Immutable. Thread-safe.
 class ServerAddress {
  public:
-  // Throws BadConfiguration when the URL cannot be read; its text holds nothing of the URL.
+  // Throws BadConfiguration as `read_url` does, and for options that the URL does not go with.
   explicit ServerAddress(const Options& options);
 
   // `host:port/database as user`, as far as the URL names them.
@@ -23,6 +24,8 @@ class ServerAddress {
   std::string redacted(std::string text) const;
 
  private:
+  void remember_secrets(const std::string& url, const std::map<std::string, std::string>& settings);
+
   std::string settings_;
   std::string options_;          // the URL's own
   std::string session_options_;  // ours, before those

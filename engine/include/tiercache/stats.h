@@ -112,6 +112,10 @@ struct TierHealth {
 
 struct Health {
   TierHealth memory, files, journal, store;
+  // The change feed: not working while looks at it fail, or while the store says that it holds changes up, so
+  // that other machines' writes and erases are noticed late. Not enabled: the store has no feed, or
+  // `store_calls.poll_every` is 0.
+  TierHealth store_feed;
   // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
   TierHealth store_hints;
   // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether the

@@ -115,10 +115,12 @@ struct StoreChange {
 };
 
 struct ChangesReply : StoreReply {
-  std::vector<StoreChange> changes;  // oldest first; a key may come more than once
+  std::vector<StoreChange> changes;  // as they became known; a key may come more than once
   std::string next;                  // the cursor to go on from
   bool more = false;                 // there were more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
+  // With `ok`: why changes that were committed already are told later; no secrets. Empty: none is held up.
+  std::string held_up;
 };
 
 // How hints of changes are doing (`Store::watch_changes`).

@@ -155,6 +155,14 @@ void ChangeFeed::on_hint() {
   schedule(polled_at_ + kHintGap);
 }
 
+TierHealth ChangeFeed::health() const {
+  TierHealth health = core_.marks->feed.read();
+  Lock lock(mutex_);
+  health = merged(health, unread_);
+  health.enabled = !stopped_;
+  return health;
+}
+
 TierHealth ChangeFeed::hints_health() {
   look_at_hints();
   TierHealth health = core_.marks->hints.read();
@@ -194,6 +202,7 @@ ChangeFeed::Pace ChangeFeed::ask() {
     return core_.store->changes(core_.options.project, cursor, kChangesAtOnce,
                                 core_.after(core_.options.store_calls.call_timeout));
   });
+  note(reply);
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
   // What is here may be older than a cursor that begins now, however the files came to have it.
   const bool behind = reply.gap || (cursor.empty() && core_.files->index().size() > 0);
@@ -210,6 +219,22 @@ ChangeFeed::Pace ChangeFeed::ask() {
   keep_cursor(false);
   if (reply.more) return Pace::at_once;
   return reply.changes.empty() ? Pace::soon : Pace::usual;
+}
+
+// That the store does not answer is its own mark's to tell the log.
+void ChangeFeed::note(const ChangesReply& reply) {
+  {
+    Lock lock(mutex_);
+    if (reply.status == StoreStatus::ok) {
+      unread_ = {};
+    } else {
+      if (unread_.working) unread_.since = core_.now().wall;
+      unread_.working = false;
+      unread_.why = reply.message;
+    }
+  }
+  if (reply.status != StoreStatus::ok) return;
+  reply.held_up.empty() ? core_.marks->feed.worked() : core_.marks->feed.failed(reply.held_up);
 }
 
 bool ChangeFeed::take(const ChangesReply& reply) {

@@ -37,6 +37,8 @@ class ChangeFeed {
   void start_over();
   // No more calls; leaves the cursor for the next open.
   void stop();
+  // Of the looks at the feed.
+  TierHealth health() const;
   // Of the hints.
   TierHealth hints_health();
 
@@ -48,6 +50,7 @@ class ChangeFeed {
   void look_at_hints();
   void poll(std::uint64_t turn);
   Pace ask();
+  void note(const ChangesReply& reply);
   bool take(const ChangesReply& reply);
   bool is_wanted(const StoreChange& change) const;
   bool load(const std::vector<EntryId>& ids);
@@ -72,6 +75,7 @@ class ChangeFeed {
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void()>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
   std::shared_ptr<ChangeWatch> watch_ TIERCACHE_GUARDED_BY(mutex_);
+  TierHealth unread_ TIERCACHE_GUARDED_BY(mutex_);  // not working: the last look had no answer
   HintState::Kind hints_ TIERCACHE_GUARDED_BY(mutex_) = HintState::Kind::starting;  // as last told
   std::uint64_t turn_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // of the poll that is to come
   Executor::TimerId timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;

@@ -153,8 +153,8 @@ std::string CloseReceipt::to_string() const {
 
 bool Health::all_working() const {
   const auto good = [](const TierHealth& tier) { return !tier.enabled || tier.working; };
-  return good(memory) && good(files) && good(journal) && good(store) && parked == 0 &&
-         !store_replaced_since &&
+  return good(memory) && good(files) && good(journal) && good(store) && good(store_feed) &&
+         parked == 0 && !store_replaced_since &&
          std::all_of(sources.begin(), sources.end(),
                      [&](const auto& source) { return good(source.second); });
 }

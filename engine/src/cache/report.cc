@@ -121,6 +121,7 @@ Health Core::health() const {
     health.store_met = std::move(names.met);
   }
   if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
+  health.store_feed = change_feed->health();
   health.store_hints = change_feed->hints_health();
   const JournalStats in_journal = journal->stats();
   health.outbox_depth = in_journal.unsettled;

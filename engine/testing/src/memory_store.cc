@@ -65,6 +65,7 @@ struct MemoryStore::State {
   std::map<std::string, std::uint64_t> calls;
   std::map<std::string, Project> projects;
   std::uint64_t updates = 0;
+  std::string held_up;
   bool hints = false;
   HintState hint_state{.kind = HintState::Kind::live, .why = {}};
   std::vector<std::weak_ptr<Watch>> watches;
@@ -294,6 +295,11 @@ void MemoryStore::give_hints() {
   state_->hints = true;
 }
 
+void MemoryStore::hold_up_changes(std::string why) {
+  std::lock_guard lock(state_->mutex);
+  state_->held_up = std::move(why);
+}
+
 void MemoryStore::set_hint_state(HintState state) {
   {
     std::lock_guard lock(state_->mutex);
@@ -311,6 +317,11 @@ ChangesReply MemoryStore::changes(const std::string& project, const std::string&
     if (cursor.empty()) return;
     reply.gap = !cursor.starts_with(prefix);
     if (reply.gap) return;
+    reply.held_up = state_->held_up;
+    if (!reply.held_up.empty()) {
+      reply.next = cursor;
+      return;
+    }
     const Project& changed = state_->projects[project];
     const std::uint64_t after = std::stoull(cursor.substr(prefix.size()));
     reply.gap = after < changed.purged_to;

@@ -1,72 +1,10 @@
-// The change feed beyond what every store must do: transactions that commit late, purges, another
-// database.
+// The change feed beyond what every store must do: purges, pages, another database.
 #include <algorithm>
 
-#include "adapters/postgres/server.h"
+#include "adapters/postgres/change_reader.h"
 
 namespace tiercache::postgres {
 namespace {
-
-class PostgresChanges : public ::testing::Test {
- protected:
-  PostgresChanges()
-      : store_(open({.url = database_.url(), .apply_migrations = true, .keep_changes = {}})) {
-    cursor_ = read("").next;
-  }
-
-  ChangesReply read(const std::string& cursor, std::size_t limit = 100) {
-    ChangesReply reply = store_->changes("p", cursor, limit, patience());
-    EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
-    return reply;
-  }
-  // The keys told since the last call.
-  std::vector<std::string> new_keys() {
-    std::vector<std::string> keys;
-    const ChangesReply reply = read(cursor_);
-    EXPECT_FALSE(reply.gap);
-    for (const StoreChange& change : reply.changes) keys.push_back(change.id.key);
-    cursor_ = reply.next;
-    return keys;
-  }
-
-  using Keys = std::vector<std::string>;
-
-  ScratchDatabase database_;
-  std::shared_ptr<Store> store_;
-  std::string cursor_;
-};
-
-constexpr const char* kSaveByHand =
-    "select * from tiercache.save_entries('p', 0, '{t}', '{d}', '{late}', '{f}', '{5}', '{1}', "
-    "'{NULL}', '{NULL}', '{x}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{1.0}', '{\"{}\"}', "
-    "'{1}')";
-
-TEST_F(PostgresChanges, transaction_that_commits_late_is_told_after_it_not_passed_over) {
-  save(*store_, write("first", 1));
-  EXPECT_EQ(new_keys(), Keys{"first"});
-  Outsider outsider(database_.url());
-  {
-    pqxx::work late(outsider.raw());
-    late.exec(kSaveByHand);
-    save(*store_, write("second", 1));
-    EXPECT_EQ(new_keys(), Keys{});
-    late.commit();
-  }
-  EXPECT_EQ(new_keys(), (Keys{"late", "second"}));
-  EXPECT_EQ(new_keys(), Keys{});
-}
-
-TEST_F(PostgresChanges, transaction_that_is_rolled_back_is_not_told) {
-  save(*store_, write("first", 1));
-  EXPECT_EQ(new_keys(), Keys{"first"});
-  Outsider outsider(database_.url());
-  {
-    pqxx::work late(outsider.raw());
-    late.exec(kSaveByHand);
-    save(*store_, write("second", 1));
-  }
-  EXPECT_EQ(new_keys(), Keys{"second"});
-}
 
 TEST_F(PostgresChanges, cursor_from_before_a_purge_is_a_gap_and_later_ones_are_not) {
   save(*store_, {write("a", 1), write("b", 1)});

@@ -17,6 +17,26 @@ StoreUnderTest under_test(std::string name, postgres::Options options) {
           .large_document_bytes = std::size_t{32} << 20};
 }
 
+// A database whose settings would change what a statement means, or what its answer looks like. Through a
+// pooler, where there is one: it takes no settings of the session.
+std::string make_odd_database() {
+  const std::string plain =
+      postgres::pooler_url().empty() ? postgres::server_url() : postgres::pooler_url();
+  postgres::Outsider admin;
+  admin.run("create database odd owner " +
+            admin.ask("select datdba::regrole from pg_database where datname = 'tiercache'"));
+  for (const char* setting :
+       {"array_nulls = off", "standard_conforming_strings = off", "backslash_quote = off",
+        "datestyle = 'SQL, DMY'", "intervalstyle = sql_standard", "timezone = 'Asia/Kolkata'",
+        "bytea_output = escape", "extra_float_digits = -15", "search_path = ''",
+        "client_encoding = latin1", "transform_null_equals = on", "quote_all_identifiers = on",
+        "synchronous_commit = off", "lock_timeout = '1ms'", "xmlbinary = hex",
+        "idle_in_transaction_session_timeout = '1s'", "client_min_messages = debug1"}) {
+    admin.run(std::string("alter database odd set ") + setting);
+  }
+  return postgres::with_database(plain, "odd");
+}
+
 std::vector<StoreUnderTest> stores() {
   postgres::Options direct{.url = postgres::server_url(),
                            .apply_migrations = true,
@@ -32,6 +52,11 @@ std::vector<StoreUnderTest> stores() {
     pooled.max_document_bytes = std::size_t{1} << 20;
     all.push_back(under_test("pooler", pooled));
   }
+  postgres::Options odd = direct;
+  static const std::string url_of_odd = make_odd_database();
+  odd.url = url_of_odd;
+  odd.max_document_bytes = std::size_t{1} << 20;
+  all.push_back(under_test("odd_settings", odd));
   return all;
 }
 

@@ -165,6 +165,19 @@ TEST_F(Schema, functions_run_with_the_callers_rights_and_look_nothing_up_by_path
             "0");
 }
 
+TEST_F(Schema, has_a_comment_on_every_table_and_column) {
+  EXPECT_EQ(
+      Outsider(database_.admin())
+          .ask("select string_agg(c.relname || '.' || coalesce(a.attname, ''), ', ') "
+               "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+               "cross join lateral (select 0 as attnum, null::name as attname union all "
+               "select attnum, attname from pg_attribute where attrelid = c.oid and attnum > 0 "
+               "and not attisdropped) a where n.nspname = 'tiercache' and c.relkind = 'r' "
+               "and coalesce(col_description(c.oid, a.attnum), "
+               "case a.attnum when 0 then obj_description(c.oid) end) is null"),
+      "");
+}
+
 TEST_F(Schema, closed_to_the_roles_of_supabase) {
   Outsider admin(database_.admin());
   if (admin.ask("select count(*) from pg_roles where rolname = 'anon'") == "0") {

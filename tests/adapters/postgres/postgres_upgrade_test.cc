@@ -14,27 +14,65 @@ std::string migration(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Schema 1 with what its program wrote. The statements that write are the same today, and a schema
-// that calls itself later than the program, but compatible, is served.
+std::string repeated(const std::string& element, int count) {
+  std::string array = "{";
+  for (int i = 0; i < count; ++i) array += (i == 0 ? "" : ",") + element;
+  return array + '}';
+}
+
+std::string document(int i) {
+  return "{\"i\": " + std::to_string(i) + "}";
+}
+
+// Schema 1 with what its program wrote, by that program's statements.
 class SchemaOfVersion1 : public ::testing::Test {
  protected:
+  static constexpr int kRows = 500;
+
   SchemaOfVersion1() {
     owner_.run(migration("20260101000000_tiercache.sql"));
-    owner_.run("update tiercache.schema_version set version = 99");
-    const auto store = open(database_.url());
-    std::vector<StoreWrite> writes;
-    for (int i = 0; i < 500; ++i) {
-      writes.push_back(write("k" + std::to_string(i), 1, "{\"i\": " + std::to_string(i) + "}"));
-      writes.back().entry.metadata = R"({"etag": "a"})";
-      writes.back().entry.clocks.last_fetch =
-          WallTime(std::chrono::milliseconds(1'700'000'000'000));
+    std::string keys, checksums, documents;
+    for (int i = 0; i < kRows; ++i) {
+      const char* comma = i == 0 ? "" : ",";
+      keys += comma + ("k" + std::to_string(i));
+      checksums += comma + Checksum::of(document(i)).to_string();
+      documents += comma + ("\"{\\\"i\\\": " + std::to_string(i) + "}\"");
     }
-    EXPECT_EQ(save(*store, writes).status, StoreStatus::ok);
-    EXPECT_EQ(save(*store, tombstone("k1", 2)).status, StoreStatus::ok);
-    EXPECT_EQ(store->erase_matching("p", {"d", "k2*", version(3)}, patience()).status,
-              StoreStatus::ok);
-    cursor_ = store->changes("p", "", 1'000, patience()).next;
-    owner_.run("update tiercache.schema_version set version = 1");
+    save_as_it_did(kRows, '{' + keys + '}', version(1), false, '{' + checksums + '}',
+                   '{' + documents + '}');
+    save_as_it_did(1, "{k1}", version(2), true, '{' + std::string(32, '0') + '}', "{NULL}");
+    erase_as_it_did("k2%", version(3));
+    cursor_ = owner_.ask("select incarnation from tiercache.schema_version") + '/' +
+              owner_.ask("select pg_snapshot_xmin(pg_current_snapshot())") + "/0";
+  }
+
+  void save_as_it_did(int rows, const std::string& keys, Version of, bool deleted,
+                      const std::string& checksums, const std::string& documents) {
+    const std::string none = repeated("NULL", rows);
+    const std::vector<std::string> columns = {repeated("t", rows),
+                                              repeated("d", rows),
+                                              keys,
+                                              repeated(deleted ? "t" : "f", rows),
+                                              repeated(std::to_string(of.time), rows),
+                                              repeated(std::to_string(of.writer), rows),
+                                              none,
+                                              none,
+                                              checksums,
+                                              repeated("1700000000000", rows),
+                                              none,
+                                              none,
+                                              none,
+                                              repeated("1.0", rows),
+                                              repeated(R"("{\"etag\": \"a\"}")", rows),
+                                              documents};
+    std::string sql = "select count(*) from tiercache.save_entries('p', 0";
+    for (const std::string& column : columns) sql += ", '" + column + "'";
+    EXPECT_EQ(owner_.ask(sql + ") s where s.outcome = 'saved'"), std::to_string(rows));
+  }
+  void erase_as_it_did(const std::string& pattern, Version of) {
+    EXPECT_NE(owner_.ask("select erased from tiercache.erase_matching('p', 0, 'd', '" + pattern +
+                         "', " + std::to_string(of.time) + ", " + std::to_string(of.writer) + ")"),
+              "0");
   }
 
   LoadReply load_all(Store& store) {
@@ -68,7 +106,7 @@ TEST_F(SchemaOfVersion1, keeps_every_entry_and_its_incarnation_when_it_is_brough
     ASSERT_EQ(reply.entries[i]->kind, erased ? EntryKind::tombstone : EntryKind::document);
     if (erased) continue;
     EXPECT_EQ(reply.entries[i]->version, version(1));
-    EXPECT_EQ(reply.entries[i]->checksum, Checksum::of("{\"i\": " + std::to_string(i) + "}"));
+    EXPECT_EQ(reply.entries[i]->checksum, Checksum::of(document(static_cast<int>(i))));
     EXPECT_EQ(reply.entries[i]->metadata, R"({"etag": "a"})");
     EXPECT_TRUE(reply.entries[i]->clocks.last_fetch);
   }
@@ -97,11 +135,26 @@ TEST_F(SchemaOfVersion1, tombstones_from_before_are_purged_and_guard_afterwards_
   EXPECT_EQ(late.results[0].outcome, SaveOutcome::refused);
 }
 
+TEST_F(SchemaOfVersion1, serves_its_own_program_after_it_was_brought_up) {
+  const auto store = open({.url = database_.url(), .apply_migrations = true});
+  EXPECT_EQ(load(*store, "k0").status, StoreStatus::ok);
+  EXPECT_EQ(owner_.ask("select compatible_from from tiercache.schema_version"), "1");
+  save_as_it_did(1, "{k0}", version(7), true, '{' + std::string(32, '0') + '}', "{NULL}");
+  erase_as_it_did("k3%", version(8));
+  EXPECT_EQ(loaded_version(*store, "k0"), version(7));
+  EXPECT_EQ(loaded_version(*store, "k33"), version(8));
+  const ChangesReply told = store->changes("p", cursor_, 1'000, patience());
+  EXPECT_FALSE(told.gap);
+  EXPECT_EQ(told.changes.size(), 112u) << "k0, k3, k30 to k39, k300 to k399";
+}
+
 // As the Supabase CLI or psql apply it: the file itself, by the owner, while programs run.
 TEST_F(SchemaOfVersion1, is_brought_up_by_hand_under_a_program_that_waits_for_it) {
   const auto store = open(database_.url());
   EXPECT_EQ(load(*store, "k0").status, StoreStatus::unavailable);
   owner_.run(migration("20260103000000_tiercache_purge.sql"));
+  EXPECT_EQ(load(*store, "k0").status, StoreStatus::unavailable);
+  owner_.run(migration("20260105000000_tiercache_feed.sql"));
   EXPECT_EQ(loaded_version(*store, "k0"), version(1));
 }
 

@@ -221,6 +221,51 @@ TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
   EXPECT_TRUE(data.peek("k").has_value() || data.get("k", {.reach = Reach::local}).has_value());
 }
 
+TEST(ChangeFeed, feed_that_is_held_up_shows_in_health_until_it_tells_again_I13) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  EXPECT_TRUE(cache->health().store_feed.enabled && cache->health().store_feed.working);
+  world.store->hold_up_changes("an old transaction is open");
+  write_elsewhere(world, "k", "2");
+  world.executor->run_for(3s);
+  const Health health = cache->health();
+  EXPECT_FALSE(health.store_feed.working);
+  EXPECT_TRUE(health.store_feed.since.has_value());
+  EXPECT_EQ(health.store_feed.why, "an old transaction is open");
+  EXPECT_TRUE(health.store.working);
+  EXPECT_FALSE(health.all_working());
+  world.store->hold_up_changes("");
+  world.executor->run_for(3s);
+  EXPECT_TRUE(cache->health().store_feed.working);
+  EXPECT_TRUE(cache->health().all_working());
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "2");
+}
+
+TEST(ChangeFeed, looks_that_fail_show_in_health_while_the_rest_of_the_store_works) {
+  World world;
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "changes" ? StoreFault::unavailable : StoreFault::none;
+  });
+  auto cache = world.open();
+  world.executor->run_for(3s);
+  EXPECT_FALSE(cache->health().store_feed.working);
+  EXPECT_NE(cache->health().store_feed.why, "");
+  world.store->set_fault({});
+  world.executor->run_for(1min);
+  EXPECT_TRUE(cache->health().store_feed.working);
+}
+
+TEST(ChangeFeed, cache_that_does_not_ask_the_feed_says_so) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
+  world.executor->run_for(3s);
+  EXPECT_FALSE(cache->health().store_feed.enabled);
+}
+
 // --- Hints ---
 
 void rarely_polled(CacheOptions& options) {

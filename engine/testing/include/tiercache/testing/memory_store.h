@@ -66,6 +66,9 @@ class MemoryStore final : public Store {
   // Cursors given so far are of no use any more, as after a restore from a backup.
   void lose_change_cursors();
 
+  // From now on the feed says that it holds changes up, and tells none; "": no longer.
+  void hold_up_changes(std::string why);
+
   // The row as it stands; null when absent.
   EntryPtr row(const std::string& project, const EntryId& id) const;
   std::size_t rows() const;  // tombstones included

@@ -1,0 +1,171 @@
+#include "server_url.h"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "tiercache/error.h"
+
+namespace tiercache::postgres {
+
+namespace {
+
+struct FreeOptions {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using ConnectionOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw BadConfiguration("postgres.url: " + why +
+                         " (it is not shown here, as it may hold a password)");
+}
+
+[[noreturn]] void refuse_special(const std::string& why) {
+  refuse(
+      why +
+      ": is there a password with special characters? In a URL '@' is written as %40, ':' as %3A, "
+      "'/' as %2F, '?' as %3F, '%' as %25");
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == text.npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// Libpq's keywords, and the one that it takes for JDBC's sake.
+bool is_known(std::string_view parameter) {
+  static const std::set<std::string, std::less<>> known = [] {
+    std::set<std::string, std::less<>> names = {"ssl"};
+    const ConnectionOptions all(PQconndefaults());
+    for (const PQconninfoOption* one = all.get(); one && one->keyword; ++one) {
+      names.insert(one->keyword);
+    }
+    return names;
+  }();
+  // Escaped names are libpq's to judge; without its list all are.
+  return parameter.find('%') != parameter.npos || known.size() == 1 || known.contains(parameter);
+}
+
+bool is_plain_name(std::string_view name) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !name.empty() && name.size() <= 40 && name.find_first_not_of(kPlain) == name.npos;
+}
+
+// What stands behind '?': without the parameter that says that a pooler is there.
+std::string read_parameters(std::string_view query, std::string_view user, bool* behind_pooler) {
+  std::string kept;
+  std::string unknown;
+  for (const std::string_view one : split(query, '&')) {
+    const std::string_view name = one.substr(0, one.find('='));
+    if (name == "pgbouncer") {
+      *behind_pooler = !one.ends_with("=false") && !one.ends_with("=0");
+      continue;
+    }
+    if (one.find('=') != one.npos && !is_known(name)) {
+      // A piece of a password is not named.
+      if (!is_plain_name(name) || query.find('@') != query.npos || user.find(name) != user.npos) {
+        refuse_special("a parameter behind '?' is not known");
+      }
+      unknown += (unknown.empty() ? "" : ", ") + std::string(name);
+    }
+    kept += (kept.empty() ? "" : "&") + std::string(one);
+  }
+  if (unknown.empty()) return kept;
+  refuse("libpq knows no parameter " + unknown +
+         ", leave it out; the tables are always in the schema tiercache");
+}
+
+// As libpq looks for the user: up to the first '@' where no '/' is before it.
+std::string read_form(std::string_view url, std::size_t scheme, bool* behind_pooler) {
+  const std::string_view rest = url.substr(scheme);
+  const std::size_t at = rest.find('@');
+  const bool has_user = at != rest.npos && at < rest.find('/');
+  const std::string_view place = has_user ? rest.substr(at + 1) : rest;
+  const std::size_t question = place.find('?');
+  if (place.substr(0, question).find('@') != place.npos) {
+    refuse_special("it has an '@' too many before the database or in its name");
+  }
+  if (question == place.npos) return std::string(url);
+  const std::string_view query = place.substr(question + 1);
+  const bool names_user =
+      query.find("user=") != query.npos || query.find("password=") != query.npos;
+  if (!has_user && !names_user && query.find('@') != query.npos) {
+    refuse_special("it has an '@' behind the '?' and no user");
+  }
+  const std::string kept =
+      read_parameters(query, has_user ? rest.substr(0, at) : "", behind_pooler);
+  const std::string_view before = url.substr(0, url.size() - query.size() - 1);
+  return std::string(before) + (kept.empty() ? "" : '?' + kept);
+}
+
+bool is_port(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number >= 1 &&
+         number <= 65'535;
+}
+
+// A name, an address in numbers, or a socket's path.
+bool is_host(std::string_view host) {
+  if (host.starts_with('/') || host.starts_with('@')) return true;
+  if (host.find('@') != host.npos) return false;
+  if (host.find(':') == host.npos) return true;
+  const std::string_view address = host.substr(0, host.find('%'));
+  return address.find_first_not_of("0123456789abcdefABCDEF:.") == address.npos;
+}
+
+void check_places(const std::map<std::string, std::string>& settings) {
+  const auto each = [&](const char* name, auto is_right, const char* why) {
+    const auto found = settings.find(name);
+    if (found == settings.end()) return;
+    for (const std::string_view one : split(found->second, ',')) {
+      if (!one.empty() && !is_right(one)) refuse_special(why);
+    }
+  };
+  each("port", is_port, "the port is not a number from 1 to 65535");
+  each("host", is_host, "a host has an '@' or a ':' in it");
+  each("hostaddr", is_host, "a host's address has an '@' in it");
+  const auto database = settings.find("dbname");
+  if (database == settings.end()) return;
+  const std::string& name = database->second;
+  if (name.find("://") != name.npos || name.find('=') != name.npos) {
+    refuse("the database's name is a URL or a string of keywords itself");
+  }
+}
+
+}  // namespace
+
+// What libpq says of a URL that it cannot read may quote the password, so it is not passed on.
+ServerUrl read_url(const std::string& url) {
+  ServerUrl read;
+  std::string form = url;
+  for (const std::string_view scheme : {"postgres://", "postgresql://"}) {
+    if (url.starts_with(scheme)) form = read_form(url, scheme.size(), &read.behind_pooler);
+  }
+  char* error = nullptr;
+  const ConnectionOptions parsed(PQconninfoParse(form.c_str(), &error));
+  PQfreemem(error);
+  if (!parsed) {
+    refuse(
+        "cannot be read; wanted is postgres://user:password@host:port/database, with special "
+        "characters of a part as %XX");
+  }
+  for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option) {
+    if (option->val) read.settings[option->keyword] = option->val;
+  }
+  check_places(read.settings);
+  return read;
+}
+
+}  // namespace tiercache::postgres
