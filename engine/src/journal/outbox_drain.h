@@ -48,7 +48,7 @@ struct DrainEvents {
   std::function<bool(const UnsettledWrite&)> outdated;
   // An attempt to send this ended in the middle: the store may have it.
   std::function<void(const UnsettledWrite&)> in_doubt;
-  // This write failed alone and is tried again, with pauses, beside the others.
+  // This write failed alone, while the store answers others. It is tried again, with pauses.
   std::function<void(const UnsettledWrite&, const std::string& why)> slow;
   // A call ended: for health, the version clock's offset and statistics.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;

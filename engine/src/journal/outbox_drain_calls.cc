@@ -48,11 +48,12 @@ bool OutboxDrain::State::ended(const Batch& batch, const SendCall& how) {
 }
 
 void OutboxDrain::State::failed(const Batch& batch, const SendCall& how) {
+  const bool away = breaker->state().open;
   {
     Lock lock(mutex);
-    slow_writes.failed(batch, clock->steady_now(), random);
+    slow_writes.failed(batch, away, clock->steady_now(), random);
   }
-  if (batch.size() == 1 && events.slow) events.slow(batch.front(), how.reply.message);
+  if (batch.size() == 1 && !away && events.slow) events.slow(batch.front(), how.reply.message);
 }
 
 bool OutboxDrain::State::succeeded(const Batch& batch, const SendCall& how) {

@@ -15,8 +15,9 @@ constexpr int kMostDoublings = 4;
 
 }  // namespace
 
-void SlowWrites::failed(std::span<const UnsettledWrite> writes, SteadyTime now, Random& random) {
-  if (writes.size() == 1) return fail_alone(writes.front(), now, random);
+void SlowWrites::failed(std::span<const UnsettledWrite> writes, bool away, SteadyTime now,
+                        Random& random) {
+  if (writes.size() == 1) return fail_alone(writes.front(), away, now, random);
   const std::size_t group = std::max<std::size_t>(writes.size() / kParts, 1);
   for (const UnsettledWrite& write : writes) {
     const SlotName slot = slot_of(write);
@@ -27,12 +28,14 @@ void SlowWrites::failed(std::span<const UnsettledWrite> writes, SteadyTime now, 
   }
 }
 
-void SlowWrites::fail_alone(const UnsettledWrite& write, SteadyTime now, Random& random) {
+void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, SteadyTime now,
+                            Random& random) {
   const SlotName slot = slot_of(write);
   if (slots_.size() >= kMost && !slots_.contains(slot)) return;
   Slow& slow = slots_[slot];
   slow.group = 1;
-  slow.not_before = now + backoff_delay(pauses_, slow.alone++, random);
+  slow.not_before = now + backoff_delay(pauses_, slow.alone, random);
+  if (!away) ++slow.alone;
   slow.rows = std::max(rows_of(slow) / 4, std::min(kFewestRows, erase_rows_));
 }
 

@@ -42,8 +42,8 @@ class SlowWrites {
     return found != slots_.end() && found->second.not_before != kNever;
   }
 
-  // A call that held these failed.
-  void failed(std::span<const UnsettledWrite> writes, SteadyTime now, Random& random);
+  // A call that held these failed. `away`: as all calls do just now, so it tells nothing of a single write.
+  void failed(std::span<const UnsettledWrite> writes, bool away, SteadyTime now, Random& random);
   // A piece of this matching erase is done, up to and with `key`.
   void erased_up_to(const UnsettledWrite& erase, const std::string& key, SteadyTime now);
   // It waits for the store no longer.
@@ -85,7 +85,7 @@ class SlowWrites {
   }
   std::chrono::milliseconds time_for(const Slow& slow) const;
   std::size_t rows_of(const Slow& slow) const { return slow.rows == 0 ? erase_rows_ : slow.rows; }
-  void fail_alone(const UnsettledWrite& write, SteadyTime now, Random& random);
+  void fail_alone(const UnsettledWrite& write, bool away, SteadyTime now, Random& random);
 
   const std::chrono::milliseconds call_timeout_;
   const BackoffOptions pauses_;

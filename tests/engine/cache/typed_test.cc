@@ -194,7 +194,7 @@ TEST(Typed, refresh_result_that_json_cannot_hold_is_a_failed_refresh_and_the_ent
   next = kNan;
   const auto asked = data.refresh();
   EXPECT_EQ(asked.passage().source, TierAnswer::failed);
-  EXPECT_NE(asked.passage().why.find("NaN"), std::string::npos) << asked.passage().why;
+  EXPECT_NE(asked.passage().why().find("NaN"), std::string::npos) << asked.passage().why();
   EXPECT_EQ(asked->list.front(), 1);
 }
 

@@ -97,6 +97,7 @@ class OutboxDrainSlow : public OutboxDrainTest {
 };
 
 TEST_P(OutboxDrainSlow, others_of_its_batch_reach_the_store_within_a_few_calls) {
+  keep_reading();
   put_many(40);
   locking->locked = "k7";
   drain->wake();

@@ -22,7 +22,7 @@ class SlowWritesTest : public ::testing::Test {
     }
     return all;
   }
-  void fail(const std::vector<UnsettledWrite>& batch) { slow.failed(batch, now, random); }
+  void fail(const std::vector<UnsettledWrite>& batch) { slow.failed(batch, false, now, random); }
   std::vector<UnsettledWrite> of(const SlowWrites::Try& tried) const {
     std::vector<UnsettledWrite> batch;
     for (const SlotName& slot : tried.slots) {
@@ -80,6 +80,12 @@ TEST_F(SlowWritesTest, single_write_gets_twice_the_time_each_time_and_a_pause) {
                                            seconds(160), seconds(160), seconds(160), seconds(160)};
   EXPECT_EQ(times, expected);
   EXPECT_NE(slow.describe({RecordKind::content, {"d", "k0"}}).find("8 times"), std::string::npos);
+}
+
+TEST_F(SlowWritesTest, failure_while_the_store_is_away_tells_nothing_of_the_write) {
+  slow.failed(writes(1), true, now, random);
+  EXPECT_EQ(slow.describe({RecordKind::content, {"d", "k0"}}), "");
+  EXPECT_EQ(slow.next(slow.due())->timeout, seconds(10));
 }
 
 TEST_F(SlowWritesTest, write_that_is_alone_again_and_again_does_not_hold_up_another_one) {
