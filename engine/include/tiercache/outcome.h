@@ -73,8 +73,9 @@ struct Passage {
 struct PutReceipt {
   // Zero for an item of `put_many` that was not written.
   Version version;
-  bool journaled = false;   // on disk, synced: survives kill -9 and power loss
-  bool stored = false;      // the store confirmed it
+  bool journaled = false;  // on disk, synced: survives kill -9 and power loss
+  bool stored =
+      false;  // the store confirmed it, or a later write that was made from it (`if_version`)
   bool superseded = false;  // a newer write won; this one is settled and not visible
   // An answer was lost. With `superseded`: the write may have stood in the store until the newer one came.
   // With neither `journaled` nor `stored`: it may appear later, as this version.

@@ -127,9 +127,9 @@ class Core : public std::enable_shared_from_this<Core> {
   // came later still wins. `done` is called once that is journaled.
   void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                   Journal::Done done);
-  // True where the store has refused this version of the key: its file, if somebody has just written it, has
-  // given way to the store's row.
-  bool withdraw_late_file(const EntryId& id, Version version);
+  // True where the store has refused this version of the key: where somebody has just shown it, or written
+  // it to its file, it has given way to the store's row again.
+  bool withdraw_late(const EntryId& id, Version version);
   // Rows of the store; by `deadline`, at most the call timeout.
   LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // The calls of `Outbox` (outbox.cc).

@@ -137,7 +137,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
   const MemoryTier::Found found = core_.memory->peek(ref);
   if (!found.resident || found.resident->kind == ResidentKind::not_found) return Written::done;
   const Entry& entry = found.resident->entry;
-  if (gives_way(id, ref, entry) || core_.withdraw_late_file(id, entry.version)) {
+  if (gives_way(id, ref, entry) || core_.withdraw_late(id, entry.version)) {
     return Written::done;
   }
   const auto sync = core_.journal->cover_file_write(id, entry.version) ? EntryFiles::Sync::none
@@ -164,7 +164,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
     case FileWriteResult::Status::written:
       core_.marks->file_writes.worked();
       core_.journal->file_written(id, entry.version, entry.clocks);
-      core_.withdraw_late_file(id, entry.version);
+      core_.withdraw_late(id, entry.version);
       if (core_.memory->peek(ref).resident == found.resident) {
         core_.memory->unpin(ref, entry.version);
       }

@@ -91,7 +91,9 @@ std::optional<Settled> Settlements::verdict(const Write& waits, const UnsettledW
       return std::nullopt;
   }
   if (waits.kind != RecordKind::content || waits.version > settled) return std::nullopt;
-  return waits.version == settled ? told(result) : Settled{.how = How::superseded};
+  if (waits.version == settled) return told(result);
+  const bool went_into_it = is_saved(result) && write.made_from.has(waits.version);
+  return Settled{.how = went_into_it ? How::stored : How::superseded};
 }
 
 void Settlements::answer_matching(Waiting::iterator begin, Waiting::iterator end,

@@ -2,8 +2,8 @@
 // write, or that it is not known (I13).
 //
 // A write is expected before it can be sent, so it cannot be settled behind the back of whoever waits. One
-// that a later write of its key replaced in the outbox is superseded once that one is settled: it will
-// never be sent by itself.
+// that a later write of its key replaced in the outbox will never be sent by itself. Once that one is
+// settled it is superseded, or stored where the later one was made from it and was saved.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ namespace tiercache::detail {
 
 struct Settled {
   enum class How : std::uint8_t {
-    stored,      // the store has it
+    stored,      // the store has it, or what was made from it
     superseded,  // a newer write won
     refused,     // parked; `why` says why
     closed,      // the cache closed first

@@ -161,7 +161,7 @@ void Core::remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& r
   withdrawn_order_.pop_front();
 }
 
-bool Core::withdraw_late_file(const EntryId& id, Version version) {
+bool Core::withdraw_late(const EntryId& id, Version version) {
   EntryPtr row;
   {
     Lock lock(mutex_);
@@ -169,7 +169,12 @@ bool Core::withdraw_late_file(const EntryId& id, Version version) {
     if (found == withdrawn_.end() || found->second.version != version) return false;
     row = found->second.row;
   }
+  if (DatasetState* dataset = find_dataset(id.dataset)) {
+    memory->remove(dataset->ref(id.key), version);
+  }
   if (!withdraw_file(id, version, row).ok()) files->remove(id, version);
+  files->index().remove(id, version);
+  files->notice(id);  // it knows the row's file, where there is one
   return true;
 }
 

@@ -251,6 +251,7 @@ void WritePath::make_visible(const Change& change) {
                                   .size = change.entry.document ? change.entry.document->size() : 0,
                                   .clocks = change.entry.clocks});
     core_.file_writer->dirty(id);
+    core_.withdraw_late(id, change.entry.version);  // the store may have been quicker
   }
   if (change.entry.kind == EntryKind::tombstone) {
     core_.scheduler->disarm(id);

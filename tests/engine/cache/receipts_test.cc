@@ -95,6 +95,20 @@ TEST_F(Receipts, write_that_a_later_one_replaced_in_the_outbox_is_superseded_I13
   EXPECT_FALSE(first->stored);
 }
 
+TEST_F(Receipts, write_from_which_the_later_one_was_made_is_stored_with_it_I13) {
+  const Version base = data().put("k", "0", kStored).version;
+  world.store_down();
+  std::optional<PutReceipt> first;
+  data().put_async("k", "1", {.durability = Durability::store, .deadline = 1h, .if_version = base},
+                   [&](const PutReceipt& r, const std::exception_ptr&) { first = r; });
+  world.executor->run_ready();
+  data().put("k", "2", {.if_version = data().info("k")->version});
+  world.store_up();
+  ASSERT_TRUE(world.run_until([&] { return first.has_value(); }));
+  EXPECT_TRUE(first->stored);
+  EXPECT_FALSE(first->superseded);
+}
+
 TEST_F(Receipts, write_below_a_later_matching_erase_is_superseded_I13) {
   world.store_down();
   std::optional<PutReceipt> first;
@@ -230,6 +244,54 @@ TEST_F(Receipts, journal_full_of_parked_writes_says_so) {
   }
   EXPECT_NE(why.find("parked"), std::string::npos) << why;
   EXPECT_GT(cache->stats().outbox_parked_bytes, 32u << 10);
+}
+
+// A clock that lets a test act while the engine asks for the time.
+class HookedClock final : public Clock {
+ public:
+  explicit HookedClock(std::shared_ptr<Clock> clock) : clock_(std::move(clock)) {}
+
+  WallTime wall_now() const override { return clock_->wall_now(); }
+  SteadyTime steady_now() const override { return clock_->steady_now(); }
+  SteadyTime coarse_now() const override {
+    if (const auto now = std::exchange(hook, {})) now();
+    return clock_->coarse_now();
+  }
+
+  mutable std::function<void()> hook;
+
+ private:
+  const std::shared_ptr<Clock> clock_;
+};
+
+// It is journaled, sent and refused before the call that makes it has shown it to readers.
+TEST_F(Receipts, write_that_the_store_refused_before_it_was_visible_does_not_come_to_light_I5) {
+  const auto hooked = std::make_shared<HookedClock>(world.clock);
+  cache = world.open([&](CacheOptions& options) { options.ports.clock = hooked; });
+  data().put("first", "1", kStored);  // which store it is is known from now on
+  put_elsewhere("\"other\"", 0);
+  bool refused = false;
+  world.store->on_call([&](const std::string& operation) {
+    if (operation == "save") hooked->hook = {};
+  });
+  const std::vector<std::pair<std::string, std::string>> values{{"a", "1"}, {"b", "1"}, {"k", "1"}};
+  // Whenever the time is asked for, all that waits is done first.
+  std::function<void()> run = [&] {
+    world.executor->run_ready();
+    if (world.store->calls("save") < 2) hooked->hook = run;
+    refused = refused || world.store->calls("save") >= 2;
+  };
+  hooked->hook = run;
+  const auto receipts = data().put_many(values, {.if_version = Version{}});
+  hooked->hook = {};
+  ASSERT_TRUE(refused) << "the test does not test what it says";
+  EXPECT_EQ(*data().get("k"), "\"other\"");
+  EXPECT_THROW(data().put("k", "2", {.if_version = receipts[2].version}), VersionConflict);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(*world.store->row("test", kId)->document, "\"other\"");
+  cache->close();
+  cache = world.open();
+  EXPECT_EQ(*data().get("k"), "\"other\"") << "in its file";
 }
 
 }  // namespace
