@@ -21,14 +21,13 @@ struct FreeOptions {
 using ConnectionOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
 
 [[noreturn]] void refuse(const std::string& why) {
-  throw BadConfiguration("postgres.url: " + why +
-                         " (it is not shown here, as it may hold a password)");
+  throw BadConfiguration("postgres.url (not shown here, as it may hold a password): " + why);
 }
 
 [[noreturn]] void refuse_special(const std::string& why) {
   refuse(
       why +
-      ": is there a password with special characters? In a URL '@' is written as %40, ':' as %3A, "
+      ". Is there a password with special characters? In a URL '@' is written as %40, ':' as %3A, "
       "'/' as %2F, '?' as %3F, '%' as %25");
 }
 
@@ -94,14 +93,14 @@ std::string read_form(std::string_view url, std::size_t scheme, bool* behind_poo
   const std::string_view place = has_user ? rest.substr(at + 1) : rest;
   const std::size_t question = place.find('?');
   if (place.substr(0, question).find('@') != place.npos) {
-    refuse_special("it has an '@' too many before the database or in its name");
+    refuse_special("there is one '@' too many");
   }
   if (question == place.npos) return std::string(url);
   const std::string_view query = place.substr(question + 1);
   const bool names_user =
       query.find("user=") != query.npos || query.find("password=") != query.npos;
   if (!has_user && !names_user && query.find('@') != query.npos) {
-    refuse_special("it has an '@' behind the '?' and no user");
+    refuse_special("there is an '@' behind the '?', and no user");
   }
   const std::string kept =
       read_parameters(query, has_user ? rest.substr(0, at) : "", behind_pooler);

@@ -96,7 +96,8 @@ std::chrono::milliseconds ChangeFeed::pause_of(Pace pace) const {
     case Pace::usual:
       return usual;
     case Pace::backed_off:
-      return std::max(usual, std::min(kLongestPause, usual * (1 << std::min(failures_, 5))));
+      // Not the usual pause where that is long: the hint for this look will not come again.
+      return std::min(kLongestPause, usual * (1 << std::min(failures_, 5)));
   }
   return usual;
 }

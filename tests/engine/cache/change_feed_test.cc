@@ -324,6 +324,24 @@ TEST(ChangeFeed, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
   EXPECT_EQ(world.store->calls("changes"), before + 2);
 }
 
+TEST(ChangeFeed, hint_that_met_an_outage_does_not_wait_for_the_next_poll_I10) {
+  World world;
+  world.store->give_hints();
+  auto cache = world.open(rarely_polled);
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "changes" ? StoreFault::unavailable : StoreFault::none;
+  });
+  write_elsewhere(world, "k", "2");
+  world.executor->run_for(5s);
+  world.store->set_fault({});
+  world.executor->run_for(31s);
+  EXPECT_EQ(*data.peek("k"), "2");
+}
+
 TEST(ChangeFeed, lost_hints_show_in_health_and_leave_the_poll_as_it_was_I10) {
   World world;
   world.store->give_hints();
