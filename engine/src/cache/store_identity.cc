@@ -43,9 +43,10 @@ void StoreIdentity::compare() {
   }
   look_at_ = core_.after(kLookEvery);
   if (kept.state == State::read) known_ = kept.text;
+  damaged_ = kept.state == State::damaged;
   if (kept.state == State::absent && known_.empty()) remember_first();
   same_ = known_ == met_;
-  if (!same_) return is_replaced(kept.state == State::damaged);
+  if (!same_) return is_replaced();
   keep_name();
   if (!std::exchange(replaced_, std::nullopt)) return;
   core_.log->info(LogTopic::store, "the store is the one that the directory knows again");
@@ -90,7 +91,7 @@ bool StoreIdentity::may_send(Breaker::Urgency urgency) {
   {
     Lock lock(mutex_);
     if (!same_ && core_.clock->steady_now() >= look_at_) compare();
-    if (!met_.empty() || unnamed_) return same_;
+    if (!met_.empty() || unnamed_) return is_meant();
   }
   if (!core_.store->has_changes()) return true;
   const ChangesReply reply = core_.ask_store(urgency, core_.store_polls, [&] {
@@ -100,21 +101,26 @@ bool StoreIdentity::may_send(Breaker::Urgency urgency) {
   if (reply.status != StoreStatus::ok) return false;
   Lock lock(mutex_);
   unnamed_ = met_.empty();
-  return same_;
+  return is_meant();
 }
 
-void StoreIdentity::is_replaced(bool damaged) {
+// A note that is damaged says nothing against a store of the same name.
+bool StoreIdentity::is_meant() const {
+  return same_ || (damaged_ && known_name_ == core_.store->describe());
+}
+
+void StoreIdentity::is_replaced() {
   if (replaced_) return;
   replaced_ = core_.clock->wall_now();
   known_name_ = read_kept_text(*core_.file_system, name_path_, kNameHead).text;
   const Names names = names_of_both();
-  core_.log->error(
-      LogTopic::store,
-      "{}: the directory belongs to {}, this one is {}. The outbox waits, and what the "
-      "store lacks is kept here, until it is accepted or repaired",
-      damaged ? "the store may be another one, the directory's note of it is damaged"
-              : "the store is another one, or was reset or restored",
-      names.expected, names.met);
+  core_.log->error(LogTopic::store,
+                   "{}: the directory belongs to {}, this one is {}. {}What the store lacks is "
+                   "kept here until it is "
+                   "accepted or repaired",
+                   damaged_ ? "the store may be another one, the directory's note of it is damaged"
+                            : "the store is another one, or was reset or restored",
+                   names.expected, names.met, is_meant() ? "" : "The outbox waits. ");
 }
 
 bool StoreIdentity::is_same() const {

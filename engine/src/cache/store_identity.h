@@ -53,7 +53,8 @@ class StoreIdentity {
   void remember_first() TIERCACHE_REQUIRES(mutex_);
   void keep_name() TIERCACHE_REQUIRES(mutex_);
   Names names_of_both() const TIERCACHE_REQUIRES(mutex_);
-  void is_replaced(bool damaged) TIERCACHE_REQUIRES(mutex_);
+  void is_replaced() TIERCACHE_REQUIRES(mutex_);
+  bool is_meant() const TIERCACHE_REQUIRES(mutex_);
 
   Core& core_;
   const std::string path_;
@@ -64,6 +65,7 @@ class StoreIdentity {
   std::string known_name_ TIERCACHE_GUARDED_BY(mutex_);  // of the directory's; empty: not known
   bool unnamed_ TIERCACHE_GUARDED_BY(mutex_) = false;  // it was asked, and tells nothing of itself
   bool same_ TIERCACHE_GUARDED_BY(mutex_) = true;
+  bool damaged_ TIERCACHE_GUARDED_BY(mutex_) = false;  // the directory's note
   SteadyTime look_at_ TIERCACHE_GUARDED_BY(mutex_){};  // while not the same: at the directory
   std::optional<WallTime> replaced_ TIERCACHE_GUARDED_BY(mutex_);
 };

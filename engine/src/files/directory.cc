@@ -21,7 +21,7 @@ constexpr std::string_view kFormat = "1";
 // What is beside the marker.
 constexpr std::array<std::string_view, 11> kOurNames = {
     "changes", "data",  "generations", "index", "index.saved", "index.shared",
-    "journal", "locks", "quarantine",  "store", "tmp"};
+    "journal", "locks", "quarantine",  "store", "store-name",  "tmp"};
 constexpr std::size_t kMaxMarkerBytes = 64 << 10;
 // Of two that make the marker at once each may take the other's half-written one away.
 constexpr int kAttempts = 16;
