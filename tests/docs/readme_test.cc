@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <regex>
 
 #include "docs/quotes.h"
 
@@ -73,10 +74,28 @@ TEST(Readme, first_example_is_the_program_of_examples_minimal) {
       << "the first C++ block of README.md is not in " << program.path;
 }
 
+// Includes aside, which a reader passes over.
 TEST(Readme, first_example_stays_as_short_as_promised) {
   const auto blocks = cpp_blocks(read_document("README.md"));
   ASSERT_FALSE(blocks.empty());
-  EXPECT_LE(blocks.front().lines.size(), 20u);
+  const auto& lines = blocks.front().lines;
+  const auto counts = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return !line.empty() && !line.starts_with("#include");
+  });
+  EXPECT_LE(counts, 20);
+}
+
+// tests/examples holds the program to the same two lines.
+TEST(Readme, shows_the_output_of_the_first_example) {
+  auto blocks = fenced_blocks(read_document("README.md"));
+  std::erase_if(blocks, [](const Block& block) { return block.language != "text"; });
+  ASSERT_FALSE(blocks.empty());
+  ASSERT_EQ(blocks.front().lines.size(), 2u);
+  const auto shape = [](const std::string& tier) {
+    return std::regex("2 activities from " + tier + R"(, \d+ ms old, fresh)");
+  };
+  EXPECT_TRUE(std::regex_match(blocks.front().lines[0], shape("source")));
+  EXPECT_TRUE(std::regex_match(blocks.front().lines[1], shape("files")));
 }
 
 TEST(Readme, commands_it_names_are_there_and_executable) {

@@ -90,4 +90,40 @@ Claims read_claims(const SourceFile& readme) {
   return claims;
 }
 
+ProofsByInvariant read_proofs(const SourceFile& reliability) {
+  static const std::regex link(R"(\]\(\.\./([^)#]+)\))");
+  ProofsByInvariant proofs;
+  for (const std::string& line : reliability.lines) {
+    if (!line.starts_with("|")) continue;
+    const auto row = cells(line);
+    const auto invariant = invariant_named(row.front());
+    if (!invariant) continue;
+    const std::string& proved_by = row.back();
+    for (std::sregex_iterator l(proved_by.begin(), proved_by.end(), link), end; l != end; ++l) {
+      proofs[*invariant].push_back((*l)[1]);
+    }
+  }
+  return proofs;
+}
+
+std::vector<Finding> empty_proofs(const ProofsByInvariant& proofs,
+                                  const std::vector<SourceFile>& files) {
+  static const std::regex a_test(R"(\b(?:TYPED_)?TEST(?:_F|_P)?\()");
+  std::vector<Finding> findings;
+  for (const auto& [number, paths] : proofs) {
+    for (const std::string& path : paths) {
+      const auto file = std::find_if(files.begin(), files.end(),
+                                     [&](const SourceFile& f) { return f.path == path; });
+      const std::string name = "I" + std::to_string(number);
+      if (file == files.end()) {
+        findings.push_back({path, 0, "is said to prove " + name + ", and is not there"});
+      } else if (std::regex_search(joined(file->lines), a_test) &&
+                 !tests_by_invariant({*file}).contains(number)) {
+        findings.push_back({path, 0, "is said to prove " + name + ", and no test in it names it"});
+      }
+    }
+  }
+  return findings;
+}
+
 }  // namespace tiercache::structure

@@ -23,4 +23,14 @@ struct Claims {
 };
 Claims read_claims(const SourceFile& readme);
 
+// What docs/reliability.md links as proofs: the files in the last cell of the row of each invariant,
+// relative to the source directory.
+using ProofsByInvariant = std::map<int, std::vector<std::string>>;
+ProofsByInvariant read_proofs(const SourceFile& reliability);
+
+// Proofs that are none: files with tests of which none names the invariant. A program without tests
+// proves by being run.
+std::vector<Finding> empty_proofs(const ProofsByInvariant& proofs,
+                                  const std::vector<SourceFile>& files);
+
 }  // namespace tiercache::structure

@@ -46,6 +46,35 @@ TEST(Invariants, claims_are_read_from_the_table) {
   EXPECT_EQ(read_claims({"README.md", {"no table"}}).findings.size(), 12u);
 }
 
+TEST(Invariants, proofs_are_read_from_the_links_of_the_last_cell) {
+  const auto proofs = read_proofs(
+      {"docs/reliability.md",
+       {"| # | What | Proved by |", "|---|---|---|",
+        "| I2 | … ([bound](../no.md)) | [a](../tests/a_test.cc), [run](../tests/run.cc) |",
+        "| a row | of another table | [b](../tests/b_test.cc) |"}});
+  const ProofsByInvariant expected = {{2, {"tests/a_test.cc", "tests/run.cc"}}};
+  EXPECT_EQ(proofs, expected);
+}
+
+TEST(Invariants, a_proof_names_its_invariant_or_is_a_program) {
+  const std::vector<SourceFile> files = {{"named.cc", {"TEST(A, holds_I2) {"}},
+                                         {"other.cc", {"TEST(A, holds_I3) {"}},
+                                         {"program.cc", {"int main() {"}}};
+  EXPECT_TRUE(empty_proofs({{2, {"named.cc", "program.cc"}}}, files).empty());
+  EXPECT_EQ(empty_proofs({{2, {"other.cc"}}}, files).size(), 1u);
+  EXPECT_EQ(empty_proofs({{2, {"missing.cc"}}}, files).size(), 1u);
+}
+
+TEST(Invariants, each_has_proofs_in_the_reliability_page) {
+  const auto proofs = read_proofs(
+      {"docs/reliability.md", read_lines(source_directory() / "docs" / "reliability.md")});
+  for (int number = 1; number <= kInvariants; ++number) {
+    EXPECT_TRUE(proofs.contains(number)) << "docs/reliability.md proves no I" << number;
+  }
+  const auto findings = empty_proofs(proofs, test_sources());
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
 // Prints the map, so that a reader of the log sees what proves what.
 TEST(Invariants, each_that_is_said_to_stand_is_named_by_a_test) {
   const auto tests = tests_by_invariant(test_sources());
