@@ -102,6 +102,11 @@ void Breaker::unused(const Permit& permit) {
   if (permit.probe && permit.epoch == epoch_of(state_)) state_.probing = false;
 }
 
+std::uint64_t Breaker::worked() const {
+  Lock lock(mutex_);
+  return worked_;
+}
+
 SteadyTime Breaker::retry_at() const {
   Lock lock(mutex_);
   const SteadyTime now = clock_->steady_now();

@@ -72,6 +72,8 @@ class Breaker {
     bool open_ = true;
   };
 
+  // How many calls have worked: so somebody can tell whether others did since.
+  std::uint64_t worked() const;
   // When to ask again after a refusal of background work.
   SteadyTime retry_at() const;
   // "not asked, …": for whoever is refused.

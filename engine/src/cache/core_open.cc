@@ -8,6 +8,7 @@
 #include "base/disk_refusal.h"
 #include "base/same_file.h"
 #include "cache/change_feed.h"
+#include "cache/checked_store.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/directory_keeper.h"
@@ -129,7 +130,9 @@ void Core::choose_ports() {
   marks = std::make_unique<Marks>(*log, *clock);
   Random random(seed_);
   versions = std::make_unique<VersionClock>(*clock, static_cast<std::uint32_t>(random.next()) | 1);
-  if (options.flags.store_enabled) store = options.store;
+  if (options.flags.store_enabled && options.store) {
+    store = std::make_shared<CheckedStore>(options.store);
+  }
   if (store) {
     breaker = std::make_shared<Breaker>(clock, store_pauses(options.store_calls), seed_ + 5);
   }

@@ -19,7 +19,7 @@ constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
 constexpr std::string_view kProjectStart = ",\"project\":";
 constexpr std::string_view kFormat = "1";
 // What is beside the marker.
-constexpr std::array<std::string_view, 11> kOurNames = {
+constexpr std::array<std::string_view, 12> kOurNames = {
     "changes", "data",  "generations", "index", "index.saved", "index.shared",
     "journal", "locks", "quarantine",  "store", "store-name",  "tmp"};
 constexpr std::size_t kMaxMarkerBytes = 64 << 10;

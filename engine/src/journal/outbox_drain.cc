@@ -235,6 +235,11 @@ SteadyTime OutboxDrain::State::slow_waits_until() {
   return *probes_from;
 }
 
+bool OutboxDrain::State::fails_for_itself(const Batch& batch, std::uint64_t worked) const {
+  Lock lock(mutex);
+  return batch.size() == 1 && slow_writes.others_worked_since(batch.front(), worked);
+}
+
 void OutboxDrain::State::send_slow() {
   const auto urgency = begin(Which::slow);
   if (!urgency) return;
@@ -275,8 +280,14 @@ void OutboxDrain::State::send_slow() {
     journal->release(batch);
     return rest_slow(breaker->retry_at());
   }
+  const std::uint64_t worked = breaker->worked();
   const SendCall how = attempt(batch, permit.probe ? options.call_timeout : next->timeout);
-  breaker->ended(permit, how.worked(), how.reply.message);
+  // A single write that fails again and again while others work says nothing of the store.
+  if (!how.worked() && fails_for_itself(batch, worked)) {
+    breaker->unused(permit);
+  } else {
+    breaker->ended(permit, how.worked(), how.reply.message);
+  }
   if (!how.worked()) {
     failed(batch, how);
     Lock lock(mutex);

@@ -49,9 +49,10 @@ bool OutboxDrain::State::ended(const Batch& batch, const SendCall& how) {
 
 void OutboxDrain::State::failed(const Batch& batch, const SendCall& how) {
   const bool away = breaker->state().open;
+  const std::uint64_t worked = breaker->worked();
   {
     Lock lock(mutex);
-    slow_writes.failed(batch, away, clock->steady_now(), random);
+    slow_writes.failed(batch, away, worked, clock->steady_now(), random);
   }
   if (batch.size() == 1 && !away && events.slow) events.slow(batch.front(), how.reply.message);
 }

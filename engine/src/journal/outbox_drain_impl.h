@@ -70,6 +70,7 @@ struct OutboxDrain::State : std::enable_shared_from_this<State> {
   void rest();
   void next_batch(bool worked);
   void send_slow();
+  bool fails_for_itself(const Batch& batch, std::uint64_t worked) const;
   void rest_slow(SteadyTime until);
   void next_slow();
   SteadyTime slow_waits_until();

@@ -15,9 +15,9 @@ constexpr int kMostDoublings = 4;
 
 }  // namespace
 
-void SlowWrites::failed(std::span<const UnsettledWrite> writes, bool away, SteadyTime now,
-                        Random& random) {
-  if (writes.size() == 1) return fail_alone(writes.front(), away, now, random);
+void SlowWrites::failed(std::span<const UnsettledWrite> writes, bool away, std::uint64_t worked,
+                        SteadyTime now, Random& random) {
+  if (writes.size() == 1) return fail_alone(writes.front(), away, worked, now, random);
   const std::size_t group = std::max<std::size_t>(writes.size() / kParts, 1);
   for (const UnsettledWrite& write : writes) {
     const SlotName slot = slot_of(write);
@@ -28,12 +28,18 @@ void SlowWrites::failed(std::span<const UnsettledWrite> writes, bool away, Stead
   }
 }
 
-void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, SteadyTime now,
-                            Random& random) {
+bool SlowWrites::others_worked_since(const UnsettledWrite& write, std::uint64_t worked) const {
+  const auto found = slots_.find(slot_of(write));
+  return found != slots_.end() && found->second.worked && *found->second.worked != worked;
+}
+
+void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, std::uint64_t worked,
+                            SteadyTime now, Random& random) {
   const SlotName slot = slot_of(write);
   if (slots_.size() >= kMost && !slots_.contains(slot)) return;
   Slow& slow = slots_[slot];
   slow.group = 1;
+  slow.worked = worked;
   slow.not_before = now + backoff_delay(pauses_, slow.alone, random);
   if (!away) ++slow.alone;
   slow.rows = std::max(rows_of(slow) / 4, std::min(kFewestRows, erase_rows_));

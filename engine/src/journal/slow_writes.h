@@ -43,7 +43,11 @@ class SlowWrites {
   }
 
   // A call that held these failed. `away`: as all calls do just now, so it tells nothing of a single write.
-  void failed(std::span<const UnsettledWrite> writes, bool away, SteadyTime now, Random& random);
+  // `worked`: how many calls of others had worked by then.
+  void failed(std::span<const UnsettledWrite> writes, bool away, std::uint64_t worked,
+              SteadyTime now, Random& random);
+  // It has failed alone before, and others have worked since: if it fails again it is for itself.
+  bool others_worked_since(const UnsettledWrite& write, std::uint64_t worked) const;
   // A piece of this matching erase is done, up to and with `key`.
   void erased_up_to(const UnsettledWrite& erase, const std::string& key, SteadyTime now);
   // It waits for the store no longer.
@@ -68,8 +72,9 @@ class SlowWrites {
 
  private:
   struct Slow {
-    std::size_t group = 1;  // tried with at most so many
-    int alone = 0;          // how often it failed with nobody beside it
+    std::size_t group = 1;                     // tried with at most so many
+    int alone = 0;                             // how often it failed with nobody beside it
+    std::optional<std::uint64_t> worked = {};  // when it last did: calls of others that had worked
     SteadyTime not_before{};
     // Of a matching erase.
     Version version = {};
@@ -85,7 +90,8 @@ class SlowWrites {
   }
   std::chrono::milliseconds time_for(const Slow& slow) const;
   std::size_t rows_of(const Slow& slow) const { return slow.rows == 0 ? erase_rows_ : slow.rows; }
-  void fail_alone(const UnsettledWrite& write, bool away, SteadyTime now, Random& random);
+  void fail_alone(const UnsettledWrite& write, bool away, std::uint64_t worked, SteadyTime now,
+                  Random& random);
 
   const std::chrono::milliseconds call_timeout_;
   const BackoffOptions pauses_;

@@ -104,5 +104,183 @@ TEST(TerseStore, rows_of_a_store_that_tells_of_no_corrupt_ones_are_read) {
   EXPECT_EQ(*again.get("k"), "1");
 }
 
+// Breaks its promises, one at a time.
+class LyingStore final : public Store {
+ public:
+  explicit LyingStore(std::shared_ptr<MemoryStore> store) : store_(std::move(store)) {}
+  std::string describe() const override { return "lying"; }
+  StoreLimits limits() const override { return store_->limits(); }
+  LoadReply load(const std::string& project, std::span<const EntryId> ids,
+                 SteadyTime deadline) override {
+    LoadReply reply = store_->load(project, ids, deadline);
+    if (on_load) on_load(reply);
+    return reply;
+  }
+  SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
+                 SteadyTime deadline) override {
+    SaveReply reply = store_->save(project, writes, deadline);
+    if (on_save) on_save(reply);
+    return reply;
+  }
+  ScanReply scan(const std::string& project, const std::string& dataset, const std::string& cursor,
+                 std::size_t limit, SteadyTime deadline) override {
+    ScanReply reply = store_->scan(project, dataset, cursor, limit, deadline);
+    if (on_scan) on_scan(reply);
+    return reply;
+  }
+  EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
+                                    SteadyTime deadline) override {
+    EraseMatchingReply reply = store_->erase_matching(project, erase, deadline);
+    reply.next = erase_next;
+    return reply;
+  }
+  bool has_changes() const override { return true; }
+  ChangesReply changes(const std::string& project, const std::string& cursor, std::size_t limit,
+                       SteadyTime deadline) override {
+    ++polls;
+    ChangesReply reply = store_->changes(project, cursor, limit, deadline);
+    if (always_more) {
+      reply.more = true;
+      reply.next = cursor.empty() ? "place" : cursor;
+      reply.changes.clear();
+      reply.gap = false;
+    }
+    return reply;
+  }
+
+  std::function<void(LoadReply&)> on_load;
+  std::function<void(SaveReply&)> on_save;
+  std::function<void(ScanReply&)> on_scan;
+  std::optional<std::string> erase_next;
+  bool always_more = false;
+  int polls = 0;
+
+ private:
+  const std::shared_ptr<MemoryStore> store_;
+};
+
+EntryPtr altered(const EntryPtr& entry, const std::function<void(Entry&)>& alter) {
+  if (!entry) return nullptr;
+  auto copy = std::make_shared<Entry>(*entry);
+  alter(*copy);
+  return copy;
+}
+
+class StoreThatLies : public ::testing::Test {
+ protected:
+  std::unique_ptr<Cache> open() {
+    return world.open([this](CacheOptions& all) { all.store = lying; });
+  }
+  // A row that no cache here has.
+  void put_row(const std::string& key) {
+    Entry entry;
+    entry.version.time = 5 << Version::kCounterBits;
+    entry.document = std::make_shared<std::string>("1");
+    entry.checksum = Checksum::of("1");
+    entry.clocks.last_fetch = world.clock->wall_now();
+    world.store->put_row("test", {"d", key}, entry);
+  }
+
+  World world;
+  std::shared_ptr<LyingStore> lying = std::make_shared<LyingStore>(world.store);
+};
+
+TEST_F(StoreThatLies, entry_whose_bytes_do_not_hold_is_corrupt_and_not_served_I2_I9) {
+  put_row("k");
+  const auto spoil = [&](const std::function<void(Entry&)>& alter) {
+    lying->on_load = [alter](LoadReply& reply) {
+      for (EntryPtr& entry : reply.entries) entry = altered(entry, alter);
+    };
+    auto cache = open();
+    auto options = keyed();
+    options.hydrate = Hydrate::none();
+    const auto read = cache->dataset("d", options).get("k");
+    EXPECT_FALSE(read.has_value());
+    EXPECT_EQ(read.passage().store, TierAnswer::corrupt);
+    cache->close();
+  };
+  spoil([](Entry& entry) { entry.checksum = {}; });
+  spoil([](Entry& entry) { entry.metadata = "nonsense"; });
+  spoil([](Entry& entry) { entry.document = std::make_shared<std::string>("{"); });
+  spoil([](Entry& entry) { entry.document.reset(); });
+}
+
+TEST_F(StoreThatLies, page_of_a_scan_is_taken_without_what_is_no_entry_I2) {
+  put_row("k");
+  lying->on_scan = [](ScanReply& reply) {
+    reply.entries.push_back({{"d", "null"}, nullptr});
+    if (!reply.entries.front().entry) return;
+    reply.entries.push_back({{"d", "odd"}, altered(reply.entries.front().entry, [](Entry& entry) {
+                               entry.document = std::make_shared<std::string>("{");
+                             })});
+  };
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_TRUE(data.info("k").has_value());
+  EXPECT_FALSE(data.info("odd").has_value());
+}
+
+TEST_F(StoreThatLies, older_row_that_is_said_to_have_won_replaces_nothing_I3) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  const EntryPtr old = world.store->row("test", {"d", "k"});
+  lying->on_save = [old](SaveReply& reply) {
+    for (SaveResult& result : reply.results) result = {SaveOutcome::superseded, old, {}};
+  };
+  data.put("k", "2");
+  EXPECT_FALSE(cache->flush(10s));
+  EXPECT_EQ(*data.get("k"), "2");
+  lying->on_save = {};
+  EXPECT_TRUE(cache->flush());
+  EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "2");
+}
+
+TEST_F(StoreThatLies, outcome_that_there_is_not_is_no_answer) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  lying->on_save = [](SaveReply& reply) {
+    for (SaveResult& result : reply.results) result.outcome = static_cast<SaveOutcome>(77);
+  };
+  EXPECT_THROW(data.put("k", "1", {.durability = Durability::store, .deadline = 5s}),
+               DeadlineExceeded);
+  lying->on_save = {};
+  EXPECT_TRUE(cache->flush());
+}
+
+TEST_F(StoreThatLies, pieces_and_pages_that_do_not_move_on_make_no_hot_loop) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  lying->erase_next = "a";
+  data.erase_matching("*");
+  world.executor->run_for(1min);
+  EXPECT_LT(world.store->calls("erase_matching"), 40u);
+  EXPECT_EQ(cache->stats().outbox_depth, 1u);
+  lying->erase_next.reset();
+  EXPECT_TRUE(cache->flush());
+  lying->always_more = true;
+  const int before = lying->polls;
+  world.executor->run_for(1min);
+  EXPECT_LT(lying->polls - before, 100);
+}
+
+TEST_F(StoreThatLies, reason_of_a_refusal_is_kept_at_a_readable_length_I8) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  lying->on_save = [](SaveReply& reply) {
+    for (SaveResult& result : reply.results) {
+      result = {SaveOutcome::refused, nullptr, std::string(1 << 20, 'x')};
+    }
+  };
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  ASSERT_EQ(cache->health().parked, 1u);
+  EXPECT_LE(cache->outbox().list().writes.front().why.size(), 4'096u);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

@@ -37,7 +37,7 @@ class LockedStore final : public Store {
     if (!waits) return rows_->save(project, writes, deadline);
     const auto left = deadline - clock_->steady_now();
     times.push_back(std::chrono::duration_cast<milliseconds>(left));
-    clock_->advance(times.back());
+    if (!fails_at_once) clock_->advance(times.back());
     if (meanwhile) meanwhile();
     SaveReply reply;
     reply.status = StoreStatus::unknown;
@@ -56,6 +56,7 @@ class LockedStore final : public Store {
   }
 
   std::string locked;
+  bool fails_at_once = false;
   int saves = 0;
   std::vector<milliseconds> times;  // that the locked one was given
   std::vector<MatchingErase> pieces;
@@ -142,6 +143,23 @@ TEST_P(OutboxDrainSlow, alone_it_is_given_more_time_each_time_and_arrives_in_the
   ASSERT_TRUE(run_until_idle());
   EXPECT_EQ(row("locked")->version, at(1));
   EXPECT_EQ(journal->stats().parked, 0u);
+}
+
+// As a trigger of the user's may: at once, for no reason that the port knows.
+TEST_P(OutboxDrainSlow, write_that_fails_at_once_each_time_does_not_make_the_store_flap) {
+  put(content("bad", 1, "1"));
+  locking->locked = "bad";
+  locking->fails_at_once = true;
+  drain->wake();
+  for (int i = 0; i < 600; ++i) {
+    executor.run_for(seconds(1));
+    const Breaker::Permit poll = breaker->ask(Breaker::Urgency::reader);
+    if (poll.granted) breaker->ended(poll, true);
+  }
+  EXPECT_LE(breaker->state().opened, 8u) << "of 600 looks";
+  EXPECT_LE(locking->times.size(), 40u) << "with pauses that grow";
+  locking->locked.clear();
+  ASSERT_TRUE(run_until_idle());
 }
 
 TEST_P(OutboxDrainSlow, newer_write_of_its_key_takes_its_place) {

@@ -22,7 +22,7 @@ class SlowWritesTest : public ::testing::Test {
     }
     return all;
   }
-  void fail(const std::vector<UnsettledWrite>& batch) { slow.failed(batch, false, now, random); }
+  void fail(const std::vector<UnsettledWrite>& batch) { slow.failed(batch, false, 0, now, random); }
   std::vector<UnsettledWrite> of(const SlowWrites::Try& tried) const {
     std::vector<UnsettledWrite> batch;
     for (const SlotName& slot : tried.slots) {
@@ -83,9 +83,17 @@ TEST_F(SlowWritesTest, single_write_gets_twice_the_time_each_time_and_a_pause) {
 }
 
 TEST_F(SlowWritesTest, failure_while_the_store_is_away_tells_nothing_of_the_write) {
-  slow.failed(writes(1), true, now, random);
+  slow.failed(writes(1), true, 0, now, random);
   EXPECT_EQ(slow.describe({RecordKind::content, {"d", "k0"}}), "");
   EXPECT_EQ(slow.next(slow.due())->timeout, seconds(10));
+}
+
+TEST_F(SlowWritesTest, write_that_failed_alone_is_to_blame_once_others_have_worked) {
+  const UnsettledWrite write = writes(1).front();
+  EXPECT_FALSE(slow.others_worked_since(write, 7));
+  slow.failed({&write, 1}, true, 7, now, random);
+  EXPECT_FALSE(slow.others_worked_since(write, 7));
+  EXPECT_TRUE(slow.others_worked_since(write, 8));
 }
 
 TEST_F(SlowWritesTest, write_that_is_alone_again_and_again_does_not_hold_up_another_one) {
