@@ -314,6 +314,6 @@ status=0
 "$@" {alive}>&- || status=$?
 if ((status != 0 && status != 77)); then
   echo "What the server noted of its own troubles:" >&2
-  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/data.log" | tail -20 >&2 || true
+  grep -E 'PANIC|FATAL|LOG: .*(terminat|crash|signal|recovery|shut)' "$folder/server.log" | tail -20 >&2 || true
 fi
 exit "$status"

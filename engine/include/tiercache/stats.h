@@ -35,7 +35,7 @@ struct DatasetStats {
   // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not they
   // became durable.
   std::uint64_t puts = 0, erases = 0;
-  // Puts and refreshes that brought the document that was there: only clocks and metadata moved.
+  // Refreshes that brought the document that was there: only clocks and metadata moved.
   std::uint64_t unchanged = 0;
   // Refreshes begun, and how those ended that asked the source: `refresh_failures` did not bring anything
   // that could be kept. The rest brought a document, or run, or did not get a thread in time.

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/answer_once.h"
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
@@ -115,10 +116,19 @@ void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHand
   core_->check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
-  // Whichever lane has the answer, the handler runs on the compute lane.
-  ReadHandler answer = [core = core_, handler = std::move(handler)](ReadResult result) {
-    core->executor->post(Lane::compute, [handler, result = std::move(result)] { handler(result); });
-  };
+  // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops, since the
+  // cache closes, is answered all the same.
+  auto closed = std::make_shared<Passage>();
+  closed->memory_why = "the cache was closed meanwhile";
+  ReadResult unanswered;
+  unanswered.passage = std::move(closed);
+  auto first = std::make_shared<AnswerOnce<ReadResult>>(
+      [core = core_, handler = std::move(handler)](const ReadResult& result) {
+        auto last = std::make_shared<AnswerOnce<ReadResult>>(handler, result);
+        core->executor->post(Lane::compute, [last, result] { last->tell(result); });
+      },
+      std::move(unanswered));
+  ReadHandler answer = [first](ReadResult result) { first->tell(std::move(result)); };
   core_->executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
     if (auto result = op->local()) return answer(std::move(*result));
     op->remote(std::move(answer));

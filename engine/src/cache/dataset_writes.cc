@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/answer_once.h"
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
@@ -238,6 +239,14 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
         span_(options.deadline),
         deadline_(core_->after(options.deadline)),
         handler_(std::move(handler)) {}
+  // The executor has dropped what was to make it or to answer it: the cache is closed.
+  ~PendingPut() {
+    if (answered_.load()) return;
+    handler_({}, std::make_exception_ptr(Closed("the cache of project \"" + core_->options.project +
+                                                "\" was closed before this write was answered")));
+  }
+  PendingPut(const PendingPut&) = delete;
+  PendingPut& operator=(const PendingPut&) = delete;
 
   void start(Change change) {
     const EntryId id = dataset_.id(change.key);
@@ -260,9 +269,11 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     } catch (...) {
       error = std::current_exception();
     }
-    core_->executor->post(Lane::compute, [self = shared_from_this(), receipt, error] {
-      self->handler_(receipt, error);
-    });
+    using Told = std::pair<PutReceipt, std::exception_ptr>;
+    auto once = std::make_shared<AnswerOnce<Told>>(
+        [handler = handler_](const Told& told) { handler(told.first, told.second); },
+        Told{receipt, error});
+    core_->executor->post(Lane::compute, [once, told = Told{receipt, error}] { once->tell(told); });
   }
 
  private:

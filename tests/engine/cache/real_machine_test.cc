@@ -90,6 +90,30 @@ TEST_F(RealMachine, threads_read_and_write_side_by_side) {
   EXPECT_GE(stats.journal_records_synced, stats.journal_syncs);
 }
 
+// Some are not even begun when the cache closes: nobody waits for a handler that never comes.
+TEST_F(RealMachine,
+       handlers_of_asynchronous_calls_are_called_once_each_when_the_cache_closes_at_once) {
+  constexpr int kCalls = 2'000;
+  std::vector<std::atomic<int>> called(2 * kCalls);
+  std::atomic<int> errors{0};
+  {
+    Cache cache(options());
+    auto data = cache.dataset("d", keyed());
+    for (int i = 0; i < kCalls; ++i) {
+      data.put_async("k" + std::to_string(i), "1", {},
+                     [&, i](PutReceipt, std::exception_ptr error) {
+                       ++called[static_cast<std::size_t>(i)];
+                       errors += error ? 1 : 0;
+                     });
+      data.get_async("k" + std::to_string(i), {}, [&, i](const Snapshot<JsonText>&) {
+        ++called[static_cast<std::size_t>(kCalls + i)];
+      });
+    }
+    cache.close(0ms);
+  }
+  for (std::size_t i = 0; i < called.size(); ++i) EXPECT_EQ(called[i], 1) << i;
+}
+
 TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
   Cache first(options());
   Cache second(options());
