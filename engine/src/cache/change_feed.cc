@@ -96,8 +96,9 @@ std::chrono::milliseconds ChangeFeed::pause_of(Pace pace) const {
     case Pace::usual:
       return usual;
     case Pace::backed_off:
-      // Not the usual pause where that is long: the hint for this look will not come again.
-      return std::min(kLongestPause, usual * (1 << std::min(failures_, 5)));
+      // From a short pause on even where the usual one is long: the hint for this look, as the one that
+      // the store is back, comes once.
+      return std::min(kLongestPause, std::min(usual, kSoon) * (1 << std::min(failures_, 5)));
   }
   return usual;
 }
