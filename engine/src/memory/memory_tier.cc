@@ -16,7 +16,7 @@ constexpr std::size_t kUsualShare = 4 << 20;
 constexpr std::size_t kLeastShare = 128 << 10;
 constexpr std::size_t kMostShards = 256;
 // So that two threads seldom want the same one.
-constexpr std::size_t kShardsPerProcessor = 4;
+constexpr std::size_t kShardsPerProcessor = 8;
 constexpr unsigned kShardHashBits = 16;  // of the hash, from the top
 
 unsigned shard_bits(unsigned shards) {

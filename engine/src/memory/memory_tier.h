@@ -52,7 +52,7 @@ class MemoryShard;
 // beside what their entries are charged is not counted.
 class MemoryTier {
  public:
-  // How many shards for so many processors: four each, and more where 4 MiB or more are left to a share;
+  // How many shards for so many processors: eight each, and more where 4 MiB or more are left to a share;
   // fewer where a share would be less than 128 KiB; at most 256. A power of two.
   static unsigned shards_for(std::size_t max_bytes, unsigned processors);
 
