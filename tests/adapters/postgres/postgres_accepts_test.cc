@@ -172,6 +172,7 @@ TEST(Accepted, odd_writes_are_stored_and_none_is_parked_I1) {
       machine.data().put(key, document, {.fresh_for = dice.lifetime(), .metadata = metadata});
       written[key] = document;
       with[key] = metadata;
+      if (dice.once_in(10)) machine.data().invalidate(key);
       if (dice.once_in(50)) machine.data().erase_matching(dice.glob());
     } catch (const InvalidKey&) {
       ++refused;
