@@ -8,11 +8,80 @@ include(CMakePackageConfigHelpers)
 option(TIERCACHE_INSTALL "Install tiercache with the project" ${PROJECT_IS_TOP_LEVEL})
 set(TIERCACHE_CONFIG_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/tiercache")
 
+# tiercache_needs(<flags> <packages> <[package=]library...>)
+# What pkg-config has to say of the libraries that one of ours calls, each given as a target, a file or a
+# flag. A shared library is linked by its name: it finds what it needs by itself, while its package may ask
+# for the development files of libraries that nobody here has (Debian's libpq and libcurl do). An archive
+# finds nothing by itself, and what has to be linked beside it only its own package knows.
+function(tiercache_needs flags packages)
+  set(linker_flags)
+  set(package_names)
+  foreach(need IN LISTS ARGN)
+    string(REGEX REPLACE "^[a-z0-9_]+=" "" file "${need}")
+    string(REGEX MATCH "^[a-z0-9_]+=" package "${need}")
+    string(REPLACE "=" "" package "${package}")
+    if(TARGET ${file})
+      get_target_property(file ${file} LOCATION)
+    endif()
+    get_filename_component(directory "${file}" DIRECTORY)
+    get_filename_component(name "${file}" NAME)
+    if(package AND name MATCHES "\\.a$")
+      list(APPEND package_names ${package})
+    elseif(name MATCHES "^lib(.+)\\.(a|so|dylib)[.0-9]*$")
+      set(name "-l${CMAKE_MATCH_1}")
+      if(NOT directory IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
+        list(APPEND linker_flags "-L${directory}")
+      endif()
+      list(APPEND linker_flags ${name})
+    else()
+      list(APPEND linker_flags "${file}")
+    endif()
+  endforeach()
+  set(${flags} ${linker_flags} PARENT_SCOPE)
+  set(${packages} ${package_names} PARENT_SCOPE)
+endfunction()
+
+# tiercache_pkg_config(<component> [REQUIRES <packages that our headers include...>]
+#                      [NEEDS <[package=]library...>])
+function(tiercache_pkg_config component)
+  cmake_parse_arguments(PC "" "" "REQUIRES;NEEDS" ${ARGN})
+  if(component STREQUAL "engine")
+    set(PC_NAME tiercache)
+  else()
+    set(PC_NAME tiercache-${component})
+    list(PREPEND PC_REQUIRES "tiercache = ${PROJECT_VERSION}")
+  endif()
+  set(PC_LIBS -ltiercache_${component})
+  tiercache_needs(PC_LIBS_PRIVATE PC_REQUIRES_PRIVATE ${PC_NEEDS})
+  if(NOT BUILD_SHARED_LIBS)  # ours are archives: nobody can link them without the others
+    list(APPEND PC_LIBS ${PC_LIBS_PRIVATE})
+    list(APPEND PC_REQUIRES ${PC_REQUIRES_PRIVATE})
+    set(PC_LIBS_PRIVATE)
+    set(PC_REQUIRES_PRIVATE)
+  endif()
+  list(JOIN PC_LIBS " " PC_LIBS)
+  list(JOIN PC_LIBS_PRIVATE " " PC_LIBS_PRIVATE)
+  list(JOIN PC_REQUIRES ", " PC_REQUIRES)
+  list(JOIN PC_REQUIRES_PRIVATE ", " PC_REQUIRES_PRIVATE)
+
+  # From where the file itself is, so that `cmake --install --prefix` and moving what is installed work.
+  set(directory "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig")
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${directory}" OUTPUT_VARIABLE PC_PREFIX)
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY "${directory}" OUTPUT_VARIABLE PC_LIBDIR)
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY "${directory}"
+             OUTPUT_VARIABLE PC_INCLUDEDIR)
+  configure_file("${PROJECT_SOURCE_DIR}/engine/cmake/tiercache.pc.in"
+                 "${PROJECT_BINARY_DIR}/${PC_NAME}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${PC_NAME}.pc"
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endfunction()
+
 # tiercache_install(<component> HEADERS <directory> [REQUIRES <pkg-config names...>]
-#                   [PRIVATE <pkg-config names or -l flags for static linking...>])
-# The component's library is tiercache_<component>.
+#                   [NEEDS <[package=]library...>])
+# The component's library is tiercache_<component>. NEEDS are the libraries that it calls, as targets or
+# files, each with its name for pkg-config if it has one.
 function(tiercache_install component)
-  cmake_parse_arguments(INSTALL "" "HEADERS" "REQUIRES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(INSTALL "" "HEADERS" "REQUIRES;NEEDS" ${ARGN})
   set(target tiercache_${component})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${component}
                         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
@@ -24,24 +93,7 @@ function(tiercache_install component)
   install(EXPORT ${target} FILE tiercache-${component}.cmake NAMESPACE tiercache::
           DESTINATION "${TIERCACHE_CONFIG_DIR}")
   install(DIRECTORY "${INSTALL_HEADERS}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-
-  if(component STREQUAL "engine")
-    set(PC_NAME tiercache)
-  else()
-    set(PC_NAME tiercache-${component})
-    list(PREPEND INSTALL_REQUIRES "tiercache = ${PROJECT_VERSION}")
-  endif()
-  list(JOIN INSTALL_REQUIRES ", " PC_REQUIRES)
-  set(private_packages ${INSTALL_PRIVATE})
-  list(FILTER private_packages EXCLUDE REGEX "^-")
-  list(FILTER INSTALL_PRIVATE INCLUDE REGEX "^-")
-  list(JOIN private_packages ", " PC_REQUIRES_PRIVATE)
-  list(JOIN INSTALL_PRIVATE " " PC_LIBS_PRIVATE)
-  set(PC_LIBRARY ${target})
-  configure_file("${PROJECT_SOURCE_DIR}/engine/cmake/tiercache.pc.in"
-                 "${PROJECT_BINARY_DIR}/${PC_NAME}.pc" @ONLY)
-  install(FILES "${PROJECT_BINARY_DIR}/${PC_NAME}.pc"
-          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  tiercache_pkg_config(${component} REQUIRES ${INSTALL_REQUIRES} NEEDS ${INSTALL_NEEDS})
 endfunction()
 
 if(TIERCACHE_INSTALL)

@@ -20,9 +20,10 @@ trap 'printf "FAILED at line %d\n" "$LINENO"' ERR
 step "build and install ($kind)"
 cmake -S "$source_dir" -B "$scratch/build" -G Ninja "${as_dev[@]}" \
   -DBUILD_SHARED_LIBS=$shared -DTIERCACHE_BUILD_TESTS=OFF -DTIERCACHE_BUILD_BENCH=OFF \
-  -DTIERCACHE_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$scratch/prefix" >"$scratch/configure.log"
+  -DTIERCACHE_BUILD_EXAMPLES=OFF >"$scratch/configure.log"
 cmake --build "$scratch/build"
-cmake --install "$scratch/build" >/dev/null
+# Elsewhere than it was configured for, as `cmake --install --prefix` and packagers do.
+cmake --install "$scratch/build" --prefix "$scratch/prefix" >/dev/null
 
 components=sqlite
 for adapter in postgres http; do
@@ -58,14 +59,21 @@ cmake -S "$scratch/guide" -B "$scratch/guide/build" -G Ninja \
 cmake --build "$scratch/guide/build"
 run_consumer guide "$scratch/guide/build/my_service"
 
+# Each part by its own package alone, with --static and without, whichever kind the libraries are. With what
+# README names installed there are no other packages than these to ask.
 step "pkg-config"
 export PKG_CONFIG_PATH=$libraries/pkgconfig
-static=()
-[[ $kind == static ]] && static=(--static)
-# shellcheck disable=SC2046
-${CXX:-c++} -std=c++20 "$source_dir/tests/packaging/consumer/main.cc" -o "$scratch/by_pkg_config" \
-  $(pkg-config "${static[@]}" --cflags --libs tiercache-sqlite)
-run_consumer pkg-config "$scratch/by_pkg_config"
+for part in tiercache tiercache-testing ${components//;/ }; do
+  [[ $part == tiercache* ]] || part=tiercache-$part
+  # shellcheck disable=SC2046
+  ${CXX:-c++} -std=c++20 -c "$source_dir/tests/packaging/pkg_config/$part.cc" -o "$scratch/$part.o" \
+    $(pkg-config --cflags "$part")
+  for flags in --libs "--static --libs"; do
+    # shellcheck disable=SC2046,SC2086
+    ${CXX:-c++} "$scratch/$part.o" -o "$scratch/by_pkg_config" $(pkg-config $flags "$part")
+    run_consumer pkg-config "$scratch/by_pkg_config"
+  done
+done
 
 step "a component that is unknown, and one that was not built, fail at configure"
 if cmake -S "$source_dir/tests/packaging/consumer" -B "$scratch/unknown" -G Ninja \

@@ -25,12 +25,6 @@ constexpr std::array<std::string_view, 9> kOwnHeaders = {
     "if-modified-since", "if-none-match", "proxy-authorization", "range",
     "transfer-encoding"};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 bool is_header_name(const std::string& name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 ||
@@ -84,9 +78,10 @@ void check_headers(const Options& options, Faults& faults) {
   for (std::size_t i = 0; i < options.headers.size(); ++i) {
     const Header& header = options.headers[i];
     const std::string field = "headers[" + std::to_string(i) + "]";
-    const std::string name = lower(header.name);
+    const std::string name = lower_case(header.name);
     if (!is_header_name(header.name)) {
-      faults.add(field + ".name", "\"" + header.name.substr(0, 60) + "\" is no header's name");
+      faults.add(field + ".name",
+                 std::string("\"").append(header.name, 0, 60) + "\" is no header's name");
     } else if (std::find(kOwnHeaders.begin(), kOwnHeaders.end(), name) != kOwnHeaders.end()) {
       faults.add(field + ".name", header.name + " is not for you to set");
     } else if (name == "authorization" && options.bearer) {

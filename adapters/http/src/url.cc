@@ -27,12 +27,6 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
   return copy;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 bool is_hex(char c) {
   return std::isxdigit(static_cast<unsigned char>(c)) != 0;
 }
@@ -150,8 +144,8 @@ std::optional<Target> parse_target(const std::string& text) {
   const CurlUrl url(curl_url());
   if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return {};
   Target target;
-  target.origin = {lower(part_of(url.get(), CURLUPART_SCHEME)),
-                   lower(part_of(url.get(), CURLUPART_HOST)),
+  target.origin = {lower_case(part_of(url.get(), CURLUPART_SCHEME)),
+                   lower_case(part_of(url.get(), CURLUPART_HOST)),
                    part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)};
   const bool known = target.origin.scheme == "http" || target.origin.scheme == "https";
   if (!known || target.origin.host.empty()) return {};
@@ -171,6 +165,12 @@ std::string shown_url(std::string_view text) {
   const auto query = parts.rest.find('?');
   if (query != parts.rest.npos) shown += '?' + shown_query(parts.rest.substr(query + 1));
   return shown;
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -66,6 +66,7 @@ class UrlTemplate {
   std::vector<std::string> pieces_;  // path and query, cut at each {key}
 };
 
+std::string lower_case(std::string text);  // of ASCII
 std::string percent_encoded(std::string_view text);
 
 }  // namespace tiercache::http

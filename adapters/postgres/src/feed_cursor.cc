@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "text.h"
+
 namespace tiercache::postgres {
 
 namespace {
@@ -20,16 +22,6 @@ std::optional<Number> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == text.npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 bool contains(const std::vector<std::uint64_t>& sorted, std::uint64_t number) {

@@ -17,6 +17,7 @@
 #include "saving.h"
 #include "schema.h"
 #include "session.h"
+#include "text.h"
 #include "tiercache/error.h"
 #include "tiercache/postgres.h"
 
@@ -75,10 +76,6 @@ constexpr Statement kErase = {
     "SELECT e.erased, e.next_after, e.now_ms FROM tiercache.erase_matching_piece($1::text, "
     "$2::integer, $3::text, $4::bytea, $5::text, nullif($6::text, ''), "
     "substr(nullif($7::text, ''), 2), $8::bigint, $9::bigint, $10::bigint) e"};
-
-bool has_nul(const std::string& text) {
-  return text.find('\0') != std::string::npos;
-}
 
 void load_rows(Session& session, const std::string& project, const std::vector<EntryId>& ids,
                LoadReply& reply) {

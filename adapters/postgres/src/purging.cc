@@ -14,10 +14,10 @@ namespace {
 enum PurgeColumn : int {
   kDocuments,
   kTombstones,
-  kServerTime,
+  kPurgeTime,
   kHorizonVersion,
   kHorizonWriter,
-  kIncarnation,
+  kPurgeIncarnation,
 };
 
 constexpr Statement kPurgeEntries = {
@@ -52,8 +52,8 @@ void purge_rows(Session& session, const std::string& project, const PurgeRequest
   reply.documents = static_cast<std::uint64_t>(integer(rows, 0, kDocuments));
   reply.tombstones = static_cast<std::uint64_t>(integer(rows, 0, kTombstones));
   reply.more = limit > 0 && reply.documents + reply.tombstones >= limit;
-  reply.store_time = WallTime(std::chrono::milliseconds(integer(rows, 0, kServerTime)));
-  reply.incarnation = std::string(shim::text(rows, 0, kIncarnation));
+  reply.store_time = WallTime(std::chrono::milliseconds(integer(rows, 0, kPurgeTime)));
+  reply.incarnation = std::string(shim::text(rows, 0, kPurgeIncarnation));
   if (shim::is_null(rows, 0, kHorizonVersion)) return;
   reply.horizon = {static_cast<std::uint64_t>(integer(rows, 0, kHorizonVersion)),
                    static_cast<std::uint32_t>(integer(rows, 0, kHorizonWriter))};

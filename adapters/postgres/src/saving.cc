@@ -5,6 +5,7 @@
 
 #include "arrays.h"
 #include "rows.h"
+#include "text.h"
 
 namespace tiercache::postgres {
 
@@ -30,10 +31,6 @@ constexpr Statement kSave = {
     "$17::text[], " TIERCACHE_POSTGRES_TEXTS("$18") ")"};
 
 constexpr auto kMostTime = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-
-bool has_nul(const std::string& text) {
-  return text.find('\0') != std::string::npos;
-}
 
 bool has_number_for_none(const Entry& entry) {
   const auto is_none = [](const std::optional<WallTime>& time) {

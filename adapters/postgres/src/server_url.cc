@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text.h"
 #include "tiercache/error.h"
 
 namespace tiercache::postgres {
@@ -29,16 +30,6 @@ using ConnectionOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
       why +
       ". Is there a password with special characters? In a URL '@' is written as %40, ':' as %3A, "
       "'/' as %2F, '?' as %3F, '%' as %25");
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == text.npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 // Libpq's keywords, and the one that it takes for JDBC's sake.
@@ -76,9 +67,9 @@ std::string read_parameters(std::string_view query, std::string_view user, bool*
       if (!is_plain_name(name) || query.find('@') != query.npos || user.find(name) != user.npos) {
         refuse_special("a parameter behind '?' is not known");
       }
-      unknown += (unknown.empty() ? "" : ", ") + std::string(name);
+      unknown.append(unknown.empty() ? "" : ", ").append(name);
     }
-    kept += (kept.empty() ? "" : "&") + std::string(one);
+    kept.append(kept.empty() ? "" : "&").append(one);
   }
   if (unknown.empty()) return kept;
   refuse("libpq knows no parameter " + unknown +

@@ -11,8 +11,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kFirstPause{1'000};
-constexpr milliseconds kLongestPause{60'000};
+constexpr milliseconds kFirstSilence{1'000};
+constexpr milliseconds kLongestSilence{60'000};
 
 }  // namespace
 
@@ -33,7 +33,7 @@ bool Log::admit(std::uint64_t kind, spdlog::level::level_enum level, LeftOut* le
     return false;
   }
   const bool was_quiet = is_new || now >= gate.opens_at + gate.pause;
-  gate.pause = was_quiet ? kFirstPause : std::min(2 * gate.pause, kLongestPause);
+  gate.pause = was_quiet ? kFirstSilence : std::min(2 * gate.pause, kLongestSilence);
   gate.opens_at = now + gate.pause;
   left_out->of_this_kind = std::exchange(gate.left_out, 0);
   left_out->of_others = std::exchange(left_out_of_forgotten_, 0);

@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kFirstRetry{100};
-constexpr milliseconds kLongestRetry{5'000};
+constexpr milliseconds kFirstLook{100};
+constexpr milliseconds kLongestBetweenLooks{5'000};
 constexpr int kTurnsAwaited = 100;
 
 }  // namespace
@@ -43,8 +43,9 @@ void DirectoryKeeper::look_soon() {
   Lock lock(mutex_);
   if (std::exchange(armed_, true)) return;
   const milliseconds pause =
-      failures_ == 0 ? milliseconds(0)
-                     : std::min(kLongestRetry, kFirstRetry * (1 << std::min(failures_ - 1, 6)));
+      failures_ == 0
+          ? milliseconds(0)
+          : std::min(kLongestBetweenLooks, kFirstLook * (1 << std::min(failures_ - 1, 6)));
   core_.executor->schedule(core_.after(pause), Lane::disk, [weak = core_.weak_from_this()] {
     const auto core = weak.lock();
     if (!core) return;

@@ -18,7 +18,7 @@ constexpr std::uint64_t kRoom = 20;
 constexpr std::uint64_t kChosenPart = 16;
 constexpr std::uint64_t kMinChosen = 2'000;
 constexpr std::size_t kTurn = 2'000;  // of them, before others on the lane have theirs
-constexpr std::size_t kRowsAtOnce = 100;
+constexpr std::size_t kLooksAtOnce = 100;
 // Until another attempt where nothing could go: the store is away or lacks what is here.
 constexpr std::chrono::milliseconds kRetry{30'000};
 
@@ -101,7 +101,7 @@ std::span<const FileEviction::Candidate> FileEviction::next_batch() const {
   const Index::Totals needed = excess();
   Index::Totals sum;
   std::size_t count = 0;
-  while (count < left_.size() && count < kRowsAtOnce &&
+  while (count < left_.size() && count < kLooksAtOnce &&
          (sum.documents < needed.documents || sum.bytes < needed.bytes)) {
     ++sum.documents;
     sum.bytes += left_[count++].item.size;

@@ -16,7 +16,7 @@ namespace detail {
 
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 100;
+constexpr std::size_t kWritesAtOnce = 100;
 // Between looks at whether another thread has done writing to the journal.
 constexpr std::chrono::milliseconds kForgetPause{2};
 
@@ -107,8 +107,8 @@ std::vector<OutboxOutcome> Core::discard_parked(std::span<const OutboxId> ids,
       }
     }
   }
-  for (std::size_t begin = 0; begin < affected.size(); begin += kRowsAtOnce) {
-    const std::size_t count = std::min(affected.size() - begin, kRowsAtOnce);
+  for (std::size_t begin = 0; begin < affected.size(); begin += kWritesAtOnce) {
+    const std::size_t count = std::min(affected.size() - begin, kWritesAtOnce);
     const auto taken = store ? take_rows_instead({affected.data() + begin, count}, deadline)
                              : std::vector(count, OutboxOutcome::store_unavailable);
     for (std::size_t i = 0; i < count; ++i) {

@@ -13,7 +13,7 @@ namespace {
 
 // Between two rounds of one cache: this, give or take half. Many caches share the work.
 constexpr std::chrono::milliseconds kEvery = std::chrono::hours(6);
-constexpr std::size_t kRowsAtOnce = 1'000;
+constexpr std::size_t kPurgedAtOnce = 1'000;
 // A store that always has more to purge is left alone until the next round.
 constexpr int kCallsInARound = 1'000;
 
@@ -85,7 +85,7 @@ bool Retention::learn_horizon(Breaker::Urgency urgency) {
 bool Retention::purge_store(Version below, WallTime now) {
   PurgeRequest request;
   request.tombstones_below = below;
-  request.limit = kRowsAtOnce;
+  request.limit = kPurgedAtOnce;
   for (const std::string& name : core_.dataset_names()) {
     const auto kept = core_.find_dataset(name)->policy.options.retention;
     if (kept.count() > 0) request.expired.push_back({name, now - kept});

@@ -9,7 +9,7 @@ namespace tiercache::detail {
 
 namespace {
 
-constexpr std::string_view kHead = "tiercache-store 1\n";
+constexpr std::string_view kNoteHead = "tiercache-store 1\n";
 constexpr std::string_view kNameHead = "tiercache-store-name 1\n";
 // Between looks whether another process on the directory has accepted a replaced store.
 constexpr std::chrono::milliseconds kLookEvery{1'000};
@@ -33,7 +33,7 @@ void StoreIdentity::seen(const std::string& incarnation) {
 void StoreIdentity::compare() {
   using State = KeptText::State;
   // Another process on the directory may have been first, or have accepted it.
-  const KeptText kept = read_kept_text(*core_.file_system, path_, kHead);
+  const KeptText kept = read_kept_text(*core_.file_system, path_, kNoteHead);
   same_ = false;
   if (kept.state == State::failed) {
     look_at_ = core_.clock->steady_now();
@@ -54,7 +54,7 @@ void StoreIdentity::compare() {
 
 void StoreIdentity::remember_first() {
   known_ = met_;
-  if (core_.keep_note(path_, kHead, met_)) return;
+  if (core_.keep_note(path_, kNoteHead, met_)) return;
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
@@ -131,9 +131,9 @@ bool StoreIdentity::is_same() const {
 void StoreIdentity::keep_again() {
   Lock lock(mutex_);
   if (known_.empty()) return;
-  const KeptText kept = read_kept_text(*core_.file_system, path_, kHead);
+  const KeptText kept = read_kept_text(*core_.file_system, path_, kNoteHead);
   if (kept.state != KeptText::State::absent) return;
-  core_.keep_note(path_, kHead, known_);
+  core_.keep_note(path_, kNoteHead, known_);
   if (!known_name_.empty()) core_.keep_note(name_path_, kNameHead, known_name_);
 }
 
@@ -146,7 +146,7 @@ bool StoreIdentity::accept() {
   {
     Lock lock(mutex_);
     if (met_.empty()) return unnamed_;
-    if (!core_.keep_note(path_, kHead, met_)) return false;
+    if (!core_.keep_note(path_, kNoteHead, met_)) return false;
     known_ = met_;
     same_ = true;
     keep_name();

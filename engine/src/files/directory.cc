@@ -17,7 +17,7 @@ constexpr std::string_view kMarkerName = "tiercache.json";
 constexpr std::string_view kTempStart = "tiercache.json.new";
 constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
 constexpr std::string_view kProjectStart = ",\"project\":";
-constexpr std::string_view kFormat = "1";
+constexpr std::string_view kDirectoryFormat = "1";
 // What is beside the marker.
 constexpr std::array<std::string_view, 12> kOurNames = {
     "changes", "data",  "generations", "index", "index.saved", "index.shared",
@@ -194,8 +194,9 @@ class Opening {
     rest.remove_prefix(kMarkerStart.size());
     const std::string format(rest.substr(0, rest.find_first_of(",}")));
     if (format.empty() || format.find_first_not_of("0123456789") != std::string::npos) damaged();
-    if (format != kFormat) {
-      refuse("it is of directory format " + format + ", this library reads " + std::string(kFormat),
+    if (format != kDirectoryFormat) {
+      refuse("it is of directory format " + format + ", this library reads " +
+                 std::string(kDirectoryFormat),
              "use the version of tiercache that wrote it, or name an empty or new directory");
     }
     rest.remove_prefix(format.size());
@@ -212,7 +213,7 @@ class Opening {
   // Another may be at the same; then the marker that stands in the end counts, and is checked like
   // any.
   void write_marker() const {
-    const std::string bytes = std::string(kMarkerStart) + std::string(kFormat) +
+    const std::string bytes = std::string(kMarkerStart) + std::string(kDirectoryFormat) +
                               std::string(kProjectStart) + quoted(options_.project) + "}\n";
     std::string temp;
     std::unique_ptr<File> file;

@@ -24,6 +24,8 @@
 
 namespace tiercache {
 
+inline constexpr std::string_view kEntrySuffix = ".json";
+
 // The file of a key, relative to `data/`: percent-encoded and readable where short, a prefix and a
 // hash where long; "@" for the empty key. Injective, and never leaves `data/` (I12).
 // `docs/formats/` says how.

@@ -16,7 +16,6 @@ constexpr std::size_t kUsualHeaderBytes = 4096;
 constexpr std::size_t kMaxKeptBuffer = 1 << 20;
 // With more directories than this one syncfs is cheaper than a sync of each.
 constexpr std::size_t kManyDirectories = 16;
-constexpr std::string_view kSuffix = ".json";
 constexpr std::string_view kEmptyKeyFile = "@.json";
 
 std::string parent_of(const std::string& path) {
@@ -262,7 +261,7 @@ IoStatus EntryFolder::walk_shard(const std::string& shard,
   IoStatus status = file_system_.list_files(full(shard), &files);
   if (!status.ok()) return status;
   for (const ListedFile& file : files) {
-    if (file.name.ends_with(kSuffix)) visit({shard + "/" + file.name, file.info});
+    if (file.name.ends_with(kEntrySuffix)) visit({shard + "/" + file.name, file.info});
   }
   return status;
 }
@@ -280,7 +279,7 @@ IoStatus EntryFolder::walk_names(const std::string& dataset,
       std::vector<DirectoryItem> files;
       status = file_system_.list(full(below), &files);
       for (const DirectoryItem& file : files) {
-        if (file.name.ends_with(kSuffix)) visit(below + "/" + file.name);
+        if (file.name.ends_with(kEntrySuffix)) visit(below + "/" + file.name);
       }
     } else if (below == empty_key) {
       visit(below);

@@ -9,7 +9,6 @@
 namespace tiercache {
 namespace {
 
-constexpr std::string_view kSuffix = ".json";
 constexpr std::string_view kEmptyName = "@";  // no other name contains '@'
 constexpr std::size_t kMaxName = 150;  // longer ones are cut and get a hash; file systems take 255
 constexpr std::size_t kHashDigits = 32;
@@ -90,7 +89,7 @@ std::string entry_path(const EntryId& id) {
   path.push_back('/');
   if (!id.key.empty()) append_shard(id.key, &path);
   append_name(id.key, &path);
-  return path.append(kSuffix);
+  return path.append(kEntrySuffix);
 }
 
 std::string without_key(std::string text, const EntryId& id) {
@@ -104,8 +103,8 @@ std::string without_key(std::string text, const EntryId& id) {
 
 std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path) {
   std::string_view name = path.substr(path.rfind('/') + 1);
-  if (!name.ends_with(kSuffix)) return {};
-  name.remove_suffix(kSuffix.size());
+  if (!name.ends_with(kEntrySuffix)) return {};
+  name.remove_suffix(kEntrySuffix.size());
   std::optional<std::string> key = name == kEmptyName ? std::string() : decoded(name);
   // Some other name may decode to the same.
   if (!key || entry_path({std::string(dataset), *key}) != path) return {};

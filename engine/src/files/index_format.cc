@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kMagic = "tcindex\n";
 constexpr std::uint32_t kFormat = 2;
 constexpr std::uint32_t kFirstFormat = 1;  // which has counts instead of marks, and no prints
-constexpr std::size_t kSlice = 256;
+constexpr std::size_t kItemsAtOnce = 256;
 constexpr std::uint8_t kEnd = 0;
 constexpr std::uint8_t kMore = 1;
 constexpr std::size_t kChecksumBytes = 16;
@@ -146,7 +146,7 @@ bool IndexEncoder::next(std::string* out) {
 bool IndexEncoder::next_slice(std::string* out) {
   if (dataset_ == datasets_.size()) return false;
   const std::string& name = datasets_[dataset_];
-  const auto slice = index_.items(name, after_, kSlice);
+  const auto slice = index_.items(name, after_, kItemsAtOnce);
   if (!slice.empty() && !after_) {
     append(out, kMore);
     append(out, std::string_view(name));
@@ -156,7 +156,7 @@ bool IndexEncoder::next_slice(std::string* out) {
     append_item(out, key, item);
   }
   if (!slice.empty()) after_ = slice.back().first;
-  if (slice.size() < kSlice) end_dataset(out);
+  if (slice.size() < kItemsAtOnce) end_dataset(out);
   return true;
 }
 

@@ -53,8 +53,8 @@ IoStatus Journal::Impl::make_folder(std::shared_ptr<JournalFolder>* out) {
     const int number = names_used++;
     auto made = std::make_shared<JournalFolder>();
     made->own = true;
-    made->path =
-        options.directory + "/" + options.name + (number == 0 ? "" : "-" + std::to_string(number));
+    made->path = options.directory + "/" + options.name;
+    if (number != 0) made->path.append("-").append(std::to_string(number));
     FileInfo info;
     if (file_system->info(made->path, &info).ok()) continue;
     status = file_system->make_directories(made->path);

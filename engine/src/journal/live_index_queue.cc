@@ -148,8 +148,8 @@ std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes
     for (const Place& place : batch.back().places) bytes += place.size;
     if (erasure) break;
   }
-  std::stable_sort(batch.begin(), batch.end(),
-                   [](const SlotPlaces& a, const SlotPlaces& b) { return a.version < b.version; });
+  std::sort(batch.begin(), batch.end(),
+            [](const SlotPlaces& a, const SlotPlaces& b) { return a.version < b.version; });
   return batch;
 }
 

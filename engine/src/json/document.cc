@@ -22,10 +22,6 @@ constexpr std::size_t kMaxFastDepth = 256;
 // A parser takes about 15 times its document; one that was grown beyond this is not kept.
 constexpr std::size_t kMaxKeptCapacity = 256 << 10;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // True when `size` bytes or more are digits in a row somewhere. Looks at every `size`th byte first.
 bool has_digits_in_a_row(std::string_view text, std::size_t size) {
   for (std::size_t at = size - 1; at < text.size(); at += size) {

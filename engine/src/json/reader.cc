@@ -7,10 +7,6 @@
 namespace tiercache {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // Bytes that stand for themselves in a string: ASCII without controls, quote and backslash.
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};

@@ -9,6 +9,11 @@
 
 namespace tiercache {
 
+// ASCII alone, whatever the locale.
+inline bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 // Borrows `text`, which must outlive it. The first failure sticks: `why()` and `fault_offset()`
 // tell it. Not thread-safe.
 class JsonReader {
