@@ -27,6 +27,9 @@ class Faults {
     lines_ += "\n  ";
     lines_.append(field).append(" = ").append(value).append(": must be ").append(allowed);
   }
+  void add(std::string_view field, const std::string& why) {
+    lines_.append("\n  ").append(field).append(": ").append(why);
+  }
   template <class Number>
   void at_least(Number value, Number least, std::string_view field, std::string_view unit) {
     check(value >= least, field, std::to_string(value),
@@ -158,7 +161,8 @@ void check_cache_options(const CacheOptions& options) {
   faults.throw_if_any();
 }
 
-void check_dataset_options(const std::string& name, const DatasetPolicy& policy) {
+void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
+                           const DocumentRules& rules) {
   const auto& options = policy.options;
   Faults faults("the options of dataset \"" + name + "\"");
   faults.check_name(name, "name");
@@ -183,6 +187,11 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy)
                "none", "set where rich_refresh_every is");
   // What a store could not hold would park every write of the dataset.
   faults.check_name(options.cache_version, "cache_version");
+  if (policy.fallback) {
+    if (const auto fault = check_document(*policy.fallback->entry.document, rules)) {
+      faults.add("fallback", fault->to_string());
+    }
+  }
   faults.throw_if_any();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "json/document.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/options.h"
 
@@ -13,7 +14,8 @@ namespace tiercache::detail {
 
 // Throws `BadConfiguration`.
 void check_cache_options(const CacheOptions& options);
-void check_dataset_options(const std::string& name, const DatasetPolicy& policy);
+void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
+                           const DocumentRules& rules);
 // Of a call for a dataset that is open: throws `BadConfiguration`, naming what differs, unless the options are
 // those it was opened with, as far as they can be compared, or all default, which asks for the handle alone.
 void check_same_options(const std::string& name, const DatasetPolicy& there,

@@ -440,7 +440,7 @@ void Core::start_drain() {
 
 DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) {
   check_open();
-  check_dataset_options(name, policy);
+  check_dataset_options(name, policy, rules);
   DatasetState* opened = nullptr;
   {
     Lock lock(mutex_);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "cache/core.h"
+#include "cache/judge.h"
 #include "cache/read_op.h"
 #include "cache/refresh_path.h"
 
@@ -28,7 +29,8 @@ bool ReadOp::good_enough() const {
   if (!now.resident) return false;
   const Freshness freshness = freshness_at(now.lifetimes, core_->coarse_ticks());
   if (request_.behind) {
-    const auto& last_fetch = now.resident->entry.clocks.last_fetch;
+    const auto last_fetch =
+        believable(now.resident->entry.clocks.last_fetch, core_->now().wall);
     return freshness == Freshness::fresh &&
            (!request_.fetched_after || (last_fetch && *last_fetch > *request_.fetched_after));
   }

@@ -38,8 +38,9 @@ FileReadResult Core::read_file(const EntryId& id) const {
 }
 
 Clocks Core::clocks_with_pending(const EntryId& id, const Entry& entry) const {
-  Clocks clocks = believable(entry.clocks, now().wall);
-  clocks.merge(journal->live_clocks(id));
+  const WallTime wall = now().wall;
+  Clocks clocks = believable(entry.clocks, wall);
+  clocks.merge(believable(journal->live_clocks(id), wall));
   return clocks;
 }
 

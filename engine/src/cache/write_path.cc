@@ -302,6 +302,7 @@ ResidentPtr WritePath::with_clocks_of(const Change& change) {
     }
   }
   if (moved->kind != ResidentKind::document) return nullptr;
+  moved->entry.clocks = believable(moved->entry.clocks, core_.now().wall);
   merge_clocks(&moved->entry, change.entry.clocks, change.entry.metadata,
                moved->entry.version == change.entry.version);
   return moved;

@@ -386,5 +386,46 @@ TEST(Sharing, clock_set_back_does_not_make_refreshes_run_without_pause) {
   EXPECT_LE(asked, 8);
 }
 
+// Refreshes of a clock that is set back while the cache is open: as often as before, and of use.
+void refreshes_go_on(bool with_store, bool not_modified) {
+  World world;
+  int asked = 0;
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh_every = 1min;
+  options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+    ++asked;
+    if (not_modified) return NotModified{};
+    return std::string("1");
+  };
+  auto cache = world.open([&](CacheOptions& o) {
+    if (!with_store) o.store = nullptr;
+  });
+  auto data = cache->dataset("d", options);
+  data.put("k", "1");
+  world.executor->run_for(3min);
+  world.clock->set_wall(world.clock->wall_now() - 1h);
+  asked = 0;
+  world.executor->run_for(10min);
+  EXPECT_GE(asked, 5);
+  EXPECT_LE(asked, 16);
+  data.refresh("k");
+  EXPECT_EQ(data.get("k").freshness(), Freshness::fresh);
+  asked = 0;
+  for (int i = 0; i < 30; ++i) {
+    (void)data.get("k");
+    world.executor->run_for(1s);
+  }
+  EXPECT_LE(asked, 2);
+}
+
+TEST(Sharing, clock_set_back_while_open_leaves_refreshes_as_they_were) {
+  for (const bool with_store : {false, true}) {
+    for (const bool not_modified : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << "store " << with_store << " 304 " << not_modified);
+      refreshes_go_on(with_store, not_modified);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tiercache::testing

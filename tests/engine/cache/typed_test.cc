@@ -205,6 +205,17 @@ TEST(Typed, fallback_that_json_cannot_hold_is_refused_when_the_dataset_is_opened
                BadConfiguration);
 }
 
+TEST(Typed, fallback_that_is_not_json_is_refused_when_the_dataset_is_opened_I2) {
+  World world;
+  auto cache = world.open();
+  try {
+    cache->dataset("f", {.fallback = "{oops"});
+    FAIL() << "taken";
+  } catch (const BadConfiguration& error) {
+    EXPECT_NE(std::string(error.what()).find("fallback: "), std::string::npos) << error.what();
+  }
+}
+
 TEST(Typed, numbers_at_the_edges_come_back_as_they_were_put) {
   World world;
   auto cache = world.open();
