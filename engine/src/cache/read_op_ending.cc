@@ -29,8 +29,7 @@ bool ReadOp::good_enough() const {
   if (!now.resident) return false;
   const Freshness freshness = freshness_at(now.lifetimes, core_->coarse_ticks());
   if (request_.behind) {
-    const auto last_fetch =
-        believable(now.resident->entry.clocks.last_fetch, core_->now().wall);
+    const auto last_fetch = believable(now.resident->entry.clocks.last_fetch, core_->now().wall);
     return freshness == Freshness::fresh &&
            (!request_.fetched_after || (last_fetch && *last_fetch > *request_.fetched_after));
   }
