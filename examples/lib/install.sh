@@ -6,7 +6,7 @@
 #     install_packages run     # the library, its adapters and the examples
 #     install_packages server  # that, and a Postgres with a pooler
 #     install_packages test    # that, and what the tests and benchmarks take
-#     install_packages ci      # that, and the second compiler
+#     install_packages ci      # that, and the other compilers
 #
 # Installs only what is missing, upgrades nothing, and says so when it cannot. On systems without apt-get
 # it does nothing: what is missing then, CMake says.
@@ -17,7 +17,7 @@ tiercache_packages() {
     libcpp-httplib-dev libcli11-dev pkgconf iso-codes ca-certificates curl jq)
   local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl)
   local server=(postgresql pgbouncer)
-  local ci=(clang-14 libclang-rt-14-dev)
+  local ci=(clang-14 libclang-rt-14-dev clang-19)
   case "$1" in
     run) echo "${run[@]}" ;;
     server) echo "${run[@]}" "${server[@]}" ;;

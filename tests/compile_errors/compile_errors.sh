@@ -16,7 +16,7 @@ errors_of() {
 
 compilers=0
 seen=
-for compiler in g++ g++-12 g++-13 g++-14 clang++-14 clang++-15 clang++-16; do
+for compiler in g++ g++-12 g++-13 g++-14 clang++-14 clang++-15 clang++-16 clang++-19; do
   program=$(command -v "$compiler") && program=$(readlink -f "$program") || continue
   [[ " $seen " == *" $program "* ]] && continue
   seen+=" $program"

@@ -117,8 +117,8 @@ TEST_P(StoreConformance, every_call_may_run_beside_every_other) {
   std::vector<std::thread> threads;
   threads.emplace_back([&] {
     for (std::uint64_t n = 1; n <= kRounds; ++n) {
-      save_all({content({"d", "a" + std::to_string(n % 7)}, numbered(n)),
-                content({"d", "b" + std::to_string(n)}, numbered(n))});
+      save_all({content({"d", named("a", n % 7)}, numbered(n)),
+                content({"d", named("b", n)}, numbered(n))});
     }
   });
   threads.emplace_back([&] {
@@ -131,11 +131,11 @@ TEST_P(StoreConformance, every_call_may_run_beside_every_other) {
     }
   });
   threads.emplace_back([&] {
-    for (int i = 0; i < kRounds; ++i) load({"d", "a" + std::to_string(i % 7)});
+    for (int i = 0; i < kRounds; ++i) load({"d", named("a", i % 7)});
   });
   for (std::thread& thread : threads) thread.join();
   for (std::uint64_t n = 1; n <= kRounds; ++n) {
-    expect_row({"d", "b" + std::to_string(n)}, numbered(n));
+    expect_row({"d", named("b", n)}, numbered(n));
   }
 }
 

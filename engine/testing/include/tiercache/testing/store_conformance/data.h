@@ -143,7 +143,7 @@ TEST_P(StoreConformance, documents_come_back_as_they_were_put) {
       "\n\t {  \"spaced\"  :\r\n [ 1 , 2 ]  } \n",
       R"({"unicode": "日本語 é ß 🦊", "日本": "語"})",
       std::string(100, '[') + std::string(100, ']'),
-      "\"" + std::string(100'000, 'x') + "\"",
+      long_text(100'002),
   };
   for (std::size_t i = 0; i < documents.size(); ++i) {
     SCOPED_TRACE(documents[i].substr(0, 60));
@@ -191,7 +191,7 @@ TEST_P(StoreConformance, largest_and_smallest_versions_are_kept) {
 TEST_P(StoreConformance, large_document_comes_back_whole) {
   const std::size_t size =
       std::min(GetParam().large_document_bytes, store_->limits().max_document_bytes);
-  const Entry large = document(1, "\"" + std::string(size - 2, 'x') + "\"");
+  const Entry large = document(1, long_text(size));
   ASSERT_EQ(outcome(content({"d", "k"}, large)), SaveOutcome::saved);
   expect_row({"d", "k"}, large);
 }
@@ -199,7 +199,7 @@ TEST_P(StoreConformance, large_document_comes_back_whole) {
 TEST_P(StoreConformance, document_over_the_limit_is_refused_alone_and_says_why) {
   const std::size_t limit = store_->limits().max_document_bytes;
   if (limit > std::size_t{256} << 20) GTEST_SKIP() << "the limit is larger than a test should try";
-  const Entry large = document(1, "\"" + std::string(limit - 1, 'x') + "\"");
+  const Entry large = document(1, long_text(limit + 1));
   const auto results = save_all({content({"d", "before"}, numbered(1)), content({"d", "k"}, large),
                                  content({"d", "after"}, numbered(1))});
   EXPECT_EQ(results[0].outcome, SaveOutcome::saved);

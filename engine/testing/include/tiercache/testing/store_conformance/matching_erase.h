@@ -111,7 +111,7 @@ TEST_P(StoreConformance, matching_erase_reads_patterns_as_every_tier_does_I4) {
                                           "* *",   "'; DROP TABLE cache_storage; --"};
   const std::vector<std::string> names = odd_names();
   for (std::size_t p = 0; p < patterns.size(); ++p) {
-    const std::string dataset = "d" + std::to_string(p);
+    const std::string dataset = named("d", p);
     std::vector<StoreWrite> writes;
     for (const std::string& name : names) writes.push_back(content({dataset, name}, numbered(1)));
     save_all(writes);

@@ -40,7 +40,7 @@ TEST_P(StoreConformance, purge_document_not_above_the_horizon_is_refused_where_t
   if (!store_->has_purge()) GTEST_SKIP() << "keeps tombstones for ever";
   save(content({"d", "gone"}, tombstone(5)));
   purge_below(10);
-  for (const std::uint64_t number : {4, 5}) {
+  for (const std::uint64_t number : {4u, 5u}) {
     const SaveResult late = save(content({"d", "gone"}, numbered(number)));
     EXPECT_EQ(late.outcome, SaveOutcome::refused) << number;
     EXPECT_NE(late.why.find("older than what the store has purged"), std::string::npos) << late.why;
@@ -92,7 +92,7 @@ TEST_P(StoreConformance, purge_one_project_has_no_horizon_of_anothers) {
 TEST_P(StoreConformance, purge_limit_is_kept_and_told) {
   if (!store_->has_purge()) GTEST_SKIP() << "keeps tombstones for ever";
   for (std::uint64_t i = 1; i <= 5; ++i) {
-    save(content({"d", "k" + std::to_string(i)}, tombstone(i)));
+    save(content({"d", named("k", i)}, tombstone(i)));
   }
   PurgeRequest request;
   request.tombstones_below = version(100);

@@ -75,9 +75,9 @@ TEST_P(StoreConformance, scan_keeps_to_its_dataset_or_takes_all) {
 TEST_P(StoreConformance, scan_shows_what_is_not_written_meanwhile_exactly_once) {
   std::set<std::string> untouched;
   for (int i = 0; i < 60; ++i) {
-    save(content({"d", "still" + std::to_string(i)}, numbered(1)));
-    save(content({"d", "busy" + std::to_string(i)}, numbered(1)));
-    untouched.insert("still" + std::to_string(i));
+    save(content({"d", named("still", i)}, numbered(1)));
+    save(content({"d", named("busy", i)}, numbered(1)));
+    untouched.insert(named("still", i));
   }
   std::multiset<std::string> seen;
   std::string cursor;
@@ -88,9 +88,9 @@ TEST_P(StoreConformance, scan_shows_what_is_not_written_meanwhile_exactly_once) 
     for (const auto& key : keys_of(reply.entries)) seen.insert(key);
     ++number;
     for (int i = page; i < 60; i += 5) {
-      save(content({"d", "busy" + std::to_string(i)}, numbered(number)));
+      save(content({"d", named("busy", i)}, numbered(number)));
     }
-    save(content({"d", "new" + std::to_string(page)}, numbered(1)));
+    save(content({"d", named("new", page)}, numbered(1)));
     cursor = reply.next;
     if (cursor.empty()) break;
   }
