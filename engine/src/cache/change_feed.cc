@@ -40,6 +40,7 @@ void ChangeFeed::start() {
     stopped_ = false;
     placed_ = false;
     cursor_ = kept_ = cursor;
+    if (kept_.empty()) tried_at_.reset();
     schedule(core_.clock->steady_now());
   }
   watch();
@@ -67,6 +68,7 @@ void ChangeFeed::start_over() {
   Lock lock(mutex_);
   if (stopped_) return;
   kept_.clear();
+  tried_at_.reset();
   cursor_.clear();
   ++starts_;
   if (!polling_) schedule(core_.clock->steady_now());
@@ -281,7 +283,7 @@ bool ChangeFeed::load(const std::vector<EntryId>& ids) {
         core_.retention->drop_if_purged(batch[i]);
       }
     }
-    core_.take_rows(found);
+    if (!core_.take_rows(found)) return false;
   }
   return true;
 }
@@ -310,16 +312,20 @@ void ChangeFeed::keep_cursor(bool now) {
   {
     Lock lock(mutex_);
     const SteadyTime time = core_.clock->steady_now();
-    const bool due = now || kept_.empty() || time - kept_at_ >= kKeepEvery;
+    const bool due = now || !tried_at_ || time - *tried_at_ >= kKeepEvery;
     if (!due || cursor_ == kept_ || cursor_.size() > kLongestKeptText) return;
-    cursor = kept_ = cursor_;
-    kept_at_ = time;
+    cursor = cursor_;
+    tried_at_ = time;
   }
-  // The files that it vouches for must be on the disk before it is.
-  if (!core_.file_writer->sync()) return;
+  // The files that it vouches for must be on the disk before it is, also those that the disk would not
+  // take at first.
+  if (!core_.file_writer->flush() || !core_.file_writer->sync() || core_.has_unwritten()) return;
   if (!core_.keep_note(path_, kHead, cursor)) {
     core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");
+    return;
   }
+  Lock lock(mutex_);
+  kept_ = std::move(cursor);
 }
 
 }  // namespace tiercache::detail

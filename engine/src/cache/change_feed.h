@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,7 +69,7 @@ class ChangeFeed {
   // Moves only once what came before it is here; empty until the first time.
   std::string cursor_ TIERCACHE_GUARDED_BY(mutex_);
   std::string kept_ TIERCACHE_GUARDED_BY(mutex_);  // the cursor in the directory
-  SteadyTime kept_at_ TIERCACHE_GUARDED_BY(mutex_){};
+  std::optional<SteadyTime> tried_at_ TIERCACHE_GUARDED_BY(mutex_);  // to keep it there
   std::uint64_t starts_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // over, with no cursor
   bool placed_ TIERCACHE_GUARDED_BY(mutex_) = true;
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;

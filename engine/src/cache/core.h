@@ -113,12 +113,15 @@ class Core : public std::enable_shared_from_this<Core> {
   void look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply);
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
-  // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
-  void keep_in_files(const EntryId& id, const Entry& entry);
-  // A newer entry than ours was met in the store or in a file: the local tiers take it.
+  // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4). Where the
+  // disk will not take it, the older file goes. False when the disk refuses even that.
+  bool keep_in_files(const EntryId& id, const Entry& entry);
+  // A newer entry than ours was met in the store or in a file: the local tiers take it. Memory alone does,
+  // and holds it, while the disk keeps something older.
   void take_newer(const EntryId& id, const EntryPtr& entry);
-  // The same for many rows of the store; what the local tiers have or know better is passed over.
-  void take_rows(const std::vector<ScannedEntry>& rows);
+  // The same for many rows of the store; what the local tiers have or know better is passed over. False
+  // when something older is still served of some, since neither disk nor memory had room: to be tried again.
+  bool take_rows(const std::vector<ScannedEntry>& rows);
   // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
@@ -160,8 +163,12 @@ class Core : public std::enable_shared_from_this<Core> {
   bool counters_stand() const;
   // Keeps a note in the directory, while that is ours; see kept_text.h.
   bool keep_note(const std::string& path, std::string_view head, const std::string& text) const;
-  // A replayed entry whose file could not be written.
-  void keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why);
+  // An entry whose file cannot be written, of a dataset that may not be open yet.
+  void keep_unwritten(const EntryId& id, EntryPtr entry);
+  // The entry of the key that is kept so; null: none.
+  EntryPtr unwritten(const EntryId& id) const;
+  // What a dataset that is not open yet is to serve is in no file.
+  bool has_unwritten() const;
   // Waits on this thread.
   void pause(std::chrono::milliseconds span) const;
   // Those that a file or a row of the store has, as far as believable, and what the journal has to
@@ -249,7 +256,9 @@ class Core : public std::enable_shared_from_this<Core> {
   bool send_lost(const EntryId& id, const Entry& moved);
   bool sends_tombstone_instead(const UnsettledWrite& write);
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
-                  std::uint32_t generation);
+                  std::uint32_t generation, MemoryTier::Pin pin);
+  bool show_row(const EntryId& id, const EntryPtr& row, bool kept);
+  bool give_up_older_file(const EntryId& id, const Entry& entry);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);
   void hold_in_files(const EntryId& id, const Entry& entry);
   CloseReceipt shut_down(SteadyTime deadline);
@@ -270,8 +279,8 @@ class Core : public std::enable_shared_from_this<Core> {
     Version version;
   };
   std::vector<Erasure> unfinished_erasures_ TIERCACHE_GUARDED_BY(mutex_);
-  // Writes found in the journal whose files could not be written at open: served from memory
-  // instead.
+  // Entries from the journal or the store whose files could not be written: served from memory instead,
+  // once their dataset is open.
   std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
   // What the store refused lately and has instead, for whoever is still writing it to its file. Bounded.

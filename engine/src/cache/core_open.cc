@@ -257,10 +257,21 @@ void Core::open_journal() {
   replay.finish();
 }
 
-void Core::keep_unwritten(const EntryId& id, EntryPtr entry, const std::string& why) {
-  marks->file_writes.failed(why);
+void Core::keep_unwritten(const EntryId& id, EntryPtr entry) {
   Lock lock(mutex_);
-  unwritten_.insert_or_assign(id, std::move(entry));
+  EntryPtr& kept = unwritten_[id];
+  if (!kept || kept->version <= entry->version) kept = std::move(entry);
+}
+
+EntryPtr Core::unwritten(const EntryId& id) const {
+  Lock lock(mutex_);
+  const auto kept = unwritten_.find(id);
+  return kept != unwritten_.end() ? kept->second : nullptr;
+}
+
+bool Core::has_unwritten() const {
+  Lock lock(mutex_);
+  return !unwritten_.empty();
 }
 
 std::optional<Entry> Core::newest_known(const EntryId& id) const {
@@ -272,11 +283,7 @@ std::optional<Entry> Core::newest_known(const EntryId& id) const {
     const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
     if (resident && resident->kind != ResidentKind::not_found) take(resident->entry);
   }
-  {
-    Lock lock(mutex_);
-    const auto unwritten = unwritten_.find(id);
-    if (unwritten != unwritten_.end()) take(*unwritten->second);
-  }
+  if (const EntryPtr kept = unwritten(id)) take(*kept);
   if (const EntryPtr in_file = files->read(id).entry) take(*in_file);
   return newest;
 }

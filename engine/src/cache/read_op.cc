@@ -278,7 +278,7 @@ void ReadOp::take_row(const EntryPtr& row) {
     // Gone from memory again: something was written or erased since, or there was no room.
     const auto found = core->memory->peek(dataset.ref(id.key));
     if (!found.resident || found.resident->entry.version != row->version) return;
-    core->keep_in_files(id, *row);
+    if (!core->keep_in_files(id, *row)) core->take_newer(id, row);
     core->refresh_path->arm(dataset, id);
   });
 }

@@ -60,6 +60,8 @@ void Replay::take_clocks(const Record& record) {
     const FileReadResult file = core_.files->read(record.id);
     if (file.status == FileReadResult::Status::failed) return;  // stays in the journal
     if (file.entry) entry = *file.entry;
+    const EntryPtr unwritten = core_.unwritten(record.id);
+    if (unwritten && unwritten->version >= entry.version) entry = *unwritten;
   }
   if (entry.version.is_zero() || entry.kind != EntryKind::document) {
     filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
@@ -97,7 +99,8 @@ void Replay::write_files() {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     using Status = FileWriteResult::Status;
     if (results[i].status == Status::written || results[i].status == Status::newer_there) continue;
-    core_.keep_unwritten(entries[i].first, entries[i].second, results[i].io.what);
+    core_.marks->file_writes.failed(without_key(results[i].io.what, entries[i].first));
+    core_.keep_unwritten(entries[i].first, entries[i].second);
     unwritten.insert(entries[i].first);
   }
   for (Filed& filed : waiting_) {

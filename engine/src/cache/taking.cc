@@ -23,6 +23,12 @@ constexpr int kShowTries = 4;
 // Of a refused write the file is on its way for milliseconds at most.
 constexpr std::size_t kWithdrawnKept = 4'096;
 
+// The files have it, or something newer.
+bool is_there(const FileWriteResult& result) {
+  return result.status == FileWriteResult::Status::written ||
+         result.status == FileWriteResult::Status::newer_there;
+}
+
 }  // namespace
 
 FileReadResult Core::read_file(const EntryId& id) const {
@@ -44,15 +50,25 @@ Clocks Core::clocks_with_pending(const EntryId& id, const Entry& entry) const {
   return clocks;
 }
 
-void Core::keep_in_files(const EntryId& id, const Entry& entry) {
+bool Core::keep_in_files(const EntryId& id, const Entry& entry) {
   const auto is_erased = [&] {
     const auto erased = journal->erased_below(id);
     return erased && entry.version < *erased;
   };
-  if (is_erased()) return;
-  files->write(id, entry, EntryFiles::Sync::before);
+  if (is_erased()) return true;
+  const FileWriteResult result = files->write(id, entry, EntryFiles::Sync::before);
   if (is_erased()) files->remove(id, entry.version);
   file_eviction->look();
+  return is_there(result) || give_up_older_file(id, entry);
+}
+
+// A disk that takes nothing new will mostly still remove a file.
+bool Core::give_up_older_file(const EntryId& id, const Entry& entry) {
+  if (!is_there(files->remove(id, entry.version))) return false;
+  // Else an older write of ours would come back from the journal at the next open.
+  journal->file_written(id, entry.version, entry.clocks);
+  file_writer->touched();
+  return true;
 }
 
 void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
@@ -61,8 +77,11 @@ void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
   // What another process does to the file from here on is to be noticed.
   const std::uint32_t generation =
       dataset != nullptr ? memory->stamp(dataset->ref(id.key)).generation : 0;
-  keep_in_files(id, *entry);
-  if (dataset == nullptr) return;
+  const bool kept = keep_in_files(id, *entry);
+  if (dataset == nullptr) {
+    if (!kept) keep_unwritten(id, entry);
+    return;
+  }
   auto resident = std::make_shared<Resident>();
   resident->entry = *entry;
   if (entry->kind == EntryKind::tombstone) {
@@ -77,28 +96,30 @@ void Core::take_newer(const EntryId& id, const EntryPtr& entry) {
       return;
     }
   }
-  show_newer(*dataset, id, resident, generation);
+  // Memory must hide the older file until that can be replaced.
+  show_newer(*dataset, id, resident, generation, kept ? MemoryTier::Pin::no : MemoryTier::Pin::yes);
+  if (!kept) file_writer->dirty(id);
   refresh_path->arm(*dataset, id);
 }
 
 // Unless the key was written or erased while the entry was on its way here.
 void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
-                      std::uint32_t generation) {
+                      std::uint32_t generation, MemoryTier::Pin pin) {
   const KeyRef ref = dataset.ref(id.key);
   const Version version = resident->entry.version;
   const Lifetimes lifetimes = judge(resident->entry, dataset.ages, now());
-  for (int i = 0; i < kShowTries; ++i) {
+  for (int i = 0; i < kShowTries || pin == MemoryTier::Pin::yes; ++i) {
     const MemoryTier::Stamp stamp{memory->stamp(ref).writes, generation};
     const auto erased = journal->erased_below(id);
     const auto known = files->index().find(id);
     if ((erased && version < *erased) || (known && version < known->version)) return;
-    if (memory->promote(ref, resident, lifetimes, stamp)) return;
+    if (memory->promote(ref, resident, lifetimes, stamp, pin)) return;
   }
   memory->remove(ref, version);  // the file has it
 }
 
-void Core::take_rows(const std::vector<ScannedEntry>& rows) {
-  if (!store_identity->may_keep()) return;
+bool Core::take_rows(const std::vector<ScannedEntry>& rows) {
+  if (!store_identity->may_keep()) return true;
   const auto is_erased = [this](const EntryId& id, const Entry& entry) {
     const auto erased = journal->erased_below(id);
     return erased && entry.version < *erased;
@@ -121,26 +142,40 @@ void Core::take_rows(const std::vector<ScannedEntry>& rows) {
     }
     newer.emplace_back(row.id, std::move(taken));
   }
-  files->write_synced(newer);
+  const std::vector<FileWriteResult> results = files->write_synced(newer);
   file_eviction->look();
-  for (const auto& [id, entry] : newer) {
+  bool all = true;
+  for (std::size_t i = 0; i < newer.size(); ++i) {
+    const auto& [id, entry] = newer[i];
     if (is_erased(id, *entry)) {
       files->remove(id, entry->version);
       continue;
     }
-    DatasetState* dataset = find_dataset(id.dataset);
-    if (dataset == nullptr) continue;
-    const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
-    const bool moves =
-        resident &&
-        (resident->entry.version < entry->version ||
-         (resident->entry.version == entry->version && resident->entry.clocks != entry->clocks));
-    if (moves) {
-      take_newer(id, entry);
-    } else {
-      refresh_path->arm(*dataset, id);
-    }
+    const bool kept = is_there(results[i]) || give_up_older_file(id, *entry);
+    all = show_row(id, entry, kept) && all;
   }
+  return all;
+}
+
+// False where the files have something older that neither they nor memory can give up for the row.
+bool Core::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
+  DatasetState* dataset = find_dataset(id.dataset);
+  if (dataset == nullptr) {
+    if (!kept) keep_unwritten(id, row);
+    return true;
+  }
+  const ResidentPtr resident = memory->peek(dataset->ref(id.key)).resident;
+  const bool moves =
+      resident &&
+      (resident->entry.version < row->version ||
+       (resident->entry.version == row->version && resident->entry.clocks != row->clocks));
+  const bool has_room = memory->stats().bytes_pinned <= memory->max_bytes() / 2;
+  if (moves || (!kept && has_room)) {
+    take_newer(id, row);
+  } else {
+    refresh_path->arm(*dataset, id);
+  }
+  return kept || moves || has_room;
 }
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {

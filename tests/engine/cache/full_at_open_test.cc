@@ -2,14 +2,12 @@
 // store, and once the disk takes something again all is as usual (docs/decisions/0037).
 #include <gtest/gtest.h>
 
-#include <cerrno>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
-#include <vector>
 
+#include "engine/cache/refusing_disk.h"
 #include "engine/cache/world.h"
 #include "tiercache/error.h"
 
@@ -18,36 +16,6 @@ namespace {
 
 DatasetOptions<JsonText> keyed() {
   return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
-// How the disk refuses, and what ends it.
-struct Refusal {
-  const char* name;
-  std::function<void(MemoryDisk&)> begin;
-  std::function<void(MemoryDisk&)> end;
-
-  friend void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
-};
-
-// Every operation that would make a name fails, also where it would free one first.
-void refuse_names(MemoryDisk& disk, int error) {
-  disk.set_fault([&disk, error](const std::string& operation, const std::string& path) {
-    std::string there;
-    const bool makes = operation == "make_directories" || operation == "write_file" ||
-                       operation == "open" || operation == "try_lock" || operation == "rename";
-    return makes && !disk.read(path, &there) ? error : 0;
-  });
-}
-
-std::vector<Refusal> refusals() {
-  const auto no_fault = [](MemoryDisk& disk) { disk.set_fault({}); };
-  return {{"no_inodes", [](MemoryDisk& disk) { disk.set_inodes(disk.used_inodes()); },
-           [](MemoryDisk& disk) { disk.set_inodes(0); }},
-          {"read_only", [](MemoryDisk& disk) { disk.set_read_only(true); },
-           [](MemoryDisk& disk) { disk.set_read_only(false); }},
-          {"full", [](MemoryDisk& disk) { refuse_names(disk, ENOSPC); }, no_fault},
-          {"over_quota", [](MemoryDisk& disk) { refuse_names(disk, EDQUOT); }, no_fault},
-          {"no_descriptors", [](MemoryDisk& disk) { refuse_names(disk, EMFILE); }, no_fault}};
 }
 
 class FullAtOpen : public ::testing::TestWithParam<Refusal> {

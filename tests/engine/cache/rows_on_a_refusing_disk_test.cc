@@ -1,0 +1,219 @@
+// What the store has in the place of an entry here, while the disk takes nothing new: the older file is not
+// served again.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "engine/cache/refusing_disk.h"
+#include "engine/cache/world.h"
+#include "tiercache/error.h"
+
+namespace tiercache::testing {
+namespace {
+
+constexpr const char* kNothing = "nothing";
+
+// The disk refuses from a moment on when the cache is open, or before it is opened.
+class RowsOnARefusingDisk : public ::testing::TestWithParam<std::tuple<Refusal, bool>> {
+ protected:
+  RowsOnARefusingDisk() {
+    open();
+    data_->put("k", "1");
+    EXPECT_TRUE(cache_->flush());
+    world_.executor->run_for(2s);
+  }
+  ~RowsOnARefusingDisk() override {
+    refusal().end(world_.disk);
+    if (cache_) world_.kill(cache_);
+  }
+
+  const Refusal& refusal() const { return std::get<0>(GetParam()); }
+  bool refuses_at_open() const { return std::get<1>(GetParam()); }
+  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    cache_ = world_.open(adjust);
+    data_.emplace(
+        cache_->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()}));
+  }
+  void close() {
+    cache_->close();
+    data_.reset();
+    cache_.reset();
+  }
+  void fill(const std::function<void(CacheOptions&)>& adjust = {}) {
+    if (refuses_at_open()) close();
+    refusal().begin(world_.disk);
+    if (refuses_at_open()) open(adjust);
+  }
+  void recover() {
+    refusal().end(world_.disk);
+    ASSERT_TRUE(world_.run_until([&] {
+      const Health health = cache_->health();
+      return health.journal.working && health.files.working;
+    })) << cache_->health().journal.why
+        << cache_->health().files.why;
+  }
+  // Another machine's write, straight into the store; nullopt: it erases.
+  void write_elsewhere(const std::optional<std::string>& text, const std::string& key = "k") {
+    Entry entry;
+    const auto now =
+        static_cast<std::uint64_t>(world_.clock->wall_now().time_since_epoch().count());
+    entry.version = {.time = now << Version::kCounterBits, .writer = 7};
+    entry.clocks.last_fetch = world_.clock->wall_now();
+    if (text) {
+      entry.document = std::make_shared<const std::string>(*text);
+      entry.checksum = Checksum::of(*text);
+    } else {
+      entry.kind = EntryKind::tombstone;
+    }
+    world_.store->put_row("test", {"d", key}, std::move(entry));
+  }
+  std::string local(const std::string& key = "k") {
+    const auto snapshot = data_->get(key, {.reach = Reach::local});
+    return snapshot ? *snapshot : kNothing;
+  }
+  void let_memory_age() { world_.executor->run_for(10min); }
+
+  World world_;
+  std::unique_ptr<Cache> cache_;
+  std::optional<Dataset<JsonText>> data_;
+};
+
+TEST_P(RowsOnARefusingDisk, erase_of_another_machine_holds_I4_I10) {
+  fill();
+  write_elsewhere(std::nullopt);
+  world_.executor->run_for(2s);
+  EXPECT_EQ(local(), kNothing);
+  let_memory_age();
+  EXPECT_EQ(local(), kNothing);
+
+  recover();
+  EXPECT_TRUE(cache_->flush());
+  close();
+  world_.store_down();
+  open();
+  EXPECT_EQ(local(), kNothing);
+}
+
+TEST_P(RowsOnARefusingDisk, erase_is_met_again_after_a_kill_I4_I10) {
+  fill();
+  write_elsewhere(std::nullopt);
+  world_.executor->run_for(2s);
+  world_.kill(cache_);
+  refusal().end(world_.disk);
+  open();
+  world_.executor->run_for(2s);
+  EXPECT_EQ(local(), kNothing);
+}
+
+TEST_P(RowsOnARefusingDisk,
+       kill_right_after_the_disk_recovers_leaves_the_erase_to_the_feed_I4_I10) {
+  fill();
+  write_elsewhere(std::nullopt);
+  let_memory_age();
+  refusal().end(world_.disk);
+  for (int i = 0; i < 200 && cache_; ++i) {
+    world_.executor->run_for(50ms);
+    if (i % 40 != 39) continue;
+    world_.kill(cache_);
+    open();
+    world_.executor->run_for(2s);
+    EXPECT_EQ(local(), kNothing);
+  }
+}
+
+TEST_P(RowsOnARefusingDisk, row_that_was_read_is_not_followed_by_an_older_file_I3) {
+  const auto unpolled = [](CacheOptions& options) { options.store_calls.poll_every = 0ms; };
+  close();
+  open(unpolled);
+  fill(unpolled);
+  world_.executor->run_for(25h);  // the local copy is no longer fresh
+  write_elsewhere("2");
+  const auto snapshot = data_->get("k", {.reach = Reach::store});
+  EXPECT_EQ(snapshot ? *snapshot : kNothing, "2");
+  let_memory_age();
+  EXPECT_NE(local(), "1");
+}
+
+// The write was journaled and its file could not be written any more.
+TEST_P(RowsOnARefusingDisk, row_that_supersedes_a_journaled_write_is_served_I3_I4) {
+  world_.store_down();
+  if (!refuses_at_open()) fill();
+  try {
+    data_->erase("k");
+  } catch (const NotDurable&) {
+    GTEST_SKIP() << "here not even the journal takes the erase";
+  }
+  world_.clock->advance(1s);
+  write_elsewhere("2");
+  if (refuses_at_open()) {
+    world_.kill(cache_);
+    refusal().begin(world_.disk);
+    open();
+  }
+  EXPECT_EQ(local(), kNothing);
+  world_.store_up();
+  ASSERT_TRUE(world_.run_until([&] { return cache_->stats().outbox_depth == 0; }));
+  let_memory_age();
+  EXPECT_NE(local(), "1");
+  world_.kill(cache_);
+  refusal().end(world_.disk);
+  world_.store_down();
+  open();
+  EXPECT_NE(local(), "1");
+}
+
+// Memory has no room for all that files cannot take. What it cannot hide is asked for again.
+TEST_P(RowsOnARefusingDisk, rows_that_memory_cannot_hold_come_once_the_disk_takes_them_I8_I10) {
+  constexpr int kKeys = 200;
+  constexpr std::uint64_t kBudget = 1 << 20;
+  const auto small = [](CacheOptions& options) { options.memory.max_bytes = kBudget; };
+  const std::string more(20 << 10, ' ');
+  close();
+  open(small);
+  for (int i = 0; i < kKeys; ++i) data_->put(std::to_string(i), "1" + more);
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(2s);
+  fill(small);
+  for (int i = 0; i < kKeys; ++i) write_elsewhere("2" + more, std::to_string(i));
+  let_memory_age();
+  EXPECT_LE(cache_->stats().memory_bytes_charged, kBudget);
+
+  recover();
+  ASSERT_TRUE(world_.run_until([&] {
+    for (int i = 0; i < kKeys; ++i) {
+      if (local(std::to_string(i)) == "1" + more) return false;
+    }
+    return true;
+  })) << "older values are still served";
+}
+
+// The clocks of a journaled write are replayed after the batch of files that it was in, none of which can
+// be written.
+TEST_P(RowsOnARefusingDisk, clocks_that_are_replayed_later_leave_the_newer_document_I1_I3) {
+  const std::string large = "2" + std::string(9 << 20, ' ');
+  world_.store_down();
+  data_->put("k", large);
+  world_.clock->advance(1s);
+  data_->invalidate("k");
+  world_.kill(cache_);
+  refusal().begin(world_.disk);
+  open();
+  const auto snapshot = data_->get("k", {.reach = Reach::local, .max_stale = 24h});
+  EXPECT_TRUE(snapshot && *snapshot == large);
+  EXPECT_EQ(snapshot.freshness(), Freshness::stale);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, RowsOnARefusingDisk,
+                         ::testing::Combine(::testing::ValuesIn(refusals()), ::testing::Bool()),
+                         [](const auto& one) {
+                           return std::string(std::get<0>(one.param).name) +
+                                  (std::get<1>(one.param) ? "_at_open" : "_while_open");
+                         });
+
+}  // namespace
+}  // namespace tiercache::testing
