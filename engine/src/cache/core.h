@@ -258,7 +258,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void show_newer(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                   std::uint32_t generation, MemoryTier::Pin pin);
   bool show_row(const EntryId& id, const EntryPtr& row, bool kept);
-  bool give_up_older_file(const EntryId& id, const Entry& entry);
+  bool give_up_older_file(const EntryId& id, const Entry& entry,
+                          const FileWriteResult& not_written);
   EntryPtr newest_row(const EntryId& id, const EntryPtr& winner);
   void hold_in_files(const EntryId& id, const Entry& entry);
   CloseReceipt shut_down(SteadyTime deadline);

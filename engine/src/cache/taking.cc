@@ -2,6 +2,7 @@
 // for it.
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include "base/glob.h"
@@ -22,6 +23,11 @@ namespace {
 constexpr int kShowTries = 4;
 // Of a refused write the file is on its way for milliseconds at most.
 constexpr std::size_t kWithdrawnKept = 4'096;
+
+Version just_below(Version version) {
+  if (version.writer > 0) return {.time = version.time, .writer = version.writer - 1};
+  return {.time = version.time - 1, .writer = std::numeric_limits<std::uint32_t>::max()};
+}
 
 // The files have it, or something newer.
 bool is_there(const FileWriteResult& result) {
@@ -59,12 +65,17 @@ bool Core::keep_in_files(const EntryId& id, const Entry& entry) {
   const FileWriteResult result = files->write(id, entry, EntryFiles::Sync::before);
   if (is_erased()) files->remove(id, entry.version);
   file_eviction->look();
-  return is_there(result) || give_up_older_file(id, entry);
+  return is_there(result) || give_up_older_file(id, entry, result);
 }
 
 // A disk that takes nothing new will mostly still remove a file.
-bool Core::give_up_older_file(const EntryId& id, const Entry& entry) {
-  if (!is_there(files->remove(id, entry.version))) return false;
+bool Core::give_up_older_file(const EntryId& id, const Entry& entry,
+                              const FileWriteResult& not_written) {
+  using Status = FileWriteResult::Status;
+  if (not_written.status != Status::failed) return false;  // another process is at it
+  const FileWriteResult removed = files->remove(id, just_below(entry.version));
+  if (removed.status == Status::newer_there) return entry.version < removed.current->version;
+  if (removed.status != Status::written) return false;
   // Else an older write of ours would come back from the journal at the next open.
   journal->file_written(id, entry.version, entry.clocks);
   file_writer->touched();
@@ -151,7 +162,7 @@ bool Core::take_rows(const std::vector<ScannedEntry>& rows) {
       files->remove(id, entry->version);
       continue;
     }
-    const bool kept = is_there(results[i]) || give_up_older_file(id, *entry);
+    const bool kept = is_there(results[i]) || give_up_older_file(id, *entry, results[i]);
     all = show_row(id, entry, kept) && all;
   }
   return all;

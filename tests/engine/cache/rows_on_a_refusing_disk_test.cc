@@ -2,6 +2,7 @@
 // served again.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -214,6 +215,35 @@ INSTANTIATE_TEST_SUITE_P(Each, RowsOnARefusingDisk,
                            return std::string(std::get<0>(one.param).name) +
                                   (std::get<1>(one.param) ? "_at_open" : "_while_open");
                          });
+
+// Another process has the key's lock at the moment when the row comes.
+TEST(RowsOfABusyKey, row_is_in_its_file_once_the_other_process_is_done_I10) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", DatasetOptions<JsonText>{.keyed = true, .fresh_for = 24h});
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  int refused = 0;
+  world.disk.set_fault([&refused](const std::string& operation, const std::string& path) {
+    const bool busy = operation == "try_lock" && path.find("/locks/open-") == std::string::npos;
+    return busy && refused++ % 2 == 0 ? EAGAIN : 0;
+  });
+  Entry row = *world.store->row("test", {"d", "k"});
+  row.version.time += 1'000'000;
+  row.document = std::make_shared<const std::string>("2");
+  row.checksum = Checksum::of(*row.document);
+  world.store->put_row("test", {"d", "k"}, row);
+  world.executor->run_for(5s);
+  EXPECT_GT(refused, 0);
+  world.disk.set_fault({});
+  world.kill(cache);
+  world.store_down();
+  cache = world.open();
+  data = cache->dataset("d", DatasetOptions<JsonText>{.keyed = true, .fresh_for = 24h});
+  const auto snapshot = data.get("k", {.reach = Reach::local});
+  EXPECT_EQ(snapshot ? *snapshot : kNothing, "2");
+}
 
 }  // namespace
 }  // namespace tiercache::testing
