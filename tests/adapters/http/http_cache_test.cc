@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "adapters/http/servers.h"
+#include "lib/scratch.h"
 #include "tiercache/http.h"
 #include "tiercache/json.h"
 #include "tiercache/tiercache.h"
@@ -29,21 +30,13 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Rate, currency, rate)
 
 class HttpCache : public ::testing::Test {
  protected:
-  HttpCache() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tiercache-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~HttpCache() override {
-    cache_.reset();
-    std::filesystem::remove_all(directory_);
-  }
   Cache& open() {
     cache_.reset();
-    cache_.emplace(CacheOptions{.project = "test", .directory = directory_ / "cache"});
+    cache_.emplace(CacheOptions{.project = "test", .directory = scratch_.path() / "cache"});
     return *cache_;
   }
 
-  std::filesystem::path directory_;
+  const tiercache::testing::ScratchDirectory scratch_{"http"};
   std::optional<Cache> cache_;
 };
 

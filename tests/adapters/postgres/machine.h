@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "adapters/postgres/server.h"
+#include "lib/scratch.h"
 #include "tiercache/tiercache.h"
 
 namespace tiercache::postgres {
@@ -20,11 +20,9 @@ class Machine {
  public:
   explicit Machine(std::shared_ptr<Store> store,
                    const std::function<void(CacheOptions&)>& adjust = {}) {
-    std::string name = (std::filesystem::temp_directory_path() / "tiercache-XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
     CacheOptions options;
     options.project = "p";
-    options.directory = directory_;
+    options.directory = scratch_.path();
     options.store = std::move(store);
     options.store_calls.retry_cap = std::chrono::milliseconds(200);
     if (adjust) adjust(options);
@@ -32,17 +30,12 @@ class Machine {
     data_ = std::make_unique<Dataset<JsonText>>(cache_->dataset(
         "d", DatasetOptions<JsonText>{.keyed = true, .fresh_for = std::chrono::hours(24)}));
   }
-  ~Machine() {
-    data_.reset();
-    cache_.reset();
-    std::filesystem::remove_all(directory_);
-  }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   Cache& cache() { return *cache_; }
   Dataset<JsonText>& data() { return *data_; }
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return scratch_.path(); }
 
   // What this machine has without asking the store; "" for nothing.
   std::string local(const std::string& key) {
@@ -60,7 +53,7 @@ class Machine {
   }
 
  private:
-  std::filesystem::path directory_;
+  const testing::ScratchDirectory scratch_{"machine"};
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Dataset<JsonText>> data_;
 };

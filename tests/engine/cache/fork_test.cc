@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/scratch.h"
 #include "tiercache/error.h"
 #include "tiercache/sqlite.h"
 #include "tiercache/tiercache.h"
@@ -26,12 +27,6 @@ namespace fs = std::filesystem;
 
 class ForkedChild : public ::testing::Test {
  protected:
-  ForkedChild() {
-    std::string name = (fs::temp_directory_path() / "tiercache-test-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~ForkedChild() override { fs::remove_all(root_); }
-
   void SetUp() override {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP()
@@ -57,7 +52,8 @@ class ForkedChild : public ::testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
-  fs::path root_;
+  const ScratchDirectory scratch_{"test"};
+  const fs::path root_ = scratch_.path();
 };
 
 bool throws_error(const std::function<void()>& call) {

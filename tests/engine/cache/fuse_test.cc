@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "lib/scratch.h"
 #include "tiercache/error.h"
 #include "tiercache/file_system.h"
 #include "tiercache/tiercache.h"
@@ -20,8 +21,6 @@ namespace fs = std::filesystem;
 class RealFuse : public ::testing::Test {
  protected:
   RealFuse() {
-    std::string name = (fs::temp_directory_path() / "tiercache-test-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
     fs::create_directory(root_ / "below");
     fs::create_directory(root_ / "mounted");
     mounted_ = run("bindfs '" + below() + "' '" + mounted() + "'");
@@ -29,7 +28,6 @@ class RealFuse : public ::testing::Test {
   ~RealFuse() override {
     if (mounted_ && !run("fusermount -u -z '" + mounted() + "'"))
       run("umount -l '" + mounted() + "'");
-    fs::remove_all(root_);
   }
   void SetUp() override {
     if (!mounted_) GTEST_SKIP() << "no bindfs here, or it may not mount";
@@ -48,7 +46,8 @@ class RealFuse : public ::testing::Test {
     return options;
   }
 
-  fs::path root_;
+  const ScratchDirectory scratch_{"test"};
+  const fs::path root_ = scratch_.path();
   bool mounted_ = false;
 };
 

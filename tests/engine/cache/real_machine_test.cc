@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/cache/world.h"
+#include "lib/scratch.h"
 #include "tiercache/error.h"
 #include "tiercache/sqlite.h"
 
@@ -23,12 +24,6 @@ namespace fs = std::filesystem;
 
 class RealMachine : public ::testing::Test {
  protected:
-  RealMachine() {
-    std::string name = (fs::temp_directory_path() / "tiercache-test-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~RealMachine() override { fs::remove_all(root_); }
-
   CacheOptions options() const {
     CacheOptions options;
     options.project = "test";
@@ -37,7 +32,8 @@ class RealMachine : public ::testing::Test {
     return options;
   }
 
-  fs::path root_;
+  const ScratchDirectory scratch_{"test"};
+  const fs::path root_ = scratch_.path();
 };
 
 DatasetOptions<JsonText> keyed() {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "lib/scratch.h"
 #include "tiercache/error.h"
 #include "tiercache/sqlite.h"
 #include "tiercache/tiercache.h"
@@ -21,12 +22,9 @@ namespace fs = std::filesystem;
 class ChangedWorkingDirectory : public ::testing::Test {
  protected:
   ChangedWorkingDirectory() {
-    std::string name = (fs::temp_directory_path() / "tiercache-test-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
     fs::create_directories(root_ / "app");
     fs::create_directories(root_ / "elsewhere");
   }
-  ~ChangedWorkingDirectory() override { fs::remove_all(root_); }
 
   static DatasetOptions<JsonText> keyed() { return {.keyed = true, .fresh_for = 24h}; }
   static CacheOptions in(const fs::path& directory) {
@@ -38,7 +36,8 @@ class ChangedWorkingDirectory : public ::testing::Test {
   }
   bool nothing_elsewhere() const { return fs::is_empty(root_ / "elsewhere"); }
 
-  fs::path root_;
+  const ScratchDirectory scratch_{"test"};
+  const fs::path root_ = scratch_.path();
 };
 
 TEST_F(ChangedWorkingDirectory, cache_stays_where_it_was_opened_I1) {
