@@ -13,9 +13,11 @@
 #include "history/checker.h"
 #include "history/record.h"
 #include "history/setup.h"
+#include "history/staller.h"
 #include "history/worker.h"
 #include "lib/arguments.h"
 #include "lib/scratch.h"
+#include "lib/stalling_disk.h"
 #include "oracle/dice.h"
 #include "oracle/document.h"
 #include "tiercache/sqlite.h"
@@ -43,19 +45,27 @@ void run_processes(const Arguments& arguments, const std::filesystem::path& root
   const std::uint64_t processes = arguments["--processes"];
   const auto skew = skews(processes, arguments["--seed"]);
   std::vector<pid_t> children;
+  const auto gates = std::make_shared<DiskGates>();
+  const bool stalls = arguments["--stalls"] > 0;
   for (std::uint64_t i = 0; i < processes; ++i) {
     const pid_t child = ::fork();
     if (child < 0) throw std::runtime_error("cannot fork");
     if (child == 0) {
-      const int status = work({.root = root,
-                               .process = i,
-                               .operations = arguments["--operations"],
-                               .seed = arguments["--seed"],
-                               .skew = skew[i]});
+      const int status =
+          work({.root = root,
+                .process = i,
+                .operations = arguments["--operations"],
+                .seed = arguments["--seed"],
+                .skew = skew[i],
+                .disk = stalls ? std::make_shared<StallingDisk>(gates) : posix_file_system()});
       std::fflush(stdout);
       ::_exit(status);
     }
     children.push_back(child);
+  }
+  Staller staller(children, gates, arguments["--seed"]);
+  for (std::uint64_t i = 0; i < arguments["--stalls"]; ++i) {
+    staller.stall(std::chrono::milliseconds(arguments["--stall-ms"]));
   }
   bool good = true;
   for (const pid_t child : children) {
@@ -104,6 +114,9 @@ int run(const Arguments& arguments) {
       checker.add(read_calls(log_of(scratch.path(), i, thread)));
     }
   }
+  for (std::uint64_t i = 0; i < arguments["--processes"]; ++i) {
+    checker.add(static_cast<std::uint8_t>(i), read_beats(beats_of(scratch.path(), i)));
+  }
   checker.check_calls();
   check_end(checker, scratch.path());
   if (checker.violations() > 0 && std::getenv("TIERCACHE_KEEP") != nullptr) scratch.keep();
@@ -113,15 +126,18 @@ int run(const Arguments& arguments) {
   std::printf(
       "history: %llu violations in %llu processes with clocks up to 15 min apart from the store's, "
       "seed %llu: %llu reads served, %llu found nothing, %llu puts, %llu erases, %llu counted, "
-      "%llu conflicts; the oldest value served was out of date for %lld ms (memory.ttl %lld ms): "
+      "%llu conflicts, %llu refused and %llu in doubt at their deadlines; the longest stall took "
+      "%lld ms; the oldest value served was out of date for %lld ms (memory.ttl %lld ms): "
       "lost updates %llu, regressions %llu, served too late %llu, erased entries back %llu, wrong "
-      "bytes %llu\n",
+      "bytes %llu, refused for no reason %llu\n",
       shown(checker.violations()), shown(arguments["--processes"]), shown(arguments["--seed"]),
       calls(Call::Kind::read), calls(Call::Kind::read_nothing), calls(Call::Kind::put),
       calls(Call::Kind::erase), calls(Call::Kind::increment), calls(Call::Kind::conflict),
+      calls(Call::Kind::refused), calls(Call::Kind::in_doubt),
+      static_cast<long long>(checker.longest_stall_ns() / 1'000'000),
       static_cast<long long>(checker.stalest_ns() / 1'000'000),
       static_cast<long long>(kMemoryTtl.count()), wrong(Wrong::lost), wrong(Wrong::regress),
-      wrong(Wrong::stale), wrong(Wrong::returned), wrong(Wrong::bytes));
+      wrong(Wrong::stale), wrong(Wrong::returned), wrong(Wrong::bytes), wrong(Wrong::refused));
   return checker.violations() == 0 ? 0 : 1;
 }
 
@@ -130,7 +146,11 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
-  Arguments arguments({{"--operations", 2'000}, {"--processes", 4}, {"--seed", 1}});
+  Arguments arguments({{"--operations", 2'000},
+                       {"--processes", 4},
+                       {"--seed", 1},
+                       {"--stalls", 0},
+                       {"--stall-ms", 3'000}});
   if (!arguments.parse(count, words)) return 2;
   if (arguments["--processes"] < 1 || arguments["--processes"] > kMostProcesses) return 2;
   try {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,12 @@ struct Call {
     increment,     // acknowledged as `version`, from the count `number` stands on
     conflict,      // an increment was refused: another one came first
     wrong,         // a read served bytes that nobody wrote
-    failed,        // a write threw
+    refused,       // a write ended at its deadline, not applied
+    in_doubt,      // a write ended at its deadline; it may appear later
+    failed,        // a write threw anything else
   };
   Kind kind = Kind::read;
+  Kind wanted = Kind::read;  // what a write that threw was to be
   std::uint8_t process = 0;
   std::uint8_t thread = 0;
   std::uint8_t key = 0;
@@ -57,6 +61,17 @@ inline std::vector<Call> read_calls(const std::filesystem::path& path) {
   in.read(reinterpret_cast<char*>(calls.data()),
           static_cast<std::streamsize>(calls.size() * sizeof(Call)));
   return calls;
+}
+
+// When the heartbeats of a process were over (ns).
+inline void write_beats(const std::filesystem::path& path, const std::vector<std::int64_t>& beats) {
+  std::ofstream out(path);
+  for (const std::int64_t beat : beats) out << beat << '\n';
+}
+
+inline std::vector<std::int64_t> read_beats(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istream_iterator<std::int64_t>(in), std::istream_iterator<std::int64_t>()};
 }
 
 }  // namespace tiercache::testing

@@ -16,6 +16,13 @@ inline constexpr std::chrono::milliseconds kMemoryTtl{100};
 // Beyond memory.ttl: until a write is in its file, and until a machine that is busy with more
 // threads than it has processors runs the one that reads.
 inline constexpr std::chrono::milliseconds kSlack{2'000};
+inline constexpr std::chrono::milliseconds kPutDeadline{10'000};
+// The heartbeat by which each process measures how long it or the disk stood still: a pause of `kStall` or
+// more between two beats is not held against the cache.
+inline constexpr std::chrono::milliseconds kBeatEvery{20};
+inline constexpr std::chrono::milliseconds kStall{500};
+// Of the keys whose files a process may be about to replace, holding their locks, when it is stopped.
+inline constexpr std::size_t kLockedKeys = 3;
 
 // Keys by what is done to them.
 inline constexpr std::uint8_t kCounters = 8;    // counted up by compare-and-set
@@ -43,7 +50,8 @@ inline std::uint64_t count_of(std::uint64_t number) {
 }
 
 inline CacheOptions cache_options(const std::string& directory, std::shared_ptr<Store> store,
-                                  std::shared_ptr<Clock> clock) {
+                                  std::shared_ptr<Clock> clock,
+                                  std::shared_ptr<FileSystem> disk = {}) {
   using std::chrono::milliseconds;
   CacheOptions options;
   options.project = "history";
@@ -57,6 +65,7 @@ inline CacheOptions cache_options(const std::string& directory, std::shared_ptr<
                          .retry_cap = milliseconds(300),
                          .poll_every = milliseconds(200)};
   options.ports.clock = std::move(clock);
+  options.ports.file_system = std::move(disk);
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "history/heartbeat.h"
 #include "history/record.h"
 #include "history/setup.h"
 #include "lib/skewed_clock.h"
@@ -42,11 +43,13 @@ class Thread {
     if (is_counter(call_.key)) return increment();
     if (is_erasable(call_.key) && kind < 53) return erase_all();
     if (is_erasable(call_.key) && kind < 70) {
-      return write(Call::Kind::erase, 0, [this] { return data_.erase(name()); });
+      return write(Call::Kind::erase, 0,
+                   [this] { return data_.erase(name(), {.deadline = kPutDeadline}); });
     }
     const std::uint64_t number = (++puts_ << kWhoBits) + who_;
-    write(Call::Kind::put, number,
-          [&] { return data_.put(name(), make_document(name(), number)); });
+    write(Call::Kind::put, number, [&] {
+      return data_.put(name(), make_document(name(), number), {.deadline = kPutDeadline});
+    });
   }
 
   void read() {
@@ -61,8 +64,10 @@ class Thread {
     const Version seen = call_.version();
     const std::uint64_t count = call_.kind == Call::Kind::read ? count_of(call_.number) : 0;
     const std::uint64_t number = ((count + 1) << kWhoBits) + who_;
-    write(Call::Kind::increment, number,
-          [&] { return data_.put(name(), make_document(name(), number), {.if_version = seen}); });
+    write(Call::Kind::increment, number, [&] {
+      return data_.put(name(), make_document(name(), number),
+                       {.deadline = kPutDeadline, .if_version = seen});
+    });
   }
 
   void look(Reach reach) {
@@ -82,7 +87,8 @@ class Thread {
 
   // One call, which is a write of each key that it is for.
   void erase_all() {
-    write(Call::Kind::erase, 0, [this] { return data_.erase_matching(kErasablesGlob); });
+    write(Call::Kind::erase, 0,
+          [this] { return data_.erase_matching(kErasablesGlob, {.deadline = kPutDeadline}); });
     const Call erased = call_;
     for (call_.key = 0; call_.key < kKeys; ++call_.key) {
       if (is_erasable(call_.key) && call_.key != erased.key) log_.add(call_);
@@ -93,6 +99,8 @@ class Thread {
   template <class Write>
   void write(Call::Kind kind, std::uint64_t number, const Write& write) {
     call_.number = number;
+    call_.wanted = kind;
+    call_.set_version({});
     call_.began = now();
     try {
       const PutReceipt receipt = write();
@@ -100,6 +108,9 @@ class Thread {
       call_.set_version(receipt.version);
     } catch (const VersionConflict&) {
       call_.kind = Call::Kind::conflict;
+    } catch (const NotDurable& error) {
+      const bool in_doubt = error.state() == NotDurable::State::unknown;
+      call_.kind = in_doubt ? Call::Kind::in_doubt : Call::Kind::refused;
     } catch (const Error& error) {
       std::printf("a write failed: %s\n", error.what());
       call_.kind = Call::Kind::failed;
@@ -125,6 +136,10 @@ std::filesystem::path log_of(const std::filesystem::path& root, std::uint64_t pr
   return root / ("calls-" + std::to_string(process) + "-" + std::to_string(thread));
 }
 
+std::filesystem::path beats_of(const std::filesystem::path& root, std::uint64_t process) {
+  return root / ("beats-" + std::to_string(process));
+}
+
 std::filesystem::path directory_of(const std::filesystem::path& root) {
   return root / "cache";
 }
@@ -133,15 +148,30 @@ std::filesystem::path store_of(const std::filesystem::path& root) {
   return root / "store.db";
 }
 
+namespace {
+
+// Beside a heartbeat, whose times are written down for the checker.
+void make_calls(const WorkerStart& start, Cache& cache) {
+  const std::string path = beats_of(start.root, start.process).string();
+  std::vector<std::int64_t> beats;
+  {
+    const Heartbeat heartbeat(beat_on(start.disk, path + "-file"), &beats);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] { Thread(start, i, cache).run(); });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  write_beats(path, beats);
+}
+
+}  // namespace
+
 int work(const WorkerStart& start) {
   Cache cache(cache_options(directory_of(start.root).string(),
                             sqlite::open(store_of(start.root).string()),
-                            std::make_shared<SkewedClock>(start.skew)));
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&, i] { Thread(start, i, cache).run(); });
-  }
-  for (std::thread& thread : threads) thread.join();
+                            std::make_shared<SkewedClock>(start.skew), start.disk));
+  make_calls(start, cache);
   const bool flushed = cache.flush(std::chrono::minutes(2));
   const CloseReceipt receipt = cache.close(std::chrono::minutes(1));
   if (flushed && receipt.left_in_outbox == 0 && receipt.dropped == 0) return 0;

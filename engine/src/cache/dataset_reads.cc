@@ -70,8 +70,8 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
 // A resident that memory may serve as it is: no look at lower tiers, nothing to refresh.
 bool servable_from_memory(const MemoryTier::Found& found, Ticks ticks) {
   return found.resident && found.resident->kind == ResidentKind::document &&
-         ticks < found.lifetimes.fresh_until &&
-         ((ticks < found.lifetimes.trusted_until && !found.outdated) || found.pinned);
+         ticks < found.lifetimes.fresh_until && ticks < found.lifetimes.trusted_until &&
+         !found.outdated;
 }
 
 ReadResult memory_result(MemoryTier::Found&& found, Ticks ticks) {

@@ -82,10 +82,11 @@ ReadOp::Next ReadOp::ask_memory() {
     answer(Tier::memory, TierAnswer::miss);
     return Next::lower;
   }
-  const bool trusted =
-      found.pinned || (core_->coarse_ticks() < found.lifetimes.trusted_until && !found.outdated);
+  // An own write on its way to its file is looked up like anything else: another process may have
+  // replaced the file with something newer meanwhile.
+  const bool trusted = core_->coarse_ticks() < found.lifetimes.trusted_until && !found.outdated;
   newest_local_ = found.resident->entry.version;
-  pinned_ = found.pinned;
+  if (found.pinned) pinned_ = found.resident;
   switch (found.resident->kind) {
     case ResidentKind::not_found:
       answer(Tier::memory, trusted ? TierAnswer::not_found : TierAnswer::miss);
@@ -116,7 +117,8 @@ void ReadOp::ask_files() {
       return take_file(file.entry);
     case FileReadResult::Status::absent:
       answer(Tier::files, TierAnswer::miss);
-      if (newest_local_.is_zero() || pinned_) return;
+      if (newest_local_.is_zero()) return;
+      if (pinned_) return trust_pinned();
       // The file went away under us: an erase by another process, or a person's `rm`.
       drop_candidate();
       core_->memory->remove(ref_, newest_local_);
@@ -145,6 +147,7 @@ void ReadOp::ask_files() {
 void ReadOp::take_file(const EntryPtr& entry) {
   if (newest_local_ > entry->version) {
     if (pinned_) {
+      trust_pinned();
       return answer(Tier::files, TierAnswer::miss,
                     "what memory has is newer and not in its file yet");
     }
@@ -169,6 +172,11 @@ void ReadOp::take_file(const EntryPtr& entry) {
     return answer(Tier::files, answer_of(freshness_at(lifetimes, core_->coarse_ticks())));
   }
   consider(taken, Tier::files);
+}
+
+void ReadOp::trust_pinned() {
+  const Lifetimes lifetimes = judge(pinned_->entry, dataset_.ages, core_->now());
+  core_->memory->renew(ref_, pinned_.get(), lifetimes, stamp_);
 }
 
 EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {

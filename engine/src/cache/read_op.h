@@ -67,6 +67,8 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   Next ask_memory();
   void ask_files();
   void take_file(const EntryPtr& entry);
+  // Its file was looked at and has nothing newer.
+  void trust_pinned();
   // The entry with what the journal and, where it is of the same version, the candidate know of its clocks.
   EntryPtr with_known_clocks(const EntryPtr& entry) const;
   void on_store(const LoadedRow& row);
@@ -112,7 +114,7 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   // Of the step at hand; the steps follow each other.
   MemoryTier::Stamp stamp_;
   Version newest_local_;  // of what the local tiers know, tombstones too
-  bool pinned_ = false;   // memory's resident is not in its file yet
+  ResidentPtr pinned_;    // memory's, where it is not in its file yet
 
   mutable Mutex mutex_;
   Candidate candidate_ TIERCACHE_GUARDED_BY(mutex_);

@@ -68,14 +68,16 @@ bool RefreshPath::has_source(const RefreshRequest& request) const {
 
 EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
   const auto found = core_.memory->peek(dataset.ref(id.key));
-  if (found.resident && (found.pinned || !found.outdated)) {
-    if (found.resident->kind == ResidentKind::document) {
-      return std::make_shared<Entry>(found.resident->entry);
-    }
+  const bool known = found.resident && found.resident->kind != ResidentKind::not_found;
+  FileReadResult file;
+  if (!known || found.outdated) file = core_.read_file(id);
+  const bool ahead =
+      known && found.pinned && !(file.entry && file.entry->version > found.resident->entry.version);
+  if (ahead || (known && !found.outdated)) {
     // The file may still hold what was erased.
     if (found.resident->kind == ResidentKind::tombstone) return nullptr;
+    return std::make_shared<Entry>(found.resident->entry);
   }
-  const FileReadResult file = core_.read_file(id);
   const bool document = file.entry && file.entry->kind == EntryKind::document;
   return document && decodes(dataset, *file.entry) ? file.entry : nullptr;
 }

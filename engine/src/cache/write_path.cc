@@ -244,7 +244,8 @@ void WritePath::make_visible(const Change& change) {
       return;
     }
     core_.memory->put(dataset.ref(change.key), resident_of(change),
-                      judge(change.entry, dataset.ages, core_.now()), MemoryTier::Pin::yes);
+                      judge(change.entry, dataset.ages, core_.now()), MemoryTier::Pin::yes,
+                      change.generation);
     core_.files->index().put(id, {.kind = change.entry.kind,
                                   .version = change.entry.version,
                                   .checksum = change.entry.checksum,
@@ -267,8 +268,8 @@ void WritePath::make_clocks_visible(const Change& change) {
   const KeyRef ref = dataset.ref(change.key);
   // Each further try means that another write of the key came between: an erase must not be undone.
   for (;;) {
-    const MemoryTier::Stamp stamp = core_.memory->stamp(ref);
-    const auto moved = with_clocks_of(change);
+    MemoryTier::Stamp stamp = core_.memory->stamp(ref);
+    const auto moved = with_clocks_of(change, &stamp.generation);
     if (!moved) return;
     const IndexItem item{.kind = EntryKind::document,
                          .version = moved->entry.version,
@@ -283,12 +284,13 @@ void WritePath::make_clocks_visible(const Change& change) {
   core_.file_writer->dirty(id);
 }
 
-// The key's document as memory or the file has it, with the change's clocks; null without one.
-ResidentPtr WritePath::with_clocks_of(const Change& change) {
+ResidentPtr WritePath::with_clocks_of(const Change& change, std::uint32_t* generation) {
   DatasetState& dataset = *change.dataset;
   auto moved = std::make_shared<Resident>();
-  if (const ResidentPtr resident = core_.memory->peek(dataset.ref(change.key)).resident) {
-    *moved = *resident;
+  const MemoryTier::Found found = core_.memory->peek(dataset.ref(change.key));
+  if (found.resident) {
+    *moved = *found.resident;
+    *generation = found.generation;  // its file is still to be looked at if others changed it
   } else {
     const EntryPtr entry = core_.read_file(dataset.id(change.key)).entry;
     if (!entry || entry->kind != EntryKind::document) return nullptr;

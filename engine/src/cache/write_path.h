@@ -38,6 +38,7 @@ struct Change {
   std::optional<Version> guard;        // the store's: see StoreWrite::not_newer_than
   Lineage made_from = {};              // with `guard`
   std::uint64_t place = 0;             // its time, where it was taken before the write was compared
+  std::uint32_t generation = 0;        // others' changes of its file before it was stamped
   Settlements::WaiterPtr waiter = {};  // of a call that waits for the store; null: none does
 };
 
@@ -132,7 +133,9 @@ class WritePath {
                  const AppendResult& result);
   void make_visible(const Change& change);
   void make_clocks_visible(const Change& change);
-  ResidentPtr with_clocks_of(const Change& change);
+  // The key's document as memory or the file has it, with the change's clocks; null without one. The
+  // generation becomes that of what memory has.
+  ResidentPtr with_clocks_of(const Change& change, std::uint32_t* generation);
   void make_matching_erase_visible(const Change& change);
   void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
                              AppendResult result);

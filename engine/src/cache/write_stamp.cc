@@ -268,6 +268,8 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     return std::nullopt;
   }
   core_.write_order->begin(order_hash(id));
+  // Before the version is taken: whatever others put into the file from here on may be above it.
+  change.generation = core_.memory->stamp(ref).generation;
   change.entry.version = next_version(change, known);
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {

@@ -94,14 +94,14 @@ MemoryTier::Stamp MemoryTier::stamp(const KeyRef& key) const {
 }
 
 bool MemoryTier::put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
-                     Pin pin) {
+                     Pin pin, std::optional<std::uint32_t> generation) {
   const std::size_t charged = charge(key.key, *resident);
   return admit(MemoryShard::Arrival{.key = key,
                                     .resident = std::move(resident),
                                     .lifetimes = lifetimes,
                                     .charge = charged,
                                     .pin = pin,
-                                    .generation = generations_->of(key.hash),
+                                    .generation = generation.value_or(generations_->of(key.hash)),
                                     .stamp = std::nullopt});
 }
 

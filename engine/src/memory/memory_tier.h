@@ -94,8 +94,10 @@ class MemoryTier {
   // Replaces what is older by (version), or of equal version (then clocks have moved). False and
   // nothing done when what is there is newer (I3). Counts as a write of the key for promotions. A
   // pinned node is not evicted until `unpin`; replacing a pinned node keeps it pinned. True for an
-  // entry too large to be kept: what is older has made way for it.
-  bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin);
+  // entry too large to be kept: what is older has made way for it. `generation`: what others had changed,
+  // as of `stamp`, when the version was chosen; absent: what they have changed so far.
+  bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin,
+           std::optional<std::uint32_t> generation = std::nullopt);
   // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came
   // after `stamp`, or when what is there is newer; where the key is not there, also when such a
   // write cannot be told from one of another key of the shard that has left since. Otherwise as

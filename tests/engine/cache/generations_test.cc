@@ -108,6 +108,87 @@ TEST_F(TwoProcesses, own_writes_leave_memory_trusted) {
   EXPECT_EQ(reader->stats().datasets.front().file_hits, 0u);
 }
 
+TEST_F(TwoProcesses, newer_file_is_served_while_an_own_write_waits_for_its_file_I10) {
+  auto mine = reader->dataset("d", keyed());
+  auto theirs = writer->dataset("d", keyed());
+  mine.put("k", "1");
+  theirs.put("k", "2");
+  EXPECT_EQ(read(), "1") << "it is in no file yet";
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "2");
+  mine.erase("k");
+  EXPECT_EQ(read(), "nothing");
+  theirs.put("k", "3");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "3");
+  ASSERT_TRUE(reader->flush());
+  EXPECT_EQ(read(), "3");
+}
+
+TEST_F(TwoProcesses, erased_file_is_noticed_while_an_own_write_waits_for_its_file_I4_I10) {
+  reader->dataset("d", keyed()).put("k", "1");
+  writer->dataset("d", keyed()).erase("k");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "nothing");
+  ASSERT_TRUE(reader->flush());
+  EXPECT_EQ(read(), "nothing");
+}
+
+// Its sync takes long: meanwhile another process makes a later write, and brings it to its file.
+TEST_F(TwoProcesses, write_journaled_after_a_newer_one_came_to_its_file_does_not_hide_it_I10) {
+  auto theirs = writer->dataset("d", keyed());
+  auto mine = reader->dataset("d", keyed());
+  bool once = false;
+  world.disk.set_fault([&](const std::string& operation, const std::string&) {
+    if (operation == "sync_data" && !std::exchange(once, true)) {
+      theirs.put("k", "2");
+      EXPECT_TRUE(writer->flush());
+    }
+    return 0;
+  });
+  mine.put("k", "1");
+  world.disk.set_fault({});
+  ASSERT_TRUE(once);
+  EXPECT_EQ(read(), "2");
+}
+
+TEST_F(TwoProcesses, refresh_starts_from_a_newer_file_while_an_own_write_waits_for_its_file_I10) {
+  std::string previous;
+  auto options = keyed();
+  options.refresh = [&](RefreshContext& context) -> RefreshAnswer<std::string> {
+    previous = *context.previous()->document;
+    return NotModified{};
+  };
+  auto mine = reader->dataset("d", options);
+  mine.put("k", "1");
+  writer->dataset("d", keyed()).put("k", "2");
+  ASSERT_TRUE(writer->flush());
+  mine.refresh("k");
+  EXPECT_EQ(previous, "2");
+}
+
+TEST_F(TwoProcesses, own_invalidation_does_not_hide_a_newer_file_I10) {
+  auto theirs = writer->dataset("d", keyed());
+  theirs.put("k", "1");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_EQ(read(), "1");
+  theirs.put("k", "2");
+  ASSERT_TRUE(writer->flush());
+  reader->dataset("d", keyed()).invalidate("k");
+  EXPECT_EQ(read(), "2");
+}
+
+TEST_F(TwoProcesses, own_write_that_waits_for_its_file_is_served_beside_an_older_file_I3) {
+  auto mine = reader->dataset("d", keyed());
+  writer->dataset("d", keyed()).put("k", "1");
+  mine.put("k", "2");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_EQ(read(), "2");
+  EXPECT_EQ(tier(), Tier::memory);
+  ASSERT_TRUE(reader->flush());
+  EXPECT_EQ(*writer->dataset("d", keyed()).get("k"), "2");
+}
+
 TEST_F(TwoProcesses, later_write_wins_whatever_the_clocks_say_I3) {
   auto theirs = writer->dataset("d", keyed());
   auto mine = reader->dataset("d", keyed());
