@@ -119,6 +119,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void take_newer(const EntryId& id, const EntryPtr& entry);
   // The same for many rows of the store; what the local tiers have or know better is passed over.
   void take_rows(const std::vector<ScannedEntry>& rows);
+  // Also where the store is another one than the directory belongs to: somebody has said that it is meant.
+  void keep_rows(const std::vector<ScannedEntry>& rows);
   // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
