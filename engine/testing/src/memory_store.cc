@@ -424,6 +424,12 @@ void MemoryStore::lose_change_cursors() {
   ++state_->incarnation;
 }
 
+void MemoryStore::reset() {
+  std::lock_guard lock(state_->mutex);
+  state_->projects.clear();
+  ++state_->incarnation;
+}
+
 EntryPtr MemoryStore::row(const std::string& project, const EntryId& id) const {
   std::lock_guard lock(state_->mutex);
   return state_->find(project, id).entry;
