@@ -18,12 +18,15 @@ enum PurgeColumn : int {
   kHorizonVersion,
   kHorizonWriter,
   kPurgeIncarnation,
+  kProjectSince,
 };
 
 constexpr Statement kPurgeEntries = {
     "tiercache_purge_entries",
-    "SELECT * FROM tiercache.purge_entries($1::text, $2::integer, $3::text[], $4::bigint[], "
-    "$5::bigint, $6::bigint, $7::bigint)"};
+    "SELECT e.*, (SELECT tiercache.ms_of_time(p.created_at) FROM tiercache.projects p "
+    "WHERE p.project_name = $1::text) "
+    "FROM tiercache.purge_entries($1::text, $2::integer, $3::text[], $4::bigint[], "
+    "$5::bigint, $6::bigint, $7::bigint) e"};
 
 std::string limited(std::uint64_t number) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
@@ -54,6 +57,9 @@ void purge_rows(Session& session, const std::string& project, const PurgeRequest
   reply.more = limit > 0 && reply.documents + reply.tombstones >= limit;
   reply.store_time = WallTime(std::chrono::milliseconds(integer(rows, 0, kPurgeTime)));
   reply.incarnation = std::string(shim::text(rows, 0, kPurgeIncarnation));
+  if (!shim::is_null(rows, 0, kProjectSince)) {
+    reply.project_since = WallTime(std::chrono::milliseconds(integer(rows, 0, kProjectSince)));
+  }
   if (shim::is_null(rows, 0, kHorizonVersion)) return;
   reply.horizon = {static_cast<std::uint64_t>(integer(rows, 0, kHorizonVersion)),
                    static_cast<std::uint32_t>(integer(rows, 0, kHorizonWriter))};

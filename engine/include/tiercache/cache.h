@@ -53,14 +53,14 @@ class Cache {
   Outbox outbox() const { return Outbox(core_); }
 
   // Compares memory, files, index and store key by key, on this thread, while the cache serves. For a
-  // quiet hour, and after the store was reset or restored: with `repair` the entries that it lost are
-  // sent again. What only the store has is left to reads and hydration. Throws `BadConfiguration`.
+  // quiet hour, and after the store was reset, restored or replaced: with `repair` the entries and erases
+  // that it lacks are sent again. What only the store has is left to reads and hydration. Throws `BadConfiguration`.
   ScrubReport scrub(const ScrubOptions& options = {});
 
   // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it is the
-  // right one: from now on the directory belongs to it, and the outbox is sent there. What it lacks of
-  // what was confirmed before stays here and is not sent; `scrub` with `repair` sends that, and accepts the
-  // store too. False when the disk refuses, or the store has not told yet which one it is.
+  // right one: from now on the directory belongs to it, the outbox is sent there, and what it has that is
+  // newer is taken. What it lacks of what was confirmed before, erases included, stays here and is not
+  // sent; `scrub` of all datasets with `repair` sends that, and accepts the store too. False when the disk refuses, or the store has not told yet which one it is.
   bool accept_store();
 
   Stats stats() const;

@@ -34,7 +34,7 @@ struct ScrubReport {
   std::uint64_t memory_differs = 0;  // memory and file are of different versions: the newer counts
   std::uint64_t store_ahead = 0;     // the row is newer, or was fetched later; taken from the store
   std::uint64_t store_behind = 0;    // the row is older, though it was confirmed: sent again
-  std::uint64_t store_missing = 0;   // there is no row, though it was confirmed: sent again
+  std::uint64_t store_missing = 0;   // confirmed, not purged, and there is no row: sent again
   std::uint64_t store_corrupt = 0;   // the row's bytes do not hold: sent again
   std::uint64_t store_differs = 0;   // one version, two contents: the store's is taken
   std::uint64_t repaired = 0;        // with `repair`: mended here, or in the outbox by now

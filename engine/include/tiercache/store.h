@@ -164,6 +164,9 @@ struct PurgeReply : StoreReply {
   // The highest version of all tombstones that ever went, in this project; zero: none did. A document
   // that is not above it, and whose key has no row, may have been erased: see `refused_as_purged`.
   Version horizon;
+  // When something was first saved in this project, by the store's clock; nullopt: it keeps no record of
+  // that. For as long as tombstones are kept, none is purged of a project that is newer.
+  std::optional<WallTime> project_since;
 };
 
 // What the store cannot hold; checked at the call, so that nothing acknowledged is refused later. A key

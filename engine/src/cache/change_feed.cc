@@ -9,6 +9,7 @@
 #include "cache/file_writer.h"
 #include "cache/kept_text.h"
 #include "cache/retention.h"
+#include "cache/store_identity.h"
 #include "tiercache/entry.h"
 
 namespace tiercache::detail {
@@ -208,6 +209,8 @@ ChangeFeed::Pace ChangeFeed::ask() {
   });
   note(reply);
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
+  // The cursor stays where it is: once the store is accepted, what it has told until then is looked at.
+  if (!core_.store_identity->may_keep()) return Pace::usual;
   // What is here may be older than a cursor that begins now, however the files came to have it.
   const bool behind = reply.gap || (cursor.empty() && core_.files->index().size() > 0);
   if (reply.gap) {

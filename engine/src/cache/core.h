@@ -120,8 +120,11 @@ class Core : public std::enable_shared_from_this<Core> {
   // and holds it, while the disk keeps something older.
   void take_newer(const EntryId& id, const EntryPtr& entry);
   // The same for many rows of the store; what the local tiers have or know better is passed over. False
-  // when something older is still served of some, since neither disk nor memory had room: to be tried again.
+  // when some could not be taken, and something older is served: the store is not the directory's, or
+  // neither disk nor memory had room. To be tried again.
   bool take_rows(const std::vector<ScannedEntry>& rows);
+  // Also where the store is another one than the directory belongs to: somebody has said that it is meant.
+  bool keep_rows(const std::vector<ScannedEntry>& rows);
   // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.

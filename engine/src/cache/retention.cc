@@ -43,22 +43,30 @@ void Retention::schedule() {
 }
 
 void Retention::run() {
-  const std::optional<WallTime> now = ask_time();
-  if (!now) return;
-  const Version below = stamped_at(*now - core_.options.tombstone_retention);
+  const std::optional<Round> round = ask_round();
+  if (!round) return;
   // As long as the store may still have what a tombstone hides, or is not the one it was, ours stay.
   const bool purges = core_.store && core_.store->has_purge();
-  const bool store_done =
-      !core_.store || (purges && core_.store_identity->is_same() && purge_store(below, *now));
-  purge_files(below, *now, store_done);
+  const bool store_done = !core_.store || (purges && core_.store_identity->is_same() &&
+                                           purge_store(round->below, round->now));
+  purge_files(round->below, round->now, store_done);
 }
 
 // What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor one
 // whose last word from the store is a while ago.
-std::optional<WallTime> Retention::ask_time() {
-  if (!core_.store || !core_.store->has_purge()) return core_.now().wall;
+std::optional<Retention::Round> Retention::ask_round() {
+  const auto kept = core_.options.tombstone_retention;
+  if (!core_.store || !core_.store->has_purge()) {
+    const WallTime now = core_.now().wall;
+    return Round{now, stamped_at(now - kept)};
+  }
   const PurgeReply reply = ask_horizon(Breaker::Urgency::background);
-  return reply.status == StoreStatus::ok ? reply.store_time : std::nullopt;
+  if (reply.status != StoreStatus::ok || !reply.store_time) return std::nullopt;
+  const WallTime now = *reply.store_time;
+  // Machines that move to a new store bring old tombstones. The horizon that these leave would stand
+  // against the documents of machines that come later.
+  const bool is_new = reply.project_since && *reply.project_since > now - kept;
+  return Round{now, is_new ? Version{} : stamped_at(now - kept)};
 }
 
 PurgeReply Retention::ask(const PurgeRequest& request, Breaker::Urgency urgency) {
@@ -68,6 +76,8 @@ PurgeReply Retention::ask(const PurgeRequest& request, Breaker::Urgency urgency)
   });
   if (reply.status != StoreStatus::ok) return reply;
   Lock lock(mutex_);
+  if (reply.incarnation != incarnation_) horizon_ = {};
+  incarnation_ = reply.incarnation;
   horizon_ = std::max(horizon_, reply.horizon);
   return reply;
 }
@@ -80,6 +90,11 @@ PurgeReply Retention::ask_horizon(Breaker::Urgency urgency) {
 
 bool Retention::learn_horizon(Breaker::Urgency urgency) {
   return core_.store->has_purge() && ask_horizon(urgency).status == StoreStatus::ok;
+}
+
+Version Retention::horizon() const {
+  Lock lock(mutex_);
+  return horizon_;
 }
 
 bool Retention::purge_store(Version below, WallTime now) {

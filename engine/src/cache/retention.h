@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/annotations.h"
@@ -30,6 +31,8 @@ class Retention {
   void start();
   // Asks the store how far it has purged. False when it did not say.
   bool learn_horizon(Breaker::Urgency urgency);
+  // As far as the store has said; zero: it has purged no tombstone.
+  Version horizon() const;
   // The store has no row of the key: a confirmed entry that is not above the horizon was deleted, and
   // goes here too. True when it did.
   bool drop_if_purged(const EntryId& id);
@@ -40,8 +43,12 @@ class Retention {
  private:
   void schedule();
   void run();
+  struct Round {
+    WallTime now;
+    Version below;  // older tombstones go
+  };
   // By the store's clock, from a reply of now; nullopt: it gave none, and nothing may go.
-  std::optional<WallTime> ask_time();
+  std::optional<Round> ask_round();
   bool purge_store(Version below, WallTime now);
   void purge_files(Version below, WallTime now, bool tombstones);
   bool drop(const EntryId& id, Version version);
@@ -53,6 +60,7 @@ class Retention {
   mutable Mutex mutex_;
   Random random_ TIERCACHE_GUARDED_BY(mutex_);
   Version horizon_ TIERCACHE_GUARDED_BY(mutex_);
+  std::string incarnation_ TIERCACHE_GUARDED_BY(mutex_);  // whose horizon it is
 };
 
 }  // namespace tiercache::detail

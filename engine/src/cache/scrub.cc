@@ -186,8 +186,10 @@ Scrub::Difference Scrub::difference(const Subject& subject, const EntryPtr& row,
   if (!file) return row && !corrupt ? Difference::store_ahead : Difference::none;
   if (corrupt) return Difference::store_corrupt;
   if (!row) {
-    // A tombstone may have been purged there.
-    return file->kind == EntryKind::document ? Difference::store_missing : Difference::none;
+    // What a tombstone stands against is refused there once the horizon has passed it.
+    const bool purged =
+        file->kind == EntryKind::tombstone && file->version <= core_.retention->horizon();
+    return purged ? Difference::none : Difference::store_missing;
   }
   if (row->version < file->version) return Difference::store_behind;
   if (row->version > file->version) return Difference::store_ahead;
@@ -217,14 +219,24 @@ void Scrub::confirm(Subject subject) {
   if (options_.repair) mend(subject, found, rows.entries.front());
 }
 
+// A scrub of everything says that the store is meant, whichever it is; one of a part does not.
+bool Scrub::may_take() const {
+  return options_.dataset.empty() || core_.store_identity->may_keep();
+}
+
 void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& row) {
+  const bool takes =
+      difference == Difference::store_ahead || difference == Difference::store_differs;
+  if (takes && !may_take()) {
+    return mended(false,
+                  "the directory belongs to another store; nothing of this one is kept before "
+                  "accept_store or a scrub of all datasets");
+  }
   switch (difference) {
     case Difference::none:
       return;
     case Difference::store_ahead:
-      core_.take_rows({{subject.id, row}});
-      return mended(core_.files->read(subject.id).entry != nullptr,
-                    "an entry file was not written");
+      return take_row(subject, row);
     case Difference::store_missing:
       // Erased and purged while this directory was away.
       if (core_.retention->drop_if_purged(subject.id)) return mended(true, {});
@@ -249,6 +261,13 @@ void Scrub::mended(bool done, const std::string& why) {
     ++report_.failed;
     report_.why = why;
   }
+}
+
+void Scrub::take_row(Subject subject, const EntryPtr& row) {
+  core_.keep_rows({{subject.id, row}});
+  subject.file = core_.files->read(subject.id).entry;
+  mended(subject.file && difference(subject, row, false) != Difference::store_ahead,
+         "an entry file was not written");
 }
 
 bool Scrub::send_again(const EntryId& id, const Entry& entry) {

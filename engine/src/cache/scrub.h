@@ -62,6 +62,8 @@ class Scrub {
   void confirm(Subject subject);
   void mend(const Subject& subject, Difference difference, const EntryPtr& row);
   void mended(bool done, const std::string& why);
+  void take_row(Subject subject, const EntryPtr& row);
+  bool may_take() const;
   bool send_again(const EntryId& id, const Entry& entry);
   std::uint64_t& count_of(Difference difference);
 

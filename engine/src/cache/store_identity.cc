@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cache/change_feed.h"
 #include "cache/core.h"
 #include "cache/kept_text.h"
 
@@ -143,15 +144,18 @@ std::optional<WallTime> StoreIdentity::replaced_since() const {
 }
 
 bool StoreIdentity::accept() {
+  bool was_same = false;
   {
     Lock lock(mutex_);
     if (met_.empty()) return unnamed_;
     if (!core_.keep_note(path_, kNoteHead, met_)) return false;
     known_ = met_;
-    same_ = true;
+    was_same = std::exchange(same_, true);
     keep_name();
     replaced_.reset();
   }
+  // Every key is compared with what the store has now.
+  if (!was_same) core_.change_feed->start_over();
   if (core_.drain) core_.drain->kick();
   return true;
 }

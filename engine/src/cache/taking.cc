@@ -130,7 +130,10 @@ void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPt
 }
 
 bool Core::take_rows(const std::vector<ScannedEntry>& rows) {
-  if (!store_identity->may_keep()) return true;
+  return store_identity->may_keep() && keep_rows(rows);
+}
+
+bool Core::keep_rows(const std::vector<ScannedEntry>& rows) {
   const auto is_erased = [this](const EntryId& id, const Entry& entry) {
     const auto erased = journal->erased_below(id);
     return erased && entry.version < *erased;

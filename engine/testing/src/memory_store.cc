@@ -23,6 +23,7 @@ struct Project {
   std::map<EntryId, Row> rows;
   std::map<std::uint64_t, EntryId> recent;
   Version horizon;
+  std::optional<WallTime> since;
   std::uint64_t purged_to = 0;  // the last update that was of a tombstone which went
 };
 
@@ -139,6 +140,7 @@ EntryPtr MemoryStore::State::put(Project& project, const EntryId& id, Entry entr
     entry.document = std::make_shared<const std::string>(*entry.document + ' ');
     entry.text_checksum = Checksum::of(*entry.document);
   }
+  if (!project.since) project.since = clock->wall_now();
   Row& row = project.rows[id];
   project.recent.erase(row.updated);
   row = {.entry = std::make_shared<const Entry>(std::move(entry)), .updated = ++updates};
@@ -377,6 +379,7 @@ PurgeReply MemoryStore::purge(const std::string& project, const PurgeRequest& re
     reply.documents = expired.size();
     reply.tombstones = gone.size();
     reply.horizon = purged.horizon;
+    reply.project_since = purged.since;
   });
 }
 
@@ -418,6 +421,12 @@ void MemoryStore::keep_values_only() {
 
 void MemoryStore::lose_change_cursors() {
   std::lock_guard lock(state_->mutex);
+  ++state_->incarnation;
+}
+
+void MemoryStore::reset() {
+  std::lock_guard lock(state_->mutex);
+  state_->projects.clear();
   ++state_->incarnation;
 }
 

@@ -83,6 +83,24 @@ TEST_F(StoreIdentityTest, document_below_the_horizon_whose_clocks_move_is_parked
   EXPECT_EQ(world.store->row("test", {"d", "k"}), nullptr);
 }
 
+// What the store had purged before says nothing of what it lacks after a reset.
+TEST_F(StoreIdentityTest, horizon_from_before_a_reset_is_forgotten_while_the_cache_is_open_I1_I4) {
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  data.erase("erased");
+  ASSERT_TRUE(cache->flush());
+  purge_everything();
+  ASSERT_TRUE(cache->scrub().complete) << "the horizon is known here";
+  world.store->reset();
+  world.executor->run_for(1min);
+  ASSERT_TRUE(replaced(*cache));
+  EXPECT_EQ(cache->scrub({.repair = true}).store_missing, 2u);
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "1");
+  EXPECT_EQ(world.store->row("test", {"d", "erased"})->kind, EntryKind::tombstone);
+}
+
 TEST_F(StoreIdentityTest, note_that_cannot_be_read_for_a_while_is_not_overwritten_I1) {
   leave_a_directory_and_reset_the_store();
   purge_everything();

@@ -65,6 +65,8 @@ class MemoryStore final : public Store {
   void set_hint_state(HintState state);
   // Cursors given so far are of no use any more, as after a restore from a backup.
   void lose_change_cursors();
+  // Nothing of what it had is left, and it is of another incarnation.
+  void reset();
 
   // From now on the feed says that it holds changes up, and tells none; "": no longer.
   void hold_up_changes(std::string why);

@@ -143,6 +143,18 @@ TEST_P(StoreConformance, purge_change_feed_misses_no_erase_that_was_purged_I4) {
   EXPECT_TRUE(reply.gap || told);
 }
 
+TEST_P(StoreConformance, purge_project_that_tells_its_age_began_with_its_first_write) {
+  if (!store_->has_purge()) GTEST_SKIP() << "keeps tombstones for ever";
+  save(content({"d", "k"}, numbered(3)));
+  const PurgeReply reply = purge_below(1);
+  if (!reply.project_since) GTEST_SKIP() << "does not record when a project began";
+  ASSERT_TRUE(reply.store_time);
+  EXPECT_LE(*reply.project_since, *reply.store_time);
+  EXPECT_GT(*reply.project_since, *reply.store_time - std::chrono::minutes(10));
+  save(content({"d", "k"}, tombstone(5)));
+  EXPECT_EQ(purge_below(10).project_since, reply.project_since) << "it does not move";
+}
+
 TEST_P(StoreConformance, purge_replies_that_name_an_incarnation_name_the_same_one) {
   if (!store_->has_purge()) GTEST_SKIP() << "keeps tombstones for ever";
   save(content({"d", "k"}, tombstone(5)));
