@@ -11,10 +11,10 @@ struct ServerUrl {
   bool behind_pooler = false;                   // `pgbouncer=true`, as other clients take it
 };
 
-// Throws BadConfiguration for what libpq does not read, and for what it would read otherwise than it was
-// meant: a password with special characters that are not written as %XX becomes a host, a port or a
-// database, which are shown in messages and looked up in DNS. The text holds nothing of the URL but names of
-// parameters.
+// Throws BadConfiguration for what libpq does not read, and for what it would read otherwise than
+// it was meant: a password with special characters that are not written as %XX becomes a host, a
+// port or a database, which are shown in messages and looked up in DNS. The text holds nothing of
+// the URL but names of parameters.
 ServerUrl read_url(const std::string& url);
 
 }  // namespace tiercache::postgres

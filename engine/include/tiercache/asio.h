@@ -46,7 +46,8 @@ auto async_get(Dataset<T> dataset, std::string key, GetOptions options, Token&& 
 }
 
 // Completes with an exception pointer (null on success, thrown by `use_awaitable`) and the receipt.
-// `options.metadata` must live until the operation has begun: with lazy tokens, until it is awaited.
+// `options.metadata` must live until the operation has begun: with lazy tokens, until it is
+// awaited.
 template <class T, class Token>
 auto async_put(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptions options,
                Token&& token) {

@@ -27,8 +27,9 @@ template <class T>
 using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 
 // A cheap handle, copied freely, made by `Cache::dataset`. All calls are thread-safe. Where a key
-// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline = 50ms})`.
-// Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can hold.
+// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline =
+// 50ms})`. Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can
+// hold.
 //
 // Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
 // `Closed` as said in error.h. A miss is never an exception.
@@ -70,18 +71,18 @@ class Dataset {
   // As `get` with this call's own source: what `callback` returns is saved with the lifetime `ttl`
   // (absent: the dataset's; negative: zero). One callback per key runs at a time.
   //
-  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind it where
-  // something stale was served. So it must own what it uses: capture by value, or a shared_ptr, and no
-  // reference to what the caller has on its stack. `tiercache::owning` (refresh.h) makes a callback that
-  // cannot do otherwise.
+  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind
+  // it where something stale was served. So it must own what it uses: capture by value, or a
+  // shared_ptr, and no reference to what the caller has on its stack. `tiercache::owning`
+  // (refresh.h) makes a callback that cannot do otherwise.
   Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
                           std::optional<std::chrono::milliseconds> ttl = {},
                           const GetOptions& options = {}) const {
     return Snapshot<T>(core_->get_or_load(key, erase_type(std::move(callback)), ttl, options));
   }
-  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what it
-  // brought or confirmed, also where that is stale already by the time it is here; where the refresh failed
-  // or is not over by the deadline, what the entry is then (see `passage()`).
+  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
+  // it brought or confirmed, also where that is stale already by the time it is here; where the
+  // refresh failed or is not over by the deadline, what the entry is then (see `passage()`).
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const {
     return Snapshot<T>(core_->refresh(key, deadline));
@@ -90,8 +91,8 @@ class Dataset {
   // --- Writing
   // ---------------------------------------------------------------------------------------
 
-  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a write of its
-  // own, also of the document that is there already.
+  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a
+  // write of its own, also of the document that is there already.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const {
     return core_->put(item(key, value), options);
@@ -109,8 +110,8 @@ class Dataset {
                   "it; to put values, open dataset<T>");
     return {};
   }
-  // Many with one sync. All are validated first: one bad document refuses all. Then each item's receipt says
-  // what became of it, and nothing is thrown but where none could be written.
+  // Many with one sync. All are validated first: one bad document refuses all. Then each item's
+  // receipt says what became of it, and nothing is thrown but where none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const {
     std::vector<detail::PutItem> items;
@@ -135,8 +136,9 @@ class Dataset {
     return core_->erase(key, options);
   }
   // Erases every key that matches, as in "session:*". `*` any run, `?` one byte, `\` the next
-  // literally. Waits until what other processes on the directory had under way is in files, where it
-  // is erased too; throws NotDurable (not_applied) when that takes them longer than the deadline.
+  // literally. Waits until what other processes on the directory had under way is in files, where
+  // it is erased too; throws NotDurable (not_applied) when that takes them longer than the
+  // deadline.
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const {
     return core_->erase_matching(glob, options);
   }
@@ -152,7 +154,8 @@ class Dataset {
   bool contains(std::string_view key = {}) const { return core_->contains(key); }
   // Clocks, size, version and metadata without the document; local tiers only.
   std::optional<EntryInfo> info(std::string_view key = {}) const { return core_->info(key); }
-  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most `limit`.
+  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most
+  // `limit`.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const {
     return core_->keys(after, limit);
   }

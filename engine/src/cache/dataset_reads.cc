@@ -116,8 +116,8 @@ void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHand
   core_->check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
   auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
-  // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops, since the
-  // cache closes, is answered all the same.
+  // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops,
+  // since the cache closes, is answered all the same.
   auto closed = std::make_shared<Passage>();
   closed->memory_why = "the cache was closed meanwhile";
   ReadResult unanswered;

@@ -209,8 +209,8 @@ class StoreWait {
   Settlements::WaiterPtr waiter_;
 };
 
-// What is compared with a version and is to be in the store is made only where the store has that version:
-// else it would stand for a write whose fate is not known.
+// What is compared with a version and is to be in the store is made only where the store has that
+// version: else it would stand for a write whose fate is not known.
 bool is_base_unconfirmed(const Core& core, const EntryId& id, const Change& change) {
   Version unsettled;
   return change.if_version && core.journal->is_unsettled(id, &unsettled) &&

@@ -163,8 +163,8 @@ IoStatus DirectoryKeeper::restore_journal() {
   return status;
 }
 
-// What memory has, and what the journal has brought along, goes into files again. The rest is read from
-// the store when it is asked for; where there is none, nothing else has it.
+// What memory has, and what the journal has brought along, goes into files again. The rest is read
+// from the store when it is asked for; where there is none, nothing else has it.
 void DirectoryKeeper::fill_files() {
   std::vector<std::pair<EntryId, EntryPtr>> batch;
   const auto write_batch = [&] {

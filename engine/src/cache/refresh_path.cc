@@ -348,8 +348,8 @@ void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Cal
   });
 }
 
-// Where the disk refuses, memory is ahead of the index. And the index, like the files, keeps a clock
-// that was once wrong, because it merges by maximum; memory's were judged when they came in.
+// Where the disk refuses, memory is ahead of the index. And the index, like the files, keeps a
+// clock that was once wrong, because it merges by maximum; memory's were judged when they came in.
 std::optional<RefreshPath::Known> RefreshPath::newest_known(DatasetState& dataset,
                                                             const EntryId& id) const {
   const auto item = core_.files->index().find(id);

@@ -46,15 +46,16 @@ void Retention::run() {
   const std::optional<WallTime> now = ask_time();
   if (!now) return;
   const Version below = stamped_at(*now - core_.options.tombstone_retention);
-  // As long as the store may still have what a tombstone hides, or is not the one it was, ours stay.
+  // As long as the store may still have what a tombstone hides, or is not the one it was, ours
+  // stay.
   const bool purges = core_.store && core_.store->has_purge();
   const bool store_done =
       !core_.store || (purges && core_.store_identity->is_same() && purge_store(below, *now));
   purge_files(below, *now, store_done);
 }
 
-// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor one
-// whose last word from the store is a while ago.
+// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor
+// one whose last word from the store is a while ago.
 std::optional<WallTime> Retention::ask_time() {
   if (!core_.store || !core_.store->has_purge()) return core_.now().wall;
   const PurgeReply reply = ask_horizon(Breaker::Urgency::background);

@@ -58,8 +58,8 @@ void StoreIdentity::remember_first() {
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
-// Of the store that the directory belongs to, as it is called now. Without it a store of another incarnation
-// counts as another one.
+// Of the store that the directory belongs to, as it is called now. Without it a store of another
+// incarnation counts as another one.
 void StoreIdentity::keep_name() {
   const std::string name = core_.store->describe();
   if (known_name_.empty()) {

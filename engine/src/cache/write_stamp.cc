@@ -222,8 +222,8 @@ bool WritePath::settle() {
   });
 }
 
-// What the write was made from may not be in the store yet, and may never come there. Then the write holds
-// for all that it held for, and for it.
+// What the write was made from may not be in the store yet, and may never come there. Then the
+// write holds for all that it held for, and for it.
 void WritePath::guard_by(const EntryId& id, Version base, Change& change) const {
   change.guard = base;
   const std::optional<Guard> of_base = core_.journal->guard_of(id, base);

@@ -43,9 +43,10 @@ Numbers with_lineage(std::span<const UnsettledWrite> batch) {
   return found;
 }
 
-// The store knows «not newer than» alone, not from what a write was made. So its row is looked at first: where
-// the write may replace that, it is sent with that very row as its guard. Fills in the results of those
-// that may not, and the guards of the others; the reply says whether it could be asked.
+// The store knows «not newer than» alone, not from what a write was made. So its row is looked at
+// first: where the write may replace that, it is sent with that very row as its guard. Fills in the
+// results of those that may not, and the guards of the others; the reply says whether it could be
+// asked.
 StoreReply look_at_rows(Store& store, const std::string& project,
                         std::span<const UnsettledWrite> batch, const Numbers& numbers,
                         SteadyTime deadline, std::vector<std::optional<SaveResult>>* decided,

@@ -46,8 +46,8 @@ struct EnvelopeResult {
 inline constexpr std::uint64_t kEnvelopeFormat = 1;
 // No header line is longer, its newline included.
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
-// No metadata is longer, its numbers written out, as a store may give it back. With names and keys of up to 5 KiB together (escaped, six times that)
-// every header keeps within its own limit.
+// No metadata is longer, its numbers written out, as a store may give it back. With names and keys
+// of up to 5 KiB together (escaped, six times that) every header keeps within its own limit.
 inline constexpr std::size_t kMaxMetadataBytes = 32 << 10;
 
 // Names, key and cache version must be UTF-8, the metadata what `is_json_object` takes (empty

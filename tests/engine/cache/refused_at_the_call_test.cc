@@ -1,5 +1,5 @@
-// What no store of the cache's can hold is refused at the call, so that nothing acknowledged is parked later
-// (decision 38); and a dataset opened again says what differs.
+// What no store of the cache's can hold is refused at the call, so that nothing acknowledged is
+// parked later (decision 38); and a dataset opened again says what differs.
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -102,8 +102,8 @@ TEST(Envelopes, times_out_of_the_calendar_are_numbers_alone) {
   }
 }
 
-// The number is the time; what stands beside it for people decides nothing, but no byte of it changes
-// unnoticed.
+// The number is the time; what stands beside it for people decides nothing, but no byte of it
+// changes unnoticed.
 TEST(Envelopes, times_for_people_are_under_the_checksum_and_otherwise_passed_over_I2) {
   std::string file = encode_envelope("p", kId, document_entry("1"));
   file[file.find("2023-11-14T", file.find("last_fetch_utc"))] = '1';
