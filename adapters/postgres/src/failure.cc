@@ -91,8 +91,7 @@ bool names_no_data(std::string_view state) {
 std::string unknown_text(const ServerAddress& server, const std::string& state, const char* what) {
   if (names_no_data(state)) return server.redacted(first_line(what));
   return "an error that may quote data, so its text is in the server's log alone; does a trigger "
-         "or "
-         "function of the database raise it?";
+         "or function of the database raise it?";
 }
 
 Failure of_state(const ServerAddress& server, const std::string& state, const char* what,

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -352,7 +353,8 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
   // Nobody waits for it: a commit that notifies holds a lock which all such commits of all
   // databases share, while it is synced. One that does nothing else is not.
   void tell_listeners(const std::string& project);
-  bool notify(const std::string& channel, const std::string& payload, SteadyTime deadline);
+  std::optional<std::string> notify(const std::string& channel, const std::string& payload,
+                                    SteadyTime deadline);
 
   const std::shared_ptr<Server> server_;
   std::atomic<SteadyTime::rep> next_purge_{0};
@@ -428,13 +430,14 @@ void PostgresStore::tell_listeners(const std::string& project) {
       *when + kNotifyTimeout);
 }
 
-bool PostgresStore::notify(const std::string& channel, const std::string& payload,
-                           SteadyTime deadline) {
+std::optional<std::string> PostgresStore::notify(const std::string& channel,
+                                                 const std::string& payload, SteadyTime deadline) {
   const auto reply =
       serve<StoreReply>("", deadline, Effect::reads, [=](Session& session, StoreReply&) {
         session.run(kNotify, {channel, payload});
       });
-  return reply.status == StoreStatus::ok;
+  if (reply.status == StoreStatus::ok) return std::nullopt;
+  return reply.message;
 }
 
 std::shared_ptr<ChangeWatch> PostgresStore::watch_changes(const std::string& project,
@@ -443,9 +446,9 @@ std::shared_ptr<ChangeWatch> PostgresStore::watch_changes(const std::string& pro
   if (options.hint_check_every.count() == 0) return nullptr;
   // By the machine's clock, as the listener waits.
   Notify notify = [weak = weak_from_this()](const std::string& channel, const std::string& payload,
-                                            SteadyTime deadline) {
+                                            SteadyTime deadline) -> std::optional<std::string> {
     const auto store = weak.lock();
-    if (!store) return false;
+    if (!store) return "the store is closed";
     const auto left = deadline - system_clock()->steady_now();
     return store->notify(channel, payload, store->server_->options().clock->steady_now() + left);
   };

@@ -26,7 +26,8 @@ namespace tiercache::postgres {
 // | clock              | for deadlines                              | the machine's |             |
 //
 // `url` may be a string of keywords too (`host=... dbname=...`); what it leaves out comes from
-// libpq's environment variables and files.
+// libpq's environment variables and files. White space around it is left out, as a file that it was
+// read from ends in a line break.
 struct Options {
   std::string url;
   int connections = 4;
