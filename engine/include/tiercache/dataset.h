@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,7 +12,9 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "tiercache/codec.h"
@@ -53,6 +56,7 @@ class Dataset {
   // Memory only; never waits, never does I/O.
   Snapshot<T> peek(std::string_view key = {}) const { return Snapshot<T>(core_->peek(key)); }
   // All keys side by side, what is missing loaded from the store in batches. Results in order.
+  // Throws for a key that is not acceptable, naming its place: "keys[3]: …".
   std::vector<Snapshot<T>> get_many(std::span<const std::string> keys,
                                     const GetOptions& options = {}) const {
     std::vector<Snapshot<T>> snapshots;
@@ -60,8 +64,10 @@ class Dataset {
     for (auto& result : core_->get_many(keys, options)) snapshots.emplace_back(std::move(result));
     return snapshots;
   }
-  // As `get`; `handler` is called exactly once, on the executor, never from inside this call. It
-  // must not throw.
+  // As `get`; `handler` is called exactly once: on the executor, never from inside this call, or,
+  // once the cache is closed, wherever the call ends. It must not throw. Where `get` would throw (a
+  // bad key, a closed cache), it gets a snapshot without a value whose `passage().call_why` says
+  // why. This call throws in a forked child alone.
   void get_async(std::string key, const GetOptions& options,
                  std::function<void(Snapshot<T>)> handler) const {
     core_->get_async(std::move(key), options, [handler = std::move(handler)](detail::ReadResult r) {
@@ -110,8 +116,9 @@ class Dataset {
                   "it; to put values, open dataset<T>");
     return {};
   }
-  // Many with one sync. All are validated first: one bad document refuses all. Then each item's
-  // receipt says what became of it, and nothing is thrown but where none could be written.
+  // Many with one sync. All are validated first: one bad key or document refuses all, and what is
+  // thrown names its place: "values[3]: …". Then each item's receipt says what became of it, and
+  // nothing is thrown but where none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const {
     std::vector<detail::PutItem> items;
@@ -119,8 +126,8 @@ class Dataset {
     for (const auto& [key, value] : values) items.push_back(item(key, value));
     return core_->put_many(std::move(items), options);
   }
-  // `handler` gets a receipt or an error, exactly once, on the executor. Errors of the arguments
-  // too.
+  // `handler` gets a receipt or an error, exactly once, where that of `get_async` is called. Errors
+  // of the arguments too. This call throws in a forked child alone.
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const {
     core_->put_async(item(key, value), options, std::move(handler));

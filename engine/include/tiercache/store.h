@@ -2,6 +2,7 @@
 // `testing/store_conformance.h` against it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>

@@ -1,6 +1,9 @@
 // Conformance: writes that hold only under a condition, and writes that move clocks alone.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "tiercache/testing/store_conformance/fixture.h"
 
 namespace tiercache::testing {
