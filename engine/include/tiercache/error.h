@@ -52,7 +52,8 @@ class InvalidDocument : public Error {
   using Error::Error;
 };
 
-// `put` with `if_version` found another version. Nothing was stored.
+// `put` with `if_version` found another version, no entry or an erased one, and says which. Nothing
+// was stored.
 class VersionConflict : public Error {
   using Error::Error;
 };
@@ -83,7 +84,8 @@ class Closed : public Error {
   using Error::Error;
 };
 
-// The deadline passed before the call could finish.
+// The deadline passed before the call could finish. Of a write, with `Durability::store`: it is
+// journaled, `what()` says what becomes of it, `details()` what the store last said.
 class DeadlineExceeded : public Error {
   using Error::Error;
 };

@@ -10,7 +10,7 @@ namespace tiercache {
 
 // | field    | meaning                                             | default | zero or empty        |
 // |----------|-----------------------------------------------------|---------|----------------------|
-// | dataset  | this one alone                                      | empty   | all in the directory |
+// | dataset  | this one alone; it is open or has entries here      | empty   | all in the directory |
 // | repair   | what differs is mended; else only counted           | false   |                      |
 // | page     | keys to one call into the store                     | 100     | not allowed          |
 // | pause    | rest after each page, to spare the disk and store   | 0       | none                 |

@@ -7,6 +7,7 @@
 
 #include "base/disk_refusal.h"
 #include "base/same_file.h"
+#include "base/spoken.h"
 #include "cache/change_feed.h"
 #include "cache/checked_store.h"
 #include "cache/config_check.h"
@@ -90,11 +91,11 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->file_eviction->look();
   if (core->files->save_due()) core->file_writer->touched();
   core->adopt_later();
-  core->log->info(LogTopic::lifecycle,
-                  "cache of project {} is open: {} keys in files, {} of their headers read, {} "
-                  "writes in the outbox",
-                  core->options.project, core->files->index().size(), core->files->headers_read(),
-                  core->journal->stats().unsettled);
+  core->log->info(
+      LogTopic::lifecycle,
+      "cache of project {} is open: {} in files, {} of their headers read, {} in the outbox",
+      core->options.project, counted(core->files->index().size(), "key"),
+      core->files->headers_read(), counted(core->journal->stats().unsettled, "write"));
   return core;
 }
 

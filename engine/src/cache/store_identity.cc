@@ -74,6 +74,11 @@ bool StoreIdentity::may_keep() const {
   return same_ || known_name_ == core_.store->describe();
 }
 
+bool StoreIdentity::keeps_outbox_waiting() const {
+  Lock lock(mutex_);
+  return replaced_ && !is_meant();
+}
+
 StoreIdentity::Names StoreIdentity::names() const {
   Lock lock(mutex_);
   return same_ ? Names{} : names_of_both();

@@ -35,6 +35,9 @@ class StoreIdentity {
   // Whether the outbox may go there. Asks the store who it is where it has not said so in this
   // cache's life; false as well while it does not answer that. On the store lane.
   bool may_send(Breaker::Urgency urgency);
+  // What `may_send` is as far as it is known, without asking anybody: true while the outbox is
+  // known to wait since the store is not the one that the directory belongs to.
+  bool keeps_outbox_waiting() const;
   // Whether what the store has may be kept here: it is the directory's, or that one after a reset
   // or a restore, and not another one.
   bool may_keep() const;

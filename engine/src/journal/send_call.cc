@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/guarded_call.h"
+#include "base/spoken.h"
 
 namespace tiercache {
 
@@ -24,8 +25,8 @@ SaveReply save(Store& store, const std::string& project, std::span<const StoreWr
   SaveReply reply = guarded([&] { return store.save(project, writes, deadline); });
   if (reply.status == StoreStatus::ok && reply.results.size() != writes.size()) {
     reply.status = StoreStatus::unknown;
-    reply.message = "the store answered " + std::to_string(reply.results.size()) + " results for " +
-                    std::to_string(writes.size()) + " writes";
+    reply.message = "the store gave " + counted(reply.results.size(), "result") + " for " +
+                    counted(writes.size(), "write");
   }
   return reply;
 }
