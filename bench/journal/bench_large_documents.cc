@@ -1,5 +1,5 @@
-// Two ways to acknowledge a large document, on this machine's disk: the document in the journal and one
-// sync; or the document in its own file, synced with its name, and a reference in the journal
+// Two ways to acknowledge a large document, on this machine's disk: the document in the journal and
+// one sync; or the document in its own file, synced with its name, and a reference in the journal
 // (docs/decisions/0033-large-documents.md).
 //
 //   bench_large_documents [DIRECTORY]

@@ -6,9 +6,9 @@
 //
 // A round is a few milliseconds of one workload, played by every subject in turn, in an order that
 // turns from round to round. A subject is compared with the naive LRU of
-// the same round; medians over the rounds are printed. So that the figures hold on a machine that is
-// not idle, a run is repeated when one of its threads lost its processor or they did not run together,
-// and a round in which that did not help is left out.
+// the same round; medians over the rounds are printed. So that the figures hold on a machine that
+// is not idle, a run is repeated when one of its threads lost its processor or they did not run
+// together, and a round in which that did not help is left out.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -44,8 +44,8 @@ constexpr double kTogether = 0.85;  // the share of a run's time in which all it
 
 std::vector<Workload> workloads(const Settings& settings) {
   const std::size_t zipf_keys = settings.zipf_keys;
-  // For "hot" as large as a cache is by default; HyperClockCache needs room to spare to keep everything.
-  // "small" is of some 5 MiB.
+  // For "hot" as large as a cache is by default; HyperClockCache needs room to spare to keep
+  // everything. "small" is of some 5 MiB.
   constexpr std::size_t kSmall = 3'600;
   return {{.name = "small hot", .keys = 1'000, .capacity = kSmall},
           {.name = "small Zipf",

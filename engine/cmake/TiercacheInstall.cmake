@@ -41,10 +41,10 @@ function(tiercache_needs flags packages)
   set(${packages} ${package_names} PARENT_SCOPE)
 endfunction()
 
-# tiercache_pkg_config(<component> [REQUIRES <packages that our headers include...>]
-#                      [NEEDS <[package=]library...>])
+# tiercache_pkg_config(<component> DESCRIPTION <one line>
+#                      [REQUIRES <packages that our headers include...>] [NEEDS <[package=]library...>])
 function(tiercache_pkg_config component)
-  cmake_parse_arguments(PC "" "" "REQUIRES;NEEDS" ${ARGN})
+  cmake_parse_arguments(PC "" "DESCRIPTION" "REQUIRES;NEEDS" ${ARGN})
   if(component STREQUAL "engine")
     set(PC_NAME tiercache)
   else()
@@ -76,12 +76,12 @@ function(tiercache_pkg_config component)
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endfunction()
 
-# tiercache_install(<component> HEADERS <directory> [REQUIRES <pkg-config names...>]
-#                   [NEEDS <[package=]library...>])
+# tiercache_install(<component> DESCRIPTION <one line> HEADERS <directory>
+#                   [REQUIRES <pkg-config names...>] [NEEDS <[package=]library...>])
 # The component's library is tiercache_<component>. NEEDS are the libraries that it calls, as targets or
 # files, each with its name for pkg-config if it has one.
 function(tiercache_install component)
-  cmake_parse_arguments(INSTALL "" "HEADERS" "REQUIRES;NEEDS" ${ARGN})
+  cmake_parse_arguments(INSTALL "" "DESCRIPTION;HEADERS" "REQUIRES;NEEDS" ${ARGN})
   set(target tiercache_${component})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${component}
                         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
@@ -93,7 +93,7 @@ function(tiercache_install component)
   install(EXPORT ${target} FILE tiercache-${component}.cmake NAMESPACE tiercache::
           DESTINATION "${TIERCACHE_CONFIG_DIR}")
   install(DIRECTORY "${INSTALL_HEADERS}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-  tiercache_pkg_config(${component} REQUIRES ${INSTALL_REQUIRES} NEEDS ${INSTALL_NEEDS})
+  tiercache_pkg_config(${component} DESCRIPTION "${INSTALL_DESCRIPTION}" REQUIRES ${INSTALL_REQUIRES} NEEDS ${INSTALL_NEEDS})
 endfunction()
 
 if(TIERCACHE_INSTALL)

@@ -27,8 +27,8 @@ using Variables = std::map<std::string, std::string>;
 // | BACKGROUND_RETRY  | writes are sent again until the store has them | true, false       | true        |
 // | GRACEFUL_SHUTDOWN | closing waits until the store has the writes  | true, false        | true        |
 //
-// An empty value counts as none. true and false are also 1 and 0, yes and no, on and off, in letters of
-// either case.
+// An empty value counts as none. true and false are also 1 and 0, yes and no, on and off, in
+// letters of either case.
 struct Environment {
   bool store_enabled = false;
   std::string database_url;  // empty: none

@@ -30,7 +30,8 @@ void answer_error(httplib::Response& response, int status, const std::string& er
   answer_json(response, status, {{"error", error}});
 }
 
-// Turns what the cache throws into an answer. Its `what()` is fit for outsiders, others' may not be.
+// Turns what the cache throws into an answer. Its `what()` is fit for outsiders, others' may not
+// be.
 void answer_exception(httplib::Response& response, std::exception_ptr thrown) {
   try {
     std::rethrow_exception(std::move(thrown));

@@ -27,8 +27,8 @@ namespace refresh_service {
 // | POST /outbox/retry, discard  | 200 and how many of each outcome; 403 as above                |
 //
 // Documents come with ETag, Age, Cache-Control, X-Tiercache-Tier, X-Tiercache-Freshness and
-// X-Tiercache-Version. Errors are JSON and say what each tier answered, but quote no disk, server or source.
-// Thread-safe.
+// X-Tiercache-Version. Errors are JSON and say what each tier answered, but quote no disk, server
+// or source. Thread-safe.
 class HttpFront {
  public:
   // Opens the datasets. `cache` must outlive it.

@@ -93,7 +93,8 @@ void check(const json& document, const Checks& checks) {
   if (checks.not_empty && is_empty(document)) throw std::runtime_error("the document is empty");
   const std::size_t items = document.is_structured() ? document.size() : 0;
   if (items < checks.min_items) {
-    throw std::runtime_error("the document has " + std::to_string(items) + " items, fewer than " +
+    throw std::runtime_error("the document has " + std::to_string(items) +
+                             (items == 1 ? " item" : " items") + ", fewer than " +
                              std::to_string(checks.min_items));
   }
   if (!document.is_array()) return require_members(document, checks.required);

@@ -13,6 +13,28 @@ constexpr std::size_t kMostProblems = 3;
 
 }  // namespace
 
+std::string in_words(const Answer& answer) {
+  if (answer.status == 200) {
+    return answer.tier + " (" + answer.freshness + ", " + std::to_string(answer.age) + " s old)";
+  }
+  return "status " + std::to_string(answer.status) +
+         (answer.timed_out ? ", as the service's deadline of 2 s passed" : "");
+}
+
+Answer until_in_time(const std::function<Answer()>& ask, std::chrono::milliseconds within) {
+  const auto until = std::chrono::steady_clock::now() + within;
+  Answer answer = ask();
+  for (int late = 1; answer.timed_out; ++late) {
+    if (std::chrono::steady_clock::now() >= until) {
+      throw TooSlow("the service's deadline of 2 s passed " + std::to_string(late) +
+                    (late == 1 ? " time" : " times in a row") + " with everything in its place");
+    }
+    answer = ask();
+    answer.late = late;
+  }
+  return answer;
+}
+
 void Tally::add(const Answer& answer) {
   if (answer.status != 200) {
     ++unserved_;
@@ -20,6 +42,7 @@ void Tally::add(const Answer& answer) {
   }
   ++tiers_[answer.tier];
   if (answer.freshness != "fresh") ++stale_;
+  if (answer.late > 0 && answer.tier != "source") ++late_;
   oldest_ = std::max(oldest_, answer.age);
 }
 
@@ -36,6 +59,7 @@ std::string Tally::to_string() const {
   if (unserved_ > 0) text += (text.empty() ? "" : ", ") + std::to_string(unserved_) + " not served";
   text += (oldest_ > 0 ? ", up to " : ", ") + std::to_string(oldest_) + " s old";
   if (stale_ > 0) text += ", " + std::to_string(stale_) + " stale";
+  if (late_ > 0) text += ", " + std::to_string(late_) + " only when asked again on a slow machine";
   return text;
 }
 
@@ -50,13 +74,14 @@ void Step::must(bool kept, const std::string& otherwise) {
 std::string Step::to_string() const {
   std::string line = name_ + ": " + did_;
   line += ". A reader got: " + (served_.empty() ? "nothing" : served_);
-  line += ". Promised: " + promise_ + (kept() ? ": kept." : ": BROKEN");
+  line += ". Promised: " + promise_ + (kept() ? ": kept." : broken() ? ": BROKEN" : ": not judged");
   for (std::size_t i = 0; i < problems_.size() && i < kMostProblems; ++i) {
     line += " (" + problems_[i] + ")";
   }
   if (problems_.size() > kMostProblems) {
     line += " (and " + std::to_string(problems_.size() - kMostProblems) + " more)";
   }
+  if (!too_slow_.empty()) line += " (the machine is too slow: " + too_slow_ + ")";
   return line;
 }
 
@@ -75,7 +100,9 @@ std::string table(const std::vector<Step>& steps) {
   };
   row("step", "promise", "kept?");
   row(std::string(name_width, '-'), std::string(promise_width, '-'), "-----");
-  for (const Step& step : steps) row(step.name(), step.promise(), step.kept() ? "yes  " : "NO   ");
+  for (const Step& step : steps) {
+    row(step.name(), step.promise(), step.kept() ? "yes  " : step.broken() ? "NO   " : "slow ");
+  }
   return out.str();
 }
 

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tour {
@@ -12,11 +14,29 @@ namespace tour {
 // One answer of the service to a reader.
 struct Answer {
   int status = 0;  // of HTTP; 0 when there was none
-  std::string tier;
-  std::string freshness;
+  std::string tier = {};
+  std::string freshness = {};
   long age = 0;  // seconds
-  std::string body;
+  std::string body = {};
+  // A tier had not answered by the service's own deadline, which is two seconds.
+  bool timed_out = false;
+  // How many answers before this one had timed out. What was fetched meanwhile may be in a nearer
+  // tier by now.
+  int late = 0;
 };
+
+// "memory (fresh, 3 s old)", "status 404", "status 503, as the service's deadline of 2 s passed".
+std::string in_words(const Answer& answer);
+
+// A promise could be seen neither kept nor broken.
+class TooSlow : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// What `ask` answers. A slow machine breaks no promise, so it is asked again while its answer is
+// that its deadline passed. Throws TooSlow where that goes on for `within`.
+Answer until_in_time(const std::function<Answer()>& ask,
+                     std::chrono::milliseconds within = std::chrono::seconds(60));
 
 // Answers summed up: "14 from source, 2 from memory; up to 3 s old, 2 stale".
 class Tally {
@@ -24,11 +44,14 @@ class Tally {
   void add(const Answer& answer);
   std::string to_string() const;
   int from(const std::string& tier) const;
+  // Those that had timed out before, and came from another tier than the source then.
+  int late() const { return late_; }
 
  private:
   std::map<std::string, int> tiers_;
   int unserved_ = 0;
   int stale_ = 0;
+  int late_ = 0;
   long oldest_ = 0;
 };
 
@@ -43,10 +66,13 @@ class Step {
   // The promise is broken where `kept` is false; `otherwise` says how.
   void must(bool kept, const std::string& otherwise);
 
-  bool kept() const { return problems_.empty(); }
+  // Nor is it kept then.
+  void was_too_slow(const std::string& why) { too_slow_ = why; }
+
+  bool kept() const { return problems_.empty() && too_slow_.empty(); }
+  bool broken() const { return !problems_.empty(); }
   const std::string& name() const { return name_; }
   const std::string& promise() const { return promise_; }
-  const std::string& problem() const { return problems_.front(); }
   // All of it in one line.
   std::string to_string() const;
 
@@ -58,6 +84,7 @@ class Step {
   std::string did_;
   std::string served_;
   std::vector<std::string> problems_;
+  std::string too_slow_;
 };
 
 // "step | promise | kept?"

@@ -10,14 +10,8 @@ namespace tour {
 
 namespace {
 
-std::string number(auto count, const std::string& what) {
-  return std::to_string(count) + " " + what;
-}
-
-// One reader's answer in words.
-std::string in_words(const Answer& answer) {
-  if (answer.status != 200) return "status " + std::to_string(answer.status);
-  return answer.tier + " (" + answer.freshness + ", " + std::to_string(answer.age) + " s old)";
+std::string number(auto count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
 // Reads all documents of the tour; all must come as they are in the folder.
@@ -27,7 +21,7 @@ Tally read_all(World& world, Step& step) {
     const Answer answer = world.get("documents", document.key);
     tally.add(answer);
     step.must(world.is_same(answer.body, document.text),
-              document.key + " came with status " + std::to_string(answer.status) +
+              document.key + " came with " + in_words(answer) +
                   (answer.status == 200 ? " and other bytes" : ""));
   }
   return tally;
@@ -41,7 +35,7 @@ Tally read_notes(World& world, Step& step, const Notes& notes) {
     const Answer answer = world.get("notes", key);
     tally.add(answer);
     step.must(world.is_same(answer.body, text),
-              "acknowledged note " + key + " came with status " + std::to_string(answer.status) +
+              "acknowledged note " + key + " came with " + in_words(answer) +
                   (answer.status == 200 ? " and other bytes" : ""));
   }
   return tally;
@@ -57,11 +51,11 @@ void cold_fill(World& world, Step& step) {
   const int before = world.upstream_calls();
   const Tally tally = read_all(world, step);
   const auto count = static_cast<int>(world.documents().size());
-  step.did("asked an empty cache for " + number(count, "documents"));
+  step.did("asked an empty cache for " + number(count, "document", "documents"));
   step.served(tally.to_string());
-  step.must(tally.from("source") == count, "not all came from the source");
+  step.must(tally.from("source") + tally.late() == count, "not all came from the source");
   const int calls = world.upstream_calls() - before;
-  step.must(calls == count, number(calls, "calls to the upstream"));
+  step.must(calls == count, number(calls, "call to the upstream", "calls to the upstream"));
 }
 
 void each_tier_in_turn(World& world, Step& step) {
@@ -71,7 +65,9 @@ void each_tier_in_turn(World& world, Step& step) {
     step.served(in_words(answer));
     step.must(world.is_same(answer.body, world.documents().front().text),
               "other bytes from " + answer.tier);
-    step.must(answer.tier == tier, "came from " + answer.tier + " instead of " + tier);
+    // What was late may have come from there meanwhile, and lies in a nearer tier by now.
+    step.must(answer.tier == tier || (answer.status == 200 && answer.late > 0),
+              "came from " + in_words(answer) + " instead of " + tier);
   };
   step.did("read " + key + ", read it again");
   read_from("source");
@@ -127,7 +123,7 @@ void store_outage(World& world, Step& step) {
   }
   step.must(notes.size() == kNotes, "not every write was acknowledged");
   const long depth = world.stat("/outbox/depth");
-  step.did("took the store away, put " + number(kNotes, "notes") + " (outbox " +
+  step.did("took the store away, put " + number(kNotes, "note", "notes") + " (outbox " +
            std::to_string(depth) + ")");
   step.must(depth >= kNotes, "the outbox holds " + std::to_string(depth));
   step.must(eventually([&] { return world.health()["store"]["working"] == false; }),
@@ -164,7 +160,7 @@ void kill_with_unconfirmed_writes(World& world, Step& step) {
   world.take_store_away();
   const Notes notes = write_until_killed(world, kNotes);
   step.did("took the store away, put notes, kill -9 after " +
-           number(notes.size(), "were acknowledged"));
+           number(notes.size(), "was acknowledged", "were acknowledged"));
   step.must(notes.size() >= kNotes, "writes ended by themselves");
   world.start_service();
   const long depth = world.stat("/outbox/depth");
@@ -199,7 +195,8 @@ void corrupted_file(World& world, Step& step) {
   step.must(world.is_same(answer.body, document.text), "a reader got other bytes");
   const auto quarantined = world.quarantined();
   step.must(quarantined.size() == 1 && quarantined.front() == bad,
-            "the quarantine holds " + number(quarantined.size(), "files, not the bad one"));
+            "the quarantine holds " +
+                number(quarantined.size(), "file, not the bad one", "files, not the bad one"));
   const auto expected = nlohmann::json::parse(document.text);
   step.must(eventually([&] {
               const auto entry = nlohmann::json::parse(read_file(file), nullptr, false);
@@ -217,7 +214,8 @@ void restart(World& world, Step& step) {
   const Tally tally = read_all(world, step);
   step.served(tally.to_string());
   const int calls = world.upstream_calls() - before;
-  step.must(calls == 0, number(calls, "documents were fetched again"));
+  step.must(calls == 0,
+            number(calls, "document was fetched again", "documents were fetched again"));
   step.must(receipt.find("dropped 0") != std::string::npos, "the receipt says otherwise");
 }
 
@@ -239,7 +237,7 @@ void restart_with_directory_wiped(World& world, Step& step) {
   step.served("documents " + documents.to_string() + "; notes " + notes.to_string() + "; archive " +
               in_words(archived));
   const int calls = world.upstream_calls() - before;
-  step.must(calls == 0, number(calls, "calls to the upstream"));
+  step.must(calls == 0, number(calls, "call to the upstream", "calls to the upstream"));
 }
 
 }  // namespace

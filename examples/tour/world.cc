@@ -36,6 +36,15 @@ std::string path_of(const std::string& dataset, const std::string& key) {
   return key.empty() ? path : path + '/' + refresh_service::percent_encoded(key);
 }
 
+// Of what the service answers where no tier could serve.
+bool has_timed_out(const std::string& body) {
+  const json answer = json::parse(body, nullptr, false);
+  if (!answer.is_object()) return false;
+  const json tiers = answer.value("tiers", json::object());
+  return std::any_of(tiers.begin(), tiers.end(),
+                     [](const json& said) { return said == "timed out"; });
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& file) {
@@ -150,6 +159,12 @@ int World::upstream_calls() const {
 }
 
 Answer World::get(const std::string& dataset, const std::string& key) const {
+  // With the upstream or the store away, readers are promised an answer in time all the same.
+  if (!upstream_ || store_is_away_) return ask(dataset, key);
+  return until_in_time([&] { return ask(dataset, key); });
+}
+
+Answer World::ask(const std::string& dataset, const std::string& key) const {
   auto client = client_for(service_url_);
   const auto response = client.Get(path_of(dataset, key));
   if (!response) return {};
@@ -158,7 +173,8 @@ Answer World::get(const std::string& dataset, const std::string& key) const {
           .tier = response->get_header_value("X-Tiercache-Tier"),
           .freshness = response->get_header_value("X-Tiercache-Freshness"),
           .age = age.empty() ? 0 : std::stol(age),
-          .body = response->body};
+          .body = response->body,
+          .timed_out = response->status == 503 && has_timed_out(response->body)};
 }
 
 bool World::put(const std::string& dataset, const std::string& key, const std::string& text) const {
@@ -178,13 +194,18 @@ json World::health() const {
 // --- Disks -------------------------------------------------------------------
 
 void World::take_store_away() {
+  store_is_away_ = true;
   if (!setup_.postgres.empty()) return control_store("stop");
   fs::rename(setup_.work / "store", setup_.work / "store-away");
 }
 
 void World::bring_store_back() {
-  if (!setup_.postgres.empty()) return control_store("start");
-  fs::rename(setup_.work / "store-away", setup_.work / "store");
+  if (!setup_.postgres.empty()) {
+    control_store("start");
+  } else {
+    fs::rename(setup_.work / "store-away", setup_.work / "store");
+  }
+  store_is_away_ = false;
 }
 
 void World::control_store(const std::string& command) const {

@@ -1,5 +1,6 @@
 // Compiled by compile_errors.sh, which finds this text in the one error there is:
-// expected: the callback of an untyped dataset returns JSON text, as nlohmann::json::dump() gives it
+// expected: the callback of an untyped dataset returns JSON text, as nlohmann::json::dump() gives
+// it
 #include <nlohmann/json.hpp>
 
 #include "tiercache/tiercache.h"

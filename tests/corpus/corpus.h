@@ -1,5 +1,5 @@
-// What the corpus of files holds: written once by the version that froze the formats, read by every later
-// one (docs/formats/README.md).
+// What the corpus of files holds: written once by the version that froze the formats, read by every
+// later one (docs/formats/README.md).
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// Writes the corpus into a new directory: `make_corpus DIRECTORY`. What is checked in under format-1 was
-// written by it when the formats were frozen, and is not written again: a later format gets a folder of
-// its own beside it.
+// Writes the corpus into a new directory: `make_corpus DIRECTORY`. What is checked in under
+// format-1 was written by it when the formats were frozen, and is not written again: a later format
+// gets a folder of its own beside it.
 #include <sys/wait.h>
 #include <unistd.h>
 

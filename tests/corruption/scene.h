@@ -39,7 +39,8 @@ struct Scene {
 
 Dataset<JsonText> open_documents(Cache& cache);
 
-// The process was killed with writes that the store has not confirmed, some of which are in no file.
+// The process was killed with writes that the store has not confirmed, some of which are in no
+// file.
 Scene killed_scene();
 // Closed in order, with everything confirmed.
 Scene closed_scene();

@@ -26,8 +26,8 @@ class Clerk {
   // Puts every key.
   void put_all(const Dataset<JsonText>& data);
 
-  // The directory's answers, or with `Reach::store` also the store's: everything acknowledged as journaled
-  // is there, or something newer.
+  // The directory's answers, or with `Reach::store` also the store's: everything acknowledged as
+  // journaled is there, or something newer.
   void judge_directory(const std::string& where, const Dataset<JsonText>& data,
                        Reach reach = Reach::local);
   // A tier that was told everything: nothing older than what was acknowledged, wherever to. `look`:
@@ -36,7 +36,8 @@ class Clerk {
       std::function<std::pair<Version, std::optional<std::string>>(const std::string& key)>;
   void judge_all(const std::string& where, const Look& look);
 
-  // The directory is gone, and what was acknowledged so far may be there or not. What comes now counts.
+  // The directory is gone, and what was acknowledged so far may be there or not. What comes now
+  // counts.
   void directory_lost();
 
   // The journal of an earlier life cannot be read for now: reads may show what the files have.

@@ -15,10 +15,10 @@ struct FullFigures {
   std::string why_not;  // none could be mounted
 };
 
-// `count` times: leaves room for so many pages, one more each time, beside an open cache that goes on
-// writing, with a store and without, and then takes the ballast away; then the same with inodes, up to a
-// dozen, and a cache that is opened meanwhile. Nullopt, or the promise that broke. It needs to be root, or
-// user namespaces.
+// `count` times: leaves room for so many pages, one more each time, beside an open cache that goes
+// on writing, with a store and without, and then takes the ballast away; then the same with inodes,
+// up to a dozen, and a cache that is opened meanwhile. Nullopt, or the promise that broke. It needs
+// to be root, or user namespaces.
 std::optional<std::string> fill_at_every_boundary(std::uint64_t count, std::uint64_t seed,
                                                   FullFigures& figures);
 

@@ -78,7 +78,8 @@ class Run {
 
   void work() {
     for (int i = 0; i < kCalls; ++i) {
-      // What the journal of an earlier life has is not served while it cannot be read; that is told.
+      // What the journal of an earlier life has is not served while it cannot be read; that is
+      // told.
       const std::string why = cache_->health().journal.why;
       clerk_.be_lenient(why.find("older values may be served") != std::string::npos);
       clerk_.work(*data_, 1);
@@ -87,8 +88,8 @@ class Run {
     }
   }
 
-  // A cache that lives on makes it anew and counts what it could not save; of one that is killed before,
-  // what the store had not confirmed is gone with the disk.
+  // A cache that lives on makes it anew and counts what it could not save; of one that is killed
+  // before, what the store had not confirmed is gone with the disk.
   void judge_deletion() {
     if (refusal_.call % 2 == 0) {
       world_.executor->run_for(10s);
@@ -103,7 +104,8 @@ class Run {
   // What the store has confirmed comes back from there when it is asked for.
   Reach reach() const { return refusal_.deleted ? Reach::store : Reach::local; }
 
-  // The fault is gone: everything works again by itself, and everything acknowledged is in its tiers.
+  // The fault is gone: everything works again by itself, and everything acknowledged is in its
+  // tiers.
   void recover() {
     ended_ = true;
     world_.executor->run_for(10min);

@@ -205,7 +205,7 @@ TEST(ServiceChecks, min_items_counts_items_or_members) {
   const Checks checks{.not_empty = false, .required = {}, .min_items = 2};
   EXPECT_EQ(refusal(checks, "[1,2]"), "");
   EXPECT_EQ(refusal(checks, R"({"a":1,"b":2})"), "");
-  EXPECT_THAT(refusal(checks, "[1]"), HasSubstr("1 items, fewer than 2"));
+  EXPECT_THAT(refusal(checks, "[1]"), HasSubstr("1 item, fewer than 2"));
   EXPECT_THAT(refusal(checks, "\"long text\""), HasSubstr("0 items"));
 }
 

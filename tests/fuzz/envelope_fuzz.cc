@@ -100,7 +100,7 @@ void check_values(std::string_view bytes) {
   entry.version = {hash64(text), 1};
   entry.document = std::make_shared<const std::string>(text);
   entry.checksum = Checksum::of(text);
-  entry.metadata = is_json_object(text) ? text : "{}";
+  entry.metadata = is_metadata(text) ? text : "{}";
   entry.cache_version = text;
   Envelope envelope;
   const std::string file = encode_envelope(text, {text, text}, entry);

@@ -1,5 +1,5 @@
-// What HTTP sources read of other people's text: the first line is a URL template, a JSON pointer and
-// a Retry-After, the rest a key, a document and a Date.
+// What HTTP sources read of other people's text: the first line is a URL template, a JSON pointer
+// and a Retry-After, the rest a key, a document and a Date.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

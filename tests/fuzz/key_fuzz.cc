@@ -1,5 +1,6 @@
-// Any bytes as datasets and keys: the path of an entry stays below its directory, every part of it is a
-// plain name, no two entries have the same one (I12), and what a name tells of its key is true.
+// Any bytes as datasets and keys: the path of an entry stays below its directory, every part of it
+// is a plain name, no two entries have the same one (I12), and what a name tells of its key is
+// true.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

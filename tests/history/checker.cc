@@ -144,7 +144,8 @@ void Checker::check_calls() {
   check_held_up();
 }
 
-// Not before its deadline, and only where others, or the disk, stood still for nearly all of that time.
+// Not before its deadline, and only where others, or the disk, stood still for nearly all of that
+// time.
 void Checker::check_unapplied(const Call& call) {
   constexpr std::int64_t kWaited = std::chrono::nanoseconds(kPutDeadline - kStall).count();
   constexpr std::int64_t kStood = std::chrono::nanoseconds(kPutDeadline - kSlack).count();
@@ -154,8 +155,8 @@ void Checker::check_unapplied(const Call& call) {
   broken(Wrong::refused, told(call));
 }
 
-// A write in doubt was made if somebody was served it. Of an erase nobody is told the version: the highest
-// that it may have is below all that was begun after it.
+// A write in doubt was made if somebody was served it. Of an erase nobody is told the version: the
+// highest that it may have is below all that was begun after it.
 void Checker::conclude_doubts(Key& key) {
   std::vector<Call> concluded;
   for (const Call& read : key.reads) {
@@ -264,8 +265,8 @@ void Checker::judge_read(const Key& key, const Call& read, Version floor, const 
   held_up_[read.key].emplace_back(wrong, why);
 }
 
-// A process that is stopped while it replaces files holds the locks of these keys, so that nobody else can
-// bring a newer write to its file. But these are few.
+// A process that is stopped while it replaces files holds the locks of these keys, so that nobody
+// else can bring a newer write to its file. But these are few.
 void Checker::check_held_up() {
   if (held_up_.size() <= kLockedKeys * any_stalls_.count()) return;
   for (const auto& [key, late] : held_up_) {

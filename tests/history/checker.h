@@ -17,8 +17,8 @@ namespace tiercache::testing {
 enum class Wrong : std::uint8_t {
   lost,  // an acknowledged write was overwritten by one that should have seen it, or is gone
   // A process was served something older than it had written before, or than it had been served
-  // longer ago than reads may be out of date: a read that is under way while its process puts the key
-  // may see what is newer than that put, and the put is served until its file is compared.
+  // longer ago than reads may be out of date: a read that is under way while its process puts the
+  // key may see what is newer than that put, and the put is served until its file is compared.
   regress,
   stale,     // served although superseded for longer than is promised
   returned,  // an erased entry is back
@@ -27,9 +27,9 @@ enum class Wrong : std::uint8_t {
 };
 const char* to_string(Wrong wrong);
 
-// Judges by the time in which neither the disk nor a process stood still, as far as heartbeats tell: what
-// is late has to be so by that time. A write in doubt may have been made or not; which it was is concluded
-// from what was served.
+// Judges by the time in which neither the disk nor a process stood still, as far as heartbeats
+// tell: what is late has to be so by that time. A write in doubt may have been made or not; which
+// it was is concluded from what was served.
 //
 // Not thread-safe.
 class Checker {

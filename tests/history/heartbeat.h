@@ -14,8 +14,8 @@
 
 namespace tiercache::testing {
 
-// Beats from construction to destruction, in a thread of its own; `*beats` are the times at which each
-// was over. The pauses between them are as long as the disk, or the process, stood still.
+// Beats from construction to destruction, in a thread of its own; `*beats` are the times at which
+// each was over. The pauses between them are as long as the disk, or the process, stood still.
 class Heartbeat {
  public:
   // `beat` takes no time to speak of unless the disk stands still.
@@ -35,8 +35,8 @@ class Heartbeat {
   std::thread thread_;
 };
 
-// Puts a new file in the place of the last one and syncs it, as the cache does with its entries and its
-// journal.
+// Puts a new file in the place of the last one and syncs it, as the cache does with its entries and
+// its journal.
 std::function<void()> beat_on(std::shared_ptr<FileSystem> disk, const std::string& path);
 
 }  // namespace tiercache::testing

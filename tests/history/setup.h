@@ -17,11 +17,12 @@ inline constexpr std::chrono::milliseconds kMemoryTtl{100};
 // threads than it has processors runs the one that reads.
 inline constexpr std::chrono::milliseconds kSlack{2'000};
 inline constexpr std::chrono::milliseconds kPutDeadline{10'000};
-// The heartbeat by which each process measures how long it or the disk stood still: a pause of `kStall` or
-// more between two beats is not held against the cache.
+// The heartbeat by which each process measures how long it or the disk stood still: a pause of
+// `kStall` or more between two beats is not held against the cache.
 inline constexpr std::chrono::milliseconds kBeatEvery{20};
 inline constexpr std::chrono::milliseconds kStall{500};
-// Of the keys whose files a process may be about to replace, holding their locks, when it is stopped.
+// Of the keys whose files a process may be about to replace, holding their locks, when it is
+// stopped.
 inline constexpr std::size_t kLockedKeys = 3;
 
 // Keys by what is done to them.

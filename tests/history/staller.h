@@ -13,8 +13,8 @@
 
 namespace tiercache::testing {
 
-// What stands still is thrown: one of the processes (SIGSTOP), the disk (nothing but reads comes through),
-// or its syncs alone, as they do beside somebody who writes a lot.
+// What stands still is thrown: one of the processes (SIGSTOP), the disk (nothing but reads comes
+// through), or its syncs alone, as they do beside somebody who writes a lot.
 class Staller {
  public:
   Staller(std::vector<pid_t> processes, std::shared_ptr<DiskGates> gates, std::uint64_t seed)

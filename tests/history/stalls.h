@@ -14,7 +14,8 @@ class Stalls {
     std::int64_t ended = 0;
   };
 
-  // From when something was done that is done every `kBeatEvery`. Pauses of `kStall` and more are stalls.
+  // From when something was done that is done every `kBeatEvery`. Pauses of `kStall` and more are
+  // stalls.
   static Stalls of_beats(const std::vector<std::int64_t>& beats);
 
   void add(const Span& span);

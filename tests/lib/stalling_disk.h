@@ -1,5 +1,5 @@
-// A disk that stands still now and then, for all processes that use it: as a frozen file system, or one
-// that is busy with what others write.
+// A disk that stands still now and then, for all processes that use it: as a frozen file system, or
+// one that is busy with what others write.
 #pragma once
 
 #include <pthread.h>
@@ -19,8 +19,8 @@
 
 namespace tiercache::testing {
 
-// A gate in memory that a process shares with the children that it forks. Whoever stalls closes it, once
-// all that was let through is done, and everybody else waits.
+// A gate in memory that a process shares with the children that it forks. Whoever stalls closes it,
+// once all that was let through is done, and everybody else waits.
 class Gate {
  public:
   Gate() {

@@ -1,6 +1,6 @@
-// A document of a counter names the write that it comes from, and of each write it is known what it was made
-// from. So the row at rest leads back to the first count, link by link: that is the chain of all counts
-// that the store took. What was confirmed must be in it, what was refused must not.
+// A document of a counter names the write that it comes from, and of each write it is known what it
+// was made from. So the row at rest leads back to the first count, link by link: that is the chain
+// of all counts that the store took. What was confirmed must be in it, what was refused must not.
 #include "machines/checker.h"
 
 #include <algorithm>
@@ -166,8 +166,8 @@ void Checker::check_count(std::uint8_t key, const Attempt& attempt, const Standi
                   told_of(attempt) + ", nothing newer than its base stands, and not it");
   }
   if (attempt.told != Told::stored) return;
-  // The oldest link above it took its place. The store lets one do so that was made from a write which is
-  // above it too, and which it has not seen itself.
+  // The oldest link above it took its place. The store lets one do so that was made from a write
+  // which is above it too, and which it has not seen itself.
   const auto above = std::find_if(chain.rbegin(), chain.rend(), [&](const Attempt* link) {
     return link->version > attempt.version;
   });

@@ -16,7 +16,7 @@ namespace tiercache::testing {
 enum class Wrong : std::uint8_t {
   lost,    // what was acknowledged is not there, and nothing that may have won is
   lied,    // what was told to be superseded or not applied is there
-  unseen,  // a count made from an unconfirmed write replaced another machine's, which it had not seen
+  unseen,  // a count made from an unconfirmed write replaced another machine's that it had not seen
   tail,    // as `lost`, `lied` and `returned`, where the store may lose the tail of its log
   returned,  // an erased entry is back
   bytes,     // a document or metadata that nobody wrote, or not together
@@ -49,8 +49,9 @@ class Checker {
   void forgive_lost_tails() { tails_are_lost_ = true; }
 
   std::uint64_t count(Wrong wrong) const;
-  // Without `tail`, and without `unseen`, which is not promised for counts that are made from unconfirmed writes of a
-  // machine's own (docs/decisions/0006-guards-compose.md); of exact counters it is a violation.
+  // Without `tail`, and without `unseen`, which is not promised for counts that are made from
+  // unconfirmed writes of a machine's own (docs/decisions/0006-guards-compose.md); of exact
+  // counters it is a violation.
   std::uint64_t violations() const;
   std::uint64_t told(Op op, Told told) const;
   // How many counts stand in the store.

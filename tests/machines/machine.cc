@@ -94,7 +94,8 @@ class Machine {
     return sent;
   }
 
-  // Until what is here is what the store has, or patience ends; the checker judges what is written down.
+  // Until what is here is what the store has, or patience ends; the checker judges what is written
+  // down.
   void come_to_rest() {
     const char byte = static_cast<char>(life_.machine);
     if (::write(life_.ready, &byte, 1) != 1) tell("nobody waits for it");

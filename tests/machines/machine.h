@@ -31,8 +31,8 @@ struct Life {
   int quiet = -1;  // ends when all machines are ready
 };
 
-// Makes the machine's calls, unless all are made, until SIGTERM; then comes to rest beside the others and
-// writes down what it holds. Returns the process's exit status.
+// Makes the machine's calls, unless all are made, until SIGTERM; then comes to rest beside the
+// others and writes down what it holds. Returns the process's exit status.
 int live(const Life& life);
 inline constexpr int kAtRest = 0;
 inline constexpr int kAskedToEnd = 3;

@@ -14,8 +14,8 @@ struct pg_conn;
 
 namespace tiercache::testing {
 
-// Of tests/servers/postgres.sh, whose variables must be set. No threads. Throws when the server cannot be
-// used or brought back.
+// Of tests/servers/postgres.sh, whose variables must be set. No threads. Throws when the server
+// cannot be used or brought back.
 class Server {
  public:
   Server();

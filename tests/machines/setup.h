@@ -18,14 +18,15 @@ inline constexpr const char* kProject = "machines";
 inline constexpr const char* kDataset = "documents";
 inline constexpr std::uint64_t kMostMachines = 32;
 inline constexpr std::uint64_t kThreads = 3;  // of each machine
-// Versions more than 10 min ahead of the store's clock are stamped anew, so clocks stay within that.
+// Versions more than 10 min ahead of the store's clock are stamped anew, so clocks stay within
+// that.
 inline constexpr std::chrono::minutes kMostSkew{5};
 
 // Keys by what is done to them.
 //
-// An exact counter is counted up by one call of a machine at a time, which waits until the store has
-// settled all that this machine wrote of it before: each count is made from what the store had. A free
-// one is counted up by any thread from whatever it is served, unconfirmed writes included.
+// An exact counter is counted up by one call of a machine at a time, which waits until the store
+// has settled all that this machine wrote of it before: each count is made from what the store had.
+// A free one is counted up by any thread from whatever it is served, unconfirmed writes included.
 inline constexpr std::uint8_t kExact = 6;
 inline constexpr std::uint8_t kFree = 4;
 inline constexpr std::uint8_t kRegisters = 14;  // written and refreshed

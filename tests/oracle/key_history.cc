@@ -137,8 +137,8 @@ std::optional<Verdict> KeyHistory::judge_document(std::uint64_t number,
   return std::nullopt;
 }
 
-// A refresh of what a process without the stale content had. It loses against that content, and its clocks
-// merge with it.
+// A refresh of what a process without the stale content had. It loses against that content, and its
+// clocks merge with it.
 bool KeyHistory::fetched_elsewhere() const {
   return std::any_of(writes_.begin(), writes_.end(), [this](const Write& write) {
     return write.refresh && write.number > stale_since_ &&

@@ -1,7 +1,7 @@
-// What readers feel of a store that is stopped, unreachable or silent: the time of reads that memory and
-// files answer, with the fault and without, in turn on one cache over a real PostgreSQL. Beside them
-// others write, and ask for keys that only the store could have. When the fault is over every write must
-// arrive.
+// What readers feel of a store that is stopped, unreachable or silent: the time of reads that
+// memory and files answer, with the fault and without, in turn on one cache over a real PostgreSQL.
+// Beside them others write, and ask for keys that only the store could have. When the fault is over
+// every write must arrive.
 #include <signal.h>
 
 #include <algorithm>

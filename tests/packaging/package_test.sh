@@ -63,6 +63,14 @@ run_consumer guide "$scratch/guide/build/my_service"
 # README names installed there are no other packages than these to ask.
 step "pkg-config"
 export PKG_CONFIG_PATH=$libraries/pkgconfig
+if sed -n 's/^Description: *//p' "$PKG_CONFIG_PATH"/tiercache*.pc | sort | uniq -d | grep .; then
+  echo "two packages have one description"
+  exit 1
+fi
+if grep -LE '^Description: .+' "$PKG_CONFIG_PATH"/tiercache*.pc | grep .; then
+  echo "a package has no description"
+  exit 1
+fi
 for part in tiercache tiercache-testing ${components//;/ }; do
   [[ $part == tiercache* ]] || part=tiercache-$part
   # shellcheck disable=SC2046

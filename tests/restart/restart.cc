@@ -52,8 +52,9 @@ class Restart {
     fs::create_directories(root / "store");
   }
 
-  // All entries, of which the last ones do not come to the store; dies. As in a process that has run for a
-  // while, files have settled and a ninth of them was written again before the index was saved last.
+  // All entries, of which the last ones do not come to the store; dies. As in a process that has
+  // run for a while, files have settled and a ninth of them was written again before the index was
+  // saved last.
   void fill() {
     open();
     write(0, entries_, "confirmed");

@@ -85,7 +85,8 @@ class Oracle {
     Version durable_floor;
     bool durably_erased = false;
     bool may_be_erased = false;  // an erase was begun and not acknowledged
-    // The file may have the tombstone, and what only the store took after it be known to memory alone.
+    // The file may have the tombstone, and what only the store took after it be known to memory
+    // alone.
     bool durably_may_be_erased = false;
     std::set<std::string> written;
   };

@@ -299,7 +299,8 @@ class Simulation {
       judge_read(k, snapshot, known.floor);
       const EntryPtr row = world_.store->row("test", {"d", k});
       const bool in_store = row && row->kind == EntryKind::document;
-      // What the disk refused and the store took is not known here after a crash, until it is asked.
+      // What the disk refused and the store took is not known here after a crash, until it is
+      // asked.
       if (known.store_only && row && row->version > snapshot.version()) continue;
       if (snapshot.has_value() != in_store) {
         return fail("key " + k + ": " + (in_store ? "only" : "not") + " in the store, which has " +

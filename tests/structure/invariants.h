@@ -23,8 +23,8 @@ struct Claims {
 };
 Claims read_claims(const SourceFile& readme);
 
-// What docs/reliability.md links as proofs: the files in the last cell of the row of each invariant,
-// relative to the source directory.
+// What docs/reliability.md links as proofs: the files in the last cell of the row of each
+// invariant, relative to the source directory.
 using ProofsByInvariant = std::map<int, std::vector<std::string>>;
 ProofsByInvariant read_proofs(const SourceFile& reliability);
 

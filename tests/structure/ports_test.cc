@@ -48,7 +48,8 @@ struct Exception {
 };
 
 const std::vector<Exception>& exceptions() {
-  // A store implements a port itself: it waits for its connections, guards its file, ends its sockets.
+  // A store implements a port itself: it waits for its connections, guards its file, ends its
+  // sockets.
   static const std::vector<Exception> list = {
       {"adapters/postgres/src/connection.cc", "<sys/socket.h>"},
       {"adapters/postgres/src/connection.cc", "<unistd.h>"},

@@ -1,6 +1,8 @@
 // Rules that hold for every text file of ours.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <regex>
 #include <string>
 #include <vector>
@@ -11,6 +13,12 @@ namespace tiercache::structure {
 namespace {
 
 constexpr std::size_t kMostLines = 500;
+constexpr std::ptrdiff_t kMostColumns = 100;
+
+// Of UTF-8: the bytes that begin a character.
+std::ptrdiff_t columns(const std::string& line) {
+  return std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
+}
 
 // Put together here, so that this file does not find itself.
 const std::string kOpenEnds =
@@ -44,6 +52,37 @@ TEST(Text, patterns_find_what_they_are_for) {
   EXPECT_EQ(lines_with({"a", {"auto todo = 1;", "HACKNEY"}}, kOpenEnds, "").size(), 0u);
   EXPECT_EQ(lines_with({"a", {std::string("file(GLO") + "B x *.cc)"}}, kGlob, "").size(), 1u);
   EXPECT_EQ(lines_with({"a", {"# GLOBAL PROPERTY"}}, kGlob, "").size(), 0u);
+}
+
+// Tables may be wider, as they cannot be broken.
+bool is_wide_comment(const std::string& line) {
+  static const std::regex comment("^ *//");
+  static const std::regex table("^ *// [|].*[|]$");
+  return columns(line) > kMostColumns && std::regex_search(line, comment) &&
+         !std::regex_search(line, table);
+}
+
+TEST(Text, wide_comments_are_found_by_columns_not_bytes) {
+  const std::string column(kMostColumns - 3, 'x');
+  EXPECT_FALSE(is_wide_comment("// " + column));
+  EXPECT_TRUE(is_wide_comment("// " + column + "x"));
+  EXPECT_FALSE(is_wide_comment("// " + column.substr(1) + "é"));
+  EXPECT_TRUE(is_wide_comment("  // " + column));
+  EXPECT_FALSE(is_wide_comment("// | " + column + " |"));
+  EXPECT_FALSE(is_wide_comment("auto x = \"" + column + column + "\";")) << "clang-format's";
+}
+
+TEST(Text, comments_keep_within_the_columns_of_the_code) {
+  std::vector<Finding> findings;
+  for (const SourceFile& file : read_all_files({".h", ".cc"})) {
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      if (!is_wide_comment(file.lines[i])) continue;
+      findings.push_back({file.path, static_cast<int>(i) + 1,
+                          "a comment line of " + std::to_string(columns(file.lines[i])) +
+                              " columns; at most " + std::to_string(kMostColumns)});
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
 }
 
 TEST(Text, no_open_ends) {

@@ -1,5 +1,5 @@
-// A user's file: every public header, and the templates in them made for types of the user's. run.sh compiles
-// it with more warnings than most people switch on.
+// A user's file: every public header, and the templates in them made for types of the user's.
+// run.sh compiles it with more warnings than most people switch on.
 #include <tiercache/asio.h>
 #include <tiercache/await.h>
 #include <tiercache/http.h>

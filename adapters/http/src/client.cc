@@ -219,7 +219,8 @@ RefreshAnswer<std::string> Client::answer_of(Reply reply, const Round& round) co
   if (reply.status == 304 && conditional) return not_modified(reply, round);
   if (reply.status == 404 || reply.status == 410) return NotFound{};
   const std::string what = what_answered(reply, round);
-  // Some say 403 where others say 429, and any 5xx may come from a source that knows when it is back.
+  // Some say 403 where others say 429, and any 5xx may come from a source that knows when it is
+  // back.
   if (reply.status >= 400) {
     const auto delay = retry_delay(reply.retry_after, reply.date, options_.clock->wall_now());
     if (delay) throw RetryAfter(*delay, "GET " + url_.shown() + ": " + what);

@@ -15,9 +15,9 @@ class JsonPointer {
   explicit JsonPointer(std::string_view text);
 
   bool names_all() const { return tokens_.empty(); }
-  // The bytes of the part, as they stand in the document; nullopt when there is no such part. Throws
-  // std::runtime_error when what is around the part is not well-formed, or names a member twice; the
-  // part itself is not looked into.
+  // The bytes of the part, as they stand in the document; nullopt when there is no such part.
+  // Throws std::runtime_error when what is around the part is not well-formed, or names a member
+  // twice; the part itself is not looked into.
   std::optional<std::string> find_in(std::string_view document) const;
 
  private:

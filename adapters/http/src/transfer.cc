@@ -60,8 +60,8 @@ void set_up_curl() {
 
 }  // namespace
 
-// An easy handle in a multi handle of its own, which holds its connections: driven by steps, it ends
-// at once where `curl_easy_perform` would look up but once a second.
+// An easy handle in a multi handle of its own, which holds its connections: driven by steps, it
+// ends at once where `curl_easy_perform` would look up but once a second.
 class Transfers::Handle {
  public:
   Handle() : easy_(curl_easy_init()), multi_(curl_multi_init()) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <memory>
 #include <stdexcept>
 
@@ -124,6 +125,25 @@ void check_characters(std::string_view text) {
   }
 }
 
+// False where a port is there and is none.
+bool has_good_port(std::string_view host_and_port) {
+  const std::size_t colon = host_and_port.rfind(':');
+  const std::size_t bracket = host_and_port.rfind(']');
+  if (colon == host_and_port.npos || (bracket != host_and_port.npos && bracket > colon))
+    return true;
+  const std::string_view port = host_and_port.substr(colon + 1);
+  if (port.empty()) return true;  // the scheme's own
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool whole = error == std::errc() && end == port.data() + port.size();
+  return whole && number >= 1 && number <= 65'535;
+}
+
+// In front of an '@' that is not where it ends: "https://user:a/b@host/" has the host "user:a".
+bool may_be_cut_password(const Parts& parts) {
+  return !has_good_port(parts.host) && parts.rest.find('@') != parts.rest.npos;
+}
+
 }  // namespace
 
 // --- Origins and targets -----------------------------------------------------
@@ -159,6 +179,7 @@ std::optional<Target> parse_target(const std::string& text) {
 
 std::string shown_url(std::string_view text) {
   Parts parts = split(text.substr(0, kLongestUrl));
+  if (may_be_cut_password(parts)) return std::string(parts.scheme) + "…";
   parts.rest = parts.rest.substr(0, parts.rest.find('#'));
   std::string shown = std::string(parts.scheme) + std::string(parts.host);
   shown += path_of(parts.rest);
@@ -201,6 +222,14 @@ UrlTemplate::UrlTemplate(std::string_view text) : shown_(shown_url(text)) {
     throw std::invalid_argument("{key} may stand in the path and the query alone");
   }
   if (parts.rest.find('#') != text.npos) throw std::invalid_argument("a fragment is never sent");
+  if (may_be_cut_password(parts)) {
+    throw std::invalid_argument(
+        "its port is not a number; is there a password with special characters? In a URL '/' is "
+        "written as %2F, '?' as %3F, '#' as %23");
+  }
+  if (!has_good_port(parts.host)) {
+    throw std::invalid_argument("its port is not a number from 1 to 65535");
+  }
   const auto target = parse_target(std::string(parts.scheme) + std::string(parts.host) + "/");
   if (parts.scheme.empty() || !target) {
     throw std::invalid_argument("an https:// URL (or http://) with a host is needed");

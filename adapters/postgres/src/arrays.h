@@ -33,8 +33,8 @@ struct KeyRange {
   std::string from;
   std::string below;
 };
-// Holds every key that the glob matches, and no more than have its beginning in common where that is plain
-// ASCII.
+// Holds every key that the glob matches, and no more than have its beginning in common where that
+// is plain ASCII.
 KeyRange keys_matched(std::string_view glob);
 
 }  // namespace tiercache::postgres

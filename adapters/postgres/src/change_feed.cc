@@ -34,11 +34,12 @@ enum ChangeColumn : int {
   kChangedInvalidatedAt,
 };
 
-// What the statement's own snapshot sees and the cursor's does not: of the transactions that ran at the
-// cursor ($2) those that are over, and all from its end ($3) on. Both are looked up in the index, so a
-// transaction that stays open for days costs one descent. $6 and $7 are the transaction and the row in which
-// the page before ended. A standby does not know which transactions of its primary run above the oldest,
-// so its feed ends there. At least one row comes, without a change in it.
+// What the statement's own snapshot sees and the cursor's does not: of the transactions that ran at
+// the cursor ($2) those that are over, and all from its end ($3) on. Both are looked up in the
+// index, so a transaction that stays open for days costs one descent. $6 and $7 are the transaction
+// and the row in which the page before ended. A standby does not know which transactions of its
+// primary run above the oldest, so its feed ends there. At least one row comes, without a change in
+// it.
 constexpr Statement kChanges = {
     "tiercache_changes",
     "WITH s AS MATERIALIZED (SELECT n.now, pg_is_in_recovery() AS standby, "
@@ -110,23 +111,23 @@ Snapshot known_of(const pqxx::result& rows, const Snapshot& now) {
   return *std::move(oldest);
 }
 
-// A cursor from before the history was told is taken for one of the first timeline: on a later one nobody
-// knows whether it is from before the promotion.
+// A cursor from before the history was told is taken for one of the first timeline: on a later one
+// nobody knows whether it is from before the promotion.
 bool is_of(const FeedCursor& cursor, std::string_view history) {
   if (cursor.history) return *cursor.history == history;
   return history.empty() || history.ends_with("-1");
 }
 
-// Whether something that the cursor has not told was purged, as far as can be known: an old transaction that
-// has ended since, or one that began later.
+// Whether something that the cursor has not told was purged, as far as can be known: an old
+// transaction that has ended since, or one that began later.
 bool was_purged(const FeedCursor& cursor, const Snapshot& known, std::uint64_t purged_to) {
   if (cursor.told.end <= purged_to) return true;
   return std::any_of(cursor.told.running.begin(), cursor.told.running.end(),
                      [&](std::uint64_t one) { return one <= purged_to && known.sees(one); });
 }
 
-// Another database, or this one after a restore from before the cursor; a standby that was promoted without
-// all that its primary had; or changes that were purged.
+// Another database, or this one after a restore from before the cursor; a standby that was promoted
+// without all that its primary had; or changes that were purged.
 bool is_lost(const FeedCursor& cursor, const Snapshot& now, const Snapshot& known,
              const pqxx::result& rows) {
   if (cursor.incarnation != shim::text(rows, 0, kIncarnation)) return true;

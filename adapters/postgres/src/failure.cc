@@ -80,8 +80,8 @@ std::string first_line(std::string_view text) {
   return std::string(text);
 }
 
-// The classes whose texts name objects and states of the server. Those of others may quote data: most of
-// all what a trigger or a function raises.
+// The classes whose texts name objects and states of the server. Those of others may quote data:
+// most of all what a trigger or a function raises.
 bool names_no_data(std::string_view state) {
   static constexpr std::array<std::string_view, 14> kClasses = {
       "08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "55", "57", "58", "F0", "XX"};
@@ -91,8 +91,7 @@ bool names_no_data(std::string_view state) {
 std::string unknown_text(const ServerAddress& server, const std::string& state, const char* what) {
   if (names_no_data(state)) return server.redacted(first_line(what));
   return "an error that may quote data, so its text is in the server's log alone; does a trigger "
-         "or "
-         "function of the database raise it?";
+         "or function of the database raise it?";
 }
 
 Failure of_state(const ServerAddress& server, const std::string& state, const char* what,

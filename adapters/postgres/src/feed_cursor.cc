@@ -1,7 +1,7 @@
-// A page tells its changes in the order of (transaction, row); only the rest of the transaction in which the
-// page before ended comes first. So what was told up to a row of transaction z is a snapshot again: below
-// z it sees what the page saw, from z on what was told before. The page after may then see more than
-// this one did, also below z, and nothing is passed over.
+// A page tells its changes in the order of (transaction, row); only the rest of the transaction in
+// which the page before ended comes first. So what was told up to a row of transaction z is a
+// snapshot again: below z it sees what the page saw, from z on what was told before. The page after
+// may then see more than this one did, also below z, and nothing is passed over.
 #include "feed_cursor.h"
 
 #include <algorithm>
@@ -28,7 +28,8 @@ bool contains(const std::vector<std::uint64_t>& sorted, std::uint64_t number) {
   return std::binary_search(sorted.begin(), sorted.end(), number);
 }
 
-// As steps down from the end: numbers of transactions are long, and those that run are close together.
+// As steps down from the end: numbers of transactions are long, and those that run are close
+// together.
 std::string write_running(const Snapshot& snapshot) {
   std::string text;
   std::uint64_t above = snapshot.end;

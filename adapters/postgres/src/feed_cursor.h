@@ -1,5 +1,5 @@
-// A place in the change feed, which is a snapshot of the server: the transactions whose changes were
-// told. What commits late, whenever it began, is what the snapshot does not see.
+// A place in the change feed, which is a snapshot of the server: the transactions whose changes
+// were told. What commits late, whenever it began, is what the snapshot does not see.
 #pragma once
 
 #include <cstdint>

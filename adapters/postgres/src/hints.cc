@@ -108,9 +108,8 @@ class Listener::Loop {
     const std::string token = std::to_string(connection.process()) + "-" +
                               std::to_string(now().time_since_epoch().count());
     const SteadyTime deadline = now() + std::min(check_every_, kLongestProof);
-    if (!notify_(channel_, token, deadline)) {
-      throw Failure(Failure::Kind::not_serving, true,
-                    "postgres " + server_.description() + ": no notification could be sent");
+    if (const auto why = notify_(channel_, token, deadline)) {
+      throw Failure(Failure::Kind::not_serving, true, "no notification could be sent: " + *why);
     }
     while (const auto payload = connection.next(deadline)) {
       if (*payload == token) {

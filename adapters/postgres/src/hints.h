@@ -39,10 +39,10 @@ class NotifyPace {
   std::map<std::string, Channel> channels_;  // guarded by `mutex_`
 };
 
-// Sends a notification by another connection than the one that listens. False when it was not sent
-// by the deadline.
-using Notify =
-    std::function<bool(const std::string& channel, const std::string& payload, SteadyTime)>;
+// Sends a notification by another connection than the one that listens. What was said where it was
+// not sent by the deadline; nullopt: it was.
+using Notify = std::function<std::optional<std::string>(const std::string& channel,
+                                                        const std::string& payload, SteadyTime)>;
 
 // A thread with a connection that listens. A connection proves itself by hearing what is sent on
 // another one: at first and whenever nothing was heard for `check_every`. So neither one that died

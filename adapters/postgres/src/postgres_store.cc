@@ -3,6 +3,7 @@
 #include <charconv>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -28,8 +29,8 @@ namespace {
 // A page of a scan ends early when its documents are this large together.
 #define TIERCACHE_POSTGRES_PAGE_BYTES "33554432"
 
-// An index entry is at most 2,704 bytes, where nothing in it compresses; the project's number and the
-// lengths are in it too.
+// An index entry is at most 2,704 bytes, where nothing in it compresses; the project's number and
+// the lengths are in it too.
 constexpr std::size_t kMostKeyBytes = 2'600;
 
 // How often the change feed is purged, by each store that reads it, and how long that may take.
@@ -68,8 +69,8 @@ constexpr Statement kScan = {"tiercache_scan",
 constexpr Statement kScanAll = {"tiercache_scan_all",
                                 TIERCACHE_POSTGRES_SCAN("$2::text IS NOT NULL")};
 
-// $6 and $7 are texts, and absent where they are empty: a bound below which no key is, and a key with a
-// mark before it.
+// $6 and $7 are texts, and absent where they are empty: a bound below which no key is, and a key
+// with a mark before it.
 constexpr int kNextAfter = 1;
 constexpr Statement kErase = {
     "tiercache_erase",
@@ -252,8 +253,9 @@ SteadyTime by_machine(SteadyTime deadline, SteadyTime now) {
 constexpr Statement kNotify = {"tiercache_notify", "SELECT pg_notify($1::text, $2::text)"};
 constexpr std::chrono::seconds kNotifyTimeout{5};
 
-// Whether the feed may have something to tell. An invalidation moves the row whoever's content stands;
-// a save whose outcome is unknown is repeated by the outbox, and then found done, so it is told now.
+// Whether the feed may have something to tell. An invalidation moves the row whoever's content
+// stands; a save whose outcome is unknown is repeated by the outbox, and then found done, so it is
+// told now.
 bool may_have_changed(const SaveReply& reply, std::span<const StoreWrite> writes) {
   if (reply.status != StoreStatus::ok) return reply.status == StoreStatus::unknown;
   for (std::size_t i = 0; i < writes.size(); ++i) {
@@ -348,10 +350,11 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
   Reply serve(const std::string& project, SteadyTime deadline, Effect effect, Work work);
 
   void purge_when_due();
-  // Nobody waits for it: a commit that notifies holds a lock which all such commits of all databases
-  // share, while it is synced. One that does nothing else is not.
+  // Nobody waits for it: a commit that notifies holds a lock which all such commits of all
+  // databases share, while it is synced. One that does nothing else is not.
   void tell_listeners(const std::string& project);
-  bool notify(const std::string& channel, const std::string& payload, SteadyTime deadline);
+  std::optional<std::string> notify(const std::string& channel, const std::string& payload,
+                                    SteadyTime deadline);
 
   const std::shared_ptr<Server> server_;
   std::atomic<SteadyTime::rep> next_purge_{0};
@@ -427,13 +430,14 @@ void PostgresStore::tell_listeners(const std::string& project) {
       *when + kNotifyTimeout);
 }
 
-bool PostgresStore::notify(const std::string& channel, const std::string& payload,
-                           SteadyTime deadline) {
+std::optional<std::string> PostgresStore::notify(const std::string& channel,
+                                                 const std::string& payload, SteadyTime deadline) {
   const auto reply =
       serve<StoreReply>("", deadline, Effect::reads, [=](Session& session, StoreReply&) {
         session.run(kNotify, {channel, payload});
       });
-  return reply.status == StoreStatus::ok;
+  if (reply.status == StoreStatus::ok) return std::nullopt;
+  return reply.message;
 }
 
 std::shared_ptr<ChangeWatch> PostgresStore::watch_changes(const std::string& project,
@@ -442,9 +446,9 @@ std::shared_ptr<ChangeWatch> PostgresStore::watch_changes(const std::string& pro
   if (options.hint_check_every.count() == 0) return nullptr;
   // By the machine's clock, as the listener waits.
   Notify notify = [weak = weak_from_this()](const std::string& channel, const std::string& payload,
-                                            SteadyTime deadline) {
+                                            SteadyTime deadline) -> std::optional<std::string> {
     const auto store = weak.lock();
-    if (!store) return false;
+    if (!store) return "the store is closed";
     const auto left = deadline - system_clock()->steady_now();
     return store->notify(channel, payload, store->server_->options().clock->steady_now() + left);
   };

@@ -14,7 +14,8 @@ namespace {
 // A statement carries no more document bytes than this, unless one document alone does.
 constexpr std::size_t kStatementBytes = std::size_t{32} << 20;
 
-// What stands for NULL in an array. The word itself is another text where a role has array_nulls = off.
+// What stands for NULL in an array. The word itself is another text where a role has array_nulls =
+// off.
 #define TIERCACHE_POSTGRES_NUMBERS(parameter) \
   "array_replace(" parameter "::bigint[], '-9223372036854775808', NULL)"
 #define TIERCACHE_POSTGRES_TEXTS(parameter) "array_replace(" parameter "::text[], '', NULL)"

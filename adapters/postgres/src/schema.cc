@@ -40,8 +40,10 @@ Found look(Connection& connection, pqxx::transaction_base& transaction) {
   found.role = facts[0][1].c_str();
   found.owner = facts[0][3].c_str();
   if (const std::string encoding = facts[0][2].c_str(); encoding != "UTF8") {
-    refuse(connection, "database " + found.database + " has encoding " + encoding +
-                           ", UTF8 is needed: create one with encoding 'UTF8' template template0");
+    refuse(connection,
+           "database " + found.database + " has encoding " + encoding +
+               ", UTF8 is needed: create another one, as by CREATE DATABASE cache TEMPLATE "
+               "template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'");
   }
   if (!facts[0][4].as<bool>()) {
     if (found.owner.empty()) return found;

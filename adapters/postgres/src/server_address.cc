@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <string_view>
+#include <vector>
 
 #include "server_url.h"
+#include "text.h"
 #include "tiercache/error.h"
 
 namespace tiercache::postgres {
@@ -37,15 +40,38 @@ std::string without_password(const std::string& user) {
   return user.substr(0, user.find(':'));
 }
 
+// "one:5432", "[::1]:5432", "one:1,two:2": each host with its port, or with the one that is for
+// all.
+std::string hosts_of(const std::string& hosts, const std::string& ports) {
+  const std::vector<std::string_view> host = split(hosts, ',');
+  const std::vector<std::string_view> port = split(ports, ',');
+  std::string text;
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    if (i > 0) text += ',';
+    const std::string_view of = port.size() == 1 ? port.front() : i < port.size() ? port[i] : "";
+    const bool brackets = host[i].find(':') != host[i].npos && !host[i].starts_with('/');
+    text += host[i].empty() ? "the default host"
+            : brackets      ? '[' + std::string(host[i]) + ']'
+                            : std::string(host[i]);
+    if (!of.empty()) text.append(1, ':').append(of);
+  }
+  return text;
+}
+
 std::string describe(const Settings& settings) {
-  const auto part = [&](const char* name, const std::string& before) {
+  const auto part = [&](const char* name) {
     const auto found = settings.find(name);
-    return found == settings.end() ? std::string() : before + found->second;
+    return found == settings.end() ? std::string() : found->second;
   };
-  std::string where = part("host", "");
-  if (where.empty()) where = part("hostaddr", "");
-  where += part("port", ":") + part("dbname", "/") + without_password(part("user", " as "));
-  return where.empty() ? "by libpq's environment" : where;
+  const std::string host = part("host").empty() ? part("hostaddr") : part("host");
+  const std::string port = part("port");
+  const std::string database = part("dbname");
+  const std::string user = without_password(part("user"));
+  if (host.empty() && port.empty() && database.empty() && user.empty()) {
+    return "by libpq's environment";
+  }
+  return hosts_of(host, port) + (database.empty() ? "" : '/' + database) +
+         (user.empty() ? "" : " as " + user);
 }
 
 }  // namespace
@@ -59,7 +85,7 @@ ServerAddress::ServerAddress(const Options& options) {
         "through a pooler in transaction mode");
   }
   description_ = describe(settings);
-  remember_secrets(options.url, settings);
+  remember_secrets(url.text, settings);
 
   options_ = settings["options"];
   settings.erase("options");
@@ -105,9 +131,18 @@ std::string ServerAddress::redacted(std::string text) const {
       text.replace(at, secret.size(), "***");
     }
   }
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  while (text.ends_with(' ')) text.pop_back();
-  return text;
+  // What libpq says of several hosts is of several lines, indented, and may begin with a break.
+  std::string line;
+  for (const char c : text) {
+    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!blank) {
+      line += c;
+    } else if (!line.empty() && !line.ends_with(' ')) {
+      line += ' ';
+    }
+  }
+  if (line.ends_with(' ')) line.pop_back();
+  return line;
 }
 
 }  // namespace tiercache::postgres

@@ -20,7 +20,7 @@ class ServerAddress {
   // Libpq's form of it all, secrets included. `with_session_options`: settings of the session too,
   // which a pooler may refuse.
   std::string connection_string(bool with_session_options) const;
-  // The text without secrets, in one line.
+  // The text without secrets, in one line, with single blanks.
   std::string redacted(std::string text) const;
 
  private:

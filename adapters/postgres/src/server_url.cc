@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 #include <set>
@@ -52,14 +53,79 @@ bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= 40 && name.find_first_not_of(kPlain) == name.npos;
 }
 
+bool is_whole_number(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// The parameters that libpq looks at only when it connects, and what it takes then.
+struct Choice {
+  std::string_view parameter;
+  std::vector<std::string_view> allowed;  // empty: a whole number
+};
+
+const std::vector<Choice>& choices() {
+  static const std::vector<Choice> all = {
+      {"sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}},
+      {"channel_binding", {"disable", "prefer", "require"}},
+      {"gssencmode", {"disable", "prefer", "require"}},
+      {"target_session_attrs",
+       {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}},
+      {"connect_timeout", {}},
+      {"keepalives", {}},
+      {"keepalives_idle", {}},
+      {"keepalives_interval", {}},
+      {"keepalives_count", {}},
+      {"tcp_user_timeout", {}}};
+  return all;
+}
+
+// The value is not shown: what a password was cut into may stand there.
+[[noreturn]] void refuse_value(std::string_view parameter,
+                               const std::vector<std::string_view>& allowed) {
+  std::string text;
+  for (const std::string_view one : allowed) text.append(text.empty() ? "" : ", ").append(one);
+  refuse("the parameter " + std::string(parameter) + " has a value that is not allowed; it takes " +
+         (allowed.empty() ? "a whole number" : text));
+}
+
+void check_choices(const std::map<std::string, std::string>& settings) {
+  for (const Choice& choice : choices()) {
+    const auto found = settings.find(std::string(choice.parameter));
+    // Empty is as not given to libpq.
+    if (found == settings.end() || found->second.empty()) continue;
+    const bool right = choice.allowed.empty() ? is_whole_number(found->second)
+                                              : std::ranges::find(choice.allowed, found->second) !=
+                                                    choice.allowed.end();
+    if (!right) refuse_value(choice.parameter, choice.allowed);
+  }
+}
+
+// As other clients take it.
+bool read_pgbouncer(std::string_view parameter) {
+  const std::size_t equals = parameter.find('=');
+  const std::string_view value =
+      equals == parameter.npos ? std::string_view() : parameter.substr(equals + 1);
+  if (value == "true" || value == "1") return true;
+  if (value == "false" || value == "0") return false;
+  refuse_value("pgbouncer", {"true", "false", "1", "0"});
+}
+
+// The names by which other clients choose a schema.
+bool names_schema(std::string_view parameter) {
+  return parameter == "schema" || parameter == "currentSchema" || parameter == "search_path";
+}
+
 // What stands behind '?': without the parameter that says that a pooler is there.
 std::string read_parameters(std::string_view query, std::string_view user, bool* behind_pooler) {
   std::string kept;
   std::string unknown;
+  bool schema = false;
   for (const std::string_view one : split(query, '&')) {
     const std::string_view name = one.substr(0, one.find('='));
     if (name == "pgbouncer") {
-      *behind_pooler = !one.ends_with("=false") && !one.ends_with("=0");
+      *behind_pooler = read_pgbouncer(one);
       continue;
     }
     if (one.find('=') != one.npos && !is_known(name)) {
@@ -68,12 +134,13 @@ std::string read_parameters(std::string_view query, std::string_view user, bool*
         refuse_special("a parameter behind '?' is not known");
       }
       unknown.append(unknown.empty() ? "" : ", ").append(name);
+      schema = schema || names_schema(name);
     }
     kept.append(kept.empty() ? "" : "&").append(one);
   }
   if (unknown.empty()) return kept;
-  refuse("libpq knows no parameter " + unknown +
-         ", leave it out; the tables are always in the schema tiercache");
+  refuse("libpq knows no parameter " + unknown + ", leave it out" +
+         (schema ? "; the tables are always in the schema tiercache" : ""));
 }
 
 // As libpq looks for the user: up to the first '@' where no '/' is before it.
@@ -104,6 +171,25 @@ bool is_port(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size() && number >= 1 &&
          number <= 65'535;
+}
+
+constexpr std::array<std::string_view, 2> kSchemes = {"postgres://", "postgresql://"};
+
+// Without what files and variables often end in. None of it can belong to a URL: libpq would take
+// it for the end of the last part, the database's name or a password, where it is written as %20 or
+// %0A if it is meant. Around keywords libpq leaves it out itself.
+std::string without_margins(const std::string& text) {
+  constexpr std::string_view kMargin = " \t\r\n\f\v";
+  const std::size_t begin = text.find_first_not_of(kMargin);
+  if (begin == std::string::npos) refuse("it is blank");
+  const std::string url = text.substr(begin, text.find_last_not_of(kMargin) - begin + 1);
+  const bool is_url = std::ranges::any_of(
+      kSchemes, [&](std::string_view scheme) { return url.starts_with(scheme); });
+  return is_url ? url : text;
+}
+
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
 // A name, an address in numbers, or a socket's path.
@@ -137,11 +223,14 @@ void check_places(const std::map<std::string, std::string>& settings) {
 }  // namespace
 
 // What libpq says of a URL that it cannot read may quote the password, so it is not passed on.
-ServerUrl read_url(const std::string& url) {
+ServerUrl read_url(const std::string& text) {
   ServerUrl read;
+  const std::string url = read.text = without_margins(text);
   std::string form = url;
-  for (const std::string_view scheme : {"postgres://", "postgresql://"}) {
-    if (url.starts_with(scheme)) form = read_form(url, scheme.size(), &read.behind_pooler);
+  for (const std::string_view scheme : kSchemes) {
+    if (!url.starts_with(scheme)) continue;
+    if (has_control(url)) refuse("a line break or another control character is in it");
+    form = read_form(url, scheme.size(), &read.behind_pooler);
   }
   char* error = nullptr;
   const ConnectionOptions parsed(PQconninfoParse(form.c_str(), &error));
@@ -155,6 +244,7 @@ ServerUrl read_url(const std::string& url) {
     if (option->val) read.settings[option->keyword] = option->val;
   }
   check_places(read.settings);
+  check_choices(read.settings);
   return read;
 }
 

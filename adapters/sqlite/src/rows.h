@@ -53,8 +53,8 @@ std::vector<ChangedRow> find_changed(Connection& connection, std::int64_t projec
 // The number of the project's last update.
 std::int64_t last_update(Connection& connection, std::int64_t project);
 
-// Of the rows that the erase looks at, those below its version whose keys match, tombstones too. `next`:
-// where to go on, where there may be more.
+// Of the rows that the erase looks at, those below its version whose keys match, tombstones too.
+// `next`: where to go on, where there may be more.
 struct MatchingRow {
   std::int64_t entry_id = 0;
   EntryId id;
@@ -63,7 +63,8 @@ std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t proj
                                        const MatchingErase& erase,
                                        std::optional<std::string>* next);
 
-// What was purged of a project: the horizon, and the last update that was of a tombstone which went.
+// What was purged of a project: the horizon, and the last update that was of a tombstone which
+// went.
 struct Purged {
   Version horizon;
   std::int64_t updated = 0;

@@ -11,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "tiercache/dataset.h"
@@ -34,7 +35,8 @@ auto resume_on_executor(Handler&& handler) {
 
 }  // namespace detail
 
-// Completes with a `Snapshot<T>` on the handler's executor.
+// Completes with a `Snapshot<T>` on the handler's executor; for a bad key or a closed cache with
+// one that has no value, see `Dataset::get_async`.
 template <class T, class Token>
 auto async_get(Dataset<T> dataset, std::string key, GetOptions options, Token&& token) {
   return boost::asio::async_initiate<Token, void(Snapshot<T>)>(
@@ -46,7 +48,8 @@ auto async_get(Dataset<T> dataset, std::string key, GetOptions options, Token&& 
 }
 
 // Completes with an exception pointer (null on success, thrown by `use_awaitable`) and the receipt.
-// `options.metadata` must live until the operation has begun: with lazy tokens, until it is awaited.
+// `options.metadata` must live until the operation has begun: with lazy tokens, until it is
+// awaited.
 template <class T, class Token>
 auto async_put(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptions options,
                Token&& token) {

@@ -26,11 +26,12 @@ class Cache {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  // The dataset of this name, opened at the first call: its hydration and schedule start. A later call must
-  // name the same type. Without options, or with options that are all default, it asks for the handle; with
-  // any other they must be those of the first call, or it throws `BadConfiguration`, which names what differs,
-  // there and given. Functions cannot be compared: only whether there is one is, and those of the first call
-  // stay. Names: 1 to 100 bytes of UTF-8 without control characters.
+  // The dataset of this name, opened at the first call: its hydration and schedule start. A later
+  // call must name the same type. Without options, or with options that are all default, it asks
+  // for the handle; with any other they must be those of the first call, or it throws
+  // `BadConfiguration`, which names what differs, there and given. Functions cannot be compared:
+  // only whether there is one is, and those of the first call stay. Names: 1 to 100 bytes of UTF-8
+  // without control characters.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
     return Dataset<T>(open_dataset(name, Dataset<T>::make_policy(std::move(options))));
@@ -40,27 +41,29 @@ class Cache {
     return dataset<JsonText>(name, std::move(options));
   }
 
-  // Waits until every write so far is in its file and settled by the store: confirmed, superseded, or
-  // refused and parked (`Health::parked`). Retries at once what waits. False when the deadline passed first;
-  // nothing is lost then.
+  // Waits until every write so far is in its file and settled by the store: confirmed, superseded,
+  // or refused and parked (`Health::parked`). Retries at once what waits. False when the deadline
+  // passed first; nothing is lost then.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
-  // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended, as a
-  // service does before it reports ready; with the store or a source away they end without success, which
-  // `health` tells. False when the deadline passed first.
+  // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended,
+  // as a service does before it reports ready; with the store or a source away they end without
+  // success, which `health` tells. False when the deadline passed first.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
   // The writes that the store has not confirmed, above all those it refused.
   Outbox outbox() const { return Outbox(core_); }
 
-  // Compares memory, files, index and store key by key, on this thread, while the cache serves. For a
-  // quiet hour, and after the store was reset, restored or replaced: with `repair` the entries and erases
-  // that it lacks are sent again. What only the store has is left to reads and hydration. Throws `BadConfiguration`.
+  // Compares memory, files, index and store key by key, on this thread, while the cache serves. For
+  // a quiet hour, and after the store was reset, restored or replaced: with `repair` the entries
+  // and erases that it lacks are sent again. What only the store has is left to reads and
+  // hydration. Throws `BadConfiguration`.
   ScrubReport scrub(const ScrubOptions& options = {});
 
-  // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it is the
-  // right one: from now on the directory belongs to it, the outbox is sent there, and what it has that is
-  // newer is taken. What it lacks of what was confirmed before, erases included, stays here and is not
-  // sent; `scrub` of all datasets with `repair` sends that, and accepts the store too. False when the disk refuses, or the store has not told yet which one it is.
+  // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it
+  // is the right one: from now on the directory belongs to it, the outbox is sent there, and what
+  // it has that is newer is taken. What it lacks of what was confirmed before, erases included,
+  // stays here and is not sent; `scrub` of all datasets with `repair` sends that, and accepts the
+  // store too. False when the disk refuses, or the store has not told yet which one it is.
   bool accept_store();
 
   Stats stats() const;

@@ -19,8 +19,9 @@ namespace tiercache {
 //       bytes
 //     };
 //
-// What `encode` throws refuses the value: `InvalidDocument` from a put, a failed refresh from a callback.
-// It must throw for what `decode` could not read again, as json.h does for NaN: a put does not try that out.
+// What `encode` throws refuses the value: `InvalidDocument` from a put, a failed refresh from a
+// callback. It must throw for what `decode` could not read again, as json.h does for NaN: a put
+// does not try that out.
 //
 // Without `memory_bytes` a decoded value is charged sizeof(T) plus twice its document.
 template <class T>
@@ -47,8 +48,8 @@ concept Documented = std::same_as<T, JsonText> || requires(const T& value, std::
   { Codec<T>::decode(text) } -> std::convertible_to<T>;
 };
 
-// JSON text as it stands. Not nlohmann::json, which converts itself to the string that it holds, and throws
-// where it holds none; its text is what `dump()` gives.
+// JSON text as it stands. Not nlohmann::json, which converts itself to the string that it holds,
+// and throws where it holds none; its text is what `dump()` gives.
 template <class V>
 concept Text = std::same_as<V, std::string> || std::convertible_to<const V&, std::string_view>;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,7 +12,9 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "tiercache/codec.h"
@@ -27,8 +30,9 @@ template <class T>
 using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 
 // A cheap handle, copied freely, made by `Cache::dataset`. All calls are thread-safe. Where a key
-// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline = 50ms})`.
-// Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can hold.
+// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline =
+// 50ms})`. Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can
+// hold.
 //
 // Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
 // `Closed` as said in error.h. A miss is never an exception.
@@ -52,6 +56,7 @@ class Dataset {
   // Memory only; never waits, never does I/O.
   Snapshot<T> peek(std::string_view key = {}) const { return Snapshot<T>(core_->peek(key)); }
   // All keys side by side, what is missing loaded from the store in batches. Results in order.
+  // Throws for a key that is not acceptable, naming its place: "keys[3]: …".
   std::vector<Snapshot<T>> get_many(std::span<const std::string> keys,
                                     const GetOptions& options = {}) const {
     std::vector<Snapshot<T>> snapshots;
@@ -59,8 +64,10 @@ class Dataset {
     for (auto& result : core_->get_many(keys, options)) snapshots.emplace_back(std::move(result));
     return snapshots;
   }
-  // As `get`; `handler` is called exactly once, on the executor, never from inside this call. It
-  // must not throw.
+  // As `get`; `handler` is called exactly once: on the executor, never from inside this call, or,
+  // once the cache is closed, wherever the call ends. It must not throw. Where `get` would throw (a
+  // bad key, a closed cache), it gets a snapshot without a value whose `passage().call_why` says
+  // why. This call throws in a forked child alone.
   void get_async(std::string key, const GetOptions& options,
                  std::function<void(Snapshot<T>)> handler) const {
     core_->get_async(std::move(key), options, [handler = std::move(handler)](detail::ReadResult r) {
@@ -70,18 +77,18 @@ class Dataset {
   // As `get` with this call's own source: what `callback` returns is saved with the lifetime `ttl`
   // (absent: the dataset's; negative: zero). One callback per key runs at a time.
   //
-  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind it where
-  // something stale was served. So it must own what it uses: capture by value, or a shared_ptr, and no
-  // reference to what the caller has on its stack. `tiercache::owning` (refresh.h) makes a callback that
-  // cannot do otherwise.
+  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind
+  // it where something stale was served. So it must own what it uses: capture by value, or a
+  // shared_ptr, and no reference to what the caller has on its stack. `tiercache::owning`
+  // (refresh.h) makes a callback that cannot do otherwise.
   Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
                           std::optional<std::chrono::milliseconds> ttl = {},
                           const GetOptions& options = {}) const {
     return Snapshot<T>(core_->get_or_load(key, erase_type(std::move(callback)), ttl, options));
   }
-  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what it
-  // brought or confirmed, also where that is stale already by the time it is here; where the refresh failed
-  // or is not over by the deadline, what the entry is then (see `passage()`).
+  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
+  // it brought or confirmed, also where that is stale already by the time it is here; where the
+  // refresh failed or is not over by the deadline, what the entry is then (see `passage()`).
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const {
     return Snapshot<T>(core_->refresh(key, deadline));
@@ -90,8 +97,8 @@ class Dataset {
   // --- Writing
   // ---------------------------------------------------------------------------------------
 
-  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a write of its
-  // own, also of the document that is there already.
+  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a
+  // write of its own, also of the document that is there already.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const {
     return core_->put(item(key, value), options);
@@ -109,8 +116,9 @@ class Dataset {
                   "it; to put values, open dataset<T>");
     return {};
   }
-  // Many with one sync. All are validated first: one bad document refuses all. Then each item's receipt says
-  // what became of it, and nothing is thrown but where none could be written.
+  // Many with one sync. All are validated first: one bad key or document refuses all, and what is
+  // thrown names its place: "values[3]: …". Then each item's receipt says what became of it, and
+  // nothing is thrown but where none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const {
     std::vector<detail::PutItem> items;
@@ -118,8 +126,8 @@ class Dataset {
     for (const auto& [key, value] : values) items.push_back(item(key, value));
     return core_->put_many(std::move(items), options);
   }
-  // `handler` gets a receipt or an error, exactly once, on the executor. Errors of the arguments
-  // too.
+  // `handler` gets a receipt or an error, exactly once, where that of `get_async` is called. Errors
+  // of the arguments too. This call throws in a forked child alone.
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const {
     core_->put_async(item(key, value), options, std::move(handler));
@@ -135,8 +143,9 @@ class Dataset {
     return core_->erase(key, options);
   }
   // Erases every key that matches, as in "session:*". `*` any run, `?` one byte, `\` the next
-  // literally. Waits until what other processes on the directory had under way is in files, where it
-  // is erased too; throws NotDurable (not_applied) when that takes them longer than the deadline.
+  // literally. Waits until what other processes on the directory had under way is in files, where
+  // it is erased too; throws NotDurable (not_applied) when that takes them longer than the
+  // deadline.
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const {
     return core_->erase_matching(glob, options);
   }
@@ -152,7 +161,8 @@ class Dataset {
   bool contains(std::string_view key = {}) const { return core_->contains(key); }
   // Clocks, size, version and metadata without the document; local tiers only.
   std::optional<EntryInfo> info(std::string_view key = {}) const { return core_->info(key); }
-  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most `limit`.
+  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most
+  // `limit`.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const {
     return core_->keys(after, limit);
   }

@@ -60,8 +60,8 @@ struct Entry {
   Checksum checksum;  // of the document as put: it identifies the content; zero for a tombstone
   // JSON text: byte for byte as put, unless `text_checksum` is set. Null for a tombstone.
   std::shared_ptr<const std::string> document;
-  // Of `*document` where that is another text of the same value: a store that keeps values, as JSONB
-  // does, gives back its own.
+  // Of `*document` where that is another text of the same value: a store that keeps values, as
+  // JSONB does, gives back its own.
   std::optional<Checksum> text_checksum;
   Clocks clocks;
   std::string metadata = "{}";        // a JSON object: ETag, Last-Modified and what the user adds

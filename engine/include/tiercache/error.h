@@ -12,10 +12,10 @@ namespace tiercache {
 // Base of all of them. `what()` says what was tried, in what state things are now and what to do;
 // it never contains a document or a secret.
 //
-// `what()` of what the calls of an open cache throw may be sent to others, as an HTTP service does: it
-// quotes no disk and no server. It does name datasets and versions, and `InvalidDocument` quotes what
-// the dataset's own `validate` threw. What is thrown while something is opened (`BadConfiguration`,
-// `BadDirectory`) names paths and hosts, and is for those who run the service.
+// `what()` of what the calls of an open cache throw may be sent to others, as an HTTP service does:
+// it quotes no disk and no server. It does name datasets and versions, and `InvalidDocument` quotes
+// what the dataset's own `validate` threw. What is thrown while something is opened
+// (`BadConfiguration`, `BadDirectory`) names paths and hosts, and is for those who run the service.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message, std::string details = {})
@@ -40,19 +40,20 @@ class BadDirectory : public Error {
   using Error::Error;
 };
 
-// The key, or the pattern of `erase_matching`, is not acceptable: empty where not allowed, too long (for the
-// limits or for the store), not UTF-8, with a NUL byte. Nothing was done.
+// The key, or the pattern of `erase_matching`, is not acceptable: empty where not allowed, too long
+// (for the limits or for the store), not UTF-8, with a NUL byte. Nothing was done.
 class InvalidKey : public Error {
   using Error::Error;
 };
 
-// The document is not acceptable, or the codec cannot write the value; says why and where. Nothing was
-// stored.
+// The document is not acceptable, or the codec cannot write the value; says why and where. Nothing
+// was stored.
 class InvalidDocument : public Error {
   using Error::Error;
 };
 
-// `put` with `if_version` found another version. Nothing was stored.
+// `put` with `if_version` found another version, no entry or an erased one, and says which. Nothing
+// was stored.
 class VersionConflict : public Error {
   using Error::Error;
 };
@@ -72,8 +73,8 @@ class NotDurable : public Error {
   State state_;
 };
 
-// A snapshot without a value was dereferenced. `what()` names each tier's answer, `details()` is the
-// passage with the reasons.
+// A snapshot without a value was dereferenced. `what()` names each tier's answer, `details()` is
+// the passage with the reasons.
 class NoData : public Error {
   using Error::Error;
 };
@@ -83,7 +84,8 @@ class Closed : public Error {
   using Error::Error;
 };
 
-// The deadline passed before the call could finish.
+// The deadline passed before the call could finish. Of a write, with `Durability::store`: it is
+// journaled, `what()` says what becomes of it, `details()` what the store last said.
 class DeadlineExceeded : public Error {
   using Error::Error;
 };

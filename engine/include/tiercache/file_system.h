@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,8 +41,8 @@ class File {
   virtual IoStatus sync_data() = 0;
 };
 
-// Held until destroyed; the system drops it when the process dies (an open-file-description lock). A
-// forked child has no part in it.
+// Held until destroyed; the system drops it when the process dies (an open-file-description lock).
+// A forked child has no part in it.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -56,14 +57,15 @@ enum class OpenMode : std::uint8_t {
 struct FileInfo {
   std::uint64_t size = 0;
   bool directory = false;
-  // The same as long as the name leads to the same file, and another one for every other file that is
-  // open or locked meanwhile, on whichever file system: one may be mounted over the directory. For use
-  // within a process's life alone. 0: the file system cannot tell.
+  // The same as long as the name leads to the same file, and another one for every other file that
+  // is open or locked meanwhile, on whichever file system: one may be mounted over the directory.
+  // For use within a process's life alone. 0: the file system cannot tell.
   std::uint64_t identity = 0;
-  // These tell a file from what it was before without reading it, by another process or before a restart:
-  // so the inode is without the number of the device, which a restart may change, and which is part of the
-  // identity. As far as they go, since clocks have ticks and can be set, and inodes are used again. Times
-  // are nanoseconds since the epoch by the file system's clock. Zeros where a file system cannot say.
+  // These tell a file from what it was before without reading it, by another process or before a
+  // restart: so the inode is without the number of the device, which a restart may change, and
+  // which is part of the identity. As far as they go, since clocks have ticks and can be set, and
+  // inodes are used again. Times are nanoseconds since the epoch by the file system's clock. Zeros
+  // where a file system cannot say.
   std::uint64_t inode = 0;
   std::int64_t modified_ns = 0;  // of the bytes
   std::int64_t changed_ns = 0;   // of the bytes, the names or the owner; no program can set it
@@ -84,9 +86,9 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // The path with the process's working directory before it where it is relative: it leads to the same
-  // file after a chdir. Nothing is resolved, so that ".." behind a link goes on meaning what it meant.
-  // A file system without a working directory leaves every path as it is.
+  // The path with the process's working directory before it where it is relative: it leads to the
+  // same file after a chdir. Nothing is resolved, so that ".." behind a link goes on meaning what
+  // it meant. A file system without a working directory leaves every path as it is.
   virtual IoStatus absolute(const std::string& path, std::string* out) {
     *out = path;
     return {};
@@ -122,18 +124,19 @@ class FileSystem {
     }
     return status;
   }
-  // The first `bytes` of these files will be read soon, so that a disk may bring them in together. A hint.
+  // The first `bytes` of these files will be read soon, so that a disk may bring them in together.
+  // A hint.
   virtual void will_read(std::span<const std::string> /*paths*/, std::size_t /*bytes*/) {}
   // fsync of the file by path.
   virtual IoStatus sync_file(const std::string& path) = 0;
   // fsync of a directory: the names in it survive power loss.
   virtual IoStatus sync_directory(const std::string& path) = 0;
-  // syncfs of the file system that holds `path`. ENOTSUP where that would promise more than it does, as
-  // on FUSE, which answers and does nothing: files have to be synced one by one there.
+  // syncfs of the file system that holds `path`. ENOTSUP where that would promise more than it
+  // does, as on FUSE, which answers and does nothing: files have to be synced one by one there.
   virtual IoStatus sync_all(const std::string& path) = 0;
   // Takes an exclusive lock on the file (created when missing) without waiting; EAGAIN when another
-  // holder has it, in this process or another. On a disk mounted for reading it may be shared by others
-  // who lock it there, and a missing file is EROFS.
+  // holder has it, in this process or another. On a disk mounted for reading it may be shared by
+  // others who lock it there, and a missing file is EROFS.
   virtual IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) = 0;
   // Maps `count` counters that all processes share which name the same file; made of zeros when
   // missing. To be used by atomic operations alone; what they hold after a crash is of no account.

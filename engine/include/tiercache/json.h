@@ -16,8 +16,9 @@ namespace tiercache {
 
 namespace detail {
 
-// Why the value would not come back as it is: JSON has no NaN, no infinity and no bytes, and nlohmann writes
-// null, or an object, in their place. Empty: it would. Where it is goes to `*pointer`, a JSON pointer.
+// Why the value would not come back as it is: JSON has no NaN, no infinity and no bytes, and
+// nlohmann writes null, or an object, in their place. Empty: it would. Where it is goes to
+// `*pointer`, a JSON pointer.
 inline std::string lost_in_json(const nlohmann::json& value, std::string* pointer);
 
 inline std::string lost_in_member(const nlohmann::json& value, std::string name,
@@ -62,8 +63,8 @@ concept NlohmannSerialisable = requires(const T& value, nlohmann::json& json) {
   json.get<T>();
 };
 
-// Throws `InvalidDocument` for what JSON has no form for (NaN, infinity, binary data), naming the place as a
-// JSON pointer, and what nlohmann throws for strings that are not UTF-8.
+// Throws `InvalidDocument` for what JSON has no form for (NaN, infinity, binary data), naming the
+// place as a JSON pointer, and what nlohmann throws for strings that are not UTF-8.
 template <NlohmannSerialisable T>
 struct Codec<T> {
   static std::string encode(const T& value) {

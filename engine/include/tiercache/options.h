@@ -45,9 +45,9 @@ struct MemoryOptions {
 // | max_entries          | documents in files; past it some are evicted    | 0       | no bound    |
 // | max_quarantine_bytes | of files kept aside; past it the oldest go      | 64 MiB  | none kept   |
 //
-// What is evicted for the two bounds is what the store was just seen to have, first what memory does not
-// hold and was last fetched longest ago: nothing while the store is away, and nothing without one. So
-// files may exceed them until the store is back.
+// What is evicted for the two bounds is what the store was just seen to have, first what memory
+// does not hold and was last fetched longest ago: nothing while the store is away, and nothing
+// without one. So files may exceed them until the store is back.
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
@@ -120,8 +120,8 @@ struct CacheOptions {
   StoreOptions store_calls = {};
   Limits limits = {};
   Flags flags = {};
-  // How long an erase is remembered in files and store; a machine that was away for longer has its older
-  // writes parked. At least 1 day.
+  // How long an erase is remembered in files and store; a machine that was away for longer has its
+  // older writes parked. At least 1 day.
   std::chrono::milliseconds tombstone_retention = std::chrono::hours(24 * 30);
   int concurrent_refreshes = 8;                 // callbacks at once over all datasets; at least 1
   std::shared_ptr<spdlog::logger> logger = {};  // null: silent
@@ -143,7 +143,8 @@ template <class Value>
 struct Refreshed {
   Value value;
   std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
-  // Of this entry; absent: the dataset's. Negative, as of a source that says it is old already: zero.
+  // Of this entry; absent: the dataset's. Negative, as of a source that says it is old already:
+  // zero.
   std::optional<std::chrono::milliseconds> fresh_for = {};
 };
 
@@ -194,8 +195,9 @@ class RefreshAnswer {
 // | fallback           | returned when all else failed, never saved        | none          |
 //
 // `fresh_for` defaults to refresh_every + refresh_jitter + hard_timeout, and to 5 min without a
-// schedule. `retention` deletes in rounds some hours apart, from files and store, also an entry whose own
-// lifetime (`PutOptions::fresh_for`) is longer; it must be at least fresh_for + stale_for.
+// schedule. `retention` deletes in rounds some hours apart, from files and store, also an entry
+// whose own lifetime (`PutOptions::fresh_for`) is longer; it must be at least fresh_for +
+// stale_for.
 template <class Value>
 struct BasicDatasetOptions {
   bool keyed = false;
@@ -239,8 +241,8 @@ struct PutOptions {
   std::chrono::milliseconds deadline{10'000};  // of waits on the disk and the store
   // Only if this is the entry's version; zero: only if there is none.
   std::optional<Version> if_version = {};
-  // A JSON object of at most 32 KiB that any store can hold: without \u0000, duplicate members and numbers
-  // beyond Postgres' numeric, which count written out. Copied by the call.
+  // A JSON object of at most 32 KiB that any store can hold: without \u0000, duplicate members and
+  // numbers beyond Postgres' numeric, which count written out. Copied by the call.
   std::string_view metadata = "{}";
 };
 

@@ -1,5 +1,5 @@
-// The writes that the store has not confirmed: what waits, what was refused for good, and what to do
-// about it.
+// The writes that the store has not confirmed: what waits, what was refused for good, and what to
+// do about it.
 #pragma once
 
 #include <chrono>
@@ -45,8 +45,9 @@ struct OutboxWrite {
   OutboxState state = OutboxState::pending;
   std::uint64_t bytes = 0;  // on disk in the journal
   WallTime since;           // when it was written
-  // For a person, no secrets. Of a parked one: what the store said. Of one that is pending and that the
-  // store did not answer for when it was sent alone: how often that was; it is tried on, beside the others.
+  // For a person, no secrets. Of a parked one: what the store said. Of one that is pending and that
+  // the store did not answer for when it was sent alone: how often that was; it is tried on, beside
+  // the others.
   std::string why;
 };
 
@@ -89,8 +90,8 @@ struct OutboxCounts {
   std::uint64_t done = 0, not_parked = 0, store_unavailable = 0, disk_failed = 0;
 };
 
-// A handle, copied freely, made by `Cache::outbox`; it shares the cache's inside and may outlive it.
-// Parked writes are on disk and stay parked over restarts. All calls are thread-safe, and throw
+// A handle, copied freely, made by `Cache::outbox`; it shares the cache's inside and may outlive
+// it. Parked writes are on disk and stay parked over restarts. All calls are thread-safe, and throw
 // `Closed` once the cache is closed.
 class Outbox {
  public:
@@ -106,11 +107,11 @@ class Outbox {
   // All of a dataset; of all datasets when it is empty.
   OutboxCounts retry_all(std::string_view dataset = {}) const;
 
-  // Gives the write up: the journal lets go of it, and the local tiers take what the store has of the
-  // key, or drop the entry where it has none. So the store is asked first; as long as it does not
-  // answer nothing is discarded, for an entry that silently differed from the store would stay so. Nor
-  // is it while the disk does not give up the write's file (`disk_failed`; the log says why): it is served
-  // as before then. A later write of the key is left alone. Outcomes in order.
+  // Gives the write up: the journal lets go of it, and the local tiers take what the store has of
+  // the key, or drop the entry where it has none. So the store is asked first; as long as it does
+  // not answer nothing is discarded, for an entry that silently differed from the store would stay
+  // so. Nor is it while the disk does not give up the write's file (`disk_failed`; the log says
+  // why): it is served as before then. A later write of the key is left alone. Outcomes in order.
   std::vector<OutboxOutcome> discard(
       std::span<const OutboxId> ids,
       std::chrono::milliseconds deadline = std::chrono::seconds(10)) const;

@@ -46,9 +46,9 @@ std::string_view to_string(TierAnswer answer);
 
 // What each tier said to one read, and why.
 //
-// The reasons are for those who run the service: they quote what disks, servers and callbacks said, and
-// so may name hosts, databases, users and paths. They hold no documents and no secrets. What is sent to
-// others is `summary()`.
+// The reasons are for those who run the service: they quote what disks, servers and callbacks said,
+// and so may name hosts, databases, users and paths. They hold no documents and no secrets. What is
+// sent to others is `summary()`.
 struct Passage {
   TierAnswer memory = TierAnswer::not_asked;
   TierAnswer files = TierAnswer::not_asked;
@@ -57,15 +57,19 @@ struct Passage {
   // Empty where the answer says it all. Where something stale or nothing was served, the source's
   // reason is why no refresh has helped: the last failure of the key, and when it is tried next.
   std::string memory_why, files_why, store_why, source_why;
+  // Of `get_async` alone, where `get` would throw: why the call was not made at all. Empty
+  // otherwise.
+  std::string call_why;
 
   // The reasons alone, each behind its tier: "store: connection refused; source: HTTP 503". Empty
-  // when there are none.
+  // when there are none. These three texts are `call_why` alone where the call was not made.
   std::string why() const;
-  // For logs: "memory: stale; store: unavailable (connection refused); source: throttled (last failure
-  // 12 s ago: HTTP 503; next try in 48 s)". A tier that was not asked and has no reason is left out.
+  // For logs: "memory: stale; store: unavailable (connection refused); source: throttled (last
+  // failure 12 s ago: HTTP 503; next try in 48 s)". A tier that was not asked and has no reason is
+  // left out.
   std::string to_string() const;
-  // For outsiders, such as the client of an HTTP service: "memory: stale; store: unavailable; source:
-  // throttled". Nothing in it comes from a server, a disk or a callback.
+  // For outsiders, such as the client of an HTTP service: "memory: stale; store: unavailable;
+  // source: throttled". Nothing in it comes from a server, a disk or a callback.
   std::string summary() const;
 };
 
@@ -74,14 +78,14 @@ struct PutReceipt {
   // Zero for an item of `put_many` that was not written.
   Version version;
   bool journaled = false;  // on disk, synced: survives kill -9 and power loss
-  bool stored =
-      false;  // the store confirmed it, or a later write that was made from it (`if_version`)
+  // The store confirmed it, or a later write that was made from it (`if_version`).
+  bool stored = false;
   bool superseded = false;  // a newer write won; this one is settled and not visible
-  // An answer was lost. With `superseded`: the write may have stood in the store until the newer one came.
-  // With neither `journaled` nor `stored`: it may appear later, as this version.
+  // An answer was lost. With `superseded`: the write may have stood in the store until the newer
+  // one came. With neither `journaled` nor `stored`: it may appear later, as this version.
   bool in_doubt = false;
-  // Of an item of `put_many` that is not where it was to be: the reason, for the operator, since it may quote
-  // the disk or the store.
+  // Of an item of `put_many` that is not where it was to be: the reason, for the operator, since it
+  // may quote the disk or the store.
   std::string why = {};
 };
 

@@ -92,7 +92,8 @@ struct NewDocument {
 };
 
 // An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled. The
-// exception's text, cut to 300 bytes, goes to the log, to `health` and into passages: no secrets in it.
+// exception's text, cut to 300 bytes, goes to the log, to `health` and into passages: no secrets in
+// it.
 using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
 
 namespace detail {
@@ -117,8 +118,9 @@ struct Owning {
 
 }  // namespace detail
 
-// A refresh callback that cannot outlive what it uses, because it owns it: `function` captures nothing and is
-// called with the context and with the copies that are kept here, as const references.
+// A refresh callback that cannot outlive what it uses, because it owns it: `function` captures
+// nothing and is called with the context and with the copies that are kept here, as const
+// references.
 //
 //     sessions.get_or_load("42", tiercache::owning(
 //         [](RefreshContext& context, const std::string& user, const std::shared_ptr<Api>& api) {
@@ -126,9 +128,9 @@ struct Owning {
 //         },
 //         user, api));
 //
-// A function that captures, and a value that only refers to another (a pointer, a std::string_view, a
-// std::reference_wrapper), do not compile; a string literal is kept as a std::string. Several threads may call it
-// at once, for several keys.
+// A function that captures, and a value that only refers to another (a pointer, a std::string_view,
+// a std::reference_wrapper), do not compile; a string literal is kept as a std::string. Several
+// threads may call it at once, for several keys.
 template <class Function, class... Values>
 auto owning(Function function, Values&&... values) {
   static_assert(std::is_empty_v<Function>,

@@ -10,7 +10,7 @@ namespace tiercache {
 
 // | field    | meaning                                             | default | zero or empty        |
 // |----------|-----------------------------------------------------|---------|----------------------|
-// | dataset  | this one alone                                      | empty   | all in the directory |
+// | dataset  | this one alone; it is open or has entries here      | empty   | all in the directory |
 // | repair   | what differs is mended; else only counted           | false   |                      |
 // | page     | keys to one call into the store                     | 100     | not allowed          |
 // | pause    | rest after each page, to spare the disk and store   | 0       | none                 |
@@ -23,8 +23,8 @@ struct ScrubOptions {
   std::chrono::milliseconds deadline = std::chrono::hours(1);
 };
 
-// Counts of keys. A difference is counted only when a second look shows it too, for readers and writers
-// go on meanwhile. How each is mended stands behind it.
+// Counts of keys. A difference is counted only when a second look shows it too, for readers and
+// writers go on meanwhile. How each is mended stands behind it.
 struct ScrubReport {
   std::uint64_t keys = 0;       // looked at: what the directory knows, tombstones included
   std::uint64_t unsettled = 0;  // of these: not compared with the store, which the outbox will tell

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "tiercache/codec.h"
@@ -64,14 +65,15 @@ class Snapshot {
   Clocks clocks() const { return has_value() ? entry().clocks : Clocks{}; }
   // A JSON object.
   std::string_view metadata() const { return has_value() ? entry().metadata : std::string_view(); }
-  // The JSON text as put, or another text of the same value where the store keeps values, as JSONB does,
-  // and the entry came from there (`Entry::text_checksum`).
+  // The JSON text as put, or another text of the same value where the store keeps values, as JSONB
+  // does, and the entry came from there (`Entry::text_checksum`).
   std::string_view document() const {
     return has_value() && entry().document ? std::string_view(*entry().document)
                                            : std::string_view();
   }
 
-  // What each tier that was asked said, and why. To those who do not run the service: `summary()` of it.
+  // What each tier that was asked said, and why. To those who do not run the service: `summary()`
+  // of it.
   Passage passage() const { return detail::passage_of(result_); }
   // The entry was erased and nothing has replaced it.
   bool gone() const { return !has_value() && says(TierAnswer::gone); }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tiercache/time.h"
@@ -28,31 +29,34 @@ struct Histogram {
 struct DatasetStats {
   std::string dataset;
   std::uint64_t keys = 0;  // documents known in the directory, no tombstones
-  // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the source.
+  // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the
+  // source.
   std::uint64_t memory_hits = 0, file_hits = 0, store_hits = 0, source_hits = 0;
   std::uint64_t misses = 0;        // nothing served (fallbacks included)
   std::uint64_t stale_served = 0;  // of the hits
-  // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not they
-  // became durable.
+  // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not
+  // they became durable.
   std::uint64_t puts = 0, erases = 0;
   // Refreshes that brought the document that was there: only clocks and metadata moved.
   std::uint64_t unchanged = 0;
-  // Refreshes begun, and how those ended that asked the source: `refresh_failures` did not bring anything
-  // that could be kept. The rest brought a document, or run, or did not get a thread in time.
+  // Refreshes begun, and how those ended that asked the source: `refresh_failures` did not bring
+  // anything that could be kept. The rest brought a document, or run, or did not get a thread in
+  // time.
   std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
   std::uint64_t undecodable = 0;  // met by reads, again each time one meets it
   Histogram read_latency;         // of reads that memory alone could not serve
   Histogram refresh_lateness;     // of scheduled refreshes, behind their due time
 };
 
-// Of this process since the cache was opened, where it is not said otherwise. Prefixes are the rooms.
+// Of this process since the cache was opened, where it is not said otherwise. Prefixes are the
+// rooms.
 struct Stats {
   // Now; `memory_bytes_pinned` is the part that waits for its file and cannot be evicted.
   std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0;
   // Refused promotions: what a lower tier gave and a write had made old meanwhile.
   std::uint64_t memory_evictions = 0, memory_refused_promotions = 0;
-  // Now, as far as the index knows: entries with their tombstones, bytes of documents. Then what other
-  // processes did lately may be missing.
+  // Now, as far as the index knows: entries with their tombstones, bytes of documents. Then what
+  // other processes did lately may be missing.
   std::uint64_t files_entries = 0, files_bytes = 0;
   std::uint64_t files_evictions = 0;
   std::uint64_t files_quarantined = 0;  // damaged or misplaced, found by this process
@@ -66,14 +70,14 @@ struct Stats {
   std::uint64_t journal_syncs = 0, journal_records_synced = 0;
   std::uint64_t journal_corrupt_records = 0;  // met at recovery and kept aside
   // Acknowledged writes that went with a directory that was deleted under the cache: of the journal
-  // those that the store had not confirmed and memory no longer held; of the files, without a store,
-  // documents that memory no longer held.
+  // those that the store had not confirmed and memory no longer held; of the files, without a
+  // store, documents that memory no longer held.
   std::uint64_t journal_lost = 0, files_lost = 0;
-  // Writes that wait for the store, those that it refused for good, and how much of `journal.max_bytes` the
-  // latter take.
+  // Writes that wait for the store, those that it refused for good, and how much of
+  // `journal.max_bytes` the latter take.
   std::uint64_t outbox_depth = 0, outbox_parked = 0, outbox_parked_bytes = 0;
-  // Calls that were made into the store, whatever they came to, and those of all of them that failed
-  // as a whole; a row that the store refuses is no failed call.
+  // Calls that were made into the store, whatever they came to, and those of all of them that
+  // failed as a whole; a row that the store refuses is no failed call.
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
                 store_failures = 0;
   // How often the store was found away, the calls that were not made meanwhile, and the single ones
@@ -82,7 +86,8 @@ struct Stats {
   std::uint64_t store_hints = 0;  // of changes, by which the feed was asked sooner
   std::uint64_t store_corrupt_rows =
       0;  // met, again each time; what they held is in the quarantine
-  // Tombstones and documents past their retention that this cache let go: of the store, of the files.
+  // Tombstones and documents past their retention that this cache let go: of the store, of the
+  // files.
   std::uint64_t retention_purged = 0, retention_dropped = 0;
   std::uint64_t refresh_running =
       0;                    // callbacks that have not returned, timed-out ones included, now
@@ -101,36 +106,39 @@ struct TierHealth {
   std::optional<WallTime> since = {};  // not working since
   // When something of it last worked; absent: never since the cache was opened.
   std::optional<WallTime> last_worked = {};
-  // While not working, when it is tried again at the latest, if there is anything to ask it. Until then
-  // a store is not asked, and reads pass it by; of a source it is the key that failed last. Absent where
-  // no such time is known.
+  // While not working, when it is tried again at the latest, if there is anything to ask it. Until
+  // then a store is not asked, and reads pass it by; of a source it is the key that failed last.
+  // Absent where no such time is known.
   std::optional<WallTime> next_probe = {};
-  // What it said last while not working. No secrets, but hosts, databases, users and paths: for those
-  // who run the service.
+  // What it said last while not working. No secrets, but hosts, databases, users and paths: for
+  // those who run the service.
   std::string why = {};
 };
 
 struct Health {
   TierHealth memory, files, journal, store;
-  // The change feed: not working while looks at it fail, or while the store says that it holds changes up, so
-  // that other machines' writes and erases are noticed late. Not enabled: the store has no feed, or
-  // `store_calls.poll_every` is 0.
+  // The change feed: not working while looks at it fail, or while the store says that it holds
+  // changes up, so that other machines' writes and erases are noticed late. Not enabled: the store
+  // has no feed, or `store_calls.poll_every` is 0.
   TierHealth store_feed;
   // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
   TierHealth store_hints;
-  // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether the
-  // refresh that ended last, of whichever key, brought something that could be kept.
+  // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether
+  // the refresh that ended last, of whichever key, brought something that could be kept.
   std::vector<std::pair<std::string, TierHealth>> sources;
   std::uint64_t outbox_depth = 0;
   std::uint64_t parked = 0;
-  // The store is another one than the directory belongs to, or was reset or restored (its incarnation is
-  // another one). Until it is accepted or repaired (`Cache::accept_store`, `Cache::scrub`) the outbox waits,
-  // nothing that it has is kept here, and nothing is dropped here for being absent there.
+  // The store is another one than the directory belongs to, or was reset or restored (its
+  // incarnation is another one). Until it is accepted or repaired (`Cache::accept_store`,
+  // `Cache::scrub`) the outbox waits, nothing that it has is kept here, and nothing is dropped here
+  // for being absent there.
   std::optional<WallTime> store_replaced_since = {};
-  // While that is so: the store that the directory belongs to, and this one, by name and incarnation.
+  // While that is so: the store that the directory belongs to, and this one, by name and
+  // incarnation.
   std::string store_expected = {}, store_met = {};
 
-  // No tier and no source is known not to work, nothing is parked, the store is the one that was known.
+  // No tier and no source is known not to work, nothing is parked, the store is the one that was
+  // known.
   bool all_working() const;
 };
 

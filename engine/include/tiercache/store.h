@@ -2,6 +2,7 @@
 // `testing/store_conformance.h` against it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,8 +68,9 @@ struct StoreReply {
 struct LoadReply : StoreReply {
   std::vector<EntryPtr> entries;  // one per id, null where there is no row; tombstones included
   std::vector<bool> corrupt;      // one per id: there is a row and its checksum does not match
-  // One per id, or none at all where no row is corrupt: what such a row holds in the document's place,
-  // as far as it can be read. The cache keeps it aside, since the next write replaces it (I9).
+  // One per id, or none at all where no row is corrupt: what such a row holds in the document's
+  // place, as far as it can be read. The cache keeps it aside, since the next write replaces it
+  // (I9).
   std::vector<std::shared_ptr<const std::string>> corrupt_text;
 
   bool is_corrupt(std::size_t i) const { return i < corrupt.size() && corrupt[i]; }
@@ -91,8 +93,8 @@ struct ScanReply : StoreReply {
   std::string next;                   // cursor for the next page; empty at the end
 };
 
-// A matching erase, or the next piece of one: a large dataset is erased call by call, so that none takes
-// long and no row stays locked for long.
+// A matching erase, or the next piece of one: a large dataset is erased call by call, so that none
+// takes long and no row stays locked for long.
 struct MatchingErase {
   std::string dataset = {};
   std::string glob = {};  // see tiercache/glob.h
@@ -119,7 +121,8 @@ struct ChangesReply : StoreReply {
   std::string next;                  // the cursor to go on from
   bool more = false;                 // there were more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
-  // With `ok`: why changes that were committed already are told later; no secrets. Empty: none is held up.
+  // With `ok`: why changes that were committed already are told later; no secrets. Empty: none is
+  // held up.
   std::string held_up;
 };
 
@@ -145,8 +148,8 @@ class ChangeWatch {
 
 // What a store is to let go of.
 struct PurgeRequest {
-  // Documents that were last fetched before this give way to tombstones, one tick above the document's
-  // version: as if they had been erased when they were written.
+  // Documents that were last fetched before this give way to tombstones, one tick above the
+  // document's version: as if they had been erased when they were written.
   struct Expiry {
     std::string dataset;
     WallTime fetched_before;
@@ -161,23 +164,24 @@ struct PurgeReply : StoreReply {
   std::uint64_t documents = 0;   // that gave way to tombstones
   std::uint64_t tombstones = 0;  // that are gone
   bool more = false;             // the limit was reached: ask again
-  // The highest version of all tombstones that ever went, in this project; zero: none did. A document
-  // that is not above it, and whose key has no row, may have been erased: see `refused_as_purged`.
+  // The highest version of all tombstones that ever went, in this project; zero: none did. A
+  // document that is not above it, and whose key has no row, may have been erased: see
+  // `refused_as_purged`.
   Version horizon;
-  // When something was first saved in this project, by the store's clock; nullopt: it keeps no record of
-  // that. For as long as tombstones are kept, none is purged of a project that is newer.
+  // When something was first saved in this project, by the store's clock; nullopt: it keeps no
+  // record of that. For as long as tombstones are kept, none is purged of a project that is newer.
   std::optional<WallTime> project_since;
 };
 
-// What the store cannot hold; checked at the call, so that nothing acknowledged is refused later. A key
-// with a NUL byte, and text that is not UTF-8, come to no store.
+// What the store cannot hold; checked at the call, so that nothing acknowledged is refused later. A
+// key with a NUL byte, and text that is not UTF-8, come to no store.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;
   std::size_t max_key_bytes = SIZE_MAX;    // of a key with the name of its dataset
   bool refuses_nul_escape = false;         // "\u0000" in a string
   bool refuses_unbounded_numbers = false;  // numbers beyond what Postgres' numeric holds
-  // Numbers come back without an exponent, 1e6 as 1000000: a document then counts, against the limits of
-  // its bytes, as large as it is with its numbers written out.
+  // Numbers come back without an exponent, 1e6 as 1000000: a document then counts, against the
+  // limits of its bytes, as large as it is with its numbers written out.
   bool writes_numbers_out = false;
 };
 
@@ -208,9 +212,9 @@ class Store {
   // Capability: the change feed, by which other machines' writes are noticed.
   virtual bool has_changes() const { return false; }
   // Up to `limit` changes of content (documents and tombstones) and invalidations that were
-  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks need
-  // not be. An empty cursor starts now: no changes, only `next`. A cursor that this store never gave
-  // (another one, or one that was made anew, did) is a gap.
+  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks
+  // need not be. An empty cursor starts now: no changes, only `next`. A cursor that this store
+  // never gave (another one, or one that was made anew, did) is a gap.
   virtual ChangesReply changes(const std::string& /*project*/, const std::string& /*cursor*/,
                                std::size_t /*limit*/, SteadyTime /*deadline*/) {
     ChangesReply reply;
@@ -219,19 +223,20 @@ class Store {
     return reply;
   }
 
-  // Capability, of stores with a change feed: hints that spare it waiting for its next look. From now
-  // on `hint` is called soon after changes of the project were committed, by whomever, this cache
-  // included, and whenever `state` becomes another. A hint may come late, twice, for nothing, or not
-  // at all: the feed alone tells what changed. `hint` is called on a thread of the store's and must
-  // return at once, not throw, and not end the watch. Returns at once, without I/O; null: no hints.
+  // Capability, of stores with a change feed: hints that spare it waiting for its next look. From
+  // now on `hint` is called soon after changes of the project were committed, by whomever, this
+  // cache included, and whenever `state` becomes another. A hint may come late, twice, for nothing,
+  // or not at all: the feed alone tells what changed. `hint` is called on a thread of the store's
+  // and must return at once, not throw, and not end the watch. Returns at once, without I/O; null:
+  // no hints.
   virtual std::shared_ptr<ChangeWatch> watch_changes(const std::string& /*project*/,
                                                      std::function<void()> /*hint*/) {
     return nullptr;
   }
 
-  // Capability: tombstones do not stay for ever. A cursor of the change feed from before a tombstone
-  // that went is a gap, unless its change is still told. The replies tell `store_time`, by which the
-  // cache judges what is old: without it nothing is asked to go.
+  // Capability: tombstones do not stay for ever. A cursor of the change feed from before a
+  // tombstone that went is a gap, unless its change is still told. The replies tell `store_time`,
+  // by which the cache judges what is old: without it nothing is asked to go.
   virtual bool has_purge() const { return false; }
   virtual PurgeReply purge(const std::string& /*project*/, const PurgeRequest& /*request*/,
                            SteadyTime /*deadline*/) {

@@ -17,9 +17,10 @@ struct AppliedWrite {
   std::optional<Entry> row;
 };
 
-// Clocks that moved meet the entry: it takes the later of each and, where they are of its very content
-// and come with metadata, the metadata of the later fetch. What comes without has nothing to say about it.
-// Whoever brings clocks and content together, in a store or in the engine, does it by this function.
+// Clocks that moved meet the entry: it takes the later of each and, where they are of its very
+// content and come with metadata, the metadata of the later fetch. What comes without has nothing
+// to say about it. Whoever brings clocks and content together, in a store or in the engine, does it
+// by this function.
 inline void merge_clocks(Entry* entry, const Clocks& clocks, const std::string& metadata,
                          bool of_this_content) {
   const bool later = clocks.last_fetch >= entry->clocks.last_fetch;
@@ -65,8 +66,8 @@ inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
   return {moved ? SaveOutcome::saved : SaveOutcome::already_saved, moved};
 }
 
-// Why a store that has let go of tombstones up to `horizon` refuses the write for good; empty: it does
-// not. `row` is null when there is none.
+// Why a store that has let go of tombstones up to `horizon` refuses the write for good; empty: it
+// does not. `row` is null when there is none.
 inline std::string refused_as_purged(const Entry* row, const StoreWrite& write,
                                      const Version& horizon) {
   const bool document =

@@ -1,5 +1,5 @@
-// A handler that is called exactly once: by whoever answers, or when all who could have answered are gone,
-// as when an executor drops its tasks.
+// A handler that is called exactly once: by whoever answers, or when all who could have answered
+// are gone, as when an executor drops its tasks.
 #pragma once
 
 #include <atomic>

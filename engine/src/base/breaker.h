@@ -2,9 +2,9 @@
 // "Release It!", 2007).
 //
 // Closed, every call goes through. The first one that fails opens it: a failed call has waited its
-// time out or was turned away, and the next would tell no more. Open, nothing is asked until a pause
-// with back-off is over; then a single call goes, the probe, and all others still do without. The
-// first call made meanwhile that works closes it.
+// time out or was turned away, and the next would tell no more. Open, nothing is asked until a
+// pause with back-off is over; then a single call goes, the probe, and all others still do without.
+// The first call made meanwhile that works closes it.
 #pragma once
 
 #include <chrono>
@@ -45,9 +45,10 @@ class Breaker {
   Permit ask(Urgency urgency);
   // Would be refused just now. Nothing is taken.
   bool refuses(Urgency urgency) const;
-  // The call ended; `why` is told while the breaker is open. How a call ends that began before the breaker
-  // opened or closed last is no news: it tells of the store as it was then. Nor is that one failed while
-  // others worked: it may have waited for a locked row, and a store that answers others is not away.
+  // The call ended; `why` is told while the breaker is open. How a call ends that began before the
+  // breaker opened or closed last is no news: it tells of the store as it was then. Nor is that one
+  // failed while others worked: it may have waited for a locked row, and a store that answers
+  // others is not away.
   void ended(const Permit& permit, bool worked, const std::string& why = {});
   // No call was made after all.
   void unused(const Permit& permit);
@@ -92,11 +93,11 @@ class Breaker {
     std::uint64_t refused = 0;
   };
   State state() const;
-  // Called after each failed call that counts, with the state as it is then, by whoever ended the call,
-  // under no lock. Set before the first call.
+  // Called after each failed call that counts, with the state as it is then, by whoever ended the
+  // call, under no lock. Set before the first call.
   void on_failure(std::function<void(const State&)> failed);
-  // Called each time it closes, by whoever ended the call that worked, under no lock. Set before the
-  // first call.
+  // Called each time it closes, by whoever ended the call that worked, under no lock. Set before
+  // the first call.
   void on_close(std::function<void()> closed);
 
  private:

@@ -1,5 +1,5 @@
-// How a process learns at once that another one changed an entry file of the shared directory: counters
-// that all of them map, one for many keys.
+// How a process learns at once that another one changed an entry file of the shared directory:
+// counters that all of them map, one for many keys.
 #pragma once
 
 #include <atomic>
@@ -18,10 +18,11 @@ inline std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> 
   return {new std::uint32_t[count]{}, std::default_delete<std::uint32_t[]>()};
 }
 
-// Whoever has replaced or removed an entry file counts it here. What memory holds remembers the count
-// from before its file was read, and is to be looked up again once the counts differ. A process does
-// not count its own changes, so that one alone never looks twice. Counters wrap around: after exactly
-// 2^32 changes between two looks one is missed until `memory.ttl`. Thread-safe.
+// Whoever has replaced or removed an entry file counts it here. What memory holds remembers the
+// count from before its file was read, and is to be looked up again once the counts differ. A
+// process does not count its own changes, so that one alone never looks twice. Counters wrap
+// around: after exactly 2^32 changes between two looks one is missed until `memory.ttl`.
+// Thread-safe.
 class Generations {
  public:
   // Keys share counters, so a change makes memory look up a few others for nothing.

@@ -16,10 +16,6 @@ constexpr std::int64_t kNeverWorked = std::numeric_limits<std::int64_t>::min();
 constexpr milliseconds kFirstPause = std::chrono::minutes(1);
 constexpr milliseconds kLongestPause = std::chrono::hours(1);
 
-std::string counted(std::uint64_t number, const char* one, const char* many) {
-  return std::to_string(number) + ' ' + (number == 1 ? one : many);
-}
-
 milliseconds between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<milliseconds>(to - from);
 }
@@ -56,7 +52,7 @@ std::string HealthMark::line_of_failure(std::optional<milliseconds> next_try, St
   std::string line = words_.subject;
   if (said_) {
     line += " has failed for " + spoken(between(failing_from_, now)) + ", " +
-            counted(failures_, "time", "times");
+            counted(failures_, "time");
   } else {
     line += " fails";
   }
@@ -64,8 +60,7 @@ std::string HealthMark::line_of_failure(std::optional<milliseconds> next_try, St
   if (next_try) line += "; next try in " + spoken(*next_try);
   if (!said_ && !words_.meanwhile.empty()) line += "; " + words_.meanwhile;
   if (!said_ && outages_unsaid_ > 1) {
-    line +=
-        " (and " + counted(outages_unsaid_ - 1, "outage", "outages") + " before, each soon over)";
+    line += " (and " + counted(outages_unsaid_ - 1, "outage") + " before, each soon over)";
   }
   const bool was_quiet = !said_ && outages_unsaid_ == 1;
   pause_ =
@@ -94,7 +89,7 @@ void HealthMark::worked() {
 std::string HealthMark::line_of_recovery(SteadyTime now) {
   said_ = false;
   return words_.subject + " works again after " + spoken(between(failing_from_, now)) + " and " +
-         counted(failures_, "failure", "failures");
+         counted(failures_, "failure");
 }
 
 TierHealth HealthMark::read() const {

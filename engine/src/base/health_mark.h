@@ -1,5 +1,5 @@
-// Whether a tier or a source works, told by whoever meets it: for `health`, and for the log, which is
-// told of the changes.
+// Whether a tier or a source works, told by whoever meets it: for `health`, and for the log, which
+// is told of the changes.
 #pragma once
 
 #include <atomic>
@@ -18,13 +18,13 @@ namespace tiercache {
 
 // What an outage leaves in the log:
 //
-//   <subject> fails: <why>; next try in 2 s; <meanwhile>                the first failure, at once
-//   <subject> has failed for 60 s, 14 times: <why>; next try in 5 s     1 min later, then 2, 4, … at most 1 h
-//   <subject> works again after 10 min and 31 failures                  where the log said that it fails
+//   <subject> fails: <why>; next try in 2 s; <meanwhile>             the first failure, at once
+//   <subject> has failed for 60 s, 14 times: <why>; next try in 5 s  1 min later, then 2, 4, … 60
+//   <subject> works again after 10 min and 31 failures               where the log said it fails
 //
-// What comes and goes does not fill the log: the next outage is told of no sooner than the line after
-// the last one would have been, with how many outages were passed over. A line is made by a failure or
-// a success, never by a timer.
+// What comes and goes does not fill the log: the next outage is told of no sooner than the line
+// after the last one would have been, with how many outages were passed over. A line is made by a
+// failure or a success, never by a timer.
 //
 // Thread-safe. `log` and `clock` must outlive it.
 class HealthMark {
@@ -58,15 +58,16 @@ class HealthMark {
   // Of the outage at hand.
   SteadyTime failing_from_ TIERCACHE_GUARDED_BY(mutex_){};
   std::uint64_t failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  // Of the log: whether its last word is that this fails, when it may be told more, what it was not told.
+  // Of the log: whether its last word is that this fails, when it may be told more, what it was not
+  // told.
   bool said_ TIERCACHE_GUARDED_BY(mutex_) = false;
   std::optional<SteadyTime> next_line_at_ TIERCACHE_GUARDED_BY(mutex_);
   std::chrono::milliseconds pause_ TIERCACHE_GUARDED_BY(mutex_){0};
   std::uint64_t outages_unsaid_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
-// Of something that has several marks: not working while one of them is not, with all reasons, since the
-// first of them.
+// Of something that has several marks: not working while one of them is not, with all reasons,
+// since the first of them.
 TierHealth merged(const TierHealth& one, const TierHealth& other);
 
 }  // namespace tiercache

@@ -24,8 +24,8 @@ struct KeyRef {
       : dataset(dataset_number), hash(hash64(key_text, dataset_number)), key(key_text) {}
 };
 
-// A hash of the key that is the same in every process: that of its `KeyRef` but for the rare dataset
-// whose number was taken.
+// A hash of the key that is the same in every process: that of its `KeyRef` but for the rare
+// dataset whose number was taken.
 inline std::uint64_t shared_hash(std::string_view dataset, std::string_view key) {
   return KeyRef(dataset_number(dataset), key).hash;
 }

@@ -36,13 +36,14 @@ struct LogSubject {
   std::string_view name;
 };
 
-// Lines of one kind share their topic, level, format and subject. The first is written at once; while more
-// keep coming, one is written after 1 s, the next after 2 s, and so on up to one a minute, each saying
-// how many were left out before it. A kind that has been quiet for as long as its last pause begins anew.
+// Lines of one kind share their topic, level, format and subject. The first is written at once;
+// while more keep coming, one is written after 1 s, the next after 2 s, and so on up to one a
+// minute, each saying how many were left out before it. A kind that has been quiet for as long as
+// its last pause begins anew.
 //
-// At most `kMostKinds` kinds are remembered. Where that is not enough, those that are quiet are forgotten;
-// where none is, further kinds share one pace per level. What was left out of forgotten kinds is said in
-// the next line of any kind.
+// At most `kMostKinds` kinds are remembered. Where that is not enough, those that are quiet are
+// forgotten; where none is, further kinds share one pace per level. What was left out of forgotten
+// kinds is said in the next line of any kind.
 //
 // Thread-safe. Silent without a logger. Messages hold no documents, no keys and no secrets (I11).
 class Log {

@@ -38,7 +38,8 @@ class Quarantine {
   // Moves a file in. `name` is the end of its new name, at most 220 bytes, unique at any time among
   // all that use the folder. Not synced.
   IoStatus move_in(const std::string& path, std::string_view name);
-  // Keeps these bytes, synced with their name. What came in under the same `name` before is replaced.
+  // Keeps these bytes, synced with their name. What came in under the same `name` before is
+  // replaced.
   IoStatus write(std::string_view name, std::string_view bytes);
   // Deletes what is above the bound, as after a change of it.
   void trim();

@@ -1,5 +1,5 @@
-// Whether a name still leads to the file that was opened or locked by it: somebody may have deleted it, or
-// put another in its place.
+// Whether a name still leads to the file that was opened or locked by it: somebody may have deleted
+// it, or put another in its place.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ inline std::uint64_t identity_of(FileSystem& file_system, const std::string& pat
   return file_system.info(path, &info).ok() ? info.identity : 0;
 }
 
-// `identity`: of the file, asked while it was held open. A disk that does not answer says nothing of
-// the name.
+// `identity`: of the file, asked while it was held open. A disk that does not answer says nothing
+// of the name.
 inline bool still_leads_to(FileSystem& file_system, const std::string& path,
                            std::uint64_t identity) {
   FileInfo info;

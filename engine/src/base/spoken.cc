@@ -17,6 +17,12 @@ std::string spoken(std::chrono::milliseconds span) {
   return in(days(), " days");
 }
 
+std::string counted(std::uint64_t number, std::string_view one, std::string_view many) {
+  std::string text = std::to_string(number) + ' ';
+  if (number == 1) return text.append(one);
+  return many.empty() ? text.append(one) + 's' : text.append(many);
+}
+
 std::string one_line(std::string text) {
   const auto controls = [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; };
   std::replace_if(text.begin(), text.end(), controls, ' ');

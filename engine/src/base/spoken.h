@@ -2,16 +2,21 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace tiercache {
 
-// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down, in the unit that leaves two digits or more
-// from the second on. Negative is "0 ms".
+// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down, in the unit that leaves two digits or
+// more from the second on. Negative is "0 ms".
 std::string spoken(std::chrono::milliseconds span);
 
-// Line breaks and other control characters become blanks: what a server or a callback says stays within
-// its line.
+// "1 key", "2 keys", "0 keys". `many` where it is not `one` with an s.
+std::string counted(std::uint64_t number, std::string_view one, std::string_view many = {});
+
+// Line breaks and other control characters become blanks: what a server or a callback says stays
+// within its line.
 std::string one_line(std::string text);
 
 }  // namespace tiercache

@@ -99,8 +99,8 @@ std::chrono::milliseconds ChangeFeed::pause_of(Pace pace) const {
     case Pace::usual:
       return usual;
     case Pace::backed_off:
-      // From a short pause on even where the usual one is long: the hint for this look, as the one that
-      // the store is back, comes once.
+      // From a short pause on even where the usual one is long: the hint for this look, as the one
+      // that the store is back, comes once.
       return std::min(kLongestPause, std::min(usual, kSoon) * (1 << std::min(failures_, 5)));
   }
   return usual;
@@ -209,7 +209,8 @@ ChangeFeed::Pace ChangeFeed::ask() {
   });
   note(reply);
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
-  // The cursor stays where it is: once the store is accepted, what it has told until then is looked at.
+  // The cursor stays where it is: once the store is accepted, what it has told until then is looked
+  // at.
   if (!core_.store_identity->may_keep()) return Pace::usual;
   // What is here may be older than a cursor that begins now, however the files came to have it.
   const bool behind = reply.gap || (cursor.empty() && core_.files->index().size() > 0);
@@ -320,8 +321,8 @@ void ChangeFeed::keep_cursor(bool now) {
     cursor = cursor_;
     tried_at_ = time;
   }
-  // The files that it vouches for must be on the disk before it is, also those that the disk would not
-  // take at first.
+  // The files that it vouches for must be on the disk before it is, also those that the disk would
+  // not take at first.
   if (!core_.file_writer->flush() || !core_.file_writer->sync() || core_.has_unwritten()) return;
   if (!core_.keep_note(path_, kHead, cursor)) {
     core_.log->warn(LogTopic::files, "the change feed's cursor was not kept");

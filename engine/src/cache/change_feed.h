@@ -1,9 +1,9 @@
-// Brings other machines' writes into memory and files: asks the store what has changed, every while and
-// at its hints, and loads what is newer than the local tiers.
+// Brings other machines' writes into memory and files: asks the store what has changed, every while
+// and at its hints, and loads what is newer than the local tiers.
 //
-// The cursor is kept in the directory, so that what changed while the cache was closed, tombstones above
-// all, is noticed at the next start (I4). Where the store cannot say what has changed since, every key
-// known here is compared with its row.
+// The cursor is kept in the directory, so that what changed while the cache was closed, tombstones
+// above all, is noticed at the next start (I4). Where the store cannot say what has changed since,
+// every key known here is compared with its row.
 #pragma once
 
 #include <chrono>
@@ -68,9 +68,9 @@ class ChangeFeed {
   mutable Mutex mutex_;
   // Moves only once what came before it is here; empty until the first time.
   std::string cursor_ TIERCACHE_GUARDED_BY(mutex_);
-  std::string kept_ TIERCACHE_GUARDED_BY(mutex_);  // the cursor in the directory
+  std::string kept_ TIERCACHE_GUARDED_BY(mutex_);                    // the cursor in the directory
   std::optional<SteadyTime> tried_at_ TIERCACHE_GUARDED_BY(mutex_);  // to keep it there
-  std::uint64_t starts_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // over, with no cursor
+  std::uint64_t starts_ TIERCACHE_GUARDED_BY(mutex_) = 0;            // over, with no cursor
   bool placed_ TIERCACHE_GUARDED_BY(mutex_) = true;
   bool stopped_ TIERCACHE_GUARDED_BY(mutex_) = true;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;

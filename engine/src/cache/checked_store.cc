@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/guarded_call.h"
+#include "base/spoken.h"
 #include "json/envelope.h"
 
 namespace tiercache::detail {
@@ -22,7 +23,7 @@ Reply contradiction(const std::string& what) {
 }
 
 bool is_whole(const Entry& entry) {
-  if (!entry.metadata.empty() && !is_json_object(entry.metadata)) return false;
+  if (!entry.metadata.empty() && !is_metadata(entry.metadata)) return false;
   if (entry.kind == EntryKind::tombstone) return !entry.document;
   if (entry.kind != EntryKind::document || !entry.document) return false;
   return Checksum::of(*entry.document) == entry.text_checksum.value_or(entry.checksum);
@@ -78,8 +79,8 @@ LoadReply CheckedStore::load(const std::string& project, std::span<const EntryId
   LoadReply reply = guarded([&] { return store_->load(project, ids, deadline); });
   if (reply.status != StoreStatus::ok) return reply;
   if (reply.entries.size() != ids.size()) {
-    return contradiction<LoadReply>(std::to_string(reply.entries.size()) + " entries for " +
-                                    std::to_string(ids.size()) + " keys");
+    return contradiction<LoadReply>(counted(reply.entries.size(), "entry", "entries") + " for " +
+                                    counted(ids.size(), "key"));
   }
   for (std::size_t i = 0; i < ids.size(); ++i) check_entry(i, &reply);
   return reply;
@@ -90,8 +91,8 @@ SaveReply CheckedStore::save(const std::string& project, std::span<const StoreWr
   SaveReply reply = guarded([&] { return store_->save(project, writes, deadline); });
   if (reply.status != StoreStatus::ok) return reply;
   if (reply.results.size() != writes.size()) {
-    return contradiction<SaveReply>(std::to_string(reply.results.size()) + " results for " +
-                                    std::to_string(writes.size()) + " writes");
+    return contradiction<SaveReply>(counted(reply.results.size(), "result") + " for " +
+                                    counted(writes.size(), "write"));
   }
   for (std::size_t i = 0; i < writes.size(); ++i) {
     const std::string fault = fault_of(writes[i], reply.results[i]);

@@ -1,7 +1,9 @@
-// A store as the cache relies on it, in front of the user's: what its port promises is checked where it
-// answers, once, so that a store which breaks a promise is a store that failed and nothing worse.
+// A store as the cache relies on it, in front of the user's: what its port promises is checked
+// where it answers, once, so that a store which breaks a promise is a store that failed and nothing
+// worse.
 //
-//   an entry whose bytes do not hold, or are no JSON    is corrupt, as a damaged row is (I2, I9)
+//   an entry whose document does not hold its checksum,
+//   or whose metadata is not a JSON object              is corrupt, as a damaged row is (I2, I9)
 //   «superseded» by a row that is older (I3)            nothing is known of the call
 //   fewer or more answers than questions, unknown ones  nothing is known of the call
 //   pages and pieces that do not move on                nothing is known of the call

@@ -16,6 +16,22 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxNameBytes = 100;
 
+std::string shown(bool value) {
+  return value ? "true" : "false";
+}
+std::string shown(milliseconds value) {
+  return std::to_string(value.count()) + " ms";
+}
+std::string shown(const std::optional<milliseconds>& value) {
+  return value ? shown(*value) : "not set";
+}
+std::string shown(const std::string& value) {
+  return '"' + value + '"';
+}
+std::string shown(Hydrate value) {
+  return value.most_recent == SIZE_MAX ? "all" : std::to_string(value.most_recent) + " most recent";
+}
+
 // Collects faults, one line each, and throws them together.
 class Faults {
  public:
@@ -35,8 +51,11 @@ class Faults {
     check(value >= least, field, std::to_string(value),
           "at least " + std::to_string(least) + " " + std::string(unit));
   }
-  void at_least(milliseconds value, milliseconds least, std::string_view field) {
-    at_least(value.count(), least.count(), field, "ms");
+  // `of`: the option that sets the bound.
+  void at_least(milliseconds value, milliseconds least, std::string_view field,
+                std::string_view of = {}) {
+    check(value >= least, field, shown(value),
+          "at least " + shown(least) + (of.empty() ? "" : ", which is " + std::string(of)));
   }
   void check_name(const std::string& name, std::string_view field) {
     bool plain = !name.empty() && name.size() <= kMaxNameBytes && is_utf8(name);
@@ -54,22 +73,6 @@ class Faults {
   std::string what_;
   std::string lines_;
 };
-
-std::string shown(bool value) {
-  return value ? "true" : "false";
-}
-std::string shown(milliseconds value) {
-  return std::to_string(value.count()) + " ms";
-}
-std::string shown(const std::optional<milliseconds>& value) {
-  return value ? shown(*value) : "not set";
-}
-std::string shown(const std::string& value) {
-  return '"' + value + '"';
-}
-std::string shown(Hydrate value) {
-  return value.most_recent == SIZE_MAX ? "all" : std::to_string(value.most_recent) + " most recent";
-}
 
 // Of two sets of options, one line for each field that differs.
 class Differences {
@@ -132,18 +135,18 @@ void check_cache_options(const CacheOptions& options) {
   faults.at_least(options.memory.ttl, milliseconds(0), "memory.ttl");
   faults.at_least(options.files.write_behind, milliseconds(0), "files.write_behind");
   faults.check(options.files.write_behind <= milliseconds(50), "files.write_behind",
-               std::to_string(options.files.write_behind.count()), "at most 50 ms");
+               shown(options.files.write_behind), "at most 50 ms");
   faults.at_least(options.files.sync_every, milliseconds(1), "files.sync_every");
   faults.at_least<std::uint64_t>(options.journal.segment_bytes, 4096, "journal.segment_bytes",
                                  "bytes");
   faults.at_least<std::uint64_t>(options.journal.max_bytes, options.journal.segment_bytes,
-                                 "journal.max_bytes", "bytes (one segment)");
+                                 "journal.max_bytes", "bytes, which is journal.segment_bytes");
   faults.at_least(options.store_calls.call_timeout, milliseconds(1), "store_calls.call_timeout");
   faults.at_least<std::size_t>(options.store_calls.batch_items, 1, "store_calls.batch_items",
                                "write");
   faults.at_least(options.store_calls.retry_first, milliseconds(1), "store_calls.retry_first");
   faults.at_least(options.store_calls.retry_cap, options.store_calls.retry_first,
-                  "store_calls.retry_cap");
+                  "store_calls.retry_cap", "store_calls.retry_first");
   faults.at_least(options.store_calls.poll_every, milliseconds(0), "store_calls.poll_every");
   faults.at_least<std::size_t>(options.limits.max_document_bytes, 2, "limits.max_document_bytes",
                                "bytes");
@@ -170,7 +173,8 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
   faults.at_least(options.rich_refresh_every, milliseconds(0), "rich_refresh_every");
   const milliseconds jitter = options.refresh_jitter.value_or(milliseconds(0));
   faults.check(jitter >= milliseconds(0) && jitter <= options.refresh_every, "refresh_jitter",
-               std::to_string(jitter.count()) + " ms", "between 0 and refresh_every");
+               shown(jitter),
+               "between 0 and refresh_every, which is " + shown(options.refresh_every));
   faults.at_least(options.fresh_for.value_or(milliseconds(0)), milliseconds(0), "fresh_for");
   faults.at_least(options.stale_for, milliseconds(0), "stale_for");
   faults.at_least(options.soft_timeout, milliseconds(0), "soft_timeout");
@@ -179,8 +183,8 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
   faults.at_least(options.not_found_for, milliseconds(0), "not_found_for");
   const milliseconds served = default_fresh_for(options) + options.stale_for;
   faults.check(options.retention == milliseconds(0) || options.retention >= served, "retention",
-               std::to_string(options.retention.count()) + " ms",
-               "0, or at least fresh_for + stale_for");
+               shown(options.retention),
+               "0, or at least fresh_for + stale_for, which are " + shown(served));
   faults.check(options.refresh_every == milliseconds(0) || policy.refresh, "refresh", "none",
                "set where refresh_every is");
   faults.check(options.rich_refresh_every == milliseconds(0) || policy.rich_refresh, "rich_refresh",

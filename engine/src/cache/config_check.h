@@ -16,8 +16,9 @@ namespace tiercache::detail {
 void check_cache_options(const CacheOptions& options);
 void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
                            const DocumentRules& rules);
-// Of a call for a dataset that is open: throws `BadConfiguration`, naming what differs, unless the options are
-// those it was opened with, as far as they can be compared, or all default, which asks for the handle alone.
+// Of a call for a dataset that is open: throws `BadConfiguration`, naming what differs, unless the
+// options are those it was opened with, as far as they can be compared, or all default, which asks
+// for the handle alone.
 void check_same_options(const std::string& name, const DatasetPolicy& there,
                         const DatasetPolicy& given);
 

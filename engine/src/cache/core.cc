@@ -23,7 +23,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// What still runs when the cache closes, above all a call into a store that hangs, gets this moment.
+// What still runs when the cache closes, above all a call into a store that hangs, gets this
+// moment.
 constexpr milliseconds kGrace{250};
 
 }  // namespace

@@ -52,8 +52,8 @@ class StoreIdentity;
 class StoreReader;
 class WritePath;
 
-// How the tiers are doing, each part where it can fail on its own: what works must not say that what
-// does not does.
+// How the tiers are doing, each part where it can fail on its own: what works must not say that
+// what does not does.
 struct Marks {
   Marks(Log& log, const Clock& clock);
 
@@ -83,7 +83,8 @@ class Core : public std::enable_shared_from_this<Core> {
   bool flush(SteadyTime deadline);
   bool warm_up(SteadyTime deadline);
   bool accept_store();
-  // Finishes what stopped caches left in the directory. False: another process is at it, or it cannot be read.
+  // Finishes what stopped caches left in the directory. False: another process is at it, or it
+  // cannot be read.
   bool adopt_orphans();
   CloseReceipt close(std::chrono::milliseconds deadline);
   Stats stats() const;
@@ -108,33 +109,34 @@ class Core : public std::enable_shared_from_this<Core> {
   auto ask_store(Breaker::Urgency urgency, Counter& counter, Call call) -> decltype(call());
   template <class Call>
   auto ask_store(const Breaker::Permit& permit, Counter& counter, Call call) -> decltype(call());
-  // Reports the rows that fail their checksum, and keeps what they hold in the quarantine, since the
-  // next write replaces it (I9).
+  // Reports the rows that fail their checksum, and keeps what they hold in the quarantine, since
+  // the next write replaces it (I9).
   void look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply);
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
-  // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4). Where the
-  // disk will not take it, the older file goes. False when the disk refuses even that.
+  // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
+  // Where the disk will not take it, the older file goes. False when the disk refuses even that.
   bool keep_in_files(const EntryId& id, const Entry& entry);
-  // A newer entry than ours was met in the store or in a file: the local tiers take it. Memory alone does,
-  // and holds it, while the disk keeps something older.
+  // A newer entry than ours was met in the store or in a file: the local tiers take it. Memory
+  // alone does, and holds it, while the disk keeps something older.
   void take_newer(const EntryId& id, const EntryPtr& entry);
-  // The same for many rows of the store; what the local tiers have or know better is passed over. False
-  // when some could not be taken, and something older is served: the store is not the directory's, or
-  // neither disk nor memory had room. To be tried again.
+  // The same for many rows of the store; what the local tiers have or know better is passed over.
+  // False when some could not be taken, and something older is served: the store is not the
+  // directory's, or neither disk nor memory had room. To be tried again.
   bool take_rows(const std::vector<ScannedEntry>& rows);
-  // Also where the store is another one than the directory belongs to: somebody has said that it is meant.
+  // Also where the store is another one than the directory belongs to: somebody has said that it is
+  // meant.
   bool keep_rows(const std::vector<ScannedEntry>& rows);
   // The store refused our write of `ours` for `winner` (null: none): the local tiers take that
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
-  // What the key's file has goes to the store once more, as a write of the version that it is: whatever
-  // came later still wins. `done` is called once that is journaled.
+  // What the key's file has goes to the store once more, as a write of the version that it is:
+  // whatever came later still wins. `done` is called once that is journaled.
   void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                   Journal::Done done);
-  // True where the store has refused this version of the key: where somebody has just shown it, or written
-  // it to its file, it has given way to the store's row again.
+  // True where the store has refused this version of the key: where somebody has just shown it, or
+  // written it to its file, it has given way to the store's row again.
   bool withdraw_late(const EntryId& id, Version version);
   // Rows of the store; by `deadline`, at most the call timeout.
   LoadReply load_rows(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
@@ -143,22 +145,22 @@ class Core : public std::enable_shared_from_this<Core> {
   bool retry_parked(const OutboxId& id);
   // What was retried is on its way.
   void send_retried();
-  // The local tiers take what the store says, then the journal lets go; `forget_discarded` makes that
-  // last.
+  // The local tiers take what the store says, then the journal lets go; `forget_discarded` makes
+  // that last.
   std::vector<OutboxOutcome> discard_parked(std::span<const OutboxId> ids, SteadyTime deadline);
   bool forget_discarded(SteadyTime deadline);
   // Puts tombstones in the place of every file of the dataset that matches and is older than
   // `version`: another process's journal may still hold what they hide, and later writes must be
-  // stamped above them. Tells the journal. False when the disk refused some: `erase_files_again` goes
-  // on, and readers do not see them.
+  // stamped above them. Tells the journal. False when the disk refused some: `erase_files_again`
+  // goes on, and readers do not see them.
   bool erase_files_matching(const std::string& dataset, const std::string& glob, Version version);
   void erase_files_again();
   // The newest of the key in memory or its file, whole.
   std::optional<Entry> newest_known(const EntryId& id) const;
   // The counters by which processes tell each other of changes, after the directory was made anew.
   void share_counters_again();
-  // Throws BadDirectory where the directory cannot be made or is another's. Again: it was ours, and is
-  // so also where its marker was deleted.
+  // Throws BadDirectory where the directory cannot be made or is another's. Again: it was ours, and
+  // is so also where its marker was deleted.
   void own_directory();
   void own_directory_again();
   bool shares_counters() const { return counters_identity_ != 0; }
@@ -236,8 +238,9 @@ class Core : public std::enable_shared_from_this<Core> {
   // What was replayed and is in no file is served from memory, and written when that is possible.
   void serve_unwritten();
   void serve_what_was_below(const EntryId& id);
-  // The local tiers give up this version, or what is older, for the store's row (null: for none). Not
-  // where the disk will not give up a file that has it: then that stays, and is served as before.
+  // The local tiers give up this version, or what is older, for the store's row (null: for none).
+  // Not where the disk will not give up a file that has it: then that stays, and is served as
+  // before.
   [[nodiscard]] IoStatus withdraw(const EntryId& id, Version ours, const EntryPtr& row);
   IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
   void remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row);
@@ -283,11 +286,12 @@ class Core : public std::enable_shared_from_this<Core> {
     Version version;
   };
   std::vector<Erasure> unfinished_erasures_ TIERCACHE_GUARDED_BY(mutex_);
-  // Entries from the journal or the store whose files could not be written: served from memory instead,
-  // once their dataset is open.
+  // Entries from the journal or the store whose files could not be written: served from memory
+  // instead, once their dataset is open.
   std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
   std::optional<CloseReceipt> receipt_ TIERCACHE_GUARDED_BY(mutex_);
-  // What the store refused lately and has instead, for whoever is still writing it to its file. Bounded.
+  // What the store refused lately and has instead, for whoever is still writing it to its file.
+  // Bounded.
   struct Withdrawn {
     Version version;
     EntryPtr row;

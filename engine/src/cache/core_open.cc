@@ -7,6 +7,7 @@
 
 #include "base/disk_refusal.h"
 #include "base/same_file.h"
+#include "base/spoken.h"
 #include "cache/change_feed.h"
 #include "cache/checked_store.h"
 #include "cache/config_check.h"
@@ -36,8 +37,8 @@ namespace {
 // Room for the envelope's header around the largest document.
 constexpr std::size_t kHeaderRoom = 128 << 10;
 
-// The largest entry file. A store that keeps values gives a document back with a blank behind each comma
-// and colon, which of the densest ones makes half as much again.
+// The largest entry file. A store that keeps values gives a document back with a blank behind each
+// comma and colon, which of the densest ones makes half as much again.
 std::size_t max_file_bytes(const Limits& limits) {
   return limits.max_document_bytes + limits.max_document_bytes / 2 + kHeaderRoom;
 }
@@ -77,7 +78,8 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
     core->make_paths();
     core->open_journal();
   } catch (const BadDirectory&) {
-    // Deleted meanwhile: without the marker the next open would take what was made since for another's.
+    // Deleted meanwhile: without the marker the next open would take what was made since for
+    // another's.
     if (!has_marker(*core->file_system, core->options.directory.string())) {
       core->own_directory_again();
     }
@@ -90,11 +92,11 @@ std::shared_ptr<Core> Core::open(CacheOptions options) {
   core->file_eviction->look();
   if (core->files->save_due()) core->file_writer->touched();
   core->adopt_later();
-  core->log->info(LogTopic::lifecycle,
-                  "cache of project {} is open: {} keys in files, {} of their headers read, {} "
-                  "writes in the outbox",
-                  core->options.project, core->files->index().size(), core->files->headers_read(),
-                  core->journal->stats().unsettled);
+  core->log->info(
+      LogTopic::lifecycle,
+      "cache of project {} is open: {} in files, {} of their headers read, {} in the outbox",
+      core->options.project, counted(core->files->index().size(), "key"),
+      core->files->headers_read(), counted(core->journal->stats().unsettled, "write"));
   return core;
 }
 
@@ -242,9 +244,9 @@ void Core::open_journal() {
                        "this user, with space left.");
   }
   journal = std::move(opened);
-  // Another process may be adopting what this cache's last life has acknowledged, or the disk may not
-  // read it just now. A journal of a later format stays as it is, however long one waits, and a disk that
-  // takes nothing new may stay so for hours.
+  // Another process may be adopting what this cache's last life has acknowledged, or the disk may
+  // not read it just now. A journal of a later format stays as it is, however long one waits, and a
+  // disk that takes nothing new may stay so for hours.
   const SteadyTime patience = after(kAdoptPatience);
   milliseconds rest = kAdoptPause;
   const auto may_yet_be = [&] { return status.error != ENOTSUP && !refuses_for_now(status.error); };

@@ -6,6 +6,7 @@
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
+#include "cache/named_item.h"
 #include "cache/read_op.h"
 #include "cache/refresh_path.h"
 #include "cache/write_path.h"
@@ -83,6 +84,15 @@ ReadResult memory_result(MemoryTier::Found&& found, Ticks ticks) {
   return result;
 }
 
+// Of a call that an exception would end, for a handler, which takes none.
+ReadResult not_made(std::string why) {
+  auto passage = std::make_shared<Passage>();
+  passage->call_why = std::move(why);
+  ReadResult result;
+  result.passage = std::move(passage);
+  return result;
+}
+
 }  // namespace
 
 DatasetCore::DatasetCore(std::shared_ptr<Core> core, DatasetState& state)
@@ -113,22 +123,23 @@ ReadResult DatasetCore::peek(std::string_view key) {
 }
 
 void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHandler handler) {
-  core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
-  auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
-  // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops, since the
-  // cache closes, is answered all the same.
-  auto closed = std::make_shared<Passage>();
-  closed->memory_why = "the cache was closed meanwhile";
-  ReadResult unanswered;
-  unanswered.passage = std::move(closed);
+  core_->check_process();  // a forked child has no thread to answer
+  // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops,
+  // since the cache closes, is answered all the same.
   auto first = std::make_shared<AnswerOnce<ReadResult>>(
       [core = core_, handler = std::move(handler)](const ReadResult& result) {
         auto last = std::make_shared<AnswerOnce<ReadResult>>(handler, result);
         core->executor->post(Lane::compute, [last, result] { last->tell(result); });
       },
-      std::move(unanswered));
+      not_made("the cache was closed meanwhile."));
   ReadHandler answer = [first](ReadResult result) { first->tell(std::move(result)); };
+  try {
+    core_->check_open();
+    check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  } catch (const Error& error) {
+    return answer(not_made(error.what()));
+  }
+  auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
   core_->executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
     if (auto result = op->local()) return answer(std::move(*result));
     op->remote(std::move(answer));
@@ -138,8 +149,10 @@ void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHand
 std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
                                               const GetOptions& options) {
   core_->check_open();
-  for (const std::string& key : keys) {
-    check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    named_item("keys", i, [&] {
+      check_key(state_.name, keys[i], state_.policy.options.keyed, core_->key_rules);
+    });
   }
   const SteadyTime deadline = core_->after(options.deadline);
   struct Open {

@@ -10,9 +10,11 @@
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
+#include "cache/named_item.h"
 #include "cache/read_op.h"
 #include "cache/refresh_path.h"
 #include "cache/write_path.h"
+#include "cache/write_receipts.h"
 #include "json/document.h"
 #include "json/envelope.h"
 #include "system/process.h"
@@ -24,58 +26,6 @@ namespace tiercache::detail {
 using std::chrono::milliseconds;
 
 namespace {
-
-PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& result) {
-  using Status = ChangeResult::Status;
-  const std::string what = "a write to dataset \"" + dataset.name + "\"";
-  switch (result.status) {
-    case Status::durable:
-      return {.version = result.version, .journaled = true, .stored = false, .superseded = false};
-    case Status::stored:
-      return {.version = result.version, .journaled = false, .stored = true, .superseded = false};
-    case Status::superseded:
-      return {.version = result.version, .journaled = false, .stored = false, .superseded = true};
-    case Status::conflict:
-      throw VersionConflict(what + ": the entry's version is " + result.version.to_string() +
-                            ", not the one given as if_version. Nothing was stored; read again and "
-                            "decide.");
-    case Status::full:
-      throw NotDurable(NotDurable::State::not_applied, what + " was refused: " + result.why + ".");
-    case Status::not_applied:
-      throw NotDurable(NotDurable::State::not_applied,
-                       what +
-                           " could not be made durable and was not applied: no durable tier took "
-                           "it. Free space or repair the disk, then write again.",
-                       result.why);
-    case Status::in_the_way:
-      throw NotDurable(NotDurable::State::not_applied,
-                       what + " was not applied by its deadline: " + result.why +
-                           ". Write again; give it a longer deadline if that does not help.");
-    case Status::unknown:
-      throw NotDurable(
-          NotDurable::State::unknown,
-          what + " may or may not have been made durable. It may appear later" +
-              (result.version.is_zero() ? "." : ", as version " + result.version.to_string() + "."),
-          result.why);
-  }
-  throw Error(what + " ended in no known way");
-}
-
-// Of one among many, where nothing is thrown.
-PutReceipt receipt_of_item(const ChangeResult& result) {
-  using Status = ChangeResult::Status;
-  PutReceipt receipt;
-  receipt.journaled = result.status == Status::durable;
-  receipt.stored = result.status == Status::stored;
-  receipt.superseded = result.status == Status::superseded;
-  receipt.in_doubt = result.status == Status::unknown;
-  if (receipt.journaled || receipt.stored || receipt.superseded || receipt.in_doubt) {
-    receipt.version = result.version;
-  }
-  receipt.why =
-      result.status == Status::conflict ? "the entry's version is another one" : result.why;
-  return receipt;
-}
 
 std::string what_codec_threw(const std::exception_ptr& fault) {
   try {
@@ -98,11 +48,8 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   if (const auto fault = check_document(*item.document, core.rules)) {
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
-  if (!is_json_object(options.metadata)) {
-    throw InvalidDocument(
-        what +
-        "its metadata is not a JSON object of at most 32 KiB that a store can hold. Nothing was "
-        "stored.");
+  if (const auto fault = metadata_fault(options.metadata)) {
+    throw InvalidDocument(what + "its metadata " + *fault + ". Nothing was stored.");
   }
   const void* value = item.value ? item.value.get() : static_cast<const void*>(item.document.get());
   try {
@@ -132,50 +79,6 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
 
 bool waits_for_store(const Core& core, const PutOptions& options) {
   return options.durability == Durability::store && core.drain;
-}
-
-PutReceipt with_verdict(PutReceipt receipt, const Settled& settled) {
-  receipt.stored = settled.how == Settled::How::stored;
-  receipt.superseded = settled.how == Settled::How::superseded;
-  receipt.in_doubt = settled.in_doubt;
-  return receipt;
-}
-
-// Why a write that is journaled is not in the store, as an exception.
-[[noreturn]] void throw_refused(const DatasetState& dataset, const std::string& why) {
-  throw NotDurable(NotDurable::State::unknown,
-                   "a write to dataset \"" + dataset.name +
-                       "\" is kept here, but the store refused it: it is parked, and "
-                       "`Cache::outbox` lists it",
-                   why);
-}
-
-[[noreturn]] void throw_not_stored_in_time(const DatasetState& dataset, const PutReceipt& receipt) {
-  throw DeadlineExceeded(
-      "a write to dataset \"" + dataset.name + "\" is journaled as version " +
-      receipt.version.to_string() +
-      ", but the store has not confirmed it in time; it will be sent until it does");
-}
-
-// The receipt of a write that the store has settled, or what went wrong with it.
-PutReceipt settled_or_throw(const DatasetState& dataset, const PutReceipt& receipt,
-                            const Settled& settled) {
-  if (settled.how == Settled::How::refused) throw_refused(dataset, settled.why);
-  if (settled.how == Settled::How::closed) {
-    throw Closed(
-        "a write to dataset \"" + dataset.name + "\" is journaled as version " +
-        receipt.version.to_string() +
-        ", but the cache was closed before the store confirmed it; the next open sends it");
-  }
-  return with_verdict(receipt, settled);
-}
-
-[[noreturn]] void throw_base_unconfirmed(const DatasetState& dataset) {
-  throw NotDurable(
-      NotDurable::State::not_applied,
-      "a write to dataset \"" + dataset.name +
-          "\" was not applied by its deadline: the store has not confirmed the version "
-          "that it is compared with. Write again once the store answers.");
 }
 
 // A call's wait for the store.
@@ -209,8 +112,8 @@ class StoreWait {
   Settlements::WaiterPtr waiter_;
 };
 
-// What is compared with a version and is to be in the store is made only where the store has that version:
-// else it would stand for a write whose fate is not known.
+// What is compared with a version and is to be in the store is made only where the store has that
+// version: else it would stand for a write whose fate is not known.
 bool is_base_unconfirmed(const Core& core, const EntryId& id, const Change& change) {
   Version unsettled;
   return change.if_version && core.journal->is_unsettled(id, &unsettled) &&
@@ -225,7 +128,9 @@ void wait_for_base(Core& core, const DatasetState& dataset, const Change& change
   core.write_path->when_under_way_no_more(id, *change.if_version, deadline,
                                           [ended] { ended->set(); });
   ended->wait_until(deadline);
-  if (is_base_unconfirmed(core, id, change)) throw_base_unconfirmed(dataset);
+  if (!is_base_unconfirmed(core, id, change)) return;
+  throw_base_unconfirmed(core, dataset,
+                         written_as(dataset, change.key, *change.if_version, RecordKind::content));
 }
 
 // An asynchronous put on its way: answered once, on the compute lane.
@@ -256,7 +161,11 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     core_->write_path->when_under_way_no_more(
         id, base, deadline_, [self = shared_from_this(), shared, id] {
           if (!is_base_unconfirmed(*self->core_, id, *shared)) return self->write(shared);
-          self->answer([&]() -> PutReceipt { throw_base_unconfirmed(self->dataset_); });
+          self->answer([&]() -> PutReceipt {
+            throw_base_unconfirmed(
+                *self->core_, self->dataset_,
+                written_as(self->dataset_, shared->key, *shared->if_version, RecordKind::content));
+          });
         });
   }
   // Answers with what `attempt` returns or throws.
@@ -290,11 +199,12 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     }
     core_->executor->post(Lane::disk, [self = shared_from_this(), change] {
       const Settlements::WaiterPtr waiter = change->waiter;
+      const std::string key = change->key;
       std::vector<Change> changes;
       changes.push_back(std::move(*change));
       self->core_->write_path->write(std::move(changes), self->span_,
-                                     [self, waiter](const std::vector<ChangeResult>& results) {
-                                       self->written(results.front(), waiter);
+                                     [self, waiter, key](const std::vector<ChangeResult>& results) {
+                                       self->written(key, results.front(), waiter);
                                      });
     });
   }
@@ -307,7 +217,8 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     }
     conclude();
   }
-  void written(const ChangeResult& result, const Settlements::WaiterPtr& waiter) {
+  void written(const std::string& key, const ChangeResult& result,
+               const Settlements::WaiterPtr& waiter) {
     if (result.status != ChangeResult::Status::durable || !waits_) {
       return answer([&] { return receipt_or_throw(dataset_, result); });
     }
@@ -316,12 +227,11 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       receipt_ = receipt_or_throw(dataset_, result);
       if (settled_) return conclude();
     }
-    core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), waiter] {
+    const OutboxWrite write = written_as(dataset_, key, result.version, RecordKind::content);
+    core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), waiter, write] {
       self->core_->settlements.forget(waiter);
-      self->answer([&]() -> PutReceipt {
-        Lock lock(self->mutex_);
-        throw_not_stored_in_time(self->dataset_, *self->receipt_);
-      });
+      self->answer(
+          [&]() -> PutReceipt { throw_not_stored_in_time(*self->core_, self->dataset_, write); });
     });
     core_->drain->kick();
   }
@@ -356,6 +266,7 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
     wait_for_base(core, dataset, change, deadline);
     change.waiter = wait.emplace(core).waiter();
   }
+  OutboxWrite write = written_as(dataset, change.key, {}, change.kind);
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   const auto results = core.write_path->write_and_wait(std::move(changes), options.deadline);
@@ -363,24 +274,25 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
   if (!wait || !receipt.journaled) return receipt;
   core.drain->kick();
   const std::optional<Settled> settled = wait->until(deadline);
-  if (!settled) throw_not_stored_in_time(dataset, receipt);
+  write.version = receipt.version;
+  if (!settled) throw_not_stored_in_time(core, dataset, write);
   return settled_or_throw(dataset, receipt, *settled);
 }
 
 // Item by item, for nothing is thrown once one of them is written.
-void wait_for_items(const std::vector<std::unique_ptr<StoreWait>>& waits, SteadyTime deadline,
+void wait_for_items(const Core& core, const std::vector<OutboxWrite>& writes,
+                    const std::vector<std::unique_ptr<StoreWait>>& waits, SteadyTime deadline,
                     std::vector<PutReceipt>* receipts) {
   for (std::size_t i = 0; i < receipts->size(); ++i) {
     PutReceipt& receipt = (*receipts)[i];
     if (!receipt.journaled) continue;
     const std::optional<Settled> settled = waits[i]->until(deadline);
     if (!settled) {
-      receipt.why = "the store has not confirmed it in time";
+      OutboxWrite write = writes[i];
+      write.version = receipt.version;
+      receipt.why = not_stored_in_time(core, write);
     } else {
-      receipt = with_verdict(receipt, *settled);
-      if (settled->how == Settled::How::refused)
-        receipt.why = "the store refused it: " + settled->why;
-      if (settled->how == Settled::How::closed) receipt.why = "the cache was closed first";
+      receipt = settled_receipt(receipt, *settled);
     }
   }
 }
@@ -396,6 +308,7 @@ PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
 }
 
 void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler handler) {
+  core_->check_process();  // a forked child has no thread to answer
   auto pending = std::make_shared<PendingPut>(core_, state_, options, std::move(handler));
   try {
     core_->check_open();
@@ -416,13 +329,17 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   std::vector<Change> changes;
   std::vector<std::unique_ptr<StoreWait>> waits;
   changes.reserve(items.size());
-  for (PutItem& item : items) {
-    changes.push_back(change_of(*core_, state_, std::move(item), options));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    changes.push_back(named_item(
+        "values", i, [&] { return change_of(*core_, state_, std::move(items[i]), options); }));
   }
+  std::vector<OutboxWrite> writes;
   if (waits_for_store(*core_, options)) {
-    for (Change& change : changes) {
-      wait_for_base(*core_, state_, change, deadline);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      Change& change = changes[i];
+      named_item("values", i, [&] { wait_for_base(*core_, state_, change, deadline); });
       change.waiter = waits.emplace_back(std::make_unique<StoreWait>(*core_))->waiter();
+      writes.push_back(written_as(state_, change.key, {}, change.kind));
     }
   }
   if (changes.empty()) return {};
@@ -434,10 +351,10 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   const bool any = std::any_of(receipts.begin(), receipts.end(), [](const PutReceipt& receipt) {
     return !receipt.version.is_zero() && !receipt.in_doubt;
   });
-  if (!any) receipt_or_throw(state_, results.front());
+  if (!any) throw_none_written(state_, results);
   if (waits.empty()) return receipts;
   core_->drain->kick();
-  wait_for_items(waits, deadline, &receipts);
+  wait_for_items(*core_, writes, waits, deadline, &receipts);
   return receipts;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/spoken.h"
 #include "cache/change_feed.h"
 #include "cache/core.h"
 #include "cache/file_writer.h"
@@ -156,15 +157,14 @@ IoStatus DirectoryKeeper::restore_journal() {
   const std::uint64_t lost = core_.journal->stats().lost_records - before;
   if (lost > 0) {
     core_.log->error(LogTopic::journal,
-                     "the directory was deleted: {} acknowledged writes that the store had not "
-                     "confirmed are lost",
-                     lost);
+                     "the directory was deleted, and with it {} that the store had not confirmed",
+                     counted(lost, "acknowledged write"));
   }
   return status;
 }
 
-// What memory has, and what the journal has brought along, goes into files again. The rest is read from
-// the store when it is asked for; where there is none, nothing else has it.
+// What memory has, and what the journal has brought along, goes into files again. The rest is read
+// from the store when it is asked for; where there is none, nothing else has it.
 void DirectoryKeeper::fill_files() {
   std::vector<std::pair<EntryId, EntryPtr>> batch;
   const auto write_batch = [&] {
@@ -201,8 +201,8 @@ void DirectoryKeeper::fill_files() {
   if (lost == 0) return;
   lost_documents_.add(lost);
   core_.log->error(LogTopic::files,
-                   "the directory was deleted: {} documents that only its files had are lost",
-                   lost);
+                   "the directory was deleted, and with it {} that only its files had",
+                   counted(lost, "document"));
 }
 
 void DirectoryKeeper::resume() {

@@ -13,8 +13,8 @@ namespace {
 
 // Below a bound by this part there is room again.
 constexpr std::uint64_t kRoom = 20;
-// A choice walks the whole index, so it is of a part of it: however many have to go, sixteen are looked at
-// for each. What is chosen takes a fraction of the index's own memory.
+// A choice walks the whole index, so it is of a part of it: however many have to go, sixteen are
+// looked at for each. What is chosen takes a fraction of the index's own memory.
 constexpr std::uint64_t kChosenPart = 16;
 constexpr std::uint64_t kMinChosen = 2'000;
 constexpr std::size_t kTurn = 2'000;  // of them, before others on the lane have theirs
@@ -151,8 +151,8 @@ FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates
   return progress;
 }
 
-// What the journal holds has yet to reach the store or its file. A write that comes meanwhile is of a
-// newer version, and its file stays.
+// What the journal holds has yet to reach the store or its file. A write that comes meanwhile is of
+// a newer version, and its file stays.
 bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   const IndexItem& item = candidate.item;
   const DatasetState* dataset = core_.find_dataset(candidate.id.dataset);

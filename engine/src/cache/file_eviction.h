@@ -1,5 +1,5 @@
-// Keeps the entry files within `files.max_bytes` and `files.max_entries`. Only what the store is seen
-// to have goes, the longest unfetched first, so that an eviction never takes the last copy.
+// Keeps the entry files within `files.max_bytes` and `files.max_entries`. Only what the store is
+// seen to have goes, the longest unfetched first, so that an eviction never takes the last copy.
 #pragma once
 
 #include <atomic>
@@ -63,8 +63,8 @@ class FileEviction {
 
   Core& core_;
   std::atomic<bool> running_{false};
-  // Touched only by the one task that runs. The last that was looked at since `began_`: those up to it
-  // that are still there cannot go for now.
+  // Touched only by the one task that runs. The last that was looked at since `began_`: those up to
+  // it that are still there cannot go for now.
   std::optional<Candidate> passed_;
   SteadyTime began_{};
   std::vector<Candidate> chosen_;

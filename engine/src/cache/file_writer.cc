@@ -259,7 +259,8 @@ bool FileWriter::syncs_failed() {
   return std::exchange(failed_syncs_, failed) != failed;
 }
 
-// The files written since the last good sync may lack bytes on the disk, whatever the next sync says.
+// The files written since the last good sync may lack bytes on the disk, whatever the next sync
+// says.
 bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
   if (!status.ok()) core_.marks->file_syncs.failed(status.what);
   Lock lock(mutex_);

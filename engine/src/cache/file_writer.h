@@ -26,8 +26,8 @@ class FileWriter {
 
   // The key has a pinned resident in memory that its file lacks.
   void dirty(const EntryId& id);
-  // The key's file is gone or old, in memory or the journal it is not: it is written from there, and
-  // until then the journal keeps it.
+  // The key's file is gone or old, in memory or the journal it is not: it is written from there,
+  // and until then the journal keeps it.
   void lacks(const EntryId& id);
   // Files were changed by someone else and want a sync.
   void touched();

@@ -38,8 +38,8 @@ std::optional<std::chrono::milliseconds> lifetime_from(
 std::optional<WallTime> believable(std::optional<WallTime> last_fetch, WallTime now);
 
 // Clocks as they may be taken over from a file or a row: what is not believable is dropped, an
-// invalidation in the future counts as one of now, and of what was fetched until now. So a clock that was once wrong does not stay
-// wrong by merging.
+// invalidation in the future counts as one of now, and of what was fetched until now. So a clock
+// that was once wrong does not stay wrong by merging.
 Clocks believable(const Clocks& clocks, WallTime now);
 
 // Absolute lifetimes for memory. An entry whose `last_fetch` is not believable is stale from now

@@ -1,5 +1,5 @@
-// A short text that the directory remembers in a file of its own: a head that says what it is, the text,
-// a line with a checksum.
+// A short text that the directory remembers in a file of its own: a head that says what it is, the
+// text, a line with a checksum.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct KeptText {
 };
 
 KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
-// Survives power loss once true. `slot` is of one open cache: processes that keep the same text at once
-// must not write into each other's new file.
+// Survives power loss once true. `slot` is of one open cache: processes that keep the same text at
+// once must not write into each other's new file.
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
                const std::string& text, std::uint64_t slot);
 

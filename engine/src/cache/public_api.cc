@@ -8,6 +8,7 @@
 #include "cache/scrub.h"
 #include "system/process.h"
 #include "tiercache/cache.h"
+#include "tiercache/error.h"
 #include "tiercache/key.h"
 
 namespace tiercache {
@@ -31,7 +32,22 @@ bool Cache::flush(milliseconds deadline) {
   return core_->flush(core_->after(deadline));
 }
 
+namespace {
+
+// A name with a slip in it would find nothing wrong with what it does not look at.
+void check_is_here(const detail::Core& core, const std::string& dataset) {
+  if (dataset.empty() || core.find_dataset(dataset) != nullptr) return;
+  const std::vector<std::string> there = core.files->index().datasets();
+  if (std::ranges::find(there, dataset) != there.end()) return;
+  throw BadConfiguration("the scrub cannot work:\n  dataset = \"" + dataset +
+                         "\": must be one that is open or has entries in the directory");
+}
+
+}  // namespace
+
 ScrubReport Cache::scrub(const ScrubOptions& options) {
+  core_->check_open();
+  check_is_here(*core_, options.dataset);
   return detail::Scrub(*core_, options).run();
 }
 
@@ -71,6 +87,9 @@ Passage passage_of(const ReadResult& result) {
 
 void throw_no_data(const ReadResult& result) {
   const Passage passage = passage_of(result);
+  if (!passage.call_why.empty()) {
+    throw NoData("the snapshot has no value, since it was not read: " + passage.call_why);
+  }
   throw NoData(
       "the snapshot has no value. What each tier said: " + passage.summary() +
           ". Check has_value() first, or give the dataset a refresh callback or a fallback.",
@@ -118,7 +137,7 @@ std::string& with_separator(std::string& text) {
 }  // namespace
 
 std::string Passage::why() const {
-  std::string text;
+  std::string text = call_why;
   for_each_tier(*this, [&](const char* tier, TierAnswer, const std::string& why) {
     if (!why.empty()) with_separator(text).append(tier).append(": ").append(why);
   });
@@ -126,7 +145,7 @@ std::string Passage::why() const {
 }
 
 std::string Passage::to_string() const {
-  std::string text;
+  std::string text = call_why;
   for_each_tier(*this, [&](const char* tier, TierAnswer answer, const std::string& why) {
     if (answer == TierAnswer::not_asked && why.empty()) return;
     with_separator(text).append(tier).append(": ").append(tiercache::to_string(answer));
@@ -136,7 +155,7 @@ std::string Passage::to_string() const {
 }
 
 std::string Passage::summary() const {
-  std::string text;
+  std::string text = call_why;
   for_each_tier(*this, [&](const char* tier, TierAnswer answer, const std::string&) {
     if (answer == TierAnswer::not_asked) return;
     with_separator(text).append(tier).append(": ").append(tiercache::to_string(answer));

@@ -69,7 +69,8 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   void take_file(const EntryPtr& entry);
   // Its file was looked at and has nothing newer.
   void trust_pinned();
-  // The entry with what the journal and, where it is of the same version, the candidate know of its clocks.
+  // The entry with what the journal and, where it is of the same version, the candidate know of its
+  // clocks.
   EntryPtr with_known_clocks(const EntryPtr& entry) const;
   void on_store(const LoadedRow& row);
   void take_row(const EntryPtr& row);

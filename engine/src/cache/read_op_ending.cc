@@ -72,8 +72,8 @@ bool ReadOp::asks_behind() const {
   return !request_.behind && request_.reach == Reach::source && asked() != Tier::source;
 }
 
-// What was served is old, or nothing was: says why the source has not helped, where it has not answered
-// itself.
+// What was served is old, or nothing was: says why the source has not helped, where it has not
+// answered itself.
 void ReadOp::explain_source(bool stale_served) {
   if (request_.behind || passage().source != TierAnswer::not_asked || !has_source()) return;
   SourceWord word = core_->refresh_path->why_not_newer(id_);

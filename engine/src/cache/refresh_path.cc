@@ -209,7 +209,9 @@ void RefreshPath::apply_document(const RefreshRequest& request, const Start& sta
   if (const auto fault = check_document(*answer.document, core_.rules)) {
     return finish(failed("the source's document is not acceptable: " + fault->to_string()));
   }
-  if (!is_json_object(answer.metadata)) return finish(failed("its metadata is not a JSON object"));
+  if (const auto fault = metadata_fault(answer.metadata)) {
+    return finish(failed("the metadata of the source's document " + *fault));
+  }
 
   Change change;
   change.dataset = &dataset;
@@ -250,9 +252,8 @@ void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start&
   if (!start.previous) {
     return finish(failed("the source says «not modified», but nothing is cached"));
   }
-  if (!answer.metadata.empty() && !is_json_object(answer.metadata)) {
-    return finish(failed("its metadata is not a JSON object"));
-  }
+  const auto fault = answer.metadata.empty() ? std::nullopt : metadata_fault(answer.metadata);
+  if (fault) return finish(failed("the metadata that came with «not modified» " + *fault));
   request.dataset->counters.not_modified.add();
   Change change;
   change.dataset = request.dataset;
@@ -350,8 +351,8 @@ void RefreshPath::revalidate(DatasetState& dataset, const EntryId& id, const Cal
   });
 }
 
-// Where the disk refuses, memory is ahead of the index. And the index, like the files, keeps a clock
-// that was once wrong, because it merges by maximum; memory's were judged when they came in.
+// Where the disk refuses, memory is ahead of the index. And the index, like the files, keeps a
+// clock that was once wrong, because it merges by maximum; memory's were judged when they came in.
 std::optional<RefreshPath::Known> RefreshPath::newest_known(DatasetState& dataset,
                                                             const EntryId& id) const {
   const auto item = core_.files->index().find(id);

@@ -53,8 +53,8 @@ class RefreshPath {
   // time.
   void revalidate(DatasetState& dataset, const EntryId& id, const Callback& callback = {},
                   std::optional<std::chrono::milliseconds> ttl = {});
-  // Why the key is as old as it is: a refresh of it is under way, or is throttled after a failure, or
-  // neither; with the last failure where there was one.
+  // Why the key is as old as it is: a refresh of it is under way, or is throttled after a failure,
+  // or neither; with the last failure where there was one.
   SourceWord why_not_newer(const EntryId& id) const;
   // "; next try in 800 ms", behind what a failure said; empty where nothing is to be waited for.
   std::string next_try(const EntryId& id) const;

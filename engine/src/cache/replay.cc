@@ -72,7 +72,8 @@ void Replay::take_clocks(const Record& record) {
   add(record, std::move(entry));
 }
 
-// The store refused this write by its guard and the winner, of a lower version, took its place (I5).
+// The store refused this write by its guard and the winner, of a lower version, took its place
+// (I5).
 bool Replay::superseded_in_files(const Record& record) const {
   if (!record.not_newer_than) return false;
   const EntryPtr there = core_.files->read(record.id).entry;

@@ -1,9 +1,10 @@
-// Brings what stopped caches had journaled into the entry files: at open, and when another process on
-// the directory has died.
+// Brings what stopped caches had journaled into the entry files: at open, and when another process
+// on the directory has died.
 //
-// Nothing here relies on the journal that is read: its last records may be in the page cache alone, when
-// a process was killed before its sync, or after one that failed. A file is therefore synced before it
-// takes an older one's place, many at a time, even where the same can be read there already.
+// Nothing here relies on the journal that is read: its last records may be in the page cache alone,
+// when a process was killed before its sync, or after one that failed. A file is therefore synced
+// before it takes an older one's place, many at a time, even where the same can be read there
+// already.
 #pragma once
 
 #include <cstddef>

@@ -45,15 +45,16 @@ void Retention::schedule() {
 void Retention::run() {
   const std::optional<Round> round = ask_round();
   if (!round) return;
-  // As long as the store may still have what a tombstone hides, or is not the one it was, ours stay.
+  // As long as the store may still have what a tombstone hides, or is not the one it was, ours
+  // stay.
   const bool purges = core_.store && core_.store->has_purge();
   const bool store_done = !core_.store || (purges && core_.store_identity->is_same() &&
                                            purge_store(round->below, round->now));
   purge_files(round->below, round->now, store_done);
 }
 
-// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor one
-// whose last word from the store is a while ago.
+// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor
+// one whose last word from the store is a while ago.
 std::optional<Retention::Round> Retention::ask_round() {
   const auto kept = core_.options.tombstone_retention;
   if (!core_.store || !core_.store->has_purge()) {
@@ -63,8 +64,8 @@ std::optional<Retention::Round> Retention::ask_round() {
   const PurgeReply reply = ask_horizon(Breaker::Urgency::background);
   if (reply.status != StoreStatus::ok || !reply.store_time) return std::nullopt;
   const WallTime now = *reply.store_time;
-  // Machines that move to a new store bring old tombstones. The horizon that these leave would stand
-  // against the documents of machines that come later.
+  // Machines that move to a new store bring old tombstones. The horizon that these leave would
+  // stand against the documents of machines that come later.
   const bool is_new = reply.project_since && *reply.project_since > now - kept;
   return Round{now, is_new ? Version{} : stamped_at(now - kept)};
 }

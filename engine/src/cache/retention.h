@@ -1,9 +1,9 @@
-// What does not stay for ever: tombstones, and documents whose dataset has a retention. Every few hours
-// they go from the store and then from the files.
+// What does not stay for ever: tombstones, and documents whose dataset has a retention. Every few
+// hours they go from the store and then from the files.
 //
-// Once a tombstone is gone nothing stands against a machine that was away for longer and still has the
-// document. Two things do instead (I4): the store's horizon, which refuses writes from before, and this
-// look at what the store lacks.
+// Once a tombstone is gone nothing stands against a machine that was away for longer and still has
+// the document. Two things do instead (I4): the store's horizon, which refuses writes from before,
+// and this look at what the store lacks.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ class Retention {
   bool learn_horizon(Breaker::Urgency urgency);
   // As far as the store has said; zero: it has purged no tombstone.
   Version horizon() const;
-  // The store has no row of the key: a confirmed entry that is not above the horizon was deleted, and
-  // goes here too. True when it did.
+  // The store has no row of the key: a confirmed entry that is not above the horizon was deleted,
+  // and goes here too. True when it did.
   bool drop_if_purged(const EntryId& id);
 
   std::uint64_t purged_in_store() const { return purged_.read(); }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/spoken.h"
 #include "cache/core.h"
 #include "cache/file_eviction.h"
 #include "cache/file_writer.h"
@@ -302,8 +303,7 @@ std::uint64_t& Scrub::count_of(Difference difference) {
 namespace tiercache {
 
 std::string ScrubReport::to_string() const {
-  std::string text =
-      std::to_string(keys) + " keys, " + std::to_string(differences()) + " differences";
+  std::string text = counted(keys, "key") + ", " + counted(differences(), "difference");
   const auto add = [&](const char* name, std::uint64_t count) {
     if (count > 0) text += ", " + std::string(name) + " " + std::to_string(count);
   };

@@ -1,9 +1,10 @@
-// Who waits to hear what became of a write in the store. They are told what the store said of this very
-// write, or that it is not known (I13).
+// Who waits to hear what became of a write in the store. They are told what the store said of this
+// very write, or that it is not known (I13).
 //
-// A write is expected before it can be sent, so it cannot be settled behind the back of whoever waits. One
-// that a later write of its key replaced in the outbox will never be sent by itself. Once that one is
-// settled it is superseded, or stored where the later one was made from it and was saved.
+// A write is expected before it can be sent, so it cannot be settled behind the back of whoever
+// waits. One that a later write of its key replaced in the outbox will never be sent by itself.
+// Once that one is settled it is superseded, or stored where the later one was made from it and was
+// saved.
 #pragma once
 
 #include <functional>
@@ -50,8 +51,8 @@ class Settlements {
   };
   using WaiterPtr = std::shared_ptr<Waiter>;
 
-  // What is waited for: content by its version, clocks by what they say, a matching erase by its glob
-  // (then `id.key`) and version.
+  // What is waited for: content by its version, clocks by what they say, a matching erase by its
+  // glob (then `id.key`) and version.
   struct Write {
     RecordKind kind = RecordKind::content;
     EntryId id;

@@ -59,8 +59,8 @@ void StoreIdentity::remember_first() {
   core_.log->warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
-// Of the store that the directory belongs to, as it is called now. Without it a store of another incarnation
-// counts as another one.
+// Of the store that the directory belongs to, as it is called now. Without it a store of another
+// incarnation counts as another one.
 void StoreIdentity::keep_name() {
   const std::string name = core_.store->describe();
   if (known_name_.empty()) {
@@ -73,6 +73,11 @@ void StoreIdentity::keep_name() {
 bool StoreIdentity::may_keep() const {
   Lock lock(mutex_);
   return same_ || known_name_ == core_.store->describe();
+}
+
+bool StoreIdentity::keeps_outbox_waiting() const {
+  Lock lock(mutex_);
+  return replaced_ && !is_meant();
 }
 
 StoreIdentity::Names StoreIdentity::names() const {

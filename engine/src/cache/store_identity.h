@@ -1,7 +1,7 @@
-// Which store the directory belongs to, and which life of it. After a reset or a restore the store lacks
-// what nobody deleted, and one that was named by mistake is not for these entries: until somebody says
-// that it is meant, nothing is dropped here for being absent there, nothing is kept here of what it has,
-// and the outbox waits.
+// Which store the directory belongs to, and which life of it. After a reset or a restore the store
+// lacks what nobody deleted, and one that was named by mistake is not for these entries: until
+// somebody says that it is meant, nothing is dropped here for being absent there, nothing is kept
+// here of what it has, and the outbox waits.
 #pragma once
 
 #include <optional>
@@ -29,17 +29,20 @@ class StoreIdentity {
   // Since when the store is another one than the directory knows; nullopt while it is the same, or
   // that is not known.
   std::optional<WallTime> replaced_since() const;
-  // From now on the directory belongs to this store. False when the disk refuses, or the store has not told
-  // yet which one it is.
+  // From now on the directory belongs to this store. False when the disk refuses, or the store has
+  // not told yet which one it is.
   bool accept();
-  // Whether the outbox may go there. Asks the store who it is where it has not said so in this cache's
-  // life; false as well while it does not answer that. On the store lane.
+  // Whether the outbox may go there. Asks the store who it is where it has not said so in this
+  // cache's life; false as well while it does not answer that. On the store lane.
   bool may_send(Breaker::Urgency urgency);
-  // Whether what the store has may be kept here: it is the directory's, or that one after a reset or a
-  // restore, and not another one.
+  // What `may_send` is as far as it is known, without asking anybody: true while the outbox is
+  // known to wait since the store is not the one that the directory belongs to.
+  bool keeps_outbox_waiting() const;
+  // Whether what the store has may be kept here: it is the directory's, or that one after a reset
+  // or a restore, and not another one.
   bool may_keep() const;
-  // The store that the directory belongs to and the one that was met, while they differ: "postgres db:5432/app
-  // (incarnation 8f…)".
+  // The store that the directory belongs to and the one that was met, while they differ: "postgres
+  // db:5432/app (incarnation 8f…)".
   struct Names {
     std::string expected;
     std::string met;

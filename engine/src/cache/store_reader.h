@@ -33,8 +33,8 @@ class StoreReader {
 
   using Handler = std::function<void(const LoadedRow&)>;
   // `handler` is called exactly once, on the store or compute lane; at once as unavailable while
-  // the breaker is open. Reads of one key waiting at the same time share one load. When the store is
-  // tried again a single read goes along; the others are answered at once.
+  // the breaker is open. Reads of one key waiting at the same time share one load. When the store
+  // is tried again a single read goes along; the others are answered at once.
   void load(const EntryId& id, Handler handler);
   // Answers whoever still waits: the cache closes.
   void close();

@@ -1,5 +1,5 @@
-// What the local tiers take from the store and from other caches on the directory, and what they give up
-// for it.
+// What the local tiers take from the store and from other caches on the directory, and what they
+// give up for it.
 #include <algorithm>
 #include <exception>
 #include <limits>
@@ -194,7 +194,8 @@ bool Core::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
   if (winner && winner->version >= ours) return take_newer(id, winner);
-  // Written since the drain withdrew it, on a disk that takes no more: the store has what is to be there.
+  // Written since the drain withdrew it, on a disk that takes no more: the store has what is to be
+  // there.
   if (!withdraw(id, ours, winner).ok()) files->remove(id, ours);
   if (const EntryPtr standing = newest_row(id, winner)) take_newer(id, standing);
   // Else a crash could bring the refused entry back, from its old file or from the journal.
@@ -339,8 +340,8 @@ bool Core::may_settle(const UnsettledWrite& write, const EntryPtr& winner) {
   return (winner && winner->version >= ours) || withdraw(id, ours, winner).ok();
 }
 
-// Another process has erased it since, by a pattern perhaps, of which the store keeps nothing where it had
-// no row. Then the tombstone goes there in the write's stead.
+// Another process has erased it since, by a pattern perhaps, of which the store keeps nothing where
+// it had no row. Then the tombstone goes there in the write's stead.
 bool Core::sends_tombstone_instead(const UnsettledWrite& write) {
   if (write.kind != RecordKind::content) return false;
   const EntryId& id = write.write.id;
@@ -380,8 +381,8 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
   changed->notify();
 }
 
-// Clocks were to move of what the store has no row of: it was confirmed before the store was reset, or
-// another store was given. False when there is nothing here either that could become the row.
+// Clocks were to move of what the store has no row of: it was confirmed before the store was reset,
+// or another store was given. False when there is nothing here either that could become the row.
 bool Core::send_lost(const EntryId& id, const Entry& moved) {
   const FileReadResult file = files->read(id);
   if (file.status == FileReadResult::Status::failed) return true;

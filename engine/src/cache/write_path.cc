@@ -167,18 +167,17 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
 
 std::string WritePath::why_full() const {
   const std::uint64_t parked = core_.journal->stats().parked_bytes;
-  const std::string most = std::to_string(core_.options.journal.max_bytes);
-  if (parked < core_.options.journal.max_bytes / 2) {
-    return "the journal holds its most, journal.max_bytes = " + most +
-           ", of writes that the store has not confirmed. Nothing was stored; bring the store back "
-           "or "
-           "raise journal.max_bytes";
+  const std::uint64_t most = core_.options.journal.max_bytes;
+  const std::string full =
+      "the journal holds its most, journal.max_bytes = " + std::to_string(most) + ", ";
+  if (parked < most / 2) {
+    return full +
+           "of writes that the store has not confirmed. Nothing was stored; bring the store back "
+           "or raise journal.max_bytes";
   }
-  return "the journal holds its most, journal.max_bytes = " + most + ", and " +
-         std::to_string(parked) +
+  return full + "and " + std::to_string(parked) +
          " bytes of that are parked, writes that the store refused for good. Nothing was stored; "
-         "retry "
-         "or discard them (Cache::outbox), or raise journal.max_bytes";
+         "retry or discard them (Cache::outbox), or raise journal.max_bytes";
 }
 
 void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,

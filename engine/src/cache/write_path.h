@@ -81,8 +81,9 @@ class WritePath {
   // The same without writes under way, which nobody is served yet.
   Version visible_version(DatasetState& dataset, const EntryId& id) const;
 
-  // `fn` is called once the key's write of `version` is not on its way to the store any more, whatever
-  // became of it, at the latest at `deadline`; from this call where it is not now. It must be short.
+  // `fn` is called once the key's write of `version` is not on its way to the store any more,
+  // whatever became of it, at the latest at `deadline`; from this call where it is not now. It must
+  // be short.
   void when_under_way_no_more(const EntryId& id, Version version, SteadyTime deadline,
                               std::function<void()> fn);
   // Others kept the journal's queue filled: somebody must go on.
@@ -106,17 +107,19 @@ class WritePath {
       TIERCACHE_REQUIRES(stripe.mutex);
   Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
   void carry_clocks(const Clocks& known, Change& change) const;
-  // The same for a matching erase, which takes its place among the writes of all keys, and waits until
-  // what others stamped before it is in files, where it finds it.
+  // The same for a matching erase, which takes its place among the writes of all keys, and waits
+  // until what others stamped before it is in files, where it finds it.
   std::optional<ChangeResult> place_erasure(Change& change, SteadyTime deadline);
   void stamp_erasure(Change& change);
   // Of the matching erases that are being journaled, the newest that the key's write of `below`
   // comes after.
   Version erased_under_way(const EntryId& id, Version below);
-  // What is there, if the change would put the same document there once more: then only clocks move.
+  // What is there, if the change would put the same document there once more: then only clocks
+  // move.
   EntryPtr same_there(const Change& change) const;
-  // For a write that is compared with what stands: takes its place among the writes of all processes on
-  // the directory, and waits until what comes before it is in the key's file. False: not in time.
+  // For a write that is compared with what stands: takes its place among the writes of all
+  // processes on the directory, and waits until what comes before it is in the key's file. False:
+  // not in time.
   bool take_place(Change& change, SteadyTime deadline);
   void wait_for(std::uint64_t others, int tries);
   Version next_version(const Change& change, Version known);
@@ -133,8 +136,8 @@ class WritePath {
                  const AppendResult& result);
   void make_visible(const Change& change);
   void make_clocks_visible(const Change& change);
-  // The key's document as memory or the file has it, with the change's clocks; null without one. The
-  // generation becomes that of what memory has.
+  // The key's document as memory or the file has it, with the change's clocks; null without one.
+  // The generation becomes that of what memory has.
   ResidentPtr with_clocks_of(const Change& change, std::uint32_t* generation);
   void make_matching_erase_visible(const Change& change);
   void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,

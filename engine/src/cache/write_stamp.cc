@@ -24,6 +24,22 @@ std::uint64_t order_hash(const EntryId& id) {
   return shared_hash(id.dataset, id.key);
 }
 
+// For whoever compared: what stands where another version was expected.
+ChangeResult conflict(Version given, Version known, bool erased) {
+  std::string why;
+  if (known.is_zero()) {
+    why = "there is no entry here, and a version was given as if_version";
+  } else if (erased) {
+    why = "the entry was erased, as version " + known.to_string() +
+          ", which is not the one given as if_version";
+  } else {
+    why = "the entry's version is " + known.to_string() +
+          (given.is_zero() ? ", and an if_version of zero says that there is none"
+                           : ", not the one given as if_version");
+  }
+  return result_of(ChangeResult::Status::conflict, known, std::move(why));
+}
+
 void only_move_clocks(Change& change) {
   change.dataset->counters.unchanged.add();
   change.kind = RecordKind::clocks;
@@ -222,8 +238,8 @@ bool WritePath::settle() {
   });
 }
 
-// What the write was made from may not be in the store yet, and may never come there. Then the write holds
-// for all that it held for, and for it.
+// What the write was made from may not be in the store yet, and may never come there. Then the
+// write holds for all that it held for, and for it.
 void WritePath::guard_by(const EntryId& id, Version base, Change& change) const {
   change.guard = base;
   const std::optional<Guard> of_base = core_.journal->guard_of(id, base);
@@ -247,7 +263,7 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     const bool erased = core_.journal->erased_below(id) == known ||
                         (item && item->version == known && item->kind == EntryKind::tombstone);
     const bool matches = *change.if_version == known || (change.if_version->is_zero() && erased);
-    if (!matches) return result_of(Status::conflict, known);
+    if (!matches) return conflict(*change.if_version, known, erased);
     guard_by(id, known, change);
   }
   if (change.base && *change.base != known) return result_of(Status::superseded, known);
@@ -273,7 +289,7 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
   change.entry.version = next_version(change, known);
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erased_under_way(id, change.entry.version); erased > known) {
-    if (change.if_version) return result_of(Status::conflict, erased);
+    if (change.if_version) return conflict(*change.if_version, erased, true);
     if (change.base) return result_of(Status::superseded, erased);
   }
   stripe.under_way[id].push_back(change.entry.version);

@@ -1,5 +1,5 @@
-// What `EntryFiles` is made of: entry_opening.cc has the index loaded and saved, entry_files.cc reads,
-// entry_writing.cc decides what a write does to a file.
+// What `EntryFiles` is made of: entry_opening.cc has the index loaded and saved, entry_files.cc
+// reads, entry_writing.cc decides what a write does to a file.
 #pragma once
 
 #include <atomic>

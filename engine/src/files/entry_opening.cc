@@ -50,7 +50,8 @@ bool EntryFiles::Impl::read_index(const std::string& path, Index* out, FileTime*
   return file_system.read_file(path, kMaxIndexBytes, &bytes).ok() && out->decode(bytes, settled);
 }
 
-// Looks at every file, and reads the headers of those that the saved index does not know as they look now.
+// Looks at every file, and reads the headers of those that the saved index does not know as they
+// look now.
 IoStatus EntryFiles::Impl::index_files() {
   Index saved;
   FileTime settled = 0;
@@ -95,8 +96,8 @@ bool EntryFiles::Impl::save_due() const {
   return unsaved >= kMinUnsaved && unsaved >= index.size() / kUnsavedPart;
 }
 
-// What fails is not tried again before as much has changed once more: a full disk would be written to for
-// nothing again and again.
+// What fails is not tried again before as much has changed once more: a full disk would be written
+// to for nothing again and again.
 void EntryFiles::Impl::begin_saving(FileTime settled) {
   Lock lock(saving_mutex);
   if (saving || !writable.load()) return;
@@ -124,8 +125,8 @@ void EntryFiles::Impl::abandon_saving() {
 
 // ---- closing
 
-// An index that need not be compared with the files tells of all of them, synced, and is left only where no
-// other cache can have written some.
+// An index that need not be compared with the files tells of all of them, synced, and is left only
+// where no other cache can have written some.
 IoStatus EntryFiles::Impl::leave_index() {
   {
     Lock lock(saving_mutex);

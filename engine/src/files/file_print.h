@@ -1,5 +1,5 @@
-// What a file looks like without being read: by this a saved index tells the files that are still as it
-// knew them.
+// What a file looks like without being read: by this a saved index tells the files that are still
+// as it knew them.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 
 namespace tiercache {
 
-// A hash of a file's path, inode, size and times; 0: not known. Persisted (`docs/formats/index.md`).
+// A hash of a file's path, inode, size and times; 0: not known. Persisted
+// (`docs/formats/index.md`).
 using FilePrint = std::uint64_t;
 
 // `path` is relative to `data/`.
@@ -21,8 +22,8 @@ FilePrint print_of(std::string_view path, const FileInfo& info);
 // A moment of a file system's clock, in nanoseconds since the epoch.
 using FileTime = std::int64_t;
 
-// A file that changed so shortly before it was looked at may change again without looking different:
-// clocks of file systems tick, the coarsest every two seconds.
+// A file that changed so shortly before it was looked at may change again without looking
+// different: clocks of file systems tick, the coarsest every two seconds.
 inline constexpr FileTime kClockTick = std::chrono::nanoseconds(std::chrono::seconds(2)).count();
 
 // Whether the file was changed for the last time well before `time`.

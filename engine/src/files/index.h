@@ -25,7 +25,8 @@ struct IndexItem {
   Checksum checksum;
   std::uint64_t size = 0;  // bytes of the document
   Clocks clocks;
-  // Of the file whose header says all this; 0 where it was not looked at, or says less. Not compared.
+  // Of the file whose header says all this; 0 where it was not looked at, or says less. Not
+  // compared.
   FilePrint print = 0;
 
   friend bool operator==(const IndexItem& a, const IndexItem& b) {
@@ -97,8 +98,8 @@ class Index {
   std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
-// Writes the form on disk of an index that may change meanwhile, part by part: each item as it was at some
-// moment. Not thread-safe.
+// Writes the form on disk of an index that may change meanwhile, part by part: each item as it was
+// at some moment. Not thread-safe.
 class IndexEncoder {
  public:
   IndexEncoder(const Index& index, FileTime settled);

@@ -6,7 +6,8 @@
 namespace tiercache {
 namespace {
 
-// Written and synced at a time, so that neither this nor the last sync keeps others from the disk for long.
+// Written and synced at a time, so that neither this nor the last sync keeps others from the disk
+// for long.
 constexpr std::size_t kPart = 1 << 20;
 
 }  // namespace

@@ -11,8 +11,8 @@
 
 namespace tiercache {
 
-// Takes the place of the file there once all is written and synced. Not thread-safe; the index may change
-// meanwhile.
+// Takes the place of the file there once all is written and synced. Not thread-safe; the index may
+// change meanwhile.
 class IndexSaving {
  public:
   // Files changed before `settled` are synced.

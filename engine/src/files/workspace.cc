@@ -126,8 +126,8 @@ IoStatus Workspace::begin(std::string* temp, std::unique_ptr<File>* file) {
   return status;
 }
 
-// Where the directory was deleted and made again by another process that has the slot now, its files
-// are in the way: no one writes into another's.
+// Where the directory was deleted and made again by another process that has the slot now, its
+// files are in the way: no one writes into another's.
 IoStatus Workspace::make_temp(std::string* temp, std::unique_ptr<File>* file) {
   IoStatus status = {EEXIST, {}};
   for (int tries = 0; status.error == EEXIST && tries < kNamesTried; ++tries) {

@@ -19,7 +19,8 @@ namespace tiercache {
 
 // Each open cache holds the system lock of a slot, the lowest that is free: `locks/open-<n>`.
 // Half-written files live in `tmp/<n>/` until they take their place; what a dead owner left there
-// is removed by the next to open. Thread-safe, but for `open`, `leave` and `close` among themselves.
+// is removed by the next to open. Thread-safe, but for `open`, `leave` and `close` among
+// themselves.
 class Workspace {
  public:
   Workspace(FileSystem& file_system, std::string directory, std::shared_ptr<Quarantine> quarantine);

@@ -156,8 +156,8 @@ bool Journal::Impl::delete_segment(const JournalSegment& segment) {
   return synced.ok() || synced.absent();
 }
 
-// Of what a dead owner left it is not known whether it was synced: until it is copied forward a power
-// loss may take it, and then what it made dead elsewhere has to be there still.
+// Of what a dead owner left it is not known whether it was synced: until it is copied forward a
+// power loss may take it, and then what it made dead elsewhere has to be there still.
 bool Journal::Impl::holds_untrusted() const {
   for (const auto& [number, segment] : segments) {
     if (!segment->folder->own && !segment->unreadable && index.live_in(number) > 0) return true;

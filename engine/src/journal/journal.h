@@ -88,10 +88,10 @@ class Journal {
   // to adopt relies on the files. Must not call the journal.
   using AllRecovered = std::function<void()>;
 
-  // Makes the journal's folder, takes its lock, then adopts. Where the disk takes nothing new just now
-  // the journal is `away`. `*out` is null only when this journal cannot be used; an error beside a journal
-  // says why some dead folder was not adopted (unreadable, or ENOTSUP: of a later format) and was left
-  // as it is.
+  // Makes the journal's folder, takes its lock, then adopts. Where the disk takes nothing new just
+  // now the journal is `away`. `*out` is null only when this journal cannot be used; an error
+  // beside a journal says why some dead folder was not adopted (unreadable, or ENOTSUP: of a later
+  // format) and was left as it is.
   static IoStatus open(std::shared_ptr<FileSystem> file_system, const JournalOptions& options,
                        const Recovered& recovered, const AllRecovered& all_recovered,
                        std::unique_ptr<Journal>* out);
@@ -117,21 +117,23 @@ class Journal {
   // that is under way in another thread holds the lock until it returns. Idempotent.
   void close();
 
-  // Why this journal has no folder yet: the disk would not take one. What dead owners left is read all
-  // the same, and served, sent and settled, but every record is `not_applied`. Success once it has one.
+  // Why this journal has no folder yet: the disk would not take one. What dead owners left is read
+  // all the same, and served, sent and settled, but every record is `not_applied`. Success once it
+  // has one.
   IoStatus away() const;
-  // Makes the folder of a journal that is away. EAGAIN: another thread is writing, try again in a moment.
+  // Makes the folder of a journal that is away. EAGAIN: another thread is writing, try again in a
+  // moment.
   IoStatus come_back();
 
   // False where a folder of this journal was deleted or replaced under it, until `restore` is done.
   bool stands() const;
-  // Makes a new folder in the place of a deleted one and brings there what is live: what can still be
-  // read (the segment written last through its descriptor, unless that is closed), what is known
+  // Makes a new folder in the place of a deleted one and brings there what is live: what can still
+  // be read (the segment written last through its descriptor, unless that is closed), what is known
   // without reading, and documents from `newest`, which is asked for the newest entry of a key that
-  // the caller has; it may call the journal, but not `commit`. What is nowhere is let go and counted
-  // in `lost_records`, unless the store has it or `newest` knows something newer. EAGAIN: another
-  // thread is writing, try again in a moment; after any error the next call goes on, and until then
-  // nothing else is written.
+  // the caller has; it may call the journal, but not `commit`. What is nowhere is let go and
+  // counted in `lost_records`, unless the store has it or `newest` knows something newer. EAGAIN:
+  // another thread is writing, try again in a moment; after any error the next call goes on, and
+  // until then nothing else is written.
   using Newest = std::function<std::optional<Entry>(const EntryId&)>;
   IoStatus restore(const Newest& newest);
 
@@ -192,12 +194,13 @@ class Journal {
   Clocks live_clocks(const EntryId& id) const;
   // True while the key has an unsettled content record; its version in `*version`.
   bool is_unsettled(const EntryId& id, Version* version = nullptr) const;
-  // True while some record of the key is live: its file is not synced, or the store has not settled it.
+  // True while some record of the key is live: its file is not synced, or the store has not settled
+  // it.
   bool holds(const EntryId& id) const;
   // The guard of the key's content of this version, where it has one and is not settled.
   std::optional<Guard> guard_of(const EntryId& id, Version version) const;
-  // True while the store has neither settled nor refused the newest write of this kind: of the key, or
-  // of the glob (`id.key`).
+  // True while the store has neither settled nor refused the newest write of this kind: of the key,
+  // or of the glob (`id.key`).
   bool awaits_store(RecordKind kind, const EntryId& id) const;
   // The newest matching erase that hides older entries of this key, if any: until the store has
   // settled it and its files were removed and synced.
@@ -209,14 +212,14 @@ class Journal {
   }
   // What is parked of the key, or the glob; of one version unless it is zero.
   std::vector<OutboxWrite> parked_of(const EntryId& id, Version version = {}) const;
-  // Makes that unsettled again, on disk from the next `commit` on, or gives it up, whatever became of
-  // its file. False when nothing is parked. What was given up is found again, and parked, by the next
-  // open until `forget_discarded` is done.
+  // Makes that unsettled again, on disk from the next `commit` on, or gives it up, whatever became
+  // of its file. False when nothing is parked. What was given up is found again, and parked, by the
+  // next open until `forget_discarded` is done.
   bool retry_parked(const EntryId& id, Version version = {});
   bool discard_parked(const EntryId& id, Version version = {});
   // Copies what is live beside the discarded records forward and deletes their segments, for good.
-  // EAGAIN: another thread is writing, try again in a moment. Any other error: the disk refuses, and
-  // the next call tries again.
+  // EAGAIN: another thread is writing, try again in a moment. Any other error: the disk refuses,
+  // and the next call tries again.
   IoStatus forget_discarded();
 
   // Copies live records forward where that is due: out of adopted folders, and out of the oldest

@@ -244,8 +244,8 @@ struct Journal::Impl {
     std::uint64_t synced_to = 0;
     std::uint64_t limit = 0;
   } current;
-  // Abandoned segments from which live records could not be copied yet. One that was deleted can still
-  // be read through its descriptor.
+  // Abandoned segments from which live records could not be copied yet. One that was deleted can
+  // still be read through its descriptor.
   struct LeftBehind {
     SegmentPtr segment;
     std::unique_ptr<File> file;

@@ -183,8 +183,8 @@ class LiveIndex {
     std::string why = {};  // of parked ones
   };
   enum class Listing : std::uint8_t { waiting, parked };
-  // Up to `limit`, oldest version first, after the one that stands at `after`. Of one dataset, or of
-  // all when that is empty.
+  // Up to `limit`, oldest version first, after the one that stands at `after`. Of one dataset, or
+  // of all when that is empty.
   std::vector<ListedSlot> list(Listing which, const std::string& dataset, const SlotPosition* after,
                                std::size_t limit) const;
   std::vector<ListedSlot> parked() const { return list(Listing::parked, {}, nullptr, SIZE_MAX); }

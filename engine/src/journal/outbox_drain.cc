@@ -223,7 +223,8 @@ void OutboxDrain::State::next_slow() {
   }
 }
 
-// While the store is away others find out first whether it is back: a slow write would hold that up.
+// While the store is away others find out first whether it is back: a slow write would hold that
+// up.
 SteadyTime OutboxDrain::State::slow_waits_until() {
   const bool away = breaker->state().open;
   Lock lock(mutex);

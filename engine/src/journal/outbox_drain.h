@@ -1,8 +1,8 @@
 // Sends the journal's unsettled writes to the store in the background, in batches, oldest version
 // first, until each is settled or parked (design §4, step 5).
 //
-// One write never stops others. Those of a call that failed are sent beside the rest from then on, by a
-// second call, in smaller groups and then alone (slow_writes.h).
+// One write never stops others. Those of a call that failed are sent beside the rest from then on,
+// by a second call, in smaller groups and then alone (slow_writes.h).
 #pragma once
 
 #include <chrono>
@@ -37,14 +37,14 @@ struct DrainOptions {
 struct DrainEvents {
   // Settled or parked: `result` says which. A matching erase is `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
-  // Asked before a call: whether the store is the one that the writes are for. False: it is asked again
-  // after a pause; nothing is sent until then.
+  // Asked before a call: whether the store is the one that the writes are for. False: it is asked
+  // again after a pause; nothing is sent until then.
   std::function<bool(Breaker::Urgency)> may_send;
-  // Asked before a superseded write is settled. False: what is to stand instead is not there yet; the
-  // write stays unsettled, and on disk, and is tried again with pauses.
+  // Asked before a superseded write is settled. False: what is to stand instead is not there yet;
+  // the write stays unsettled, and on disk, and is tried again with pauses.
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
-  // Asked before a write is sent, and once more before it is settled as saved. True: something newer, which
-  // the owner has just journaled, is to be sent in its stead.
+  // Asked before a write is sent, and once more before it is settled as saved. True: something
+  // newer, which the owner has just journaled, is to be sent in its stead.
   std::function<bool(const UnsettledWrite&)> outdated;
   // An attempt to send this ended in the middle: the store may have it.
   std::function<void(const UnsettledWrite&)> in_doubt;
@@ -57,10 +57,10 @@ struct DrainEvents {
   std::function<void()> rested;
 };
 
-// Thread-safe. At most one batch is in flight, and one try of slow writes. While the store is away the breaker says when it is
-// tried; once it works, batch follows batch without a pause. The executor must live until `stop` has
-// returned, or until it has dropped or run all tasks of the drain; journal, store and clock are
-// shared with a call that may still be in flight then.
+// Thread-safe. At most one batch is in flight, and one try of slow writes. While the store is away
+// the breaker says when it is tried; once it works, batch follows batch without a pause. The
+// executor must live until `stop` has returned, or until it has dropped or run all tasks of the
+// drain; journal, store and clock are shared with a call that may still be in flight then.
 class OutboxDrain {
  public:
   OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store,

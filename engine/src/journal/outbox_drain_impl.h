@@ -1,5 +1,5 @@
-// The inside of the drain, in two files: when to send (outbox_drain.cc), and what becomes of one call
-// (outbox_drain_calls.cc).
+// The inside of the drain, in two files: when to send (outbox_drain.cc), and what becomes of one
+// call (outbox_drain_calls.cc).
 #pragma once
 
 #include <array>

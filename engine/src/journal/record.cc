@@ -61,7 +61,8 @@ void get_clocks(ByteReader* in, std::uint8_t present, Clocks* out) {
   if (present & kInvalidatedAt) out->invalidated_at = WallTime(get_duration(in));
 }
 
-// In the place of `why`, which content has none of: readers that know nothing of it are only stricter.
+// In the place of `why`, which content has none of: readers that know nothing of it are only
+// stricter.
 std::string text_of(const Lineage& made_from) {
   std::string text = made_from.up_to.to_string();
   for (const std::uint32_t writer : made_from.writers) text += ' ' + std::to_string(writer);

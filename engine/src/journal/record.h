@@ -19,10 +19,10 @@ enum class RecordKind : std::uint8_t {
   parked = 5,  // the store refused this version for good; `why` says so
 };
 
-// The unconfirmed writes that a guarded one was made from. The store may get one of them, or none; so the
-// guarded one holds for all that the first of them held for, and for rows that are one of them: those up to
-// `up_to` by these writers. (A writer's rows of a key up to then are what it was made from, since within a
-// directory each write of a key is made from the one before.)
+// The unconfirmed writes that a guarded one was made from. The store may get one of them, or none;
+// so the guarded one holds for all that the first of them held for, and for rows that are one of
+// them: those up to `up_to` by these writers. (A writer's rows of a key up to then are what it was
+// made from, since within a directory each write of a key is made from the one before.)
 struct Lineage {
   static constexpr std::size_t kMostWriters =
       16;  // beyond these the oldest goes, and may refuse it
@@ -68,8 +68,8 @@ enum class DocumentBytes : std::uint8_t { read, skip };
 bool decode_record(std::string_view payload, Record* out,
                    DocumentBytes document = DocumentBytes::read);
 
-// `earlier`, another clocks record of the key, into `*record`: the clocks of both, the newer version, and
-// its metadata.
+// `earlier`, another clocks record of the key, into `*record`: the clocks of both, the newer
+// version, and its metadata.
 void merge_clocks_records(const Record& earlier, Record* record);
 
 // True when no clock of `part` is later than its counterpart in `whole`.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/guarded_call.h"
+#include "base/spoken.h"
 
 namespace tiercache {
 
@@ -24,8 +25,8 @@ SaveReply save(Store& store, const std::string& project, std::span<const StoreWr
   SaveReply reply = guarded([&] { return store.save(project, writes, deadline); });
   if (reply.status == StoreStatus::ok && reply.results.size() != writes.size()) {
     reply.status = StoreStatus::unknown;
-    reply.message = "the store answered " + std::to_string(reply.results.size()) + " results for " +
-                    std::to_string(writes.size()) + " writes";
+    reply.message = "the store gave " + counted(reply.results.size(), "result") + " for " +
+                    counted(writes.size(), "write");
   }
   return reply;
 }
@@ -43,9 +44,10 @@ Numbers with_lineage(std::span<const UnsettledWrite> batch) {
   return found;
 }
 
-// The store knows «not newer than» alone, not from what a write was made. So its row is looked at first: where
-// the write may replace that, it is sent with that very row as its guard. Fills in the results of those
-// that may not, and the guards of the others; the reply says whether it could be asked.
+// The store knows «not newer than» alone, not from what a write was made. So its row is looked at
+// first: where the write may replace that, it is sent with that very row as its guard. Fills in the
+// results of those that may not, and the guards of the others; the reply says whether it could be
+// asked.
 StoreReply look_at_rows(Store& store, const std::string& project,
                         std::span<const UnsettledWrite> batch, const Numbers& numbers,
                         SteadyTime deadline, std::vector<std::optional<SaveResult>>* decided,

@@ -1,4 +1,5 @@
-// One call of the drain into the store, the same for a batch of writes and a piece of a matching erase.
+// One call of the drain into the store, the same for a batch of writes and a piece of a matching
+// erase.
 #pragma once
 
 #include <optional>
@@ -15,8 +16,8 @@ namespace tiercache {
 struct SendCall {
   StoreReply reply;
   std::vector<SaveResult> results = {};  // one per write when it worked
-  // One per write when it worked: the row became another one meanwhile, which it may replace too. It is to
-  // be sent once more.
+  // One per write when it worked: the row became another one meanwhile, which it may replace too.
+  // It is to be sent once more.
   std::vector<bool> again = {};
   std::optional<std::string> next = {};  // of a matching erase of which more is left
 

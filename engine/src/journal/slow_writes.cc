@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/spoken.h"
 #include "journal/journal_impl.h"
 
 namespace tiercache {
@@ -110,8 +111,8 @@ std::string SlowWrites::describe(const SlotName& slot) const {
   const auto found = slots_.find(top_of(slot));
   if (found == slots_.end() || found->second.alone == 0) return {};
   const Slow& slow = found->second;
-  return "the store did not answer for it alone, " + std::to_string(slow.alone) +
-         (slow.alone == 1 ? " time" : " times") + " so far; next with " +
+  return "the store did not answer for it alone, " +
+         counted(static_cast<std::uint64_t>(slow.alone), "time") + " so far; next with " +
          std::to_string(time_for(slow).count()) + " ms";
 }
 

@@ -1,8 +1,8 @@
 // Writes that the store did not answer for in time, kept apart so that they never stop the others.
 //
-// A call that fails does not say which of its writes was the cause: a row that somebody has locked, a
-// document too large for a thin line. So all of them are tried again in smaller groups, beside the other
-// writes, until each has been settled or is known to be slow by itself:
+// A call that fails does not say which of its writes was the cause: a row that somebody has locked,
+// a document too large for a thin line. So all of them are tried again in smaller groups, beside
+// the other writes, until each has been settled or is known to be slow by itself:
 //
 //   100 writes fail together        all 100 are kept apart
 //   12 12 12 12 12 12 12 12 4       what passes is settled
@@ -30,20 +30,21 @@ namespace tiercache {
 // Not thread-safe. Bounded: what is beyond the bound stays among the others.
 class SlowWrites {
  public:
-  // `call_timeout` is what an ordinary call has; `pauses` lie between tries of a single write; a piece of a
-  // matching erase looks at `erase_rows`, at first.
+  // `call_timeout` is what an ordinary call has; `pauses` lie between tries of a single write; a
+  // piece of a matching erase looks at `erase_rows`, at first.
   SlowWrites(std::chrono::milliseconds call_timeout, BackoffOptions pauses, std::size_t erase_rows)
       : call_timeout_(call_timeout), pauses_(pauses), erase_rows_(erase_rows) {}
 
   std::size_t size() const { return slots_.size(); }
-  // It is not to be sent among others. Of one that waits for somebody to hurry, a later write may be.
+  // It is not to be sent among others. Of one that waits for somebody to hurry, a later write may
+  // be.
   bool contains(const SlotName& slot) const {
     const auto found = slots_.find(top_of(slot));
     return found != slots_.end() && found->second.not_before != kNever;
   }
 
-  // A call that held these failed. `away`: as all calls do just now, so it tells nothing of a single write.
-  // `worked`: how many calls of others had worked by then.
+  // A call that held these failed. `away`: as all calls do just now, so it tells nothing of a
+  // single write. `worked`: how many calls of others had worked by then.
   void failed(std::span<const UnsettledWrite> writes, bool away, std::uint64_t worked,
               SteadyTime now, Random& random);
   // It has failed alone before, and others have worked since: if it fails again it is for itself.

@@ -34,8 +34,8 @@ bool has_digits_in_a_row(std::string_view text, std::size_t size) {
   return false;
 }
 
-// False when no number of the text has an exponent that could make it zero, or a zero have many places: 0e-9999,
-// 1e-9999. Strings may hold the like.
+// False when no number of the text has an exponent that could make it zero, or a zero have many
+// places: 0e-9999, 1e-9999. Strings may hold the like.
 bool may_have_tiny_number(std::string_view text) {
   for (std::size_t at = 1; at + 1 < text.size(); ++at) {
     if (text[at] != 'e' && text[at] != 'E') continue;
@@ -99,8 +99,8 @@ class FastWalk {
     return !rules_.numbers_written_out || surely_stays_small(value);
   }
 
-  // Written out, a number has the digits of its text, and zeros from the first of them to the point: as many
-  // as its logarithm, whose bound here is that to base two times 0.302.
+  // Written out, a number has the digits of its text, and zeros from the first of them to the
+  // point: as many as its logarithm, whose bound here is that to base two times 0.302.
   bool surely_stays_small(double value) {
     const auto digits = static_cast<std::size_t>(std::abs(std::ilogb(value)) * 302 / 1000 + 4);
     if (digits > may_grow_by_) return false;
@@ -114,8 +114,8 @@ class FastWalk {
     return *zeros_are_plain_;
   }
 
-  // Without thousands of digits in a row, only a tiny value can have a text with too many places after
-  // the point; a finite one never has too many before it.
+  // Without thousands of digits in a row, only a tiny value can have a text with too many places
+  // after the point; a finite one never has too many before it.
   static bool surely_fits_numeric(double value) { return std::fabs(value) > 1e-290; }
 
   const std::string_view text_;

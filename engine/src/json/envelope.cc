@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
+#include "base/spoken.h"
 #include "json/document.h"
 #include "json/envelope_members.h"
 
@@ -108,9 +109,9 @@ EnvelopeResult read_document(std::string_view body, Envelope* out) {
   return {};
 }
 
-bool is_object(std::string_view text, const DocumentRules& rules) {
+[[maybe_unused]] bool is_object(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos && text[begin] == '{' && !check_document(text, rules);
+  return begin != std::string_view::npos && text[begin] == '{' && !check_document(text, {});
 }
 
 }  // namespace
@@ -120,7 +121,7 @@ std::string encode_envelope(const std::string& project, const EntryId& id, const
   assert(document == (entry.document != nullptr));
   assert(!document ||
          entry.text_checksum.value_or(entry.checksum) == Checksum::of(*entry.document));
-  assert(entry.metadata.empty() || is_object(entry.metadata, {}));
+  assert(entry.metadata.empty() || is_object(entry.metadata));
   std::string out;
   out.reserve(512 + id.key.size() + entry.metadata.size() +
               (document ? entry.document->size() : 0));
@@ -174,11 +175,24 @@ EnvelopeResult decode_header(std::string_view json, Entry* out) {
   return check_complete(*out, seen, 0, bits(HeaderMember::checksum));
 }
 
-bool is_json_object(std::string_view text) {
-  return is_object(text, {.max_bytes = kMaxMetadataBytes,
-                          .refuse_nul_escape = true,
-                          .refuse_unbounded_numbers = true,
-                          .numbers_written_out = true});
+std::optional<std::string> metadata_fault(std::string_view text) {
+  if (text.size() > kMaxMetadataBytes) {
+    return "has " + counted(text.size(), "byte") + ", more than the limit of " +
+           std::to_string(kMaxMetadataBytes);
+  }
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return "is empty; the object without members is {}";
+  const auto fault = check_document(text, {.max_bytes = kMaxMetadataBytes,
+                                           .refuse_nul_escape = true,
+                                           .refuse_unbounded_numbers = true,
+                                           .numbers_written_out = true});
+  if (fault) return "is not JSON that every store can hold: " + fault->to_string();
+  if (text[begin] != '{') return "is JSON, but not an object";
+  return std::nullopt;
+}
+
+bool is_metadata(std::string_view text) {
+  return !metadata_fault(text);
 }
 
 }  // namespace tiercache

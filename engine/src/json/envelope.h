@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,11 +47,11 @@ struct EnvelopeResult {
 inline constexpr std::uint64_t kEnvelopeFormat = 1;
 // No header line is longer, its newline included.
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
-// No metadata is longer, its numbers written out, as a store may give it back. With names and keys of up to 5 KiB together (escaped, six times that)
-// every header keeps within its own limit.
+// No metadata is longer, its numbers written out, as a store may give it back. With names and keys
+// of up to 5 KiB together (escaped, six times that) every header keeps within its own limit.
 inline constexpr std::size_t kMaxMetadataBytes = 32 << 10;
 
-// Names, key and cache version must be UTF-8, the metadata what `is_json_object` takes (empty
+// Names, key and cache version must be UTF-8, the metadata what `is_metadata` takes (empty
 // counts as {}), the checksum that of the document. Line breaks in the metadata become spaces.
 std::string encode_envelope(const std::string& project, const EntryId& id, const Entry& entry);
 
@@ -69,8 +70,9 @@ EnvelopeResult decode_envelope_header(std::string_view first_bytes, Envelope* ou
 std::string encode_header(const Entry& entry);
 EnvelopeResult decode_header(std::string_view json, Entry* out);
 
-// True when `text` is one JSON object that every store can hold, of at most `kMaxMetadataBytes`:
-// what metadata must be.
-bool is_json_object(std::string_view text);
+// Why `text` cannot be metadata, as what follows "its metadata ": "is JSON, but not an object".
+// Nullopt when it is one JSON object that every store can hold, of at most `kMaxMetadataBytes`.
+std::optional<std::string> metadata_fault(std::string_view text);
+bool is_metadata(std::string_view text);
 
 }  // namespace tiercache

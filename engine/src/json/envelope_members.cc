@@ -21,8 +21,8 @@ void append_digits(std::uint64_t value, std::size_t width, std::string* out) {
   out->append(digits);
 }
 
-// The same time for a person to read: "2023-11-14T22:13:20.123Z". Left out where the year has not four
-// digits; no reader needs it.
+// The same time for a person to read: "2023-11-14T22:13:20.123Z". Left out where the year has not
+// four digits; no reader needs it.
 void append_utc(std::string_view name, Milliseconds since_epoch, std::string* out) {
   using std::chrono::sys_days;
   constexpr sys_days kFirst = std::chrono::year(0) / 1 / 1;

@@ -23,8 +23,8 @@ std::optional<DocumentFault> scan_document(std::string_view text, const Document
 // before the point and 16,383 after it.
 bool fits_numeric(std::string_view number);
 
-// The bytes of `number`, a JSON number, written without an exponent, as numeric is: 7 for 1e6, 6 for 1.5e-3,
-// all places kept that it has. At most 3 GiB, whatever the exponent.
+// The bytes of `number`, a JSON number, written without an exponent, as numeric is: 7 for 1e6, 6
+// for 1.5e-3, all places kept that it has. At most 3 GiB, whatever the exponent.
 std::uint64_t bytes_written_out(std::string_view number);
 
 }  // namespace tiercache

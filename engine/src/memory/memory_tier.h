@@ -52,16 +52,16 @@ class MemoryShard;
 // beside what their entries are charged is not counted.
 class MemoryTier {
  public:
-  // How many shards for so many processors: eight each, and more where 4 MiB or more are left to a share;
-  // fewer where a share would be less than 128 KiB; at most 256. A power of two.
+  // How many shards for so many processors: eight each, and more where 4 MiB or more are left to a
+  // share; fewer where a share would be less than 128 KiB; at most 256. A power of two.
   static unsigned shards_for(std::size_t max_bytes, unsigned processors);
 
   // `max_bytes`: the budget over all shards, shared out evenly; 0 keeps only what is pinned. What
   // is pinned takes from its shard's share first and is never refused. For an entry larger than a
   // share all shards give up budget, up to seven eighths of theirs, until it leaves; where that is
-  // not enough, the entries that came in so longest ago are evicted. An entry that is not pinned and
-  // larger than what can be had is not kept, rather than evicting all others for itself. `shards`: a
-  // power of two; 0 chooses by the budget alone, the same on every machine.
+  // not enough, the entries that came in so longest ago are evicted. An entry that is not pinned
+  // and larger than what can be had is not kept, rather than evicting all others for itself.
+  // `shards`: a power of two; 0 chooses by the budget alone, the same on every machine.
   // `generations`: what other processes changed; null: they are not noticed.
   MemoryTier(std::size_t max_bytes, unsigned shards = 0,
              std::shared_ptr<const Generations> generations = nullptr);
@@ -94,8 +94,8 @@ class MemoryTier {
   // Replaces what is older by (version), or of equal version (then clocks have moved). False and
   // nothing done when what is there is newer (I3). Counts as a write of the key for promotions. A
   // pinned node is not evicted until `unpin`; replacing a pinned node keeps it pinned. True for an
-  // entry too large to be kept: what is older has made way for it. `generation`: what others had changed,
-  // as of `stamp`, when the version was chosen; absent: what they have changed so far.
+  // entry too large to be kept: what is older has made way for it. `generation`: what others had
+  // changed, as of `stamp`, when the version was chosen; absent: what they have changed so far.
   bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin,
            std::optional<std::uint32_t> generation = std::nullopt);
   // Takes in what a lower tier served. False when a write of this key (put, remove, touch) came
@@ -104,8 +104,8 @@ class MemoryTier {
   // `put`; without a pin it is no write.
   bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
                Stamp stamp, Pin pin = Pin::no);
-  // Gives new lifetimes to the resident if it is still `resident`, its file having been looked at after
-  // `stamp`. Not a write.
+  // Gives new lifetimes to the resident if it is still `resident`, its file having been looked at
+  // after `stamp`. Not a write.
   void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes,
              Stamp stamp);
   // The file of `version` is there: the node may be evicted again, as the most recently used one,

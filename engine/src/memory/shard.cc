@@ -43,8 +43,8 @@ struct MemoryShard::Baggage {
 namespace {
 
 // Fetches the cache line in which `resident` counts its references: just before the object, where
-// `std::make_shared` made it. Counting is a locked instruction: it waits for all stores before it and
-// would begin to fetch only then.
+// `std::make_shared` made it. Counting is a locked instruction: it waits for all stores before it
+// and would begin to fetch only then.
 inline void prefetch_count(const detail::ResidentPtr& resident) {
   constexpr std::uintptr_t kBefore = 2 * sizeof(void*);
   const auto at = reinterpret_cast<std::uintptr_t>(resident.get()) - kBefore;

@@ -19,10 +19,10 @@ namespace tiercache {
 
 // Thread-safe. The calls mean what those of `MemoryTier` mean.
 //
-// At all times its bytes are within the budget or all of them are pinned. The budget is its share of
-// the tier's, less what it has lent, and the charges of its own entries on loan: those too large for
-// a share, for which others gave up budget. What was lent comes back by way of the spare budget once
-// such an entry leaves.
+// At all times its bytes are within the budget or all of them are pinned. The budget is its share
+// of the tier's, less what it has lent, and the charges of its own entries on loan: those too large
+// for a share, for which others gave up budget. What was lent comes back by way of the spare budget
+// once such an entry leaves.
 //
 // Under the lock nothing is allocated or freed. A write that needs room gives up the lock, makes it
 // in its `Baggage`, and starts over; residents and long keys that leave go into it, to die after

@@ -31,8 +31,8 @@ class RetryTable {
   std::optional<SteadyTime> retry_at(const EntryId& id, SteadyTime now) const;
   // The same, but only for a wait that the source asked for.
   std::optional<SteadyTime> source_retry_at(const EntryId& id, SteadyTime now) const;
-  // The failure after which nothing has succeeded, as far as it is remembered: "last failure 12 s ago: HTTP
-  // 503; next try in 48 s". Empty when there is none.
+  // The failure after which nothing has succeeded, as far as it is remembered: "last failure 12 s
+  // ago: HTTP 503; next try in 48 s". Empty when there is none.
   std::string last_failure(const EntryId& id, SteadyTime now) const;
   std::size_t size() const { return failures_.size(); }
 

@@ -41,8 +41,8 @@ struct Flight {
   // Applies the answer by the write path, then `finish` with how that ended, from any thread; only
   // the first call counts. On the compute lane. Throwing is failing.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
-  // How it ended, once, before those who wait are told; may be empty. On the compute lane, and not once
-  // the cache is closing.
+  // How it ended, once, before those who wait are told; may be empty. On the compute lane, and not
+  // once the cache is closing.
   std::function<void(const FlightResult&)> ended;
   // Counted from when the callback begins: after it the flight has failed, a late answer is
   // ignored. Also how long the flight may wait in line before that. Held to 1 ms … 24 h.

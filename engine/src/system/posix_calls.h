@@ -1,4 +1,5 @@
-// What the parts of the machine's file system have in common: descriptors, and how a failed call is told.
+// What the parts of the machine's file system have in common: descriptors, and how a failed call is
+// told.
 #pragma once
 
 #include <fcntl.h>

@@ -184,7 +184,8 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
-  // Room is taken for all of it first: a mapped page that the disk has no room for would kill the process.
+  // Room is taken for all of it first: a mapped page that the disk has no room for would kill the
+  // process.
   IoStatus map_counters(const std::string& path, std::size_t count,
                         std::shared_ptr<std::uint32_t>* out) override {
     Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);

@@ -1,7 +1,7 @@
-// An open-file-description lock belongs to the open file, and a forked child shares all open files of its
-// parent. So the lock of a parent that was killed would live on for as long as any child does, and nobody
-// would take over what the parent has left. Therefore every lock of the process is on a list, and the child
-// closes the descriptors on it before `fork` returns there.
+// An open-file-description lock belongs to the open file, and a forked child shares all open files
+// of its parent. So the lock of a parent that was killed would live on for as long as any child
+// does, and nobody would take over what the parent has left. Therefore every lock of the process is
+// on a list, and the child closes the descriptors on it before `fork` returns there.
 //
 // One mutex keeps the list, and `fork` holds it while the child is made:
 //
@@ -15,8 +15,8 @@
 //       was not on the list: give it up
 //     lock the file, put it on the list
 //
-// The child inherits no lock this way that it does not close, and no system call that may take long is
-// made under the mutex.
+// The child inherits no lock this way that it does not close, and no system call that may take long
+// is made under the mutex.
 #include "system/posix_lock.h"
 
 #include <pthread.h>
@@ -112,7 +112,8 @@ int lock_file(Descriptor* fd, short type, std::uint64_t forks, PosixLock* lock) 
   return error == EACCES ? EAGAIN : error;
 }
 
-// `*type`: what such a descriptor can take. Where the disk is mounted for reading nobody is allowed more.
+// `*type`: what such a descriptor can take. Where the disk is mounted for reading nobody is allowed
+// more.
 Descriptor open_to_lock(const std::string& path, short* type) {
   *type = F_WRLCK;
   Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);

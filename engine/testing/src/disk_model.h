@@ -111,8 +111,8 @@ class DiskModel {
   void change_names(std::vector<NameEdit> edits);
   void write(const NodePtr& file, std::uint64_t offset, std::string_view bytes);
   void truncate(const NodePtr& file, std::uint64_t size);
-  // What changes from now on is changed at this time. A power loss never takes a file's time back, though
-  // it does its bytes: worse than a disk is.
+  // What changes from now on is changed at this time. A power loss never takes a file's time back,
+  // though it does its bytes: worse than a disk is.
   void set_time(std::int64_t now_ns) { now_ns_ = now_ns; }
   std::int64_t time() const { return now_ns_; }
 

@@ -110,8 +110,8 @@ bool receive(int from, Flow& flow, bool swallow) {
   return true;
 }
 
-// Passes on what waits, up to `limit` bytes in all; the end too, unless that is swallowed. False when
-// the connection broke.
+// Passes on what waits, up to `limit` bytes in all; the end too, unless that is swallowed. False
+// when the connection broke.
 bool send(int to, Flow& flow, std::uint64_t limit, bool swallow) {
   const std::uint64_t left = limit > flow.passed ? limit - flow.passed : 0;
   const std::size_t size = std::min<std::uint64_t>(flow.waiting.size(), left);

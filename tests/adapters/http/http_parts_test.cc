@@ -75,6 +75,24 @@ TEST(UrlTemplates, what_cannot_be_asked_is_refused) {
   EXPECT_NE(fault_of(std::string("https://h.example/\0x", 20)), "(accepted)");
 }
 
+TEST(UrlTemplates, port_that_is_none_is_named_as_that) {
+  for (const char* bad :
+       {"https://h.example:99999/", "https://h.example:0/", "https://h.example:x/",
+        "https://[::1]:70000/", "https://u:p@h.example:-1/"}) {
+    EXPECT_EQ(fault_of(bad), "its port is not a number from 1 to 65535") << bad;
+  }
+  for (const char* good : {"https://h.example:8443/", "https://h.example:/", "https://[::1]/",
+                           "https://[::1]:8443/", "https://u:p@h.example/"}) {
+    EXPECT_EQ(fault_of(good), "(accepted)") << good;
+  }
+}
+
+TEST(UrlTemplates, password_that_is_not_escaped_is_told_as_that) {
+  for (const char* bad : {"https://u:pa/ss@h.example/", "https://u:pa?ss@h.example/"}) {
+    EXPECT_THAT(fault_of(bad), HasSubstr("a password with special characters")) << bad;
+  }
+}
+
 TEST(UrlTemplates, user_info_is_taken_apart_and_in_no_text) {
   const UrlTemplate url("https://us%40er:p%3Aw@h.example/x");
   EXPECT_EQ(url.user(), "us@er");
@@ -88,7 +106,9 @@ TEST(ShownUrls, are_without_user_info_query_values_and_fragment_I11) {
             "https://h.example/p/{key}?a=…&…&c=…&=…");
   EXPECT_EQ(shown_url("https://h.example"), "https://h.example");
   for (const char* odd : {"u:secret@h.example/x", "https://u@x:secret@h.example", "?secret",
-                          "https://u:secret@h.example?q=secret", "h#secret"}) {
+                          "https://u:secret@h.example?q=secret", "h#secret",
+                          "https://u:pa/secret@h.example/x", "https://u:pa?secret@h.example/x",
+                          "https://u:secret/pass@h.example/x", "https://u:pa#secret@h.example/x"}) {
     EXPECT_THAT(shown_url(odd), Not(HasSubstr("secret"))) << odd;
   }
 }

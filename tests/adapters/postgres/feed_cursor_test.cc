@@ -1,5 +1,5 @@
-// The place in the change feed, against a model of a server whose transactions begin, commit and roll back
-// in any order.
+// The place in the change feed, against a model of a server whose transactions begin, commit and
+// roll back in any order.
 #include "feed_cursor.h"
 
 #include <gmock/gmock.h>
@@ -49,8 +49,8 @@ TEST(FeedCursor, text_of_an_earlier_program_is_understood) {
   EXPECT_EQ(inside->inside->row, 3);
 }
 
-// An earlier program took what stands between the first and the last slash for one number, and a cursor
-// without one for a gap.
+// An earlier program took what stands between the first and the last slash for one number, and a
+// cursor without one for a gap.
 TEST(FeedCursor, text_is_a_gap_for_an_earlier_program) {
   const std::string text = cursor_at({.end = 745, .running = {744}}).to_string();
   const std::size_t first = text.find('/');

@@ -1,5 +1,5 @@
-// What the cache takes at the call, Postgres stores: odd writes of all kinds, none of which is parked; and what
-// comes back is the same value.
+// What the cache takes at the call, Postgres stores: odd writes of all kinds, none of which is
+// parked; and what comes back is the same value.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -220,7 +220,8 @@ TEST(Accepted, sign_of_minus_zero_and_the_form_of_a_number_are_what_jsonb_does_n
   EXPECT_EQ(*other.data().get("k"), "[0, 0.0, 100, 1.50, 0.001, 0.10]");
 }
 
-// JSONB writes a blank behind each comma: the text of a document within the limits is larger than they are.
+// JSONB writes a blank behind each comma: the text of a document within the limits is larger than
+// they are.
 TEST(Accepted, document_at_the_limit_comes_into_the_files_of_another_machine) {
   const ScratchDatabase database;
   const auto store = open({.url = database.url(), .apply_migrations = true});

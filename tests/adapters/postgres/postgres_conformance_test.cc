@@ -17,8 +17,8 @@ StoreUnderTest under_test(std::string name, postgres::Options options) {
           .large_document_bytes = std::size_t{32} << 20};
 }
 
-// A database whose settings would change what a statement means, or what its answer looks like. Through a
-// pooler, where there is one: it takes no settings of the session.
+// A database whose settings would change what a statement means, or what its answer looks like.
+// Through a pooler, where there is one: it takes no settings of the session.
 std::string make_odd_database() {
   const std::string plain =
       postgres::pooler_url().empty() ? postgres::server_url() : postgres::pooler_url();

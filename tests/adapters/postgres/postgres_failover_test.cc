@@ -1,5 +1,5 @@
-// A primary and the standby that follows it, by streaming replication. The last test promotes the standby,
-// after which there is no primary any more.
+// A primary and the standby that follows it, by streaming replication. The last test promotes the
+// standby, after which there is no primary any more.
 #include <cstdlib>
 
 #include "adapters/postgres/server.h"

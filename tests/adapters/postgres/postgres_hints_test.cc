@@ -1,5 +1,9 @@
 // NOTIFY as a hint: other machines' writes are there at once where it comes through, and nothing is
 // lost where it does not. Polls are so rare here that none comes to the rescue.
+#include <future>
+#include <memory>
+#include <mutex>
+
 #include "adapters/postgres/machine.h"
 #include "tiercache/testing/faulty_proxy.h"
 
@@ -64,6 +68,19 @@ TEST_F(PostgresHints, matching_erase_and_invalidation_are_hinted_at_I4_I10) {
   EXPECT_TRUE(two.cache().flush());
   one.data().erase_matching("*");
   EXPECT_TRUE(two.comes("k", ""));
+}
+
+TEST_F(PostgresHints, why_none_can_be_sent_is_told_with_what_the_server_said) {
+  const auto store = open({.url = database_.url(), .hint_check_every = milliseconds(300)});
+  const auto told = std::make_shared<std::promise<void>>();
+  const auto once = std::make_shared<std::once_flag>();
+  const auto watch = store->watch_changes(
+      "p", [told, once] { std::call_once(*once, [&] { told->set_value(); }); });
+  ASSERT_EQ(told->get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  const HintState state = watch->state();
+  EXPECT_EQ(state.kind, HintState::Kind::lost);
+  EXPECT_NE(state.why.find("no notification could be sent: "), std::string::npos) << state.why;
+  EXPECT_NE(state.why.find("schema tiercache is not there"), std::string::npos) << state.why;
 }
 
 TEST_F(PostgresHints, projects_do_not_wake_each_other) {

@@ -1,4 +1,5 @@
-// The change feed beside transactions of others: open for long, prepared, committed late, rolled back.
+// The change feed beside transactions of others: open for long, prepared, committed late, rolled
+// back.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -136,8 +137,8 @@ TEST_F(PostgresOpenTransactions,
   EXPECT_EQ(new_keys(), Keys{});
 }
 
-// Three transactions, whose rows become visible in another order than that of their numbers, between pages
-// that end in the middle of them.
+// Three transactions, whose rows become visible in another order than that of their numbers,
+// between pages that end in the middle of them.
 TEST_F(PostgresOpenTransactions, pages_of_any_size_tell_what_commits_between_them_once_I10) {
   for (const std::size_t limit : {1, 2, 3}) {
     SCOPED_TRACE(limit);
@@ -173,8 +174,8 @@ TEST_F(PostgresOpenTransactions, pages_of_any_size_tell_what_commits_between_the
   }
 }
 
-// Writers that commit late, roll back and use savepoints, and a reader with pages of one to three: every
-// row that was committed is told, and none that was not.
+// Writers that commit late, roll back and use savepoints, and a reader with pages of one to three:
+// every row that was committed is told, and none that was not.
 TEST_F(PostgresOpenTransactions, reader_accounts_for_every_write_of_many_writers_I4_I10) {
   constexpr unsigned kWriters = 4;
   constexpr int kTransactions = 60;

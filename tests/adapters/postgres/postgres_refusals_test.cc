@@ -109,6 +109,14 @@ TEST_F(PostgresRefusals, database_that_is_not_utf8_is_refused_at_the_first_call)
       EXPECT_EQ(reply.status, StoreStatus::unavailable);
       expect_in(reply.message,
                 {"database " + name + " has encoding " + encoding + ", UTF8 is needed"});
+      // What it says to do works as it stands.
+      const auto advice = reply.message.find("CREATE DATABASE cache");
+      ASSERT_NE(advice, std::string::npos) << reply.message;
+      admin.run(reply.message.substr(advice));
+      const auto good =
+          open({.url = with_database(admin_url(), "cache"), .apply_migrations = true});
+      EXPECT_EQ(load(*good, "\xd0\xba").status, StoreStatus::ok);
+      admin.run("drop database cache with (force)");
     }
     admin.run("drop database " + name + " with (force)");
   }

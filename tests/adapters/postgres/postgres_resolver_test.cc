@@ -1,5 +1,5 @@
-// A resolver that hangs: names are asked of a server of our own, which is silent until told otherwise
-// (tests/servers/own_resolver.sh).
+// A resolver that hangs: names are asked of a server of our own, which is silent until told
+// otherwise (tests/servers/own_resolver.sh).
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
-// Each kind of trouble, through a whole cache: what it writes meanwhile arrives when the trouble ends.
+// Each kind of trouble, through a whole cache: what it writes meanwhile arrives when the trouble
+// ends.
 #include <cstdlib>
 
 #include "adapters/postgres/trouble.h"

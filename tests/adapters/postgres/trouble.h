@@ -1,5 +1,6 @@
-// What every kind of trouble with the server must leave true of a whole cache: reads that can be served
-// are served, calls end, and once the trouble is over everything that was written is in the store.
+// What every kind of trouble with the server must leave true of a whole cache: reads that can be
+// served are served, calls end, and once the trouble is over everything that was written is in the
+// store.
 #pragma once
 
 #include <functional>

@@ -19,6 +19,14 @@ TEST(Spoken, spans_are_in_the_unit_that_a_person_would_take) {
   EXPECT_EQ(spoken(72h), "3 days");
 }
 
+TEST(Spoken, counts_are_in_the_singular_for_one_alone) {
+  EXPECT_EQ(counted(0, "key"), "0 keys");
+  EXPECT_EQ(counted(1, "key"), "1 key");
+  EXPECT_EQ(counted(2, "key"), "2 keys");
+  EXPECT_EQ(counted(1, "entry", "entries"), "1 entry");
+  EXPECT_EQ(counted(2, "entry", "entries"), "2 entries");
+}
+
 TEST(Spoken, one_line_keeps_everything_but_control_characters) {
   EXPECT_EQ(one_line("a\tb\nc\x7F…"), "a b c …");
 }

@@ -1,4 +1,5 @@
-// The directory is deleted under an open cache: it serves on, says the truth, and recovers by itself.
+// The directory is deleted under an open cache: it serves on, says the truth, and recovers by
+// itself.
 #include "engine/cache/deleted_directory.h"
 
 #include <gtest/gtest.h>

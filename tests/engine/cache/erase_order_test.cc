@@ -1,5 +1,5 @@
-// Matching erases among the writes of several processes on one directory: what was written before is
-// gone for good, what is written after stands, whatever their clocks say.
+// Matching erases among the writes of several processes on one directory: what was written before
+// is gone for good, what is written after stands, whatever their clocks say.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -11,8 +11,8 @@ DatasetOptions<JsonText> keyed() {
   return {.keyed = true, .fresh_for = 24h};
 }
 
-// A fetch during which something else happens: the callback begins, then `meanwhile` runs as a task of
-// its own, and only then does the callback answer "late". No time passes.
+// A fetch during which something else happens: the callback begins, then `meanwhile` runs as a task
+// of its own, and only then does the callback answer "late". No time passes.
 class Overtaken {
  public:
   Overtaken(World& world, std::function<void()> meanwhile)

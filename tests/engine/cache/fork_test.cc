@@ -77,6 +77,8 @@ TEST_F(ForkedChild, every_call_of_the_parents_cache_is_an_error_there) {
       [&] { data.get("k", {.reach = Reach::memory}); },
       [&] { data.peek("k"); },
       [&] { data.erase("k"); },
+      [&] { data.get_async("k", {}, [](const auto&) {}); },
+      [&] { data.put_async("k", "2", {}, [](PutReceipt, const std::exception_ptr&) {}); },
       [&] { cache.dataset("other", keyed()); },
       [&] { cache.flush(); },
       [&] { cache.stats(); },
@@ -94,8 +96,8 @@ TEST_F(ForkedChild, every_call_of_the_parents_cache_is_an_error_there) {
   EXPECT_EQ(cache.close().left_in_outbox, 0u);
 }
 
-// Of a process whose cache lives as long as it does: a child's exit destroys the child's copy of it.
-// 0 when the parent noticed nothing.
+// Of a process whose cache lives as long as it does: a child's exit destroys the child's copy of
+// it. 0 when the parent noticed nothing.
 int outlive_a_child(Cache& cache, const Dataset<JsonText>& data) {
   // Whoever closes an empty journal deletes its folder.
   for (int tries = 0; cache.stats().journal_live_records > 0; ++tries) {

@@ -1,5 +1,5 @@
-// A disk that takes nothing new when a cache opens: what is there is served, what is written goes to the
-// store, and once the disk takes something again all is as usual (docs/decisions/0037).
+// A disk that takes nothing new when a cache opens: what is there is served, what is written goes
+// to the store, and once the disk takes something again all is as usual (docs/decisions/0037).
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,4 +1,5 @@
-// Two caches on one directory, as two processes have them: what one writes the other serves at once.
+// Two caches on one directory, as two processes have them: what one writes the other serves at
+// once.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,5 +1,6 @@
-// Compare-and-set on versions that the store has not confirmed: a chain of them reaches the store whole, or
-// gives way whole to what another machine wrote before it (I5). The oldest base decides, not the newest.
+// Compare-and-set on versions that the store has not confirmed: a chain of them reaches the store
+// whole, or gives way whole to what another machine wrote before it (I5). The oldest base decides,
+// not the newest.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -17,8 +17,8 @@ DatasetOptions<JsonText> keyed() {
   return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
 }
 
-// The store has "base", and a machine that has lost sight of the store refreshed it to "fetched". Then it
-// died, and another machine wrote "other", with a version between the two.
+// The store has "base", and a machine that has lost sight of the store refreshed it to "fetched".
+// Then it died, and another machine wrote "other", with a version between the two.
 class Losing : public ::testing::Test {
  protected:
   Losing() {
@@ -78,8 +78,8 @@ TEST_F(Losing, refused_write_is_not_sent_again) {
   EXPECT_EQ(local(*cache), "\"other\"");
 }
 
-// The refused write may be met and refused once more, but neither the journal nor its old file brings
-// it back.
+// The refused write may be met and refused once more, but neither the journal nor its old file
+// brings it back.
 TEST_F(Losing, refused_write_does_not_come_back_after_power_loss_I3_I5) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     auto cache = world.open();

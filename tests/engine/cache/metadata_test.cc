@@ -1,4 +1,5 @@
-// Metadata where clocks and content meet: what moves a clock alone says nothing about it, in any tier.
+// Metadata where clocks and content meet: what moves a clock alone says nothing about it, in any
+// tier.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -90,7 +91,8 @@ TEST_F(Metadata, invalidate_after_an_unsent_not_modified_keeps_what_that_said_ov
   expect_everywhere(kNewer);
 }
 
-// Another machine's invalidation comes with the row's metadata, which is older than what is known here.
+// Another machine's invalidation comes with the row's metadata, which is older than what is known
+// here.
 TEST_F(Metadata, row_that_was_only_invalidated_elsewhere_does_not_take_newer_metadata_back) {
   put();
   ASSERT_TRUE(cache->flush());

@@ -1,5 +1,5 @@
-// Machines that had a store each, like a SQLite file, and move to one that they share. Whichever of them
-// comes first, what one of them has erased stays gone, and the newest document wins.
+// Machines that had a store each, like a SQLite file, and move to one that they share. Whichever of
+// them comes first, what one of them has erased stays gone, and the newest document wins.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -210,8 +210,8 @@ TEST_F(Moving, erase_is_heard_of_by_the_next_cache_on_the_directory_after_a_kill
   EXPECT_FALSE(data->get("k").has_value());
 }
 
-// Erases that are nearly as old as tombstones get come with the first machine. Once they were purged, the
-// horizon would stand against all that others have from before.
+// Erases that are nearly as old as tombstones get come with the first machine. Once they were
+// purged, the horizon would stand against all that others have from before.
 TEST_F(Moving, machines_have_as_long_as_tombstones_are_kept_I1_I4) {
   world.clock->advance(24h * 29);
   move("/a");

@@ -123,8 +123,8 @@ TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
   EXPECT_EQ(*a.get("k2"), "2");
 }
 
-// A program may keep its cache in a static object: at exit the main thread's own values are gone by then.
-// What both must find: names are there again, and lead to other files than were open.
+// A program may keep its cache in a static object: at exit the main thread's own values are gone by
+// then. What both must find: names are there again, and lead to other files than were open.
 TEST_F(RealMachine, deleted_parts_of_the_directory_are_shared_anew_by_two_caches_I10) {
   Cache one(options());
   Cache two(options());

@@ -1,4 +1,5 @@
-// What a call is told of a write that the store settled: of this very write, whenever it was settled (I13).
+// What a call is told of a write that the store settled: of this very write, whenever it was
+// settled (I13).
 #include <gtest/gtest.h>
 
 #include <memory>

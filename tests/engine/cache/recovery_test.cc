@@ -1,5 +1,5 @@
-// What seeds of tests/simulation and tests/powerloss once found: promises that only a certain order of
-// faults broke.
+// What seeds of tests/simulation and tests/powerloss once found: promises that only a certain order
+// of faults broke.
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
@@ -111,7 +111,8 @@ TEST(Recovery, entry_whose_sync_failed_before_a_kill_lasts_once_the_store_has_it
   }
 }
 
-// Its record may be in the page cache alone: the file it replaces must stay until the new one is synced.
+// Its record may be in the page cache alone: the file it replaces must stay until the new one is
+// synced.
 TEST(Recovery, record_of_a_failed_write_does_not_cost_the_older_entry_I1) {
   World world;
   auto cache = world.open();

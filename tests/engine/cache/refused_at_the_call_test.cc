@@ -1,5 +1,5 @@
-// What no store of the cache's can hold is refused at the call, so that nothing acknowledged is parked later
-// (decision 38); and a dataset opened again says what differs.
+// What no store of the cache's can hold is refused at the call, so that nothing acknowledged is
+// parked later (decision 38); and a dataset opened again says what differs.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -33,7 +33,7 @@ class RefusedKeys : public ::testing::Test {
     call([&] { data.get(key, {.reach = Reach::local}); });
     call([&] { data.peek(key); });
     call([&] { data.get_many(keys); });
-    call([&] { data.get_async(key, {}, [](const auto&) {}); });
+    said.push_back(told_to_handler(key));
     call([&] { data.get_or_load(key, [](RefreshContext&) { return std::string("1"); }); });
     call([&] { data.refresh(key); });
     call([&] { data.put(key, "1"); });
@@ -48,6 +48,24 @@ class RefusedKeys : public ::testing::Test {
     world.run_until([&] { return given != nullptr; }, 1min);
     call([&] { std::rethrow_exception(given); });
     return said;
+  }
+
+  // What `get_async` says of the key: nothing is thrown, and the handler is called once.
+  std::string told_to_handler(const std::string& key) {
+    int calls = 0;
+    Passage passage;
+    data.get_async(key, {}, [&](const Snapshot<JsonText>& snapshot) {
+      ++calls;
+      passage = snapshot.passage();
+      EXPECT_FALSE(snapshot.has_value());
+      EXPECT_THROW(*snapshot, NoData);
+    });
+    EXPECT_EQ(calls, 0) << "never from inside the call";
+    world.executor->run_for(1min);
+    EXPECT_EQ(calls, 1);
+    EXPECT_EQ(passage.summary(), passage.call_why);
+    EXPECT_EQ(passage.to_string(), passage.call_why);
+    return passage.call_why;
   }
 
   World world;

@@ -1,4 +1,5 @@
-// Something else stands where the directory was: another project's, another process's, a copy, a file.
+// Something else stands where the directory was: another project's, another process's, a copy, a
+// file.
 #include <gtest/gtest.h>
 
 #include <cerrno>

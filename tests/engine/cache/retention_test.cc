@@ -34,8 +34,8 @@ class RetentionTest : public ::testing::Test {
     const auto snapshot = data->get(key, {.reach = Reach::local});
     return snapshot.has_value() ? *snapshot : "nothing";
   }
-  // "away" has `k`, and an older document of `w` that never left it; "here" has erased both since, and
-  // the tombstones are gone.
+  // "away" has `k`, and an older document of `w` that never left it; "here" has erased both since,
+  // and the tombstones are gone.
   void leave_one_machine_behind() {
     open("/away");
     data->put("k", "\"old\"");

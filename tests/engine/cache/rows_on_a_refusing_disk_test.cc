@@ -1,5 +1,5 @@
-// What the store has in the place of an entry here, while the disk takes nothing new: the older file is not
-// served again.
+// What the store has in the place of an entry here, while the disk takes nothing new: the older
+// file is not served again.
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -193,8 +193,8 @@ TEST_P(RowsOnARefusingDisk, rows_that_memory_cannot_hold_come_once_the_disk_take
   })) << "older values are still served";
 }
 
-// The clocks of a journaled write are replayed after the batch of files that it was in, none of which can
-// be written.
+// The clocks of a journaled write are replayed after the batch of files that it was in, none of
+// which can be written.
 TEST_P(RowsOnARefusingDisk, clocks_that_are_replayed_later_leave_the_newer_document_I1_I3) {
   const std::string large = "2" + std::string(9 << 20, ' ');
   world_.store_down();

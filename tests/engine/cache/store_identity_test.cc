@@ -1,4 +1,5 @@
-// Which life of the store the directory knows: after a reset nothing is dropped for being absent there.
+// Which life of the store the directory knows: after a reset nothing is dropped for being absent
+// there.
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -1,5 +1,5 @@
-// Two processes on one directory write the same key without knowing of each other, and one dies: its
-// writes and those of the other meet in one journal.
+// Two processes on one directory write the same key without knowing of each other, and one dies:
+// its writes and those of the other meet in one journal.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -13,8 +13,9 @@ namespace {
 
 const EntryId kId{"d", "k"};
 
-// The store and both processes begin with "base". Then the dying one puts "put", and the living one,
-// which does not know of it, refreshes to "fetched", with a version above that. The store is away.
+// The store and both processes begin with "base". Then the dying one puts "put", and the living
+// one, which does not know of it, refreshes to "fetched", with a version above that. The store is
+// away.
 class TwoWriters : public ::testing::Test {
  protected:
   TwoWriters() {

@@ -150,12 +150,12 @@ TEST(Typed, value_that_json_cannot_hold_is_refused_by_every_put_with_its_place) 
         world.run_until([&] { return given != nullptr; }, 1min);
         std::rethrow_exception(given);
       })};
-  for (const std::string& error : errors) {
-    EXPECT_EQ(
-        error,
-        "document for dataset \"f\": JSON cannot hold NaN, which is at \"/list/1\". Nothing was "
-        "stored.");
-  }
+  const std::string told =
+      "document for dataset \"f\": JSON cannot hold NaN, which is at \"/list/1\". Nothing was "
+      "stored.";
+  EXPECT_EQ(errors[0], told);
+  EXPECT_EQ(errors[1], "values[1]: " + told);
+  EXPECT_EQ(errors[2], told);
   EXPECT_NE(refusal_of([&] {
               data.put("k", {.list = {-kInfinity}});
             }).find("an infinite number, which is at \"/list/0\""),

@@ -1,5 +1,5 @@
-// A directory opened with a store that it does not belong to, as by a forgotten variable: what waits for the
-// right one does not go there, and nothing that the wrong one has is kept.
+// A directory opened with a store that it does not belong to, as by a forgotten variable: what
+// waits for the right one does not go there, and nothing that the wrong one has is kept.
 #include <gtest/gtest.h>
 
 #include <memory>

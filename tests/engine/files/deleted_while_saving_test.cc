@@ -1,5 +1,5 @@
-// An index in the midst of being saved while its directory is deleted, and another process makes its own in
-// that place: it gets the same slot, and with it the same names of half-written files.
+// An index in the midst of being saved while its directory is deleted, and another process makes
+// its own in that place: it gets the same slot, and with it the same names of half-written files.
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -1,5 +1,5 @@
-// The index that is saved while a cache works, and what a cache that opens makes of it: the files are the
-// truth, whatever it says.
+// The index that is saved while a cache works, and what a cache that opens makes of it: the files
+// are the truth, whatever it says.
 #include <gtest/gtest.h>
 
 #include <chrono>

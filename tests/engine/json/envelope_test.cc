@@ -102,8 +102,8 @@ TEST(Envelopes, times_out_of_the_calendar_are_numbers_alone) {
   }
 }
 
-// The number is the time; what stands beside it for people decides nothing, but no byte of it changes
-// unnoticed.
+// The number is the time; what stands beside it for people decides nothing, but no byte of it
+// changes unnoticed.
 TEST(Envelopes, times_for_people_are_under_the_checksum_and_otherwise_passed_over_I2) {
   std::string file = encode_envelope("p", kId, document_entry("1"));
   file[file.find("2023-11-14T", file.find("last_fetch_utc"))] = '1';
@@ -332,7 +332,7 @@ TEST(EnvelopeHeaders, largest_names_and_metadata_keep_within_the_limit) {
   Entry entry = document_entry("1");
   entry.metadata = "{\"a\":\"" + std::string(kMaxMetadataBytes - 8, 'x') + "\"}";
   ASSERT_EQ(entry.metadata.size(), kMaxMetadataBytes);
-  ASSERT_TRUE(is_json_object(entry.metadata));
+  ASSERT_TRUE(is_metadata(entry.metadata));
   const std::string file = encode_envelope("p", {"d", std::string(5 << 10, '\x01')}, entry);
   EXPECT_LE(file.find('\n') + 1, kMaxHeaderBytes);
   EXPECT_EQ(decoded(file).entry.metadata, entry.metadata);
@@ -385,14 +385,14 @@ TEST(EntryHeaders, malformed_ones_are_refused) {
 
 TEST(Metadata, is_one_object_that_every_store_holds) {
   for (const char* text : {"{}", " {} ", R"({"etag":"x","n":{"a":[1]}})", "\n{\"a\":1}\t"}) {
-    EXPECT_TRUE(is_json_object(text)) << text;
+    EXPECT_TRUE(is_metadata(text)) << text;
   }
   for (const char* text :
        {"", " ", "[]", "1", "null", "\"{}\"", "{", "{}{}", "{} x", "{\"a\":1,}", R"({"a":1,"a":2})",
         R"({"a":"\u0000"})", R"({"a":1e-20000})", "{\"a\":\"\xff\"}"}) {
-    EXPECT_FALSE(is_json_object(text)) << text;
+    EXPECT_FALSE(is_metadata(text)) << text;
   }
-  EXPECT_FALSE(is_json_object("{\"a\":\"" + std::string(kMaxMetadataBytes - 7, 'x') + "\"}"));
+  EXPECT_FALSE(is_metadata("{\"a\":\"" + std::string(kMaxMetadataBytes - 7, 'x') + "\"}"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The files under golden/ are what released versions wrote: they are read for ever. One that no
-// longer comes out byte for byte means that the format changed and needs a new number, or that a member was
-// added which old readers pass over. golden/numbers_alone/ is from before times were told for people too.
+// longer comes out byte for byte means that the format changed and needs a new number, or that a
+// member was added which old readers pass over. golden/numbers_alone/ is from before times were
+// told for people too.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -23,8 +23,8 @@ class Machine {
   using Step = std::function<void(Machine&)>;
   using Actor = std::vector<Step>;
 
-  // Takes the stamp, looks into memory, which it trusts only while the file is behind, reads the lower
-  // tier, promotes what it found there.
+  // Takes the stamp, looks into memory, which it trusts only while the file is behind, reads the
+  // lower tier, promotes what it found there.
   static Actor reader(std::size_t number) {
     return {[=](Machine& m) { m.readers_[number].stamp = m.tier_.stamp(kA); },
             [=](Machine& m) { m.readers_[number].served = m.tier_.peek(kA).pinned; },

@@ -1,5 +1,5 @@
-// Locks and the children that a process forks, with real processes: the machine's locks must end with the
-// process that took them, whatever lives on.
+// Locks and the children that a process forks, with real processes: the machine's locks must end
+// with the process that took them, whatever lives on.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@
 namespace tiercache {
 namespace {
 
-// What keeps children alive: they wait until the test closes its end. Whoever dies closes an end too.
+// What keeps children alive: they wait until the test closes its end. Whoever dies closes an end
+// too.
 class Pipe {
  public:
   Pipe() { EXPECT_EQ(::pipe(ends_.data()), 0); }

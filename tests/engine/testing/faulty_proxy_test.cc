@@ -1,5 +1,5 @@
-// The proxy by itself, in front of a server that repeats what it hears: a test that relies on a fault
-// must be able to rely on the fault's coming.
+// The proxy by itself, in front of a server that repeats what it hears: a test that relies on a
+// fault must be able to rely on the fault's coming.
 #include "tiercache/testing/faulty_proxy.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,8 @@
 namespace tiercache::testing {
 namespace {
 
-// How long a test waits for what must come; what must not come is given the time of a detour instead.
+// How long a test waits for what must come; what must not come is given the time of a detour
+// instead.
 constexpr int kPatienceMs = 60'000;
 
 sockaddr_in loopback(std::uint16_t port) {

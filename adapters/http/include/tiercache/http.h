@@ -1,8 +1,10 @@
-// Documents from HTTP APIs: a ready refresh callback over libcurl. The guide is docs/http-sources.md.
+// Documents from HTTP APIs: a ready refresh callback over libcurl. The guide is
+// docs/http-sources.md.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,8 +41,8 @@ struct Header {
 // | allow_plain_http | take http:// to other machines                       | false    |              |
 // | clock            | for deadlines and dates in Retry-After               | machine  |              |
 //
-// The refresh's own deadline (`hard_timeout` of the dataset) and its cancellation end a transfer too,
-// within a tenth of a second.
+// The refresh's own deadline (`hard_timeout` of the dataset) and its cancellation end a transfer
+// too, within a tenth of a second.
 struct Options {
   std::string url;
   std::function<std::string()> bearer = {};
@@ -69,7 +71,8 @@ class Answer {
   explicit Answer(RefreshAnswer<std::string> answer) : answer_(std::move(answer)) {}
 
   // For an untyped dataset the text as it came, else what the type's codec makes of it; throws when
-  // that refuses it. (A dataset of std::string cannot be told from an untyped one and gets the text.)
+  // that refuses it. (A dataset of std::string cannot be told from an untyped one and gets the
+  // text.)
   template <class Value>
   operator RefreshAnswer<Value>() &&;
 
@@ -77,8 +80,8 @@ class Answer {
   RefreshAnswer<std::string> answer_;
 };
 
-// A refresh callback, for any number of datasets and threads. Copies share their connections. Do not
-// carry it across fork().
+// A refresh callback, for any number of datasets and threads. Copies share their connections. Do
+// not carry it across fork().
 //
 // It answers `NotFound` for 404 and 410, and for a key that would change the URL's path ("..");
 // `NotModified` for 304; it throws `RetryAfter` where the source says when to come back, and

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,8 +43,8 @@ struct Options {
 // `unavailable` and says why; it recovers by itself. Throws BadConfiguration for options that can
 // never work. The format is docs/formats/sqlite-store.md.
 //
-// Do not carry it across fork(), nor open the same file in a child of a process that has it open: SQLite
-// takes the parent's locks for its own there. The child starts a program (exec) first.
+// Do not carry it across fork(), nor open the same file in a child of a process that has it open:
+// SQLite takes the parent's locks for its own there. The child starts a program (exec) first.
 std::shared_ptr<Store> open(Options options);
 std::shared_ptr<Store> open(std::string_view path);
 

@@ -1,6 +1,7 @@
 // Not for direct use: what the memory tier holds and a snapshot shares.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 

@@ -1,5 +1,5 @@
-// A network that misbehaves: a TCP proxy on loopback in front of a real server, for tests of stores and
-// sources.
+// A network that misbehaves: a TCP proxy on loopback in front of a real server, for tests of stores
+// and sources.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ enum class Network : std::uint8_t {
 // Owns a thread and a listening socket; both end with the object. Thread-safe.
 class FaultyProxy {
  public:
-  // Throws std::runtime_error when it cannot listen. `host` is a numeric address, or the path of a unix
-  // socket; then `port` is not looked at.
+  // Throws std::runtime_error when it cannot listen. `host` is a numeric address, or the path of a
+  // unix socket; then `port` is not looked at.
   FaultyProxy(std::string host, std::uint16_t port);
   ~FaultyProxy();
   FaultyProxy(const FaultyProxy&) = delete;
@@ -31,7 +31,8 @@ class FaultyProxy {
 
   // Bytes swallowed by one state do not come in the next: what hung goes on hanging.
   void set(Network network);
-  // Connections that stand hang for ever, as after a switch that lost its table; those to come work.
+  // Connections that stand hang for ever, as after a switch that lost its table; those to come
+  // work.
   void hang_standing();
   // From now on every connection, counted from here, is reset once so many bytes of the server's
   // answers were passed on; what came before arrives. Zero: none is.

@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 
 #include "tiercache/clock.h"
 
 namespace tiercache::testing {
 
-// Thread-safe. Wall and monotonic time start at fixed values and move together, except by `set_wall`.
+// Thread-safe. Wall and monotonic time start at fixed values and move together, except by
+// `set_wall`.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(WallTime start = WallTime(std::chrono::milliseconds(1'700'000'000'000)));

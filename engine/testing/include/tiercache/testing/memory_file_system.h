@@ -67,8 +67,9 @@ class MemoryDisk {
   void set_read_only(bool read_only);
   // As behind FUSE: `sync_all` makes nothing last, and says so by ENOTSUP.
   void set_remote(bool remote);
-  // The clock that the files' times are of. It goes on by `pace` with each mutating operation, by 50 ms
-  // unless told otherwise; what a test writes directly is changed at the time of the last one.
+  // The clock that the files' times are of. It goes on by `pace` with each mutating operation, by
+  // 50 ms unless told otherwise; what a test writes directly is changed at the time of the last
+  // one.
   std::chrono::nanoseconds time() const;
   void set_time(std::chrono::nanoseconds since_epoch, std::chrono::nanoseconds pace);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,9 +12,10 @@
 
 namespace tiercache::testing {
 
-// Tasks wait in a bag; each step runs one that the seed picks. Time moves only when nothing is ready: to
-// the next timer, at most to the limit asked for. `Event::wait_until` runs steps (nested) until the event
-// is set or time has reached the deadline, so blocking code runs in one thread too. One thread only.
+// Tasks wait in a bag; each step runs one that the seed picks. Time moves only when nothing is
+// ready: to the next timer, at most to the limit asked for. `Event::wait_until` runs steps (nested)
+// until the event is set or time has reached the deadline, so blocking code runs in one thread too.
+// One thread only.
 class SeededExecutor final : public Executor {
  public:
   SeededExecutor(std::shared_ptr<ManualClock> clock, std::uint64_t seed);
@@ -32,7 +34,8 @@ class SeededExecutor final : public Executor {
   void run_ready();
   // Moves time on by `by`, running what becomes due in order.
   void run_for(std::chrono::nanoseconds by);
-  // Runs, moving time as needed, until `done` or until `limit` of time has passed; returns `done()`.
+  // Runs, moving time as needed, until `done` or until `limit` of time has passed; returns
+  // `done()`.
   bool run_until(const std::function<bool()>& done,
                  std::chrono::nanoseconds limit = std::chrono::hours(1));
   // As a task that takes time: others run meanwhile.

@@ -1,8 +1,12 @@
 // Conformance: the change feed, of stores that have one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>

@@ -2,7 +2,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tiercache/testing/store_conformance/fixture.h"
 

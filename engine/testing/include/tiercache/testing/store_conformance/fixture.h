@@ -5,9 +5,12 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <random>
 #include <string>
@@ -60,8 +63,8 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
   }
   static WallTime at(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }
 
-  // "a7" of "a" and 7. Not by "a" + std::to_string(7), of which g++ 12 warns in optimised code (its bug
-  // 105651).
+  // "a7" of "a" and 7. Not by "a" + std::to_string(7), of which g++ 12 warns in optimised code (its
+  // bug 105651).
   template <std::integral Number>
   static std::string named(std::string_view name, Number number) {
     return std::string(name).append(std::to_string(number));

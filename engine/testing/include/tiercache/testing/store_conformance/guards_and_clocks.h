@@ -1,6 +1,9 @@
 // Conformance: writes that hold only under a condition, and writes that move clocks alone.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "tiercache/testing/store_conformance/fixture.h"
 
 namespace tiercache::testing {
@@ -163,7 +166,8 @@ TEST_P(StoreConformance, clocks_write_of_an_earlier_fetch_leaves_the_metadata) {
   expect_row({"d", "k"}, expected);
 }
 
-// As an invalidation is written: with the clocks that are known, and nothing to say of the metadata.
+// As an invalidation is written: with the clocks that are known, and nothing to say of the
+// metadata.
 TEST_P(StoreConformance, clocks_write_without_metadata_moves_the_clocks_alone_I1) {
   const Entry row = with_metadata(with_fetch(numbered(1), 200), R"({"etag": "b"})");
   save(content({"d", "k"}, row));

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "tiercache/glob.h"
 #include "tiercache/testing/store_conformance/data.h"

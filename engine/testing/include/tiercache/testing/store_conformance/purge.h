@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 
 #include "tiercache/testing/store_conformance/fixture.h"
 
