@@ -246,13 +246,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
 std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
   core_->check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
-  EntryPtr entry;
-  const auto found = core_->memory->peek(state_.ref(key));
-  if (found.resident && found.resident->kind == ResidentKind::document) {
-    entry = std::make_shared<Entry>(found.resident->entry);
-  } else if (!found.resident || found.resident->kind == ResidentKind::not_found) {
-    entry = core_->read_file(state_.id(key)).entry;
-  }
+  const EntryPtr entry = core_->newest_local(state_, state_.id(key));
   if (!entry || entry->kind == EntryKind::tombstone) return std::nullopt;
   return EntryInfo{.version = entry->version,
                    .size = entry->document->size(),

@@ -66,20 +66,10 @@ bool RefreshPath::has_source(const RefreshRequest& request) const {
          (request.cadence == Cadence::rich ? policy.rich_refresh : policy.refresh);
 }
 
-EntryPtr RefreshPath::newest_local(DatasetState& dataset, const EntryId& id) {
-  const auto found = core_.memory->peek(dataset.ref(id.key));
-  const bool known = found.resident && found.resident->kind != ResidentKind::not_found;
-  FileReadResult file;
-  if (!known || found.outdated) file = core_.read_file(id);
-  const bool ahead =
-      known && found.pinned && !(file.entry && file.entry->version > found.resident->entry.version);
-  if (ahead || (known && !found.outdated)) {
-    // The file may still hold what was erased.
-    if (found.resident->kind == ResidentKind::tombstone) return nullptr;
-    return std::make_shared<Entry>(found.resident->entry);
-  }
-  const bool document = file.entry && file.entry->kind == EntryKind::document;
-  return document && decodes(dataset, *file.entry) ? file.entry : nullptr;
+EntryPtr RefreshPath::previous(DatasetState& dataset, const EntryId& id) {
+  const EntryPtr here = core_.newest_local(dataset, id);
+  const bool document = here && here->kind == EntryKind::document;
+  return document && decodes(dataset, *here) ? here : nullptr;
 }
 
 // An answer of «not modified» would leave what does not decode as it is, for ever.
@@ -111,7 +101,7 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
   Start start;
   start.base = core_.write_path->visible_version(dataset, request.id);
   start.at = core_.fetch_time(request.id);
-  start.previous = newest_local(dataset, request.id);
+  start.previous = previous(dataset, request.id);
   // What the callback is given is what its answer stands for, and nothing that came since.
   if (start.previous) start.base = start.previous->version;
   start.guard = start.base.is_zero() ? core_.versions->next() : start.base;

@@ -82,7 +82,7 @@ class RefreshPath {
   void flight_ended(const RefreshRequest& request, const FlightResult& result);
   void run_ended(const RefreshRequest& request);
   // What the callback gets as the previous entry.
-  EntryPtr newest_local(DatasetState& dataset, const EntryId& id);
+  EntryPtr previous(DatasetState& dataset, const EntryId& id);
   static bool decodes(DatasetState& dataset, const Entry& entry);
   // What the schedule goes by.
   struct Known {

@@ -49,6 +49,22 @@ FileReadResult Core::read_file(const EntryId& id) const {
   return file;
 }
 
+EntryPtr Core::newest_local(DatasetState& dataset, const EntryId& id) const {
+  const MemoryTier::Found found = memory->peek(dataset.ref(id.key));
+  if (!found.resident || found.resident->kind == ResidentKind::not_found)
+    return read_file(id).entry;
+  const Entry& entry = found.resident->entry;
+  const bool trusted = !found.outdated && coarse_ticks() < found.lifetimes.trusted_until;
+  if (!trusted) {
+    const FileReadResult file = read_file(id);
+    // An older file of another process tells that the store has refused what memory has.
+    const bool stands = file.entry && (!found.pinned || file.entry->version > entry.version);
+    const bool removed = file.status == FileReadResult::Status::absent && found.outdated;
+    if (stands || (removed && !found.pinned)) return file.entry;
+  }
+  return std::make_shared<Entry>(entry);
+}
+
 Clocks Core::clocks_with_pending(const EntryId& id, const Entry& entry) const {
   const WallTime wall = now().wall;
   Clocks clocks = believable(entry.clocks, wall);

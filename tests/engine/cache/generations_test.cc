@@ -101,6 +101,23 @@ TEST_F(TwoProcesses, key_that_was_not_found_is_looked_for_again_I10) {
   EXPECT_EQ(*mine.get("k"), "1");
 }
 
+TEST_F(TwoProcesses, what_a_key_is_said_to_be_is_of_the_newer_file_I10_I13) {
+  auto mine = reader->dataset("d", keyed());
+  auto theirs = writer->dataset("d", keyed());
+  mine.put("k", "1");
+  ASSERT_TRUE(reader->flush());
+  const PutReceipt newer = theirs.put("k", "22");
+  ASSERT_TRUE(writer->flush());
+  ASSERT_TRUE(mine.info("k").has_value());
+  EXPECT_EQ(mine.info("k")->version, newer.version);
+  EXPECT_EQ(mine.info("k")->size, 2u);
+  theirs.erase("k");
+  ASSERT_TRUE(writer->flush());
+  EXPECT_FALSE(mine.contains("k"));
+  mine.put("k", "333");  // in its file only later
+  EXPECT_EQ(mine.info("k")->size, 3u);
+}
+
 TEST_F(TwoProcesses, own_writes_leave_memory_trusted) {
   auto data = reader->dataset("d", keyed());
   for (int i = 0; i < 100; ++i) data.put("k", std::to_string(i));
