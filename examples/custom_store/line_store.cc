@@ -28,7 +28,7 @@ std::string error_text() {
   return std::generic_category().message(errno);
 }
 
-// --- Lines -------------------------------------------------------------------
+// --- Lines ---
 
 template <class Time>
 json to_json(const std::optional<Time>& time) {
@@ -96,7 +96,7 @@ std::uint64_t parse_cursor(const std::string& cursor) {
 
 }  // namespace
 
-// --- The file ----------------------------------------------------------------
+// --- The file ---
 
 LineStore::LineStore(std::filesystem::path path, std::shared_ptr<tiercache::Clock> clock)
     : path_(std::move(path)), clock_(std::move(clock)) {
@@ -146,7 +146,7 @@ std::optional<std::string> LineStore::commit(const std::vector<Change>& changes)
   return std::nullopt;
 }
 
-// --- The rows ----------------------------------------------------------------
+// --- The rows ---
 
 void LineStore::put(const Change& change) {
   Row& row = rows_[change.id];
@@ -170,7 +170,7 @@ bool LineStore::begin(tiercache::SteadyTime deadline, tiercache::StoreReply* rep
   return true;
 }
 
-// --- The port ----------------------------------------------------------------
+// --- The port ---
 
 tiercache::LoadReply LineStore::load(const std::string& project,
                                      std::span<const tiercache::EntryId> ids,

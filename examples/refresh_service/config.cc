@@ -53,7 +53,7 @@ bool take_size(const json& value, std::size_t& size) {
   return true;
 }
 
-// --- Sections ----------------------------------------------------------------
+// --- Sections ---
 
 void read_listen(const json& object, Faults& faults, Config& config) {
   Fields fields(object, "listen", faults);

@@ -21,7 +21,7 @@ using Answer = tiercache::RefreshAnswer<std::string>;
 
 namespace {
 
-// --- A folder ----------------------------------------------------------------
+// --- A folder ---
 
 // A key is a file's name, never a path.
 bool is_file_name(const std::string& key) {
@@ -46,7 +46,7 @@ Answer read_folder(const FolderSource& source, const RefreshContext& context) {
   return text;
 }
 
-// --- An HTTP API -------------------------------------------------------------
+// --- An HTTP API ---
 
 #ifdef TIERCACHE_WITH_HTTP
 
@@ -74,7 +74,7 @@ Source ask_http(const HttpSource&) {
 
 #endif
 
-// --- Checks ------------------------------------------------------------------
+// --- Checks ---
 
 bool is_empty(const json& document) {
   return document.empty() ||

@@ -45,7 +45,7 @@ std::string note(const std::string& key) {
   return R"({"note":")" + key + R"(","by":"a reader"})";
 }
 
-// --- In order ----------------------------------------------------------------
+// --- In order ---
 
 void cold_fill(World& world, Step& step) {
   const int before = world.upstream_calls();

@@ -75,7 +75,7 @@ World::World(const Setup& setup)
   ::setenv("SUPABASE_ENABLED", "true", 1);
 }
 
-// --- Processes ---------------------------------------------------------------
+// --- Processes ---
 
 void World::write_config() const {
   const std::string upstream = "http://127.0.0.1:" + std::to_string(upstream_port_) + "/";
@@ -146,7 +146,7 @@ void World::kill_service() {
   service_.reset();
 }
 
-// --- Requests ----------------------------------------------------------------
+// --- Requests ---
 
 int World::upstream_calls() const {
   const json calls =
@@ -191,7 +191,7 @@ json World::health() const {
   return get_json(service_url_, "/health");
 }
 
-// --- Disks -------------------------------------------------------------------
+// --- Disks ---
 
 void World::take_store_away() {
   store_is_away_ = true;

@@ -80,7 +80,7 @@ TEST(ServiceEnvironment, all_faults_are_named_with_what_is_allowed) {
   }
 }
 
-// --- Files of variables ------------------------------------------------------
+// --- Files of variables ---
 
 TEST(EnvFiles, lines_are_read_as_shells_read_them) {
   const Variables variables = parse_env_file(
@@ -118,7 +118,7 @@ TEST(EnvFiles, file_that_is_not_there_is_named) {
   EXPECT_THROW(read_env_file("/nowhere/.env"), BadConfig);
 }
 
-// --- The store ---------------------------------------------------------------
+// --- The store ---
 
 TEST(ServiceStores, are_written_in_three_forms) {
   EXPECT_EQ(parse_store("none")->kind, Kind::none);

@@ -61,8 +61,7 @@ void Workload::tell(const std::string& text) {
   if (told_) told_(text);
 }
 
-// --- Opening
-// -------------------------------------------------------------------------------------------
+// --- Opening ---
 
 CacheOptions Workload::adjusted(CacheOptions options) const {
   options.journal = {.max_bytes = journal_bytes_, .segment_bytes = segment_bytes_};
@@ -99,8 +98,7 @@ void Workload::repair_disk() {
   broken_now_ = false;
 }
 
-// --- Steps
-// ---------------------------------------------------------------------------------------------
+// --- Steps ---
 
 void Workload::step() {
   struct Choice {

@@ -126,7 +126,7 @@ std::string Client::ask_token() const {
   return token;
 }
 
-// --- Asking ------------------------------------------------------------------
+// --- Asking ---
 
 Reply Client::ask(const std::string& url, Round& round) const {
   Target target{url, url_.origin()};
@@ -196,7 +196,7 @@ Target Client::redirect_from(const Target& from, const Reply& reply) const {
   return *std::move(target);
 }
 
-// --- What the answer means ---------------------------------------------------
+// --- What the answer means ---
 
 bool Client::has_credentials(const Round& round) const {
   return !round.token.empty() || !options_.headers.empty() || url_.has_user_info();

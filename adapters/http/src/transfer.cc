@@ -247,7 +247,7 @@ Reply Transfers::Handle::run(const Request& request, const Clock& clock) {
   return reply;
 }
 
-// --- The pool ----------------------------------------------------------------
+// --- The pool ---
 
 Transfers::Transfers(std::shared_ptr<Clock> clock) : clock_(std::move(clock)) {
   set_up_curl();

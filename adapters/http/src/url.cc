@@ -146,7 +146,7 @@ bool may_be_cut_password(const Parts& parts) {
 
 }  // namespace
 
-// --- Origins and targets -----------------------------------------------------
+// --- Origins and targets ---
 
 bool Origin::is_loopback() const {
   if (host == "localhost" || host == "[::1]") return true;
@@ -211,7 +211,7 @@ std::string percent_encoded(std::string_view text) {
   return encoded;
 }
 
-// --- Templates ---------------------------------------------------------------
+// --- Templates ---
 
 UrlTemplate::UrlTemplate(std::string_view text) : shown_(shown_url(text)) {
   if (text.size() > kLongestUrl) throw std::invalid_argument("longer than 8 KiB");

@@ -46,8 +46,7 @@ class Dataset {
 
   const std::string& name() const { return core_->name(); }
 
-  // --- Reading
-  // ---------------------------------------------------------------------------------------
+  // --- Reading ---
 
   // The read path: memory, files, store, refresh callback, as far as `options.reach`.
   Snapshot<T> get(std::string_view key = {}, const GetOptions& options = {}) const {
@@ -94,8 +93,7 @@ class Dataset {
     return Snapshot<T>(core_->refresh(key, deadline));
   }
 
-  // --- Writing
-  // ---------------------------------------------------------------------------------------
+  // --- Writing ---
 
   // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a
   // write of its own, also of the document that is there already.
@@ -154,8 +152,7 @@ class Dataset {
     return core_->invalidate(key, options);
   }
 
-  // --- Looking
-  // ---------------------------------------------------------------------------------------
+  // --- Looking ---
 
   // There is a document in memory or files, however old.
   bool contains(std::string_view key = {}) const { return core_->contains(key); }

@@ -184,8 +184,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // Logs what was found wrong with an entry, without its key or document.
   void report(LogTopic topic, const EntryId& id, const std::string& what);
 
-  // --- Fixed after `open`
-  // ----------------------------------------------------------------------------
+  // --- Fixed after `open` ---
   CacheOptions options;
   std::shared_ptr<Clock> clock;
   std::shared_ptr<FileSystem> file_system;

@@ -42,7 +42,7 @@ Server::Handler takes_token(const std::string& token) {
   };
 }
 
-// --- Tokens ------------------------------------------------------------------
+// --- Tokens ---
 
 TEST(HttpTokens, provider_is_asked_for_each_request) {
   int asked = 0;
@@ -104,7 +104,7 @@ TEST(HttpTokens, user_info_is_sent_as_basic) {
   EXPECT_EQ(server.last().get_header_value("Authorization"), "Basic dXNlcjpwQHNz");
 }
 
-// --- Redirects ---------------------------------------------------------------
+// --- Redirects ---
 
 TEST(HttpRedirects, are_followed_with_credentials_on_the_same_origin) {
   for (const int status : {301, 302, 303, 307, 308}) {
@@ -192,7 +192,7 @@ TEST(HttpRedirects, lead_to_no_other_scheme_and_no_plain_http_elsewhere) {
   EXPECT_THAT(outcome_of(source({.url = nowhere.url()})), HasSubstr("without a place to go to"));
 }
 
-// --- Options -----------------------------------------------------------------
+// --- Options ---
 
 std::string faults_of(Options options) {
   try {

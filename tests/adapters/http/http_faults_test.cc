@@ -48,7 +48,7 @@ std::string gzip(const std::string& text) {
   return packed;
 }
 
-// --- Hanging -----------------------------------------------------------------
+// --- Hanging ---
 
 TEST(HttpFaults, server_that_hangs_anywhere_ends_at_the_timeout_I7) {
   for (const std::string& sent :
@@ -96,7 +96,7 @@ TEST(HttpFaults, body_that_trickles_ends_at_the_timeout_I7) {
               HasSubstr("by the deadline"));
 }
 
-// --- Breaking off ------------------------------------------------------------
+// --- Breaking off ---
 
 TEST(HttpFaults, half_an_answer_is_no_document) {
   for (const std::string& sent :
@@ -147,7 +147,7 @@ TEST(HttpFaults, source_works_again_after_each_failure) {
   }
 }
 
-// --- Sizes -------------------------------------------------------------------
+// --- Sizes ---
 
 TEST(HttpSizes, limit_is_exact) {
   const Server server([](const httplib::Request&, httplib::Response& response) {

@@ -23,7 +23,7 @@ std::string fault_of(const std::string& text) {
   return "(accepted)";
 }
 
-// --- URLs --------------------------------------------------------------------
+// --- URLs ---
 
 TEST(UrlTemplates, key_is_encoded_wherever_it_stands) {
   const UrlTemplate url("https://API.example.com:443/v1/{key}/x?name={key}&y=1");
@@ -140,7 +140,7 @@ TEST(Origins, are_compared_after_normalising) {
   EXPECT_EQ(parse_target(""), std::nullopt);
 }
 
-// --- Retry-After -------------------------------------------------------------
+// --- Retry-After ---
 
 const WallTime kNow{std::chrono::seconds(784'111'777)};  // Sun, 06 Nov 1994 08:49:37 GMT
 
@@ -172,7 +172,7 @@ TEST(RetryDelays, what_says_nothing_about_the_future_is_none) {
   EXPECT_EQ(retry_delay(std::string(1'000, ':'), "", kNow), std::nullopt);
 }
 
-// --- JSON pointers -----------------------------------------------------------
+// --- JSON pointers ---
 
 std::optional<std::string> select(const std::string& pointer, const std::string& document) {
   return JsonPointer(pointer).find_in(document);

@@ -54,7 +54,7 @@ Server::Handler fails(int status, const std::string& retry_after = {}) {
   };
 }
 
-// --- What is sent ------------------------------------------------------------
+// --- What is sent ---
 
 TEST(HttpSource, document_comes_byte_for_byte) {
   const Server server(serves(" {\"a\" : 1.50}\n"));
@@ -129,7 +129,7 @@ TEST(HttpSource, many_threads_may_ask_at_once) {
   EXPECT_EQ(server.requests().size(), 200u);
 }
 
-// --- Conditional requests ----------------------------------------------------
+// --- Conditional requests ---
 
 Server::Handler serves_with_validators(const std::string& etag, const std::string& modified = {}) {
   return [=](const httplib::Request& request, httplib::Response& response) {
@@ -205,7 +205,7 @@ TEST(HttpConditions, not_modified_to_an_unconditional_request_is_an_error) {
   EXPECT_THAT(error_of(source({.url = server.url()})), HasSubstr("unconditional"));
 }
 
-// --- What answers become -----------------------------------------------------
+// --- What answers become ---
 
 TEST(HttpAnswers, gone_and_absent_are_not_found) {
   for (const int status : {404, 410}) {

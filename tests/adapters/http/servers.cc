@@ -28,7 +28,7 @@ EntryPtr entry_of(const std::string& document, const std::string& metadata) {
   return entry;
 }
 
-// --- Server ------------------------------------------------------------------
+// --- Server ---
 
 Server::Server(Handler handler, std::unique_ptr<httplib::Server> server)
     : server_(server ? std::move(server) : std::make_unique<httplib::Server>()) {
@@ -63,7 +63,7 @@ std::size_t Server::connections() const {
   return ports.size();
 }
 
-// --- RawServer ---------------------------------------------------------------
+// --- RawServer ---
 
 RawServer::RawServer(Script script) : script_(std::move(script)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM, 0);

@@ -115,7 +115,7 @@ TEST_F(RefusedKeys, pattern_that_is_empty_or_too_long_is_refused) {
   }
 }
 
-// --- Documents, metadata, lifetimes ------------------------------------------
+// --- Documents, metadata, lifetimes ---
 
 class RefusedWrites : public ::testing::Test {
  protected:
@@ -212,7 +212,7 @@ TEST_F(RefusedWrites, journal_that_parked_writes_have_filled_says_so) {
       << error;
 }
 
-// --- A dataset that is opened again ------------------------------------------
+// --- A dataset that is opened again ---
 
 std::string configuration_error(const std::function<void()>& call) {
   try {
