@@ -114,7 +114,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply);
   // The key's file; a tombstone where a matching erase hides it.
   FileReadResult read_file(const EntryId& id) const;
-  // What a read of the local tiers would find of the key, whatever its age, tombstones too; null: nothing.
+  // What a read of the local tiers would find of the key, whatever its age, tombstones too; null:
+  // nothing.
   EntryPtr newest_local(DatasetState& dataset, const EntryId& id) const;
   // Brings what a lower tier gave into the files, unless a matching erase came meanwhile (I4).
   // Where the disk will not take it, the older file goes. False when the disk refuses even that.

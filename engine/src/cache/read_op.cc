@@ -180,10 +180,13 @@ void ReadOp::trust_pinned() {
 }
 
 EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
-  auto moved = std::make_shared<Entry>(*entry);
-  moved->clocks = core_->clocks_with_pending(id_, *entry);
+  const Clocks clocks = core_->clocks_with_pending(id_, *entry);
   const Candidate known = candidate();
-  if (known.resident && known.resident->entry.version == entry->version) {
+  const bool same = known.resident && known.resident->entry.version == entry->version;
+  if (!same && clocks == entry->clocks) return entry;
+  auto moved = std::make_shared<Entry>(*entry);
+  moved->clocks = clocks;
+  if (same) {
     merge_clocks(moved.get(), known.resident->entry.clocks, known.resident->entry.metadata, true);
   }
   return moved;
