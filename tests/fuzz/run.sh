@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the fuzz targets with the clang preset and runs each for a while.
+# Builds the fuzz targets with the clang preset and runs each for a while, as many at a time as there are
+# processors.
 set -u
 
 usage() {
@@ -46,11 +47,12 @@ done
 [ -n "$targets" ] || fail "there is no target '$only'"
 
 (cd "$root" && cmake --preset clang >/dev/null) || fail "cmake --preset clang failed"
-for name in $targets; do
-  cmake --build "$build" --target "${name}_fuzz" || fail "${name}_fuzz does not build"
-done
+programs=
+for name in $targets; do programs="$programs ${name}_fuzz"; done
+# shellcheck disable=SC2086  # one word each
+cmake --build "$build" --target $programs || fail "not all targets build"
 
-# Runs one target; adds its figures to $summary.
+# Runs one target; leaves its figures in its folder, as `result`.
 run_target() {
   work=$build/fuzz/$1
   mkdir -p "$work/corpus" || fail "cannot create $work"
@@ -64,17 +66,34 @@ run_target() {
   status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
   if [ $status -eq 0 ]; then
-    summary="$summary $name=${runs:-?}"
+    echo "${runs:-?}" >"$work/result"
   else
     tail -n 40 "$work/log"
     echo "run.sh: $name found something, its input is in $work" >&2
-    summary="$summary $name=FOUND"
-    found=$((found + 1))
+    echo FOUND >"$work/result"
   fi
 }
 
+trap 'trap - TERM; kill 0' INT TERM
+at_once=$(nproc)
+running=0
+for name in $targets; do
+  rm -f "$build/fuzz/$name/result"
+  run_target "$name" &
+  running=$((running + 1))
+  if [ "$running" -eq "$at_once" ]; then
+    wait
+    running=0
+  fi
+done
+wait
+
 found=0
 summary=
-for name in $targets; do run_target "$name"; done
+for name in $targets; do
+  result=$(cat "$build/fuzz/$name/result" 2>/dev/null || echo FOUND)
+  [ "$result" = FOUND ] && found=$((found + 1))
+  summary="$summary $name=$result"
+done
 echo "fuzz: $found findings, $seconds s each, runs:$summary"
 [ "$found" -eq 0 ]
