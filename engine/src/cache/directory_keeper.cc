@@ -170,10 +170,7 @@ void DirectoryKeeper::fill_files() {
   const auto write_batch = [&] {
     const auto results = core_.files->write_synced(batch, EntryFiles::Sync::before);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      using Status = FileWriteResult::Status;
-      const bool there =
-          results[i].status == Status::written || results[i].status == Status::newer_there;
-      if (!there) core_.file_writer->lacks(batch[i].first);
+      if (!results[i].is_there()) core_.file_writer->lacks(batch[i].first);
       if (results[i].current) core_.take_newer(batch[i].first, results[i].current);
     }
     batch.clear();

@@ -98,8 +98,7 @@ void Replay::write_files() {
   const std::vector<FileWriteResult> results = write_in_turn(entries);
   std::set<EntryId> unwritten;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    using Status = FileWriteResult::Status;
-    if (results[i].status == Status::written || results[i].status == Status::newer_there) continue;
+    if (results[i].is_there()) continue;
     core_.marks->file_writes.failed(without_key(results[i].io.what, entries[i].first));
     core_.keep_unwritten(entries[i].first, entries[i].second);
     unwritten.insert(entries[i].first);

@@ -29,12 +29,6 @@ Version just_below(Version version) {
   return {.time = version.time - 1, .writer = std::numeric_limits<std::uint32_t>::max()};
 }
 
-// The files have it, or something newer.
-bool is_there(const FileWriteResult& result) {
-  return result.status == FileWriteResult::Status::written ||
-         result.status == FileWriteResult::Status::newer_there;
-}
-
 }  // namespace
 
 FileReadResult Core::read_file(const EntryId& id) const {
@@ -81,7 +75,7 @@ bool Core::keep_in_files(const EntryId& id, const Entry& entry) {
   const FileWriteResult result = files->write(id, entry, EntryFiles::Sync::before);
   if (is_erased()) files->remove(id, entry.version);
   file_eviction->look();
-  return is_there(result) || give_up_older_file(id, entry, result);
+  return result.is_there() || give_up_older_file(id, entry, result);
 }
 
 // A disk that takes nothing new will mostly still remove a file.
@@ -181,7 +175,7 @@ bool Core::keep_rows(const std::vector<ScannedEntry>& rows) {
       files->remove(id, entry->version);
       continue;
     }
-    const bool kept = is_there(results[i]) || give_up_older_file(id, *entry, results[i]);
+    const bool kept = results[i].is_there() || give_up_older_file(id, *entry, results[i]);
     all = show_row(id, entry, kept) && all;
   }
   return all;
@@ -199,13 +193,13 @@ bool Core::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
       resident &&
       (resident->entry.version < row->version ||
        (resident->entry.version == row->version && resident->entry.clocks != row->clocks));
-  const bool has_room = memory->stats().bytes_pinned <= memory->max_bytes() / 2;
-  if (moves || (!kept && has_room)) {
+  const bool takes = moves || (!kept && !memory->is_half_pinned());
+  if (takes) {
     take_newer(id, row);
   } else {
     refresh_path->arm(*dataset, id);
   }
-  return kept || moves || has_room;
+  return kept || takes;
 }
 
 void Core::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
@@ -265,8 +259,7 @@ IoStatus Core::withdraw_file(const EntryId& id, Version ours, const EntryPtr& ro
   const FileReadResult file = files->read(id);
   if (file.entry && file.entry->version != ours) return {};  // another process's, or the row
   const FileWriteResult given = row ? files->replace(id, ours, *row) : files->remove(id, ours);
-  using Status = FileWriteResult::Status;
-  if (given.status == Status::written || given.status == Status::newer_there) return {};
+  if (given.is_there()) return {};
   const bool may_be_there = file.entry || file.status == FileReadResult::Status::failed;
   if (may_be_there) return given.io;
   files->remove(id, ours);  // the index alone tells of it
@@ -310,8 +303,7 @@ bool Core::erase_files_matching(const std::string& dataset, const std::string& g
   std::vector<std::pair<EntryId, EntryPtr>> batch;
   const auto write_batch = [&] {
     for (const FileWriteResult& result : files->write_synced(batch, EntryFiles::Sync::anew)) {
-      all = all && (result.status == FileWriteResult::Status::written ||
-                    result.status == FileWriteResult::Status::newer_there);
+      all = all && result.is_there();
     }
     batch.clear();
   };

@@ -104,8 +104,7 @@ void WritePath::expect_settlement(const Change& change) {
 // Writes that wait for their files are pinned in memory; past half the budget the writers bring
 // them there themselves (I8).
 void WritePath::make_room() {
-  if (core_.memory->stats().bytes_pinned > core_.memory->max_bytes() / 2)
-    core_.file_writer->flush();
+  if (core_.memory->is_half_pinned()) core_.file_writer->flush();
 }
 
 std::vector<ChangeResult> WritePath::write_and_wait(std::vector<Change> changes,

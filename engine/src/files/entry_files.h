@@ -59,6 +59,9 @@ struct FileWriteResult {
   Status status = Status::written;
   EntryPtr current;
   IoStatus io;
+
+  // The file has the entry, or something newer.
+  bool is_there() const { return status == Status::written || status == Status::newer_there; }
 };
 
 // How many files were moved to quarantine, and why.

@@ -122,6 +122,8 @@ class MemoryTier {
 
   MemoryStats stats() const;
   std::size_t max_bytes() const { return max_bytes_; }
+  // More than half of the budget waits for its files and cannot be evicted.
+  bool is_half_pinned() const { return stats().bytes_pinned > max_bytes_ / 2; }
   // What a node of this key and resident is charged.
   static std::size_t charge(std::string_view key, const detail::Resident& resident);
 
