@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "tiercache/file_system.h"
+#include "lib/machine_disk.h"
 
 namespace tiercache::testing {
 
@@ -60,94 +60,74 @@ struct DiskGates {
 };
 
 // The machine's file system behind gates. Thread-safe.
-class StallingDisk final : public FileSystem {
+class StallingDisk final : public MachineDisk {
  public:
   explicit StallingDisk(std::shared_ptr<DiskGates> gates) : gates_(std::move(gates)) {}
 
   IoStatus absolute(const std::string& path, std::string* out) override {
-    return machine_->absolute(path, out);
+    return machine().absolute(path, out);
   }
   IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) override {
-    if (mode == OpenMode::read) return machine_->open(path, mode, out);
-    const IoStatus status = change([&] { return machine_->open(path, mode, out); });
+    if (mode == OpenMode::read) return MachineDisk::open(path, mode, out);
+    const IoStatus status = change([&] { return MachineDisk::open(path, mode, out); });
     if (status.ok()) *out = std::make_unique<GatedFile>(std::move(*out), gates_);
     return status;
   }
-  IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) override {
-    return machine_->read_file(path, max_bytes, out);
-  }
   IoStatus write_file(const std::string& path, std::string_view bytes) override {
-    return change([&] { return machine_->write_file(path, bytes); });
+    return change([&] { return MachineDisk::write_file(path, bytes); });
   }
   IoStatus rename(const std::string& from, const std::string& to) override {
-    return change([&] { return machine_->rename(from, to); });
+    return change([&] { return MachineDisk::rename(from, to); });
   }
   IoStatus exchange(const std::string& a, const std::string& b) override {
-    return change([&] { return machine_->exchange(a, b); });
+    return change([&] { return MachineDisk::exchange(a, b); });
   }
   IoStatus remove_file(const std::string& path) override {
-    return change([&] { return machine_->remove_file(path); });
+    return change([&] { return MachineDisk::remove_file(path); });
   }
   IoStatus remove_tree(const std::string& path) override {
-    return change([&] { return machine_->remove_tree(path); });
+    return change([&] { return MachineDisk::remove_tree(path); });
   }
   IoStatus make_directories(const std::string& path) override {
-    return change([&] { return machine_->make_directories(path); });
-  }
-  IoStatus list(const std::string& path, std::vector<DirectoryItem>* out) override {
-    return machine_->list(path, out);
-  }
-  IoStatus info(const std::string& path, FileInfo* out) override {
-    return machine_->info(path, out);
+    return change([&] { return MachineDisk::make_directories(path); });
   }
   IoStatus list_files(const std::string& path, std::vector<ListedFile>* out) override {
-    return machine_->list_files(path, out);
+    return machine().list_files(path, out);
   }
   IoStatus sync_file(const std::string& path) override {
-    return sync([&] { return machine_->sync_file(path); });
+    return sync([&] { return MachineDisk::sync_file(path); });
   }
   IoStatus sync_directory(const std::string& path) override {
-    return sync([&] { return machine_->sync_directory(path); });
+    return sync([&] { return MachineDisk::sync_directory(path); });
   }
   IoStatus sync_all(const std::string& path) override {
-    return sync([&] { return machine_->sync_all(path); });
+    return sync([&] { return MachineDisk::sync_all(path); });
   }
   IoStatus try_lock(const std::string& path, std::unique_ptr<FileLock>* out) override {
-    return change([&] { return machine_->try_lock(path, out); });
+    return change([&] { return MachineDisk::try_lock(path, out); });
   }
   IoStatus map_counters(const std::string& path, std::size_t count,
                         std::shared_ptr<std::uint32_t>* out) override {
-    return change([&] { return machine_->map_counters(path, count, out); });
-  }
-  IoStatus free_bytes(const std::string& path, std::uint64_t* out) override {
-    return machine_->free_bytes(path, out);
-  }
-  IoStatus is_remote(const std::string& path, bool* out) override {
-    return machine_->is_remote(path, out);
+    return change([&] { return machine().map_counters(path, count, out); });
   }
 
  private:
-  class GatedFile final : public File {
+  class GatedFile final : public MachineFile {
    public:
     GatedFile(std::unique_ptr<File> file, std::shared_ptr<DiskGates> gates)
-        : file_(std::move(file)), gates_(std::move(gates)) {}
+        : MachineFile(std::move(file)), gates_(std::move(gates)) {}
 
-    IoStatus read_at(std::uint64_t offset, std::size_t size, std::string* out) override {
-      return file_->read_at(offset, size, out);
-    }
     IoStatus write_at(std::uint64_t offset, std::string_view bytes) override {
-      return gates_->changes.through([&] { return file_->write_at(offset, bytes); });
+      return gates_->changes.through([&] { return MachineFile::write_at(offset, bytes); });
     }
-    IoStatus size(std::uint64_t* out) override { return file_->size(out); }
     IoStatus truncate(std::uint64_t size) override {
-      return gates_->changes.through([&] { return file_->truncate(size); });
+      return gates_->changes.through([&] { return MachineFile::truncate(size); });
     }
     IoStatus sync_data() override {
-      return gates_->syncs.through([&] { return file_->sync_data(); });
+      return gates_->syncs.through([&] { return MachineFile::sync_data(); });
     }
 
    private:
-    const std::unique_ptr<File> file_;
     const std::shared_ptr<DiskGates> gates_;
   };
 
@@ -160,7 +140,6 @@ class StallingDisk final : public FileSystem {
     return gates_->syncs.through(act);
   }
 
-  const std::shared_ptr<FileSystem> machine_ = posix_file_system();
   const std::shared_ptr<DiskGates> gates_;
 };
 

@@ -12,23 +12,6 @@ DatasetOptions<JsonText> keyed(Hydrate hydrate = Hydrate::all()) {
   return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = hydrate};
 }
 
-// Another machine's write, straight into the store.
-void write_elsewhere(World& world, const std::string& key, const std::optional<std::string>& text) {
-  Entry entry;
-  const EntryPtr row = world.store->row("test", {"d", key});
-  const auto now = static_cast<std::uint64_t>(world.clock->wall_now().time_since_epoch().count());
-  entry.version.time = std::max(now << Version::kCounterBits, row ? row->version.time + 1 : 0);
-  entry.version.writer = 7;
-  entry.clocks.last_fetch = world.clock->wall_now();
-  if (text) {
-    entry.document = std::make_shared<const std::string>(*text);
-    entry.checksum = Checksum::of(*text);
-  } else {
-    entry.kind = EntryKind::tombstone;
-  }
-  world.store->put_row("test", {"d", key}, std::move(entry));
-}
-
 TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll_I10) {
   World world;
   auto cache = world.open();
@@ -36,8 +19,8 @@ TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
-  write_elsewhere(world, "k", "2");
-  write_elsewhere(world, "new", "3");
+  world.write_elsewhere("k", "2");
+  world.write_elsewhere("new", "3");
   EXPECT_EQ(*data.peek("k"), "1");
   world.executor->run_for(1s);
   EXPECT_EQ(*data.peek("k"), "2");
@@ -52,7 +35,7 @@ TEST(ChangeFeed, erase_of_another_machine_takes_the_entry_away_I4_I10) {
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
-  write_elsewhere(world, "k", std::nullopt);
+  world.write_elsewhere("k", std::nullopt);
   world.executor->run_for(1s);
   world.store_down();
   EXPECT_FALSE(data.get("k").has_value());
@@ -78,7 +61,7 @@ TEST(ChangeFeed, what_was_erased_while_the_cache_was_closed_does_not_come_back_I
   cache->dataset("d", keyed()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
-  write_elsewhere(world, "k", std::nullopt);
+  world.write_elsewhere("k", std::nullopt);
   cache = world.open();
   auto data = cache->dataset("d", keyed());
   world.executor->run_for(1s);
@@ -93,7 +76,7 @@ TEST(ChangeFeed, start_after_a_kill_goes_on_from_the_cursor_that_was_kept_I10) {
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(30s);
   world.kill(cache);
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   const std::uint64_t loads = world.store->calls("load");
   cache = world.open();
   auto data = cache->dataset("d", keyed(Hydrate::none()));
@@ -109,7 +92,7 @@ TEST(ChangeFeed, store_that_was_away_at_the_start_is_compared_once_it_is_back_I1
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.disk.boot()->remove_file("/cache/changes");
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.store_down();
   cache = world.open();
   auto data = cache->dataset("d", keyed());
@@ -130,7 +113,7 @@ TEST(ChangeFeed, erase_before_the_first_cursor_reaches_an_empty_start_with_the_s
   world.executor->run_for(5min);
   world.store_up();
   ASSERT_TRUE(cache->flush());
-  write_elsewhere(world, "k", std::nullopt);
+  world.write_elsewhere("k", std::nullopt);
   world.executor->run_for(1min);
   EXPECT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
 }
@@ -143,7 +126,7 @@ TEST(ChangeFeed, gap_makes_every_known_key_be_compared_with_its_row_I10) {
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
   world.store->lose_change_cursors();
-  for (const char* key : {"0", "117", "249"}) write_elsewhere(world, key, "2");
+  for (const char* key : {"0", "117", "249"}) world.write_elsewhere(key, "2");
   world.executor->run_for(2s);
   for (const char* key : {"0", "117", "249"}) EXPECT_EQ(*data.peek(key), "2") << key;
   EXPECT_EQ(*data.peek("1"), "1");
@@ -155,7 +138,7 @@ TEST(ChangeFeed, damaged_cursor_is_as_good_as_none_I9) {
   cache->dataset("d", keyed()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.disk.write("/cache/changes", "tiercache-cursor 1\n1-9\n0123456789abcdef0123456789abcdef");
   cache = world.open();
   auto data = cache->dataset("d", keyed(Hydrate::none()));
@@ -173,7 +156,7 @@ TEST(ChangeFeed, own_writes_and_keys_nobody_reads_cost_no_load) {
   data.invalidate("3");
   data.erase("4");
   ASSERT_TRUE(cache->flush());
-  write_elsewhere(world, "unknown", "1");
+  world.write_elsewhere("unknown", "1");
   world.executor->run_for(5s);
   EXPECT_EQ(world.store->calls("load"), loads);
 }
@@ -185,7 +168,7 @@ TEST(ChangeFeed, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.store->set_fault([](const std::string& operation) {
     return operation == "save" ? StoreFault::unavailable : StoreFault::none;
   });
@@ -216,7 +199,7 @@ TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
   world.executor->run_for(10min);
   EXPECT_LE(world.store->calls("changes"), before + 40);
   world.store_up();
-  write_elsewhere(world, "k", "1");
+  world.write_elsewhere("k", "1");
   world.executor->run_for(31s);
   EXPECT_TRUE(data.peek("k").has_value() || data.get("k", {.reach = Reach::local}).has_value());
 }
@@ -230,7 +213,7 @@ TEST(ChangeFeed, feed_that_is_held_up_shows_in_health_until_it_tells_again_I13) 
   world.executor->run_for(10s);
   EXPECT_TRUE(cache->health().store_feed.enabled && cache->health().store_feed.working);
   world.store->hold_up_changes("an old transaction is open");
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.executor->run_for(3s);
   const Health health = cache->health();
   EXPECT_FALSE(health.store_feed.working);
@@ -280,7 +263,7 @@ TEST(ChangeFeed, hint_brings_a_write_of_another_machine_long_before_the_poll_I10
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.executor->run_for(5ms);
   EXPECT_EQ(*data.peek("k"), "2");
   EXPECT_GE(cache->stats().store_hints, 1u);
@@ -296,7 +279,7 @@ TEST(ChangeFeed, hints_without_end_bring_about_a_bounded_number_of_polls_I8) {
   world.executor->run_for(10s);
   const std::uint64_t before = world.store->calls("changes");
   for (int i = 0; i < 1'000; ++i) {
-    write_elsewhere(world, "k", std::to_string(i));
+    world.write_elsewhere("k", std::to_string(i));
     world.executor->run_for(1ms);
   }
   const std::uint64_t polls = world.store->calls("changes") - before;
@@ -335,7 +318,7 @@ TEST(ChangeFeed, hint_that_met_an_outage_does_not_wait_for_the_next_poll_I10) {
   world.store->set_fault([](const std::string& operation) {
     return operation == "changes" ? StoreFault::unavailable : StoreFault::none;
   });
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.executor->run_for(5s);
   world.store->set_fault({});
   world.executor->run_for(10s);
@@ -356,7 +339,7 @@ TEST(ChangeFeed, lost_hints_show_in_health_and_leave_the_poll_as_it_was_I10) {
   EXPECT_EQ(health.store_hints.why, "the line is dead");
   EXPECT_TRUE(health.all_working()) << "polls go on";
   world.executor->run_for(100ms);
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.executor->run_for(1s);
   EXPECT_EQ(*data.peek("k"), "2");
   world.store->set_hint_state({.kind = HintState::Kind::live, .why = {}});
@@ -370,7 +353,7 @@ TEST(ChangeFeed, closed_cache_takes_no_hint) {
   world.executor->run_for(2s);
   cache->close();
   const std::uint64_t before = world.store->calls("changes");
-  write_elsewhere(world, "k", "2");
+  world.write_elsewhere("k", "2");
   world.executor->run_for(1min);
   EXPECT_EQ(world.store->calls("changes"), before);
   EXPECT_FALSE(cache->health().store_hints.enabled);

@@ -18,31 +18,12 @@ DatasetOptions<JsonText> keyed() {
   return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
 }
 
-class FullAtOpen : public ::testing::TestWithParam<Refusal> {
+class FullAtOpen : public ::testing::TestWithParam<Refusal>, protected RefusingMachine {
  protected:
-  ~FullAtOpen() override {
-    GetParam().end(world_.disk);
-    if (cache_) world_.kill(cache_);
-  }
+  ~FullAtOpen() override { end(GetParam()); }
 
-  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
-    cache_ = world_.open(adjust);
-    data_.emplace(cache_->dataset("d", keyed()));
-  }
-  void close() {
-    cache_->close();
-    data_.reset();
-    cache_.reset();
-  }
   void fill() { GetParam().begin(world_.disk); }
-  void recover() {
-    GetParam().end(world_.disk);
-    ASSERT_TRUE(world_.run_until([&] {
-      const Health health = cache_->health();
-      return health.journal.working && health.files.working;
-    })) << cache_->health().journal.why
-        << cache_->health().files.why;
-  }
+  void recover() { RefusingMachine::recover(GetParam()); }
   std::string local(const std::string& key) {
     const auto snapshot = data_->get(key, {.reach = Reach::local});
     return snapshot ? *snapshot : "missing: " + snapshot.passage().to_string();
@@ -51,10 +32,6 @@ class FullAtOpen : public ::testing::TestWithParam<Refusal> {
     const EntryPtr row = world_.store->row("test", {"d", key});
     return row && row->document ? *row->document : "missing";
   }
-
-  World world_;
-  std::unique_ptr<Cache> cache_;
-  std::optional<Dataset<JsonText>> data_;
 };
 
 TEST_P(FullAtOpen, what_is_there_is_served_and_writes_go_to_the_store_until_it_recovers_I1) {

@@ -1,13 +1,17 @@
-// The ways in which a disk takes nothing new.
+// The ways in which a disk takes nothing new, and a machine that has one.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <cerrno>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include "tiercache/testing/memory_file_system.h"
+#include "engine/cache/world.h"
 
 namespace tiercache::testing {
 
@@ -40,5 +44,37 @@ inline std::vector<Refusal> refusals() {
           {"over_quota", [](MemoryDisk& disk) { refuse_names(disk, EDQUOT); }, no_fault},
           {"no_descriptors", [](MemoryDisk& disk) { refuse_names(disk, EMFILE); }, no_fault}};
 }
+
+// With a cache of one dataset, "d".
+class RefusingMachine {
+ protected:
+  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
+    cache_ = world_.open(adjust);
+    data_.emplace(
+        cache_->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()}));
+  }
+  void close() {
+    cache_->close();
+    data_.reset();
+    cache_.reset();
+  }
+  void end(const Refusal& refusal) {
+    refusal.end(world_.disk);
+    if (cache_) world_.kill(cache_);
+  }
+  // All works by itself once the disk takes something again.
+  void recover(const Refusal& refusal) {
+    refusal.end(world_.disk);
+    ASSERT_TRUE(world_.run_until([&] {
+      const Health health = cache_->health();
+      return health.journal.working && health.files.working;
+    })) << cache_->health().journal.why
+        << cache_->health().files.why;
+  }
+
+  World world_;
+  std::unique_ptr<Cache> cache_;
+  std::optional<Dataset<JsonText>> data_;
+};
 
 }  // namespace tiercache::testing

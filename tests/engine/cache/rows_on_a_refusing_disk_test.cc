@@ -20,7 +20,8 @@ namespace {
 constexpr const char* kNothing = "nothing";
 
 // The disk refuses from a moment on when the cache is open, or before it is opened.
-class RowsOnARefusingDisk : public ::testing::TestWithParam<std::tuple<Refusal, bool>> {
+class RowsOnARefusingDisk : public ::testing::TestWithParam<std::tuple<Refusal, bool>>,
+                            protected RefusingMachine {
  protected:
   RowsOnARefusingDisk() {
     open();
@@ -28,65 +29,26 @@ class RowsOnARefusingDisk : public ::testing::TestWithParam<std::tuple<Refusal, 
     EXPECT_TRUE(cache_->flush());
     world_.executor->run_for(2s);
   }
-  ~RowsOnARefusingDisk() override {
-    refusal().end(world_.disk);
-    if (cache_) world_.kill(cache_);
-  }
+  ~RowsOnARefusingDisk() override { end(refusal()); }
 
   const Refusal& refusal() const { return std::get<0>(GetParam()); }
   bool refuses_at_open() const { return std::get<1>(GetParam()); }
-  void open(const std::function<void(CacheOptions&)>& adjust = {}) {
-    cache_ = world_.open(adjust);
-    data_.emplace(
-        cache_->dataset("d", {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()}));
-  }
-  void close() {
-    cache_->close();
-    data_.reset();
-    cache_.reset();
-  }
   void fill(const std::function<void(CacheOptions&)>& adjust = {}) {
     if (refuses_at_open()) close();
     refusal().begin(world_.disk);
     if (refuses_at_open()) open(adjust);
   }
-  void recover() {
-    refusal().end(world_.disk);
-    ASSERT_TRUE(world_.run_until([&] {
-      const Health health = cache_->health();
-      return health.journal.working && health.files.working;
-    })) << cache_->health().journal.why
-        << cache_->health().files.why;
-  }
-  // Another machine's write, straight into the store; nullopt: it erases.
-  void write_elsewhere(const std::optional<std::string>& text, const std::string& key = "k") {
-    Entry entry;
-    const auto now =
-        static_cast<std::uint64_t>(world_.clock->wall_now().time_since_epoch().count());
-    entry.version = {.time = now << Version::kCounterBits, .writer = 7};
-    entry.clocks.last_fetch = world_.clock->wall_now();
-    if (text) {
-      entry.document = std::make_shared<const std::string>(*text);
-      entry.checksum = Checksum::of(*text);
-    } else {
-      entry.kind = EntryKind::tombstone;
-    }
-    world_.store->put_row("test", {"d", key}, std::move(entry));
-  }
+  void recover() { RefusingMachine::recover(refusal()); }
   std::string local(const std::string& key = "k") {
     const auto snapshot = data_->get(key, {.reach = Reach::local});
     return snapshot ? *snapshot : kNothing;
   }
   void let_memory_age() { world_.executor->run_for(10min); }
-
-  World world_;
-  std::unique_ptr<Cache> cache_;
-  std::optional<Dataset<JsonText>> data_;
 };
 
 TEST_P(RowsOnARefusingDisk, erase_of_another_machine_holds_I4_I10) {
   fill();
-  write_elsewhere(std::nullopt);
+  world_.write_elsewhere("k", std::nullopt);
   world_.executor->run_for(2s);
   EXPECT_EQ(local(), kNothing);
   let_memory_age();
@@ -102,7 +64,7 @@ TEST_P(RowsOnARefusingDisk, erase_of_another_machine_holds_I4_I10) {
 
 TEST_P(RowsOnARefusingDisk, erase_is_met_again_after_a_kill_I4_I10) {
   fill();
-  write_elsewhere(std::nullopt);
+  world_.write_elsewhere("k", std::nullopt);
   world_.executor->run_for(2s);
   world_.kill(cache_);
   refusal().end(world_.disk);
@@ -114,7 +76,7 @@ TEST_P(RowsOnARefusingDisk, erase_is_met_again_after_a_kill_I4_I10) {
 TEST_P(RowsOnARefusingDisk,
        kill_right_after_the_disk_recovers_leaves_the_erase_to_the_feed_I4_I10) {
   fill();
-  write_elsewhere(std::nullopt);
+  world_.write_elsewhere("k", std::nullopt);
   let_memory_age();
   refusal().end(world_.disk);
   for (int i = 0; i < 200 && cache_; ++i) {
@@ -133,7 +95,7 @@ TEST_P(RowsOnARefusingDisk, row_that_was_read_is_not_followed_by_an_older_file_I
   open(unpolled);
   fill(unpolled);
   world_.executor->run_for(25h);  // the local copy is no longer fresh
-  write_elsewhere("2");
+  world_.write_elsewhere("k", "2");
   const auto snapshot = data_->get("k", {.reach = Reach::store});
   EXPECT_EQ(snapshot ? *snapshot : kNothing, "2");
   let_memory_age();
@@ -150,7 +112,7 @@ TEST_P(RowsOnARefusingDisk, row_that_supersedes_a_journaled_write_is_served_I3_I
     GTEST_SKIP() << "here not even the journal takes the erase";
   }
   world_.clock->advance(1s);
-  write_elsewhere("2");
+  world_.write_elsewhere("k", "2");
   if (refuses_at_open()) {
     world_.kill(cache_);
     refusal().begin(world_.disk);
@@ -180,7 +142,7 @@ TEST_P(RowsOnARefusingDisk, rows_that_memory_cannot_hold_come_once_the_disk_take
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(2s);
   fill(small);
-  for (int i = 0; i < kKeys; ++i) write_elsewhere("2" + more, std::to_string(i));
+  for (int i = 0; i < kKeys; ++i) world_.write_elsewhere(std::to_string(i), "2" + more);
   let_memory_age();
   EXPECT_LE(cache_->stats().memory_bytes_charged, kBudget);
 

@@ -1,10 +1,13 @@
 // A whole machine for a cache under test: clock, executor, disk and store that a test controls.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "tiercache/testing/manual_clock.h"
 #include "tiercache/testing/memory_file_system.h"
@@ -54,6 +57,22 @@ class World {
     store->set_fault([](const std::string&) { return StoreFault::unavailable; });
   }
   void store_up() { store->set_fault({}); }
+  // Another machine's write of a key of dataset "d", straight into the store; nullopt: it erases.
+  void write_elsewhere(const std::string& key, const std::optional<std::string>& text) {
+    Entry entry;
+    const EntryPtr row = store->row("test", {"d", key});
+    const auto now = static_cast<std::uint64_t>(clock->wall_now().time_since_epoch().count());
+    entry.version.time = std::max(now << Version::kCounterBits, row ? row->version.time + 1 : 0);
+    entry.version.writer = 7;
+    entry.clocks.last_fetch = clock->wall_now();
+    if (text) {
+      entry.document = std::make_shared<const std::string>(*text);
+      entry.checksum = Checksum::of(*text);
+    } else {
+      entry.kind = EntryKind::tombstone;
+    }
+    store->put_row("test", {"d", key}, std::move(entry));
+  }
   bool run_until(const std::function<bool()>& done, std::chrono::nanoseconds limit = 1h) {
     return executor->run_until(done, limit);
   }
