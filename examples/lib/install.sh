@@ -7,6 +7,7 @@
 #     install_packages server  # that, and a Postgres with a pooler
 #     install_packages test    # that, and what the tests and benchmarks take
 #     install_packages ci      # that, and the other compilers
+#     install_packages mutation  # what the tests take, and Clang's libraries
 #
 # Installs only what is missing, upgrades nothing, and says so when it cannot. On systems without apt-get
 # it does nothing: what is missing then, CMake says.
@@ -18,11 +19,13 @@ tiercache_packages() {
   local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl)
   local server=(postgresql pgbouncer)
   local ci=(clang-14 libclang-rt-14-dev clang-19)
+  local mutation=(libclang-14-dev libclang-cpp14-dev llvm-14-dev)
   case "$1" in
     run) echo "${run[@]}" ;;
     server) echo "${run[@]}" "${server[@]}" ;;
     test) echo "${run[@]}" "${server[@]}" "${test[@]}" ;;
     ci) echo "${run[@]}" "${server[@]}" "${test[@]}" "${ci[@]}" ;;
+    mutation) echo "${run[@]}" "${server[@]}" "${test[@]}" "${mutation[@]}" ;;
     *)
       echo "install_packages: no group '$1'" >&2
       return 2
