@@ -10,7 +10,8 @@ usage: examples/run.sh [--documents DIR] [--store STORE]
        examples/run.sh serve [--config FILE]   the service, until Ctrl-C
        examples/run.sh --help
 
-Installs what is missing (apt-get, through sudo unless root), builds, runs. Writes below build/ alone.
+Installs what is missing (apt-get, through sudo unless root), builds, runs. Writes below build/, and to
+ccache's folder.
 
   --documents DIR   take the JSON files of this folder instead of Debian's iso-codes
   --store STORE     where the tour's store is: sqlite (the default); postgres, a private server that is
@@ -72,10 +73,10 @@ install_packages "$packages" || fail "the packages that the build needs are miss
 build=$root/build/examples
 mkdir -p "$build" 2>/dev/null || true
 [[ -w $build ]] || fail "$build cannot be written"
-export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
+use_ccache "$root/build"
 echo "Building in $build (a few minutes the first time)"
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIERCACHE_BUILD_TESTS=OFF \
-  -DTIERCACHE_BUILD_BENCH=OFF >"$build/configure.log" 2>&1 ||
+  -DTIERCACHE_BUILD_BENCH=OFF -DCMAKE_UNITY_BUILD=ON >"$build/configure.log" 2>&1 ||
   { cat "$build/configure.log" >&2 && fail "cmake could not configure the build"; }
 cmake --build "$build" --target refresh_service tiercache_tour --parallel "$(nproc)" || fail "the build failed"
 

@@ -6,11 +6,11 @@ usage() {
   cat <<'TEXT'
 usage: tests/run.sh [--all] [--preset NAME] [--label REGEX] [--filter REGEX] [--jobs N] [--help]
 
-Installs what is missing (apt-get, through sudo unless root), builds, runs the tests. Writes to build/
-alone, and to a temporary directory that is removed.
+Installs what is missing (apt-get, through sudo unless root), builds, runs the tests. Writes to build/, to
+ccache's folder, and to a temporary directory that is removed.
 
   --all            also the tests labelled "long", and the others with long searches
-  --preset NAME    of CMakePresets.json: dev (default), release, asan, tsan, clang
+  --preset NAME    of CMakePresets.json: dev (default), release, asan, tsan
   --label REGEX    only tests with such a label: unit, integration, adapter, structure, package, long
   --filter REGEX   only tests whose names match
   --jobs N         compilers and tests at once (default: one per processor)
@@ -81,7 +81,7 @@ trap stop INT TERM HUP
 export TMPDIR=$temporary
 
 # In the foreground, because sudo may ask for a password.
-if [[ $preset == clang ]]; then packages="ci"; else packages="test"; fi
+if [[ $preset == asan ]]; then packages="ci"; else packages="test"; fi
 install_packages "$packages" || fail "the packages that the build needs are missing"
 
 builds=$root/build
@@ -90,8 +90,7 @@ if ! mkdir -p "$builds" 2>/dev/null || [[ ! -w $builds ]]; then
   echo "$root cannot be written: building in a temporary directory, from scratch"
 fi
 build=$builds/$preset
-export CCACHE_DIR=${CCACHE_DIR:-$builds/ccache}
-export CCACHE_NOHASHDIR=1  # the packaging test compiles the same files in other directories
+use_ccache "$builds"
 
 cd "$root"
 adapters=ON

@@ -5,7 +5,10 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
   find_program(TIERCACHE_CCACHE ccache)
   if(TIERCACHE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${TIERCACHE_CCACHE}")
+    # Paths count from the source directory, so that every clone and build directory takes its objects
+    # from one cache.
+    set(CMAKE_CXX_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+        "${TIERCACHE_CCACHE}")
   endif()
 endif()
 

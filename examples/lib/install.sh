@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Installs the Debian packages that building tiercache takes; the one place that names them. For bash,
-# sourced by examples/run.sh and tests/run.sh:
+# Installs the Debian packages that building tiercache takes; the one place that names them. And says where
+# ccache keeps what was compiled. For bash, sourced by examples/run.sh and tests/run.sh:
 #
 #     source "$root/examples/lib/install.sh"
 #     install_packages run     # the library, its adapters and the examples
@@ -31,6 +31,13 @@ tiercache_packages() {
       return 2
       ;;
   esac
+}
+
+# use_ccache DIRECTORY: objects are kept in the user's own cache, or below the directory where there is none.
+use_ccache() {
+  local own=${XDG_CACHE_HOME:-${HOME:-/nowhere}/.cache}/ccache
+  if [[ -n ${CCACHE_DIR:-} ]]; then return; fi
+  if ! mkdir -p "$own" 2>/dev/null || [[ ! -w $own ]]; then export CCACHE_DIR=$1/ccache; fi
 }
 
 tiercache_is_installed() {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +21,7 @@
 #include "crash/outage.h"
 #include "crash/process.h"
 #include "crash/setup.h"
+#include "lib/arguments.h"
 #include "oracle/dice.h"
 #include "tiercache/sqlite.h"
 
@@ -33,7 +33,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Moment = std::chrono::steady_clock::time_point;
 
-struct Arguments {
+struct Settings {
   std::uint64_t kills = 25;
   std::uint64_t seed = 0;
   std::uint64_t minutes = 0;  // a soak: no number of kills but a time
@@ -78,7 +78,7 @@ class NoStore final : public Store {
 
 class Driver {
  public:
-  Driver(const Arguments& arguments, const fs::path& root)
+  Driver(const Settings& arguments, const fs::path& root)
       : arguments_(arguments),
         directory_((root / "cache").string()),
         store_((root / "store" / "store.db").string()),
@@ -283,7 +283,7 @@ class Driver {
         shown(oracle_.count(Broken::wrong)), shown(oracle_.count(Broken::older)));
   }
 
-  const Arguments arguments_;
+  const Settings arguments_;
   const std::string directory_;
   const std::string store_;
   Dice dice_;
@@ -295,12 +295,7 @@ class Driver {
   Moment store_until_{};
 };
 
-bool parse_number(std::string_view text, std::uint64_t* out) {
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
-
-bool parse(int count, char** values, Arguments* out) {
+bool parse(int count, char** values, Settings* out) {
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view name = values[i];
     if (name == "--worker") {
@@ -323,7 +318,7 @@ bool parse(int count, char** values, Arguments* out) {
 
 int main(int count, char** values) {
   using namespace tiercache::testing;
-  Arguments arguments;
+  Settings arguments;
   if (!parse(count, values, &arguments)) {
     std::fprintf(stderr,
                  "usage: crash_driver --worker PROGRAM [--kills N | --minutes N] [--seed S]\n");

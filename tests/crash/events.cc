@@ -1,6 +1,6 @@
 #include "crash/events.h"
 
-#include <charconv>
+#include "lib/arguments.h"
 
 namespace tiercache::testing {
 namespace {
@@ -14,11 +14,6 @@ std::string_view take_word(std::string_view* rest) {
   const std::string_view word = rest->substr(0, end);
   *rest = end == std::string_view::npos ? std::string_view() : rest->substr(end + 1);
   return word;
-}
-
-bool parse_number(std::string_view text, std::uint64_t* out) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace tiercache::testing {
 namespace {
 
-constexpr int kCalls = 24;             // before and after a restart each
+constexpr int kCallsEach = 24;         // before and after a restart each
 constexpr std::uint64_t kAWhile = 25;  // calls of the file system
 constexpr std::uint64_t kForever = UINT64_MAX;
 
@@ -77,7 +77,7 @@ class Run {
   }
 
   void work() {
-    for (int i = 0; i < kCalls; ++i) {
+    for (int i = 0; i < kCallsEach; ++i) {
       // What the journal of an earlier life has is not served while it cannot be read; that is
       // told.
       const std::string why = cache_->health().journal.why;
@@ -112,7 +112,7 @@ class Run {
     clerk_.be_lenient(false);
     clerk_.judge_directory("after the fault", *data_, reach());
     clerk_.put_all(*data_);
-    clerk_.work(*data_, kCalls);
+    clerk_.work(*data_, kCallsEach);
     const bool flushed = cache_->flush(1min);
     const Health health = cache_->health();
     if (!flushed) clerk_.fail("after the fault not everything could be written: " + why(health));

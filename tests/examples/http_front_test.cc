@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::Not;
 using namespace std::chrono_literals;
 
-class HttpFrontTest : public testing::Test {
+class HttpFrontTest : public ::testing::Test {
  protected:
   HttpFrontTest()
       : cache_({.project = "test", .directory = scratch_.path() / "cache"}),

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::Not;
 using tour::Child;
 
-class ServiceProgram : public testing::Test {
+class ServiceProgram : public ::testing::Test {
  protected:
   json config() const {
     return {{"listen", {{"port", 0}}},

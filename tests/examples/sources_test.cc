@@ -22,7 +22,7 @@ using tiercache::NotModified;
 using tiercache::RefreshContext;
 using Document = tiercache::Refreshed<std::string>;
 
-class Sources : public testing::Test {
+class Sources : public ::testing::Test {
  protected:
   void write(const std::string& name, const std::string& text) {
     std::ofstream(scratch_.path() / name, std::ios::binary) << text;

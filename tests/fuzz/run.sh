@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the fuzz targets with the clang preset and runs each for a while, as many at a time as there are
+# Builds the fuzz targets with the asan preset and runs each for a while, as many at a time as there are
 # processors.
 set -u
 
@@ -10,7 +10,7 @@ usage: tests/fuzz/run.sh [--seconds N] [--target NAME] [--help]
   --seconds N     how long each target runs (default 60)
   --target NAME   only this one, e.g. document (default: all of tests/fuzz/*_fuzz.cc)
 
-Inputs that reached new code are kept under build/clang/fuzz/<target>/corpus and are tried first by the
+Inputs that reached new code are kept under build/asan/fuzz/<target>/corpus and are tried first by the
 next run; inputs that broke something are kept beside it as crash-*, leak-*, timeout-* and the like.
 The last line gives figures. Exit status: 0 nothing found, 1 something found, 2 could not run.
 TEXT
@@ -37,7 +37,7 @@ esac
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 root=$(cd "$here/../.." && pwd) || exit 2
-build=$root/build/clang
+build=$root/build/asan
 
 targets=
 for source in "$here"/*_fuzz.cc; do
@@ -46,7 +46,7 @@ for source in "$here"/*_fuzz.cc; do
 done
 [ -n "$targets" ] || fail "there is no target '$only'"
 
-(cd "$root" && cmake --preset clang >/dev/null) || fail "cmake --preset clang failed"
+(cd "$root" && cmake --preset asan >/dev/null) || fail "cmake --preset asan failed"
 programs=
 for name in $targets; do programs="$programs ${name}_fuzz"; done
 # shellcheck disable=SC2086  # one word each

@@ -10,6 +10,12 @@
 
 namespace tiercache::testing {
 
+// False where the text is anything but a number.
+inline bool parse_number(std::string_view text, std::uint64_t* out) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), *out);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
 // Options that may be given, with what stands where they are not.
 class Arguments {
  public:
@@ -20,7 +26,7 @@ class Arguments {
   bool parse(int count, char** words) {
     for (int i = 1; i < count; i += 2) {
       const auto known = values_.find(words[i]);
-      if (known == values_.end() || i + 1 == count || !number(words[i + 1], &known->second)) {
+      if (known == values_.end() || i + 1 == count || !parse_number(words[i + 1], &known->second)) {
         return usage(words[0]);
       }
     }
@@ -29,10 +35,6 @@ class Arguments {
   std::uint64_t operator[](const std::string& name) const { return values_.at(name); }
 
  private:
-  static bool number(std::string_view text, std::uint64_t* out) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), *out);
-    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  }
   bool usage(const char* program) const {
     std::fprintf(stderr, "usage: %s", program);
     for (const auto& [name, value] : values_) {

@@ -27,9 +27,9 @@ using std::chrono::seconds;
 std::atomic<bool> asked_to_end{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-constexpr seconds kPatience{120};     // until all is sent, and until all machines hold the same
-constexpr seconds kLessPatience{10};  // where what is parked keeps them apart anyway
-constexpr int kPauseMs = 20;
+constexpr seconds kMachinePatience{120};  // until all is sent, and until all machines hold the same
+constexpr seconds kLessPatience{10};      // where what is parked keeps them apart anyway
+constexpr int kMachinePauseMs = 20;
 
 std::filesystem::path directory_of(const Life& life) {
   return life.root / ("machine-" + std::to_string(life.machine));
@@ -68,7 +68,7 @@ class Machine {
     if (asked_to_end) return end(milliseconds(life_.seed % 3 * 500)) ? kAskedToEnd : 1;
     if (!send_all()) return 1;
     come_to_rest();
-    return end(kPatience) ? kAtRest : 1;
+    return end(kMachinePatience) ? kAtRest : 1;
   }
 
  private:
@@ -78,11 +78,11 @@ class Machine {
   }
 
   template <class Condition>
-  static bool comes(const Condition& condition, seconds patience = kPatience) {
+  static bool comes(const Condition& condition, seconds patience = kMachinePatience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
       if (std::chrono::steady_clock::now() >= deadline) return false;
-      ::poll(nullptr, 0, kPauseMs);
+      ::poll(nullptr, 0, kMachinePauseMs);
     }
     return true;
   }
@@ -103,7 +103,7 @@ class Machine {
     while (::read(life_.quiet, &nothing, 1) < 0 && errno == EINTR) {
     }
     comes([this] { return cache_.flush(seconds(5)) && is_as_in_store(); },
-          is_parked() ? kLessPatience : kPatience);
+          is_parked() ? kLessPatience : kMachinePatience);
     const Stats stats = cache_.stats();
     const Health health = cache_.health();
     if (stats.outbox_depth != 0 || stats.outbox_parked != 0 || health.outbox_depth != 0 ||

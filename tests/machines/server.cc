@@ -46,8 +46,8 @@ std::uint64_t number_at(const Result& result, int row, int column) {
 }
 
 // As long as it takes a busy machine to bring a server up again.
-constexpr std::chrono::seconds kPatience{60};
-constexpr int kPauseMs = 10;
+constexpr std::chrono::seconds kServerPatience{60};
+constexpr int kServerPauseMs = 10;
 
 bool alive(pid_t process) {
   return ::kill(process, 0) == 0;
@@ -55,10 +55,10 @@ bool alive(pid_t process) {
 
 template <class Condition>
 void await(const char* what, const Condition& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kServerPatience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= deadline) throw std::runtime_error(what);
-    ::poll(nullptr, 0, kPauseMs);
+    ::poll(nullptr, 0, kServerPauseMs);
   }
 }
 

@@ -9,10 +9,10 @@ rm -rf "$scratch"
 mkdir -p "$scratch"
 
 if command -v ccache >/dev/null; then
-  export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1
 fi
 # As the preset dev compiles, so that where ccache is, both kinds and all ways take their objects from it.
-as_dev=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTIERCACHE_WARNINGS=ON -DTIERCACHE_WERROR=ON)
+as_dev=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_UNITY_BUILD=ON "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTIERCACHE_WARNINGS=ON -DTIERCACHE_WERROR=ON)
 step() { printf '\n--- %s\n' "$*"; }
 # Says which part failed; what it printed is above.
 trap 'printf "FAILED at line %d\n" "$LINENO"' ERR

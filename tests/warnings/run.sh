@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=$PWD/build/warnings
-export CCACHE_DIR=${CCACHE_DIR:-$PWD/build/ccache}
 
 # g++ finds some of its warnings in optimised code alone, and in other places when files are compiled
 # together. clang finds its own before it optimises: then a room is one file, at a fifth of the cost.

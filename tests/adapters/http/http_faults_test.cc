@@ -14,21 +14,10 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 using testing::context_for;
+using testing::error_of;
 using testing::RawServer;
 using testing::Server;
 using Peer = RawServer::Peer;
-
-std::string error_of(const Source& source, RefreshContext context = context_for()) {
-  try {
-    RefreshAnswer<std::string> answer = source(context);
-    if (const auto* document = std::get_if<Refreshed<std::string>>(&answer.get())) {
-      return "(document of " + std::to_string(document->value.size()) + " bytes)";
-    }
-    return "(no document)";
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
 
 std::string head(const std::string& headers) {
   return "HTTP/1.1 200 OK\r\n" + headers + "\r\n";

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::context_for;
 using testing::entry_of;
+using testing::error_of;
 using testing::Server;
 using Document = Refreshed<std::string>;
 
@@ -29,15 +30,6 @@ auto ask(const Source& source, RefreshContext context = context_for()) {
 
 Document document_from(const Source& source, RefreshContext context = context_for()) {
   return std::get<Document>(ask(source, std::move(context)));
-}
-
-std::string error_of(const Source& source, RefreshContext context = context_for()) {
-  try {
-    ask(source, std::move(context));
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "(no error)";
 }
 
 Server::Handler serves(const std::string& body, const std::string& type = "application/json") {
@@ -274,14 +266,14 @@ TEST(HttpAnswers, part_that_is_selected_is_the_document) {
               HasSubstr("nothing at /data/rows"));
 }
 
-struct Rate {
+struct Quote {
   std::string currency;
   double rate = 0;
 };
-[[maybe_unused]] void to_json(nlohmann::json& out, const Rate& rate) {
+[[maybe_unused]] void to_json(nlohmann::json& out, const Quote& rate) {
   out = {{"currency", rate.currency}, {"rate", rate.rate}};
 }
-void from_json(const nlohmann::json& in, Rate& rate) {
+void from_json(const nlohmann::json& in, Quote& rate) {
   in.at("currency").get_to(rate.currency);
   in.at("rate").get_to(rate.rate);
 }
@@ -301,7 +293,8 @@ TEST(HttpAnswers, typed_dataset_gets_the_decoded_value) {
 TEST(HttpAnswers, value_that_does_not_decode_is_named_without_its_text_I11) {
   const auto error = [](const std::string& body) -> std::string {
     const Server server(serves(body));
-    const std::function<RefreshAnswer<Rate>(RefreshContext&)> typed = source({.url = server.url()});
+    const std::function<RefreshAnswer<Quote>(RefreshContext&)> typed =
+        source({.url = server.url()});
     try {
       auto context = context_for();
       typed(context);

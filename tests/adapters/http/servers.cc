@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <exception>
 #include <set>
 #include <stdexcept>
+#include <variant>
 
 #include "tiercache/clock.h"
 #include "tiercache/entry.h"
@@ -26,6 +28,18 @@ EntryPtr entry_of(const std::string& document, const std::string& metadata) {
   entry->checksum = Checksum::of(document);
   entry->metadata = metadata;
   return entry;
+}
+
+std::string error_of(const Source& source, RefreshContext context) {
+  try {
+    RefreshAnswer<std::string> answer = source(context);
+    if (const auto* document = std::get_if<Refreshed<std::string>>(&answer.get())) {
+      return "(document of " + std::to_string(document->value.size()) + " bytes)";
+    }
+    return "(no document)";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
 }
 
 // --- Server ---

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "tiercache/http.h"
 #include "tiercache/refresh.h"
 
 namespace tiercache::http::testing {
@@ -20,6 +21,8 @@ namespace tiercache::http::testing {
 RefreshContext context_for(const std::string& key = {}, EntryPtr previous = nullptr,
                            std::chrono::milliseconds hard_timeout = std::chrono::minutes(2));
 EntryPtr entry_of(const std::string& document, const std::string& metadata);
+// What the source throws, or in brackets what it gives instead.
+std::string error_of(const Source& source, RefreshContext context = context_for());
 
 // An httplib server on a thread of its own, on 127.0.0.1. Everything goes to one handler; requests
 // are kept.

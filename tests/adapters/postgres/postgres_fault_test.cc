@@ -16,9 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Long enough for a server that works, short enough to wait for one that does not.
-constexpr milliseconds kShort{300};
-
 // Waits for what the server is about to show.
 bool comes(Outsider& outsider, const std::string& query, const std::string& answer) {
   const SteadyTime deadline = patience();

@@ -11,8 +11,6 @@ using std::chrono::milliseconds;
 using testing::FaultyProxy;
 using testing::Network;
 
-constexpr milliseconds kShort{300};
-
 class PostgresBehindProxy : public ::testing::Test {
  protected:
   PostgresBehindProxy() : proxy_("127.0.0.1", port_of(database_.url())) {

@@ -18,6 +18,9 @@
 
 namespace tiercache::postgres {
 
+// Long enough for a server that works, short enough to wait for one that does not.
+inline constexpr std::chrono::milliseconds kShort{300};
+
 // Of tests/servers/postgres.sh.
 inline std::string from_server_script(const char* name) {
   const char* value = ::getenv(name);

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class HealthMarks : public testing::Test {
+class HealthMarks : public ::testing::Test {
  protected:
   HealthMarks() {
     auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(written_);

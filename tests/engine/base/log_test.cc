@@ -13,7 +13,7 @@
 namespace tiercache {
 namespace {
 
-class Logs : public testing::Test {
+class Logs : public ::testing::Test {
  protected:
   Logs() {
     auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(written_);

@@ -16,14 +16,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 
-constexpr std::uint64_t kMaxTime = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint32_t kMaxWriter = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t kLastTime = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint32_t kLastWriter = std::numeric_limits<std::uint32_t>::max();
 
 Version at_ms(std::int64_t ms, std::uint32_t writer = 9) {
   return {static_cast<std::uint64_t>(ms) << Version::kCounterBits, writer};
 }
 
-class VersionClocks : public testing::Test {
+class VersionClocks : public ::testing::Test {
  protected:
   FakeClock clock_;
   VersionClock versions_{clock_, 7};
@@ -93,17 +93,17 @@ TEST_F(VersionClocks, next_after_a_jump_back_rises_with_and_without_a_known_vers
 }
 
 TEST_F(VersionClocks, next_above_the_greatest_time_raises_the_writer) {
-  EXPECT_EQ(versions_.next({kMaxTime - 1, 3}), (Version{kMaxTime, 7}));
-  EXPECT_EQ(versions_.next({kMaxTime, 3}), (Version{kMaxTime, 7}));
-  EXPECT_EQ(versions_.next({kMaxTime, 7}), (Version{kMaxTime, 8}));
-  EXPECT_EQ(versions_.next({kMaxTime, 100}), (Version{kMaxTime, 101}));
-  EXPECT_EQ(versions_.next({kMaxTime, kMaxWriter}).time, kMaxTime);
+  EXPECT_EQ(versions_.next({kLastTime - 1, 3}), (Version{kLastTime, 7}));
+  EXPECT_EQ(versions_.next({kLastTime, 3}), (Version{kLastTime, 7}));
+  EXPECT_EQ(versions_.next({kLastTime, 7}), (Version{kLastTime, 8}));
+  EXPECT_EQ(versions_.next({kLastTime, 100}), (Version{kLastTime, 101}));
+  EXPECT_EQ(versions_.next({kLastTime, kLastWriter}).time, kLastTime);
 }
 
 TEST_F(VersionClocks, observe_within_the_limit_pulls_and_beyond_it_does_not) {
   const std::int64_t limit_ms = clock_.wall_ms + milliseconds(minutes(10)).count();
   EXPECT_FALSE(versions_.observe(at_ms(limit_ms + 1)));
-  EXPECT_FALSE(versions_.observe({kMaxTime, 1}));
+  EXPECT_FALSE(versions_.observe({kLastTime, 1}));
   EXPECT_EQ(versions_.next().stamped_at(), milliseconds(clock_.wall_ms));
   const Version last_allowed{at_ms(limit_ms).time + 0xFFFF, 9};
   EXPECT_TRUE(versions_.observe(last_allowed));

@@ -12,7 +12,6 @@
 namespace tiercache {
 namespace {
 
-constexpr char kSaved[] = "/cache/index.saved";
 constexpr char kTheirs[] = "half-written by another process";
 
 // More than is written of it at a time.

@@ -16,7 +16,10 @@ namespace tiercache {
 
 inline constexpr char kDirectory[] = "/cache";
 inline constexpr char kProject[] = "project";
+inline constexpr char kSaved[] = "/cache/index.saved";
 inline constexpr std::size_t kMaxFileBytes = 1 << 20;
+
+inline const EntryId kId{"d", "k"};
 
 inline WallTime at_ms(std::int64_t ms) {
   return WallTime(std::chrono::milliseconds(ms));

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 24;
 
-const EntryId kId{"d", "k"};
 const EntryId kNew{"d", "new"};
 const Entry kOld = document(1, "\"" + std::string(9000, 'o') + "\"");
 const Entry kNext = document(2, "\"" + std::string(9000, 'n') + "\"");

@@ -9,8 +9,6 @@
 namespace tiercache {
 namespace {
 
-const EntryId kId{"d", "k"};
-
 bool has_file(const testing::MemoryDisk& disk, const std::string& path) {
   std::string bytes;
   return disk.read(path, &bytes);

@@ -17,9 +17,8 @@ namespace {
 
 using testing::MemoryDisk;
 
-constexpr char kSaved[] = "/cache/index.saved";
 constexpr std::uint64_t kKeys = 40;
-const EntryId kId{"d", "key 8"};
+const EntryId kKey8{"d", "key 8"};
 
 EntryId id_of(std::uint64_t number) {
   return {"d" + std::string(number % 2, 'd'), "key " + std::to_string(number)};
@@ -189,26 +188,26 @@ void replace(MemoryDisk& disk, const EntryId& id, const Entry& entry) {
 INSTANTIATE_TEST_SUITE_P(
     By, SavedIndexOfChanged,
     ::testing::Values(
-        Change{"another_process", [](MemoryDisk& disk) { replace(disk, kId, document(8)); }},
-        Change{"an_older_version", [](MemoryDisk& disk) { replace(disk, kId, document(0)); }},
+        Change{"another_process", [](MemoryDisk& disk) { replace(disk, kKey8, document(8)); }},
+        Change{"an_older_version", [](MemoryDisk& disk) { replace(disk, kKey8, document(0)); }},
         Change{"a_clock_set_back",
                [](MemoryDisk& disk) {
                  pass(disk, std::chrono::hours(-24));
-                 replace(disk, kId, document(8));
+                 replace(disk, kKey8, document(8));
                }},
         Change{"a_clock_that_stood_still",
                [](MemoryDisk& disk) {
                  disk.set_time(disk.time(), std::chrono::nanoseconds(0));
-                 replace(disk, kId, document(8));
+                 replace(disk, kKey8, document(8));
                  replace(disk, id_of(12), document(9));
                }},
         Change{"the_same_inode_anew",
                [](MemoryDisk& disk) {
                  pass(disk, std::chrono::seconds(1));
-                 disk.write(file_of(kId), envelope(kId, document(8)));
+                 disk.write(file_of(kKey8), envelope(kKey8, document(8)));
                }},
-        Change{"a_swap", [](MemoryDisk& disk) { swap_files(disk, kId, id_of(10)); }},
-        Change{"a_removal", [](MemoryDisk& disk) { disk.remove(file_of(kId)); }},
+        Change{"a_swap", [](MemoryDisk& disk) { swap_files(disk, kKey8, id_of(10)); }},
+        Change{"a_removal", [](MemoryDisk& disk) { disk.remove(file_of(kKey8)); }},
         Change{"a_new_file",
                [](MemoryDisk& disk) {
                  disk.write(file_of({"new", "k"}), envelope({"new", "k"}, document(3)));
@@ -216,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"damage",
                [](MemoryDisk& disk) {
                  pass(disk, std::chrono::seconds(1));
-                 disk.write(file_of(kId), "damage");
+                 disk.write(file_of(kKey8), "damage");
                }},
         Change{"all_of_it_gone",
                [](MemoryDisk& disk) {
@@ -232,17 +231,17 @@ TEST(SavedIndex, that_is_wrong_leads_to_no_wrong_read_and_no_older_write_I2_I3) 
   {
     Tier tier(disk);
     fill(*tier.files, 5);
-    disk.write(file_of(kId), envelope(kId, document(8, "{\"a\":8}")));  // within the tick
+    disk.write(file_of(kKey8), envelope(kKey8, document(8, "{\"a\":8}")));  // within the tick
     pass(disk, std::chrono::seconds(10));
     ASSERT_TRUE(save(*tier.files).ok());
     disk.kill();
   }
   Tier tier(disk);
   ASSERT_EQ(tier->headers_read(), 0u);
-  ASSERT_EQ(tier->index().find(kId)->version.time, 5u) << "this index is wrong";
-  EXPECT_EQ(tier->write(kId, document(7), Sync::none).status, WriteStatus::newer_there);
-  EXPECT_EQ(tier.text(kId), "{\"a\":8}");
-  EXPECT_EQ(tier->index().find(kId)->version.time, 8u);
+  ASSERT_EQ(tier->index().find(kKey8)->version.time, 5u) << "this index is wrong";
+  EXPECT_EQ(tier->write(kKey8, document(7), Sync::none).status, WriteStatus::newer_there);
+  EXPECT_EQ(tier.text(kKey8), "{\"a\":8}");
+  EXPECT_EQ(tier->index().find(kKey8)->version.time, 8u);
 }
 
 TEST(SavedIndex, of_another_directory_leads_to_the_files_I2) {
@@ -342,9 +341,9 @@ TEST(SavedIndex, fault_at_every_call_of_a_saving_leaves_the_one_before_and_no_re
     disk->set_fault({});
     if (calls < failing) break;
     failures += saved ? 0 : 1;
-    tier->write(kId, document(3),
+    tier->write(kKey8, document(3),
                 Sync::none);  // half-written files that could not be removed go with it
-    tier->write(kId, document(4), Sync::none);
+    tier->write(kKey8, document(4), Sync::none);
     EXPECT_EQ(temps(*disk), 0) << failed;
     const std::string expected = contents(tier->index());
     disk->kill();

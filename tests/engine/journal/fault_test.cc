@@ -14,8 +14,6 @@ using testing::JournalModel;
 using testing::JournalOnDisk;
 using testing::MemoryDisk;
 
-constexpr int kSteps = 50;
-
 void expect_promises(MemoryDisk& disk, const JournalModel& model) {
   JournalOnDisk log(disk);
   const IoStatus status = log.open();
@@ -49,7 +47,7 @@ void refuse_each_operation_in_turn(const Refusal& refusal, std::uint64_t seed) {
       ASSERT_TRUE(log.open().ok());
       operations = 0;
       disk.set_fault(failing(first, refusal, &operations));
-      JournalLife(log, model, seed).run(kSteps);
+      JournalLife(log, model, seed).run(50);
       disk.set_fault(nullptr);
       disk.kill();
     }

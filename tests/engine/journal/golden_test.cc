@@ -13,7 +13,7 @@ namespace {
 using testing::at;
 using testing::ms;
 
-constexpr std::uint64_t kSalt = 0x0123'4567'89AB'CDEF;
+constexpr std::uint64_t kGoldenSalt = 0x0123'4567'89AB'CDEF;
 
 std::vector<Record> golden_records() {
   std::vector<Record> records;
@@ -39,13 +39,14 @@ std::vector<Record> golden_records() {
 }
 
 std::string golden_segment() {
-  std::string bytes = encode_segment_header({kSalt, 3});
+  std::string bytes = encode_segment_header({kGoldenSalt, 3});
   std::uint64_t sequence = 100;
   for (const Record& record : golden_records()) {
-    append_frame(&bytes, kSalt, {record.kind, ++sequence, bytes.size(), encode_record(record)});
+    append_frame(&bytes, kGoldenSalt,
+                 {record.kind, ++sequence, bytes.size(), encode_record(record)});
   }
   bytes.resize(2048);
-  return bytes + encode_segment_header({kSalt, 3});
+  return bytes + encode_segment_header({kGoldenSalt, 3});
 }
 
 std::string read_golden() {
@@ -64,7 +65,7 @@ TEST(JournalGolden, every_record_is_read_back) {
   SegmentHeader header;
   std::uint32_t format = 0;
   ASSERT_EQ(read_segment_header(golden, &header, &format), SegmentState::good);
-  EXPECT_EQ(header.salt, kSalt);
+  EXPECT_EQ(header.salt, kGoldenSalt);
   EXPECT_EQ(header.number, 3u);
   const SegmentContents contents = read_frames(golden, header.salt);
   const std::vector<Record> records = golden_records();

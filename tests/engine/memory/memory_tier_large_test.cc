@@ -16,16 +16,10 @@ namespace {
 
 using namespace memory_test;
 
-constexpr std::size_t kMiB = 1 << 20;
 using Pin = MemoryTier::Pin;
 
 std::size_t shares_of(std::size_t share, int shares) {
   return share * static_cast<std::size_t>(shares);
-}
-
-bool put_bytes(MemoryTier& tier, const std::string& key, std::size_t bytes, Pin pin = Pin::no,
-               std::uint64_t time = 1) {
-  return tier.put(KeyRef(1, key), resident(time, std::string(bytes, ' ')), {}, pin);
 }
 
 // Small entries under `count` keys; how many of them are held.

@@ -16,12 +16,7 @@ namespace {
 using namespace memory_test;
 
 constexpr std::size_t kKiB = 1 << 10;
-constexpr std::size_t kMiB = 1 << 20;
 constexpr std::size_t kDocumentBytes = kKiB;
-
-void put_bytes(MemoryTier& tier, const std::string& key, std::size_t bytes) {
-  tier.put(KeyRef(1, key), resident(1, std::string(bytes, ' ')), {}, MemoryTier::Pin::no);
-}
 
 bool hit(MemoryTier& tier, const std::string& key) {
   return tier.find(KeyRef(1, key)).resident != nullptr;

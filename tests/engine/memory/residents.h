@@ -31,6 +31,8 @@ inline Lifetimes until(Ticks ticks) {
   return {.trusted_until = ticks, .fresh_until = ticks + 1, .stale_until = ticks + 2};
 }
 
+inline constexpr std::size_t kMiB = 1 << 20;
+
 inline const KeyRef kKey(1, "session:42:state");
 
 // Room for `count` entries as large as `resident(1)` under short keys, in one shard.
@@ -45,6 +47,12 @@ inline bool holds(const MemoryTier& tier, std::string_view key) {
 inline void put(MemoryTier& tier, std::string_view key, std::uint64_t time = 1,
                 MemoryTier::Pin pin = MemoryTier::Pin::no) {
   ASSERT_TRUE(tier.put(KeyRef(1, key), resident(time), {}, pin));
+}
+
+// A document of so many bytes; whether it is held.
+inline bool put_bytes(MemoryTier& tier, const std::string& key, std::size_t bytes,
+                      MemoryTier::Pin pin = MemoryTier::Pin::no, std::uint64_t time = 1) {
+  return tier.put(KeyRef(1, key), resident(time, std::string(bytes, ' ')), {}, pin);
 }
 
 }  // namespace tiercache::memory_test

@@ -13,7 +13,7 @@ const EntryId kKey{"prices", "eur"};
 constexpr SteadyTime kNow{std::chrono::hours(1)};
 constexpr BackoffOptions kBackoff{.first = 100ms, .cap = 10s};
 
-class RetryTableTest : public testing::Test {
+class RetryTableTest : public ::testing::Test {
  protected:
   void fail(const EntryId& id, std::chrono::milliseconds source_delay = 0ms,
             SteadyTime now = kNow) {

@@ -20,8 +20,8 @@ using std::chrono::milliseconds;
 using testing::ManualClock;
 using testing::SeededExecutor;
 
-const EntryId kKey{"prices", "eur"};
-constexpr WallTime kNow{1'700'000'000'000ms};
+const EntryId kEuro{"prices", "eur"};
+constexpr WallTime kWallNow{1'700'000'000'000ms};
 
 TEST(DueAt, table) {
   struct Row {
@@ -32,30 +32,30 @@ TEST(DueAt, table) {
     WallTime due;
   };
   const Row rows[] = {
-      {"never", {0ms, 0ms}, kNow, 0.5, WallTime::max()},
+      {"never", {0ms, 0ms}, kWallNow, 0.5, WallTime::max()},
       {"never, though nothing was fetched", {0ms, 0ms}, {}, 0.5, WallTime::max()},
-      {"never for a negative interval", {-5ms, 0ms}, kNow, 0.5, WallTime::max()},
-      {"at once without a last fetch", {1h, 0ms}, {}, 0.5, kNow},
-      {"by the last fetch", {1h, 0ms}, kNow - 20min, 0.5, kNow + 40min},
-      {"overdue by when it was due", {1h, 0ms}, kNow - 2h, 0.5, kNow - 1h},
-      {"a minute ahead is believed", {1h, 0ms}, kNow + 1min, 0.5, kNow + 61min},
-      {"more is not", {1h, 0ms}, kNow + 1min + 1ms, 0.5, kNow},
-      {"earliest jitter", {1h, 5min}, kNow, 0.0, kNow + 55min},
-      {"no jitter", {1h, 5min}, kNow, 0.5, kNow + 1h},
-      {"latest jitter", {1h, 5min}, kNow, 1.0, kNow + 65min},
-      {"jitter does not reach before the last fetch", {1h, 2h}, kNow, 0.0, kNow},
-      {"spread out of range is held", {1h, 5min}, kNow, 7.0, kNow + 65min},
+      {"never for a negative interval", {-5ms, 0ms}, kWallNow, 0.5, WallTime::max()},
+      {"at once without a last fetch", {1h, 0ms}, {}, 0.5, kWallNow},
+      {"by the last fetch", {1h, 0ms}, kWallNow - 20min, 0.5, kWallNow + 40min},
+      {"overdue by when it was due", {1h, 0ms}, kWallNow - 2h, 0.5, kWallNow - 1h},
+      {"a minute ahead is believed", {1h, 0ms}, kWallNow + 1min, 0.5, kWallNow + 61min},
+      {"more is not", {1h, 0ms}, kWallNow + 1min + 1ms, 0.5, kWallNow},
+      {"earliest jitter", {1h, 5min}, kWallNow, 0.0, kWallNow + 55min},
+      {"no jitter", {1h, 5min}, kWallNow, 0.5, kWallNow + 1h},
+      {"latest jitter", {1h, 5min}, kWallNow, 1.0, kWallNow + 65min},
+      {"jitter does not reach before the last fetch", {1h, 2h}, kWallNow, 0.0, kWallNow},
+      {"spread out of range is held", {1h, 5min}, kWallNow, 7.0, kWallNow + 65min},
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(due_at(row.schedule, row.last, kNow, row.spread), row.due) << row.what;
+    EXPECT_EQ(due_at(row.schedule, row.last, kWallNow, row.spread), row.due) << row.what;
   }
 }
 
 TEST(DueAt, extremes_do_not_overflow) {
   const Schedule longest{milliseconds::max(), milliseconds::max()};
-  EXPECT_GT(due_at(longest, kNow, kNow, 1.0), kNow + 24h * 365);
-  EXPECT_LT(due_at({1h, 0ms}, WallTime::min(), kNow, 0.5), kNow);
-  EXPECT_EQ(due_at({1h, 0ms}, WallTime::max(), kNow, 0.5), kNow);
+  EXPECT_GT(due_at(longest, kWallNow, kWallNow, 1.0), kWallNow + 24h * 365);
+  EXPECT_LT(due_at({1h, 0ms}, WallTime::min(), kWallNow, 0.5), kWallNow);
+  EXPECT_EQ(due_at({1h, 0ms}, WallTime::max(), kWallNow, 0.5), kWallNow);
 }
 
 class SchedulerTest : public ::testing::Test {
@@ -73,72 +73,72 @@ class SchedulerTest : public ::testing::Test {
     };
   }
 
-  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kNow);
+  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kWallNow);
   SeededExecutor executor_{clock_, 1};
   std::vector<Turn> turns_;
   Scheduler scheduler_{executor_, *clock_, record(), 1};
 };
 
 TEST_F(SchedulerTest, turn_starts_once_when_it_is_due) {
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, kNow - 20min);
-  EXPECT_EQ(scheduler_.next(kKey, Cadence::normal), kNow + 40min);
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, kWallNow - 20min);
+  EXPECT_EQ(scheduler_.next(kEuro, Cadence::normal), kWallNow + 40min);
   executor_.run_for(40min - 1ms);
   EXPECT_TRUE(turns_.empty());
   executor_.run_for(1ms);
   ASSERT_EQ(turns_.size(), 1u);
   EXPECT_EQ(turns_[0].lateness, 0ms);
-  EXPECT_FALSE(scheduler_.next(kKey, Cadence::normal));
+  EXPECT_FALSE(scheduler_.next(kEuro, Cadence::normal));
   executor_.run_for(5h);
   EXPECT_EQ(turns_.size(), 1u);
 }
 
 TEST_F(SchedulerTest, restart_neither_skips_nor_doubles_a_turn) {
-  const WallTime last = kNow;
+  const WallTime last = kWallNow;
   executor_.run_for(50min);
   {
     Scheduler again(executor_, *clock_, record(), 2);
-    again.arm(kKey, Cadence::normal, {1h, 0ms}, last);
+    again.arm(kEuro, Cadence::normal, {1h, 0ms}, last);
     executor_.run_for(5min);
   }
   executor_.run_for(30min);
   EXPECT_TRUE(turns_.empty());
   Scheduler third(executor_, *clock_, record(), 3);
-  third.arm(kKey, Cadence::normal, {1h, 0ms}, last);
+  third.arm(kEuro, Cadence::normal, {1h, 0ms}, last);
   executor_.run_for(1ms);
   ASSERT_EQ(turns_.size(), 1u);
   EXPECT_EQ(turns_[0].lateness, 25min);
 }
 
 TEST_F(SchedulerTest, arming_again_replaces_the_turn) {
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, kNow);
-  scheduler_.arm(kKey, Cadence::normal, {2h, 0ms}, kNow);
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, kWallNow);
+  scheduler_.arm(kEuro, Cadence::normal, {2h, 0ms}, kWallNow);
   EXPECT_EQ(scheduler_.armed(), 1u);
   executor_.run_for(2h - 1ms);
   EXPECT_TRUE(turns_.empty());
-  scheduler_.arm_at(kKey, Cadence::normal, kNow + 3h);
+  scheduler_.arm_at(kEuro, Cadence::normal, kWallNow + 3h);
   executor_.run_for(1h);
   EXPECT_TRUE(turns_.empty());
-  scheduler_.arm(kKey, Cadence::normal, {0ms, 0ms}, kNow);
+  scheduler_.arm(kEuro, Cadence::normal, {0ms, 0ms}, kWallNow);
   EXPECT_EQ(scheduler_.armed(), 0u);
 }
 
 TEST_F(SchedulerTest, cadences_of_a_key_have_a_turn_each) {
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, kNow);
-  scheduler_.arm(kKey, Cadence::rich, {2h, 0ms}, kNow);
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, kWallNow);
+  scheduler_.arm(kEuro, Cadence::rich, {2h, 0ms}, kWallNow);
   executor_.run_for(3h);
   ASSERT_EQ(turns_.size(), 2u);
   EXPECT_EQ(turns_[0].cadence, Cadence::normal);
   EXPECT_EQ(turns_[1].cadence, Cadence::rich);
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, {});
-  scheduler_.arm(kKey, Cadence::rich, {1h, 0ms}, {});
-  scheduler_.disarm(kKey);
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, {});
+  scheduler_.arm(kEuro, Cadence::rich, {1h, 0ms}, {});
+  scheduler_.disarm(kEuro);
   executor_.run_for(1h);
   EXPECT_EQ(turns_.size(), 2u);
 }
 
 TEST_F(SchedulerTest, an_earlier_turn_overtakes_the_timer_of_a_later_one) {
-  scheduler_.arm_at({"d", "late"}, Cadence::normal, kNow + 30s);
-  scheduler_.arm_at({"d", "early"}, Cadence::normal, kNow + 10s);
+  scheduler_.arm_at({"d", "late"}, Cadence::normal, kWallNow + 30s);
+  scheduler_.arm_at({"d", "early"}, Cadence::normal, kWallNow + 10s);
   executor_.run_for(10s);
   ASSERT_EQ(turns_.size(), 1u);
   EXPECT_EQ(turns_[0].key, "early");
@@ -147,7 +147,7 @@ TEST_F(SchedulerTest, an_earlier_turn_overtakes_the_timer_of_a_later_one) {
 
 TEST_F(SchedulerTest, any_number_of_turns_takes_one_timer_I8) {
   for (int i = 0; i < 1000; ++i) {
-    scheduler_.arm({"d", std::to_string(i)}, Cadence::normal, {1h, 10min}, kNow);
+    scheduler_.arm({"d", std::to_string(i)}, Cadence::normal, {1h, 10min}, kWallNow);
     EXPECT_EQ(executor_.pending(), 1u);
   }
   for (int i = 0; i < 1000; ++i) scheduler_.disarm({"d", std::to_string(i)});
@@ -170,9 +170,9 @@ TEST_F(SchedulerTest, many_due_at_once_leave_room_for_other_work) {
 }
 
 TEST_F(SchedulerTest, jump_ahead_of_the_time_of_day_is_noticed_within_a_minute) {
-  scheduler_.arm(kKey, Cadence::normal, {10h, 0ms}, kNow);
+  scheduler_.arm(kEuro, Cadence::normal, {10h, 0ms}, kWallNow);
   executor_.run_for(1h);
-  clock_->set_wall(kNow + 24h);
+  clock_->set_wall(kWallNow + 24h);
   executor_.run_for(1min);
   ASSERT_EQ(turns_.size(), 1u);
   EXPECT_GE(turns_[0].lateness, 14h);
@@ -180,37 +180,37 @@ TEST_F(SchedulerTest, jump_ahead_of_the_time_of_day_is_noticed_within_a_minute) 
 }
 
 TEST_F(SchedulerTest, jump_back_makes_turns_due_whose_last_fetch_is_now_ahead) {
-  scheduler_.arm({"d", "ahead"}, Cadence::normal, {10h, 0ms}, kNow);
-  scheduler_.arm({"d", "behind"}, Cadence::normal, {100h, 0ms}, kNow - 50h);
-  scheduler_.arm_at({"d", "retry"}, Cadence::normal, kNow + 1h);
+  scheduler_.arm({"d", "ahead"}, Cadence::normal, {10h, 0ms}, kWallNow);
+  scheduler_.arm({"d", "behind"}, Cadence::normal, {100h, 0ms}, kWallNow - 50h);
+  scheduler_.arm_at({"d", "retry"}, Cadence::normal, kWallNow + 1h);
   executor_.run_for(5min);
-  clock_->set_wall(kNow - 24h);
+  clock_->set_wall(kWallNow - 24h);
   executor_.run_for(1min);
   ASSERT_EQ(turns_.size(), 2u);
   EXPECT_EQ(turns_[0].key, "ahead");
   EXPECT_EQ(turns_[1].key, "retry");
-  EXPECT_EQ(scheduler_.next({"d", "behind"}, Cadence::normal), kNow + 50h);
+  EXPECT_EQ(scheduler_.next({"d", "behind"}, Cadence::normal), kWallNow + 50h);
 }
 
 TEST_F(SchedulerTest, jump_ahead_and_back_again_leaves_no_turn_behind) {
-  scheduler_.arm_at({"d", "other"}, Cadence::normal, kNow + 1000h);
-  clock_->set_wall(kNow + 48h);
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, kNow + 48h);
-  clock_->set_wall(kNow);
+  scheduler_.arm_at({"d", "other"}, Cadence::normal, kWallNow + 1000h);
+  clock_->set_wall(kWallNow + 48h);
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, kWallNow + 48h);
+  clock_->set_wall(kWallNow);
   executor_.run_for(1min);
   ASSERT_EQ(turns_.size(), 1u);
-  EXPECT_EQ(turns_[0].key, kKey.key);
+  EXPECT_EQ(turns_[0].key, kEuro.key);
 }
 
 TEST_F(SchedulerTest, small_step_back_moves_nothing) {
-  scheduler_.arm(kKey, Cadence::normal, {10h, 0ms}, kNow);
-  clock_->set_wall(kNow - 59s);
+  scheduler_.arm(kEuro, Cadence::normal, {10h, 0ms}, kWallNow);
+  clock_->set_wall(kWallNow - 59s);
   executor_.run_for(10min);
   EXPECT_TRUE(turns_.empty());
 }
 
 TEST_F(SchedulerTest, time_out_of_range_is_due_at_once) {
-  scheduler_.arm_at(kKey, Cadence::normal, WallTime::min());
+  scheduler_.arm_at(kEuro, Cadence::normal, WallTime::min());
   scheduler_.arm({"d", "a"}, Cadence::normal, {1h, 0ms}, WallTime::min());
   scheduler_.arm_at({"d", "b"}, Cadence::normal, WallTime::max());
   executor_.run_ready();
@@ -219,10 +219,10 @@ TEST_F(SchedulerTest, time_out_of_range_is_due_at_once) {
 }
 
 TEST_F(SchedulerTest, nothing_starts_after_stop) {
-  scheduler_.arm(kKey, Cadence::normal, {1h, 0ms}, {});
+  scheduler_.arm(kEuro, Cadence::normal, {1h, 0ms}, {});
   scheduler_.stop();
   scheduler_.arm({"d", "later"}, Cadence::normal, {1h, 0ms}, {});
-  scheduler_.arm_at({"d", "later"}, Cadence::normal, kNow);
+  scheduler_.arm_at({"d", "later"}, Cadence::normal, kWallNow);
   executor_.run_for(2h);
   EXPECT_TRUE(turns_.empty());
   EXPECT_EQ(scheduler_.armed(), 0u);
@@ -230,7 +230,7 @@ TEST_F(SchedulerTest, nothing_starts_after_stop) {
 }
 
 TEST(Scheduler, stop_inside_a_turn_ends_the_batch) {
-  const auto clock = std::make_shared<ManualClock>(kNow);
+  const auto clock = std::make_shared<ManualClock>(kWallNow);
   SeededExecutor executor(clock, 1);
   int turns = 0;
   Scheduler* self = nullptr;
@@ -248,7 +248,7 @@ TEST(Scheduler, stop_inside_a_turn_ends_the_batch) {
 }
 
 TEST(Scheduler, turn_that_throws_or_arms_again_does_not_end_the_others) {
-  const auto clock = std::make_shared<ManualClock>(kNow);
+  const auto clock = std::make_shared<ManualClock>(kWallNow);
   SeededExecutor executor(clock, 1);
   int turns = 0;
   Scheduler* self = nullptr;
@@ -271,7 +271,7 @@ TEST(Scheduler, turn_that_throws_or_arms_again_does_not_end_the_others) {
 // whatever is armed, disarmed and however time passes.
 TEST(Scheduler, random_use_agrees_with_a_model) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-    const auto clock = std::make_shared<ManualClock>(kNow);
+    const auto clock = std::make_shared<ManualClock>(kWallNow);
     SeededExecutor executor(clock, seed);
     Random random(seed);
     std::map<std::string, WallTime> model;
