@@ -151,6 +151,19 @@ TEST_F(JournalTest, superseded_content_leaves_its_clocks_to_be_sent) {
   EXPECT_EQ(writes[0].write.entry.clocks.invalidated_at, ms(8));
 }
 
+// What it was refused for takes its place in the files only after this.
+TEST_F(JournalTest, write_that_its_guard_lost_is_unsettled_again_after_a_crash_I5) {
+  Record guarded = content("k", 5, "1");
+  guarded.not_newer_than = at(4);
+  log.put(guarded);
+  journal().settled(take().at(0), Journal::Settlement::superseded);
+  ASSERT_FALSE(journal().is_unsettled(id_of("k")));
+  log.put(content("later", 6, "1"));  // takes along whatever was noted
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(journal().is_unsettled(id_of("k")));
+}
+
 TEST_F(JournalTest, clocks_records_merge_across_and_within_commits) {
   log.put(clocks("k", 5, {ms(10), {}, ms(3)}));
   journal().append(clocks("k", 5, {{}, ms(7), {}}), nullptr);
