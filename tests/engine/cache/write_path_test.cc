@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "engine/cache/world.h"
 
 namespace tiercache::testing {
@@ -133,6 +135,42 @@ TEST(WritePath, compare_and_set_refuses_another_version) {
   data.put("k", "4", {.if_version = Version{}});
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "4");
+}
+
+TEST(WritePath, compare_and_set_goes_on_after_a_write_that_the_full_journal_refused_I8) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) {
+    options.journal.segment_bytes = 64 << 10;
+    options.journal.max_bytes = 1 << 20;
+  });
+  auto data = cache->dataset("d", keyed());
+  const Version first = data.put("k", "1").version;
+  world.store_down();
+  EXPECT_THROW(data.put("k", '"' + std::string(2 << 20, 'x') + '"'), NotDurable);
+  EXPECT_NO_THROW(data.put("k", "2", {.if_version = first}));
+  EXPECT_EQ(*data.get("k"), "2");
+}
+
+TEST(WritePath, put_over_a_row_that_no_file_has_yet_keeps_its_rich_fetch) {
+  World world;
+  world.write_elsewhere("k", "1");
+  Entry row = *world.store->row("test", {"d", "k"});
+  row.clocks.last_rich_fetch = world.clock->wall_now();
+  world.store->put_row("test", {"d", "k"}, row);
+  auto cache = world.open();
+  auto options = keyed();
+  options.hydrate = Hydrate::none();
+  auto data = cache->dataset("d", options);
+  world.disk.set_fault([](const std::string&, const std::string& path) {
+    return path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
+  });
+  ASSERT_EQ(*data.get("k"), "1");
+  data.put("k", "2");
+  EXPECT_EQ(data.info("k")->last_rich_fetch, row.clocks.last_rich_fetch);
+  world.disk.set_fault({});
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->clocks.last_rich_fetch,
+            row.clocks.last_rich_fetch);
 }
 
 TEST(WritePath, newer_row_of_another_machine_supersedes_and_is_taken_I3) {
