@@ -91,9 +91,17 @@ TEST_F(JournalCompactionTest, segment_whose_clocks_were_sent_with_their_content_
   filed.entry.clocks = moved;
   log.sync_files(filed);
   ASSERT_EQ(journal().stats().live_records, 0u);
-  log.finish(content("next", 2, document("next", 5000)));
   log.put(content("next", 2, document("next", 5000)));
   EXPECT_EQ(journal().stats().segments, 1u) << "the first one is neither written nor read";
+}
+
+TEST_F(JournalCompactionTest, segment_that_content_was_read_from_is_deleted) {
+  const Record read = content("k", 1, document("k"));
+  log.put(read);
+  ASSERT_TRUE(journal().live_content(id_of("k")));
+  log.finish(read);
+  log.put(content("next", 2, document("next", 5000)));
+  EXPECT_EQ(journal().stats().segments, 1u);
 }
 
 TEST_F(JournalCompactionTest, nothing_is_copied_while_it_is_not_due) {
