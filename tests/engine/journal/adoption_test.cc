@@ -271,6 +271,25 @@ TEST(JournalAdoption, erase_of_one_journal_hides_what_another_left_I4) {
   EXPECT_FALSE(b.journal->is_unsettled(id_of("user/1")));
 }
 
+// Two folders are not ordered on the disk unless by a sync.
+TEST(JournalAdoption, erased_record_does_not_come_back_with_the_folder_that_it_was_left_in_I4) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("user/1", 5, "1"));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  const Record erase = testing::erase_matching("user/*", 7);
+  log.put(erase);
+  log.finish(erase);
+  log.put(content("next", 9, document("next", 5000)));
+  ASSERT_EQ(testing::segment_files(disk).size(), 1u) << "nothing tells of the erase any more";
+  ASSERT_TRUE(disk.boot()->sync_directory(std::string(testing::kDirectory) + "/life-2").ok());
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
+}
+
 TEST(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {
   MemoryDisk disk;
   JournalOnDisk log(disk);
