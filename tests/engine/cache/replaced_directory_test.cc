@@ -52,7 +52,7 @@ TEST_F(ReplacedDirectory, directory_that_another_process_made_is_shared_I10) {
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(100ms);
   world_.wipe();
-  const auto other = open_other();
+  const auto other = world_.open_beside();
   auto others = other->dataset("d", keyed());
   others.put("k", "2");
   recover();
@@ -68,7 +68,7 @@ TEST_F(ReplacedDirectory, directory_that_another_process_made_is_shared_I10) {
 // Whoever looks first takes the lowest name, which was the first one's.
 TEST_F(ReplacedDirectory, two_processes_whose_locks_were_deleted_have_a_slot_each_again_I10) {
   open();
-  const auto other = open_other();
+  const auto other = world_.open_beside();
   auto others = other->dataset("d", keyed());
   world_.executor->run_for(1s);
   other_process()->remove_tree("/cache/locks");

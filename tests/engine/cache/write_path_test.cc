@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "engine/cache/world.h"
+#include "tiercache/error.h"
 
 namespace tiercache::testing {
 namespace {
@@ -271,6 +275,51 @@ TEST(WritePath, disk_that_refuses_sends_the_write_to_the_store_or_throws) {
   world.store_up();
   EXPECT_TRUE(data.put("a", "4").journaled);
   EXPECT_TRUE(cache->health().journal.working);
+}
+
+// On a disk whose journal takes nothing for a while.
+class RefusedWrite : public ::testing::Test {
+ protected:
+  RefusedWrite() {
+    first = data.put("k", "1").version;
+    EXPECT_TRUE(cache->flush());
+    world.disk.set_fault([](const std::string& operation, const std::string& path) {
+      const bool written = operation == "write_at" || operation == "open";
+      return written && path.find("/journal/") != std::string::npos ? ENOSPC : 0;
+    });
+  }
+  void disk_up() {
+    world.disk.set_fault({});
+    world.executor->run_for(1s);
+  }
+  // As one process after another compares: none of them waits for the refused write.
+  void expect_next_is_made_from(Version version) {
+    const Version next = data.put("k", "3", {.if_version = version}).version;
+    EXPECT_TRUE(cache->flush());
+    const auto other = world.open_beside();
+    EXPECT_NO_THROW(other->dataset("d", keyed()).put("k", "4", {.if_version = next}));
+    other->close();
+  }
+
+  World world;
+  std::unique_ptr<Cache> cache = world.open();
+  Dataset<JsonText> data = cache->dataset("d", keyed());
+  Version first;
+};
+
+TEST_F(RefusedWrite, write_that_the_store_took_instead_is_under_way_no_more) {
+  const PutReceipt receipt = data.put("k", "2");
+  ASSERT_TRUE(receipt.stored && !receipt.journaled);
+  disk_up();
+  expect_next_is_made_from(receipt.version);
+}
+
+TEST_F(RefusedWrite, write_that_no_tier_took_is_under_way_no_more) {
+  world.store_down();
+  EXPECT_THROW(data.put("k", "2"), NotDurable);
+  world.store_up();
+  disk_up();
+  expect_next_is_made_from(first);
 }
 
 TEST(WritePath, bad_documents_are_refused_with_the_reason_and_place_and_nothing_is_stored) {
