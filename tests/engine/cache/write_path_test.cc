@@ -292,6 +292,15 @@ class RefusedWrite : public ::testing::Test {
     world.disk.set_fault({});
     world.executor->run_for(1s);
   }
+  NotDurable::State state_of_a_put() {
+    try {
+      data.put("k", "2");
+    } catch (const NotDurable& error) {
+      return error.state();
+    }
+    ADD_FAILURE() << "it was made durable";
+    return {};
+  }
   // As one process after another compares: none of them waits for the refused write.
   void expect_next_is_made_from(Version version) {
     const Version next = data.put("k", "3", {.if_version = version}).version;
@@ -320,6 +329,24 @@ TEST_F(RefusedWrite, write_that_no_tier_took_is_under_way_no_more) {
   world.store_up();
   disk_up();
   expect_next_is_made_from(first);
+}
+
+// The record was written and only its sync failed: a crash may bring it back.
+TEST_F(RefusedWrite, write_that_may_be_in_the_journal_is_unknown_whatever_the_store_says_I13) {
+  const auto fail_syncs = [&] {
+    world.disk.set_fault([](const std::string& operation, const std::string& path) {
+      return operation == "sync_data" && path.ends_with(".seg") ? EIO : 0;
+    });
+  };
+  fail_syncs();
+  world.store_down();
+  EXPECT_EQ(state_of_a_put(), NotDurable::State::unknown);
+  world.store_up();
+  disk_up();
+  ASSERT_TRUE(data.put("other", "1").journaled);  // into a segment that is open from then on
+  fail_syncs();
+  world.store->set_refusal([](const StoreWrite&) { return std::optional<std::string>("no room"); });
+  EXPECT_EQ(state_of_a_put(), NotDurable::State::unknown);
 }
 
 TEST(WritePath, bad_documents_are_refused_with_the_reason_and_place_and_nothing_is_stored) {
