@@ -103,6 +103,16 @@ TEST(HttpSource, connection_is_used_again) {
   EXPECT_EQ(server.connections(), 1u);
 }
 
+TEST(HttpSource, connection_is_used_again_after_many_short_error_pages) {
+  const Server server([](const httplib::Request&, httplib::Response& response) {
+    response.status = 404;
+    response.set_content(std::string(20 << 10, 'x'), "text/html");
+  });
+  const Source one = source({.url = server.url()});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(std::holds_alternative<NotFound>(ask(one)));
+  EXPECT_EQ(server.connections(), 1u);
+}
+
 TEST(HttpSource, many_threads_may_ask_at_once) {
   const Server server(serves("[1]"));
   const Source by_key = source({.url = server.url("/{key}")});

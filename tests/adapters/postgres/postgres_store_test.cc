@@ -186,6 +186,22 @@ TEST_F(PostgresStore, key_too_long_for_an_index_is_refused_alone) {
   EXPECT_EQ(reply.results.at(1).outcome, SaveOutcome::refused);
 }
 
+// The first is saved while the refused one is looked for; then the server takes no more.
+TEST_F(PostgresStore, batch_of_which_a_part_was_saved_before_the_server_failed_is_in_doubt_I13) {
+  outsider_.run(
+      "create function public.raise() returns trigger language plpgsql as $$ begin "
+      "if new.cache_key = 'k2' then raise exception 'bad data' using errcode = '22000'; end if; "
+      "if new.cache_key = 'k3' then raise exception 'full' using errcode = '53100'; end if; "
+      "return new; end $$");
+  outsider_.run(
+      "create trigger trouble before insert or update on tiercache.cache_storage "
+      "for each row execute function public.raise()");
+  const SaveReply reply = save(*store_, {write("k1", 1), write("k2", 1), write("k3", 1)});
+  EXPECT_EQ(reply.status, StoreStatus::unknown) << reply.message;
+  EXPECT_EQ(load(*store_, "k1").entries.at(0)->version, version(1));
+  EXPECT_EQ(save(*store_, write("k3", 1)).status, StoreStatus::unavailable) << "alone";
+}
+
 TEST_F(PostgresStore, update_of_clocks_alone_is_hot) {
   std::vector<StoreWrite> writes;
   for (int i = 0; i < 200; ++i) {

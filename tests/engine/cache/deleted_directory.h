@@ -68,16 +68,6 @@ class DeletedDirectory : public ::testing::Test {
                  other_process()->try_lock("/cache/locks/" + item.name, &lock).error == EAGAIN;
         }));
   }
-  std::unique_ptr<Cache> open_other() {
-    CacheOptions options;
-    options.project = "test";
-    options.directory = "/cache";
-    options.store = world_.store;
-    options.ports = {
-        .clock = world_.clock, .executor = world_.executor, .file_system = other_process()};
-    options.seed = 77;
-    return std::make_unique<Cache>(std::move(options));
-  }
 
   World world_;
   std::unique_ptr<Cache> cache_;

@@ -190,6 +190,25 @@ TEST(Erase, matching_erase_survives_kill_before_the_store_heard_of_it_I4) {
   EXPECT_EQ(world.store->row("test", {"d", "session:1"})->kind, EntryKind::tombstone);
 }
 
+TEST(Erase, row_that_no_file_has_is_hidden_by_a_matching_erase_on_its_way_I4) {
+  World world;
+  world.write_elsewhere("session:9", "1");
+  world.clock->advance(1s);
+  auto cache = world.open();
+  auto options = keyed();
+  options.hydrate = Hydrate::none();
+  auto data = cache->dataset("d", options);
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "erase_matching" ? StoreFault::unavailable : StoreFault::none;
+  });
+  data.erase_matching("session:*");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(data.get("session:9").has_value());
+    world.executor->run_for(10s);
+  }
+  EXPECT_EQ(world.store->row("test", {"d", "session:9"})->kind, EntryKind::document);
+}
+
 TEST(Erase, refresh_after_a_matching_erase_that_no_file_shows_yet_reaches_the_store) {
   World world;
   auto cache = world.open();

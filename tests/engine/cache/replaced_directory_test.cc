@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/cache/deleted_directory.h"
@@ -51,7 +52,7 @@ TEST_F(ReplacedDirectory, directory_that_another_process_made_is_shared_I10) {
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(100ms);
   world_.wipe();
-  const auto other = open_other();
+  const auto other = world_.open_beside();
   auto others = other->dataset("d", keyed());
   others.put("k", "2");
   recover();
@@ -67,7 +68,7 @@ TEST_F(ReplacedDirectory, directory_that_another_process_made_is_shared_I10) {
 // Whoever looks first takes the lowest name, which was the first one's.
 TEST_F(ReplacedDirectory, two_processes_whose_locks_were_deleted_have_a_slot_each_again_I10) {
   open();
-  const auto other = open_other();
+  const auto other = world_.open_beside();
   auto others = other->dataset("d", keyed());
   world_.executor->run_for(1s);
   other_process()->remove_tree("/cache/locks");
@@ -104,6 +105,31 @@ TEST_F(ReplacedDirectory, directory_replaced_by_a_copy_takes_nothing_in_vain_I1)
   EXPECT_TRUE(data_->put("k", "3").journaled);
   reopen(kWithoutStore);
   EXPECT_EQ(local("k"), "3");
+}
+
+// What an older copy holds is compared with the store, also where the feed was just being asked.
+TEST_F(ReplacedDirectory, older_copy_that_comes_during_a_look_at_the_feed_is_compared_I10) {
+  open();
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(30s);
+  std::map<std::string, std::string> copy;
+  for (const std::string& path : world_.disk.files()) world_.disk.read(path, &copy[path]);
+  reopen();  // memory does not have it
+  world_.write_elsewhere("k", "2");
+  world_.executor->run_for(2s);
+  bool replaced = false;
+  world_.store->on_call([&](const std::string& operation) {
+    if (operation != "changes" || std::exchange(replaced, true)) return;
+    world_.wipe();
+    for (const auto& [path, bytes] : copy) world_.disk.write(path, bytes);
+    data_->put("other", "1");  // which notices
+    world_.executor->make_event()->wait_until(world_.clock->steady_now() + 500ms);
+  });
+  world_.executor->run_for(2s);
+  ASSERT_TRUE(replaced);
+  recover();
+  EXPECT_EQ(local("k"), "2");
 }
 
 TEST_F(ReplacedDirectory, file_in_its_place_is_no_directory_I1) {

@@ -112,6 +112,16 @@ TEST_F(Unchanged, invalidated_document_is_fresh_again) {
   EXPECT_EQ(data().get("k").version(), first);
 }
 
+TEST_F(Unchanged, invalidation_holds_after_a_fetch_by_a_clock_that_was_ahead) {
+  const WallTime right = world.clock->wall_now();
+  world.clock->set_wall(right + 30s);
+  refresh();
+  ASSERT_EQ(data().peek("k").version(), first);
+  world.clock->set_wall(right);
+  data().invalidate("k");
+  EXPECT_EQ(data().peek("k").freshness(), Freshness::stale);
+}
+
 TEST_F(Unchanged, put_of_the_same_document_is_a_write_and_wins_I1) {
   EXPECT_GT(data().put("k", kText).version, first);
   Entry theirs = row();
@@ -171,6 +181,15 @@ TEST_F(Unchanged, store_that_has_no_row_gets_the_document_again_I1) {
   EXPECT_EQ(row().version, first);
   EXPECT_EQ(*row().document, kText);
   EXPECT_EQ(row().clocks.last_fetch, data().info("k")->last_fetch);
+}
+
+TEST_F(Unchanged, document_that_was_sent_again_leaves_the_journal) {
+  world.store->drop_row("test", kId);
+  refresh();
+  ASSERT_TRUE(cache->flush());
+  ASSERT_EQ(row().version, first);
+  world.executor->run_for(1min);
+  EXPECT_EQ(cache->stats().journal_live_records, 0u);
 }
 
 TEST_F(Unchanged, store_that_has_no_row_gets_the_document_once_the_disk_takes_it_I1) {

@@ -40,6 +40,17 @@ class World {
     if (adjust) adjust(options);
     return std::make_unique<Cache>(std::move(options));
   }
+  // Another process on the same directory and store. It runs by the executor of the one that was
+  // opened before.
+  std::unique_ptr<Cache> open_beside() {
+    CacheOptions options;
+    options.project = "test";
+    options.directory = "/cache";
+    options.store = store;
+    options.ports = {.clock = clock, .executor = executor, .file_system = disk.boot()};
+    options.seed = ++seed_;
+    return std::make_unique<Cache>(std::move(options));
+  }
   // The process dies: nothing is flushed, nothing more is run.
   void kill(std::unique_ptr<Cache>& cache) {
     disk.kill();

@@ -1,6 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "engine/cache/world.h"
+#include "tiercache/error.h"
 
 namespace tiercache::testing {
 namespace {
@@ -135,6 +141,42 @@ TEST(WritePath, compare_and_set_refuses_another_version) {
   EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "4");
 }
 
+TEST(WritePath, compare_and_set_goes_on_after_a_write_that_the_full_journal_refused_I8) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) {
+    options.journal.segment_bytes = 64 << 10;
+    options.journal.max_bytes = 1 << 20;
+  });
+  auto data = cache->dataset("d", keyed());
+  const Version first = data.put("k", "1").version;
+  world.store_down();
+  EXPECT_THROW(data.put("k", '"' + std::string(2 << 20, 'x') + '"'), NotDurable);
+  EXPECT_NO_THROW(data.put("k", "2", {.if_version = first}));
+  EXPECT_EQ(*data.get("k"), "2");
+}
+
+TEST(WritePath, put_over_a_row_that_no_file_has_yet_keeps_its_rich_fetch) {
+  World world;
+  world.write_elsewhere("k", "1");
+  Entry row = *world.store->row("test", {"d", "k"});
+  row.clocks.last_rich_fetch = world.clock->wall_now();
+  world.store->put_row("test", {"d", "k"}, row);
+  auto cache = world.open();
+  auto options = keyed();
+  options.hydrate = Hydrate::none();
+  auto data = cache->dataset("d", options);
+  world.disk.set_fault([](const std::string&, const std::string& path) {
+    return path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
+  });
+  ASSERT_EQ(*data.get("k"), "1");
+  data.put("k", "2");
+  EXPECT_EQ(data.info("k")->last_rich_fetch, row.clocks.last_rich_fetch);
+  world.disk.set_fault({});
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", "k"})->clocks.last_rich_fetch,
+            row.clocks.last_rich_fetch);
+}
+
 TEST(WritePath, newer_row_of_another_machine_supersedes_and_is_taken_I3) {
   World world;
   auto cache = world.open();
@@ -233,6 +275,78 @@ TEST(WritePath, disk_that_refuses_sends_the_write_to_the_store_or_throws) {
   world.store_up();
   EXPECT_TRUE(data.put("a", "4").journaled);
   EXPECT_TRUE(cache->health().journal.working);
+}
+
+// On a disk whose journal takes nothing for a while.
+class RefusedWrite : public ::testing::Test {
+ protected:
+  RefusedWrite() {
+    first = data.put("k", "1").version;
+    EXPECT_TRUE(cache->flush());
+    world.disk.set_fault([](const std::string& operation, const std::string& path) {
+      const bool written = operation == "write_at" || operation == "open";
+      return written && path.find("/journal/") != std::string::npos ? ENOSPC : 0;
+    });
+  }
+  void disk_up() {
+    world.disk.set_fault({});
+    world.executor->run_for(1s);
+  }
+  NotDurable::State state_of_a_put() {
+    try {
+      data.put("k", "2");
+    } catch (const NotDurable& error) {
+      return error.state();
+    }
+    ADD_FAILURE() << "it was made durable";
+    return {};
+  }
+  // As one process after another compares: none of them waits for the refused write.
+  void expect_next_is_made_from(Version version) {
+    const Version next = data.put("k", "3", {.if_version = version}).version;
+    EXPECT_TRUE(cache->flush());
+    const auto other = world.open_beside();
+    EXPECT_NO_THROW(other->dataset("d", keyed()).put("k", "4", {.if_version = next}));
+    other->close();
+  }
+
+  World world;
+  std::unique_ptr<Cache> cache = world.open();
+  Dataset<JsonText> data = cache->dataset("d", keyed());
+  Version first;
+};
+
+TEST_F(RefusedWrite, write_that_the_store_took_instead_is_under_way_no_more) {
+  const PutReceipt receipt = data.put("k", "2");
+  ASSERT_TRUE(receipt.stored && !receipt.journaled);
+  disk_up();
+  expect_next_is_made_from(receipt.version);
+}
+
+TEST_F(RefusedWrite, write_that_no_tier_took_is_under_way_no_more) {
+  world.store_down();
+  EXPECT_THROW(data.put("k", "2"), NotDurable);
+  world.store_up();
+  disk_up();
+  expect_next_is_made_from(first);
+}
+
+// The record was written and only its sync failed: a crash may bring it back.
+TEST_F(RefusedWrite, write_that_may_be_in_the_journal_is_unknown_whatever_the_store_says_I13) {
+  const auto fail_syncs = [&] {
+    world.disk.set_fault([](const std::string& operation, const std::string& path) {
+      return operation == "sync_data" && path.ends_with(".seg") ? EIO : 0;
+    });
+  };
+  fail_syncs();
+  world.store_down();
+  EXPECT_EQ(state_of_a_put(), NotDurable::State::unknown);
+  world.store_up();
+  disk_up();
+  ASSERT_TRUE(data.put("other", "1").journaled);  // into a segment that is open from then on
+  fail_syncs();
+  world.store->set_refusal([](const StoreWrite&) { return std::optional<std::string>("no room"); });
+  EXPECT_EQ(state_of_a_put(), NotDurable::State::unknown);
 }
 
 TEST(WritePath, bad_documents_are_refused_with_the_reason_and_place_and_nothing_is_stored) {

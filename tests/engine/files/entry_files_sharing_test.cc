@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "base/generations.h"
+#include "base/key_ref.h"
 #include "engine/files/entries.h"
 
 namespace tiercache {
@@ -34,6 +36,23 @@ TEST(EntryFilesSharing, file_another_removed_does_not_leave_the_index_ahead_of_t
   EXPECT_EQ(b->remove(kId, {9, 9}).status, WriteStatus::written);
   EXPECT_EQ(a->write(kId, document(5), Sync::none).status, WriteStatus::written);
   EXPECT_EQ(a->index().find(kId)->version.time, 5u);
+}
+
+TEST(EntryFilesSharing, write_and_removal_are_each_told_to_the_other_processes_I10) {
+  const std::shared_ptr<std::uint32_t> page = or_private(nullptr, Generations::kCounters);
+  const Generations others(page);
+  const auto told = [&] { return others.of(shared_hash(kId.dataset, kId.key)); };
+  testing::MemoryDisk disk;
+  const Tier directory(disk);
+  const std::shared_ptr<FileSystem> file_system = disk.boot();
+  EntryFiles files(*file_system, kDirectory, kProject, kMaxFileBytes, nullptr,
+                   std::make_shared<Generations>(page));
+  bool rebuilt = false;
+  ASSERT_TRUE(files.open(&rebuilt).ok());
+  ASSERT_EQ(files.write(kId, document(5), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(told(), 1u);
+  ASSERT_EQ(files.remove(kId, {9, 9}).status, WriteStatus::written);
+  EXPECT_EQ(told(), 2u);
 }
 
 TEST(EntryFilesSharing, key_whose_lock_another_process_holds_is_busy_and_unchanged) {

@@ -118,6 +118,49 @@ TEST(JournalAdoption, what_a_later_life_says_counts_while_the_old_folder_is_stil
   EXPECT_EQ(log.journal->stats().unsettled, 20u);
 }
 
+TEST(JournalAdoption, later_word_on_a_parked_write_counts_in_whatever_order_folders_are_met) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  for (int life = 1; life <= 9; ++life) ASSERT_TRUE(log.open().ok());
+  for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
+  log.journal->park(log.journal->take_unsettled(1, 1).at(0), "no");
+  EXPECT_TRUE(log.journal->commit());
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_TRUE(log.journal->retry_parked(id_of("k0")));
+  EXPECT_TRUE(log.journal->commit());
+  log.kill();
+  ASSERT_EQ(folders(disk), (std::set<std::string>{"life-10", "life-9"})) << "the later one first";
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(log.journal->parked().empty());
+}
+
+// Its owner died while it copied forward what another had left: the content is in two folders.
+TEST(JournalAdoption, parked_write_in_a_folder_that_cannot_be_read_to_its_end_is_met_without_it) {
+  MemoryDisk disk;
+  JournalOnDisk left(disk);
+  JournalOnDisk copied(disk);
+  ASSERT_TRUE(left.open().ok());
+  ASSERT_TRUE(copied.open().ok());
+  left.put(content("k", 5, document("k")));
+  left.journal->park(left.journal->take_unsettled(1, 1).at(0), "no");
+  ASSERT_TRUE(left.journal->commit());
+  left.put(content("later", 6, document("later", 5000)));
+  copied.put(content("k", 5, document("k")));
+  const auto segments = testing::segment_files(disk);
+  ASSERT_EQ(segments.size(), 3u);
+  disk.kill();
+  disk.kill();
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    return operation == "read_file" && path == segments[2] ? EIO : 0;
+  });
+  JournalOnDisk next(disk);
+  EXPECT_EQ(next.open().error, EIO);
+  ASSERT_NE(next.journal, nullptr);
+  EXPECT_EQ(*next.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
+  disk.set_fault({});
+}
+
 TEST(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
   MemoryDisk disk;
   JournalOnDisk log(disk);
@@ -226,6 +269,25 @@ TEST(JournalAdoption, erase_of_one_journal_hides_what_another_left_I4) {
   ASSERT_TRUE(b.journal->adopt([&](const Record&) { ++told; }).ok());
   EXPECT_EQ(told, 0u);
   EXPECT_FALSE(b.journal->is_unsettled(id_of("user/1")));
+}
+
+// Two folders are not ordered on the disk unless by a sync.
+TEST(JournalAdoption, erased_record_does_not_come_back_with_the_folder_that_it_was_left_in_I4) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("user/1", 5, "1"));
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  const Record erase = testing::erase_matching("user/*", 7);
+  log.put(erase);
+  log.finish(erase);
+  log.put(content("next", 9, document("next", 5000)));
+  ASSERT_EQ(testing::segment_files(disk).size(), 1u) << "nothing tells of the erase any more";
+  ASSERT_TRUE(disk.boot()->sync_directory(std::string(testing::kDirectory) + "/life-2").ok());
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
 }
 
 TEST(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {

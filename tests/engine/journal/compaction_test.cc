@@ -80,6 +80,30 @@ TEST_F(JournalCompactionTest, parked_state_is_copied_along) {
   EXPECT_EQ(journal().parked()[0].why, "no");
 }
 
+TEST_F(JournalCompactionTest, segment_whose_clocks_were_sent_with_their_content_is_deleted) {
+  const Clocks moved{ms(9), {}, {}};
+  log.put(content("k", 1, document("k")));
+  log.put(clocks("k", 1, moved));
+  const auto sent = journal().take_unsettled(1, 1 << 20);
+  ASSERT_EQ(sent.at(0).write.entry.clocks, moved);
+  journal().settled(sent[0]);
+  Record filed = content("k", 1, document("k"));
+  filed.entry.clocks = moved;
+  log.sync_files(filed);
+  ASSERT_EQ(journal().stats().live_records, 0u);
+  log.put(content("next", 2, document("next", 5000)));
+  EXPECT_EQ(journal().stats().segments, 1u) << "the first one is neither written nor read";
+}
+
+TEST_F(JournalCompactionTest, segment_that_content_was_read_from_is_deleted) {
+  const Record read = content("k", 1, document("k"));
+  log.put(read);
+  ASSERT_TRUE(journal().live_content(id_of("k")));
+  log.finish(read);
+  log.put(content("next", 2, document("next", 5000)));
+  EXPECT_EQ(journal().stats().segments, 1u);
+}
+
 TEST_F(JournalCompactionTest, nothing_is_copied_while_it_is_not_due) {
   for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
   const std::uint64_t before = disk.operations();

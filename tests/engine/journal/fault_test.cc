@@ -2,6 +2,8 @@
 // `not_applied` is not.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "engine/journal/journal_model.h"
 
 namespace tiercache {
@@ -119,6 +121,65 @@ TEST(JournalFailedSync, failed_rescue_leaves_old_records_readable_and_the_new_on
   ASSERT_TRUE(log.open().ok());
   EXPECT_NE(log.recovered_content("old"), nullptr);
   EXPECT_NE(log.recovered_content("l"), nullptr);
+}
+
+// A sync after one that failed says nothing of what the first one lost.
+TEST(JournalFailedSync, segment_whose_sync_failed_is_never_synced_again_I1) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("old", 1, document("old")));
+  int syncs = 0;
+  std::set<std::string> failed;
+  disk.set_fault([&](const std::string& operation, const std::string& path) {
+    if (operation != "sync_data") return 0;
+    EXPECT_FALSE(failed.contains(path)) << path;
+    ++syncs;  // the second one is of the new segment while it is made
+    if (syncs != 1 && syncs != 3) return 0;
+    failed.insert(path);
+    return EIO;
+  });
+  EXPECT_EQ(log.put(content("k", 2, document("k"))).status, AppendStatus::unknown);
+  EXPECT_EQ(failed.size(), 2u);
+  EXPECT_EQ(log.put(content("l", 3, document("l"))).status, AppendStatus::durable);
+  EXPECT_EQ(log.put(content("m", 4, document("m"))).status, AppendStatus::durable);
+}
+
+TEST(JournalFailedSync, what_was_left_behind_moves_with_the_next_compaction_I1) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  log.put(content("old", 1, document("old")));
+  const std::vector<std::string> left = testing::segment_files(disk);
+  fail_next(disk, "sync_data", 2);
+  ASSERT_EQ(log.put(content("k", 2, document("k"))).status, AppendStatus::unknown);
+  ASSERT_EQ(testing::segment_files(disk), left);
+  ASSERT_TRUE(log.journal->compact(Journal::Compact::when_due).ok());
+  EXPECT_NE(testing::segment_files(disk), left);
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_NE(log.recovered_content("old"), nullptr);
+}
+
+// Notes are written without a sync, and what is moved beside them leaves a segment that was synced.
+TEST(JournalFailedSync, what_moves_beside_notes_is_on_the_disk_before_its_old_place_goes_I1) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  ASSERT_TRUE(log.open().ok());
+  const Record confirmed = content("confirmed", 1, document("confirmed"));
+  log.put(confirmed);
+  log.put(content("old", 2, document("old")));
+  fail_next(disk, "sync_data", 2);
+  ASSERT_EQ(log.put(content("k", 3, document("k"))).status, AppendStatus::unknown);
+  log.settle(confirmed);
+  const std::string left = testing::segment_files(disk).at(0);
+  log.journal.reset();  // writes the note
+  std::string bytes;
+  ASSERT_FALSE(disk.read(left, &bytes));
+  ASSERT_TRUE(disk.boot()->sync_directory(left.substr(0, left.rfind('/'))).ok());
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_NE(log.recovered_content("old"), nullptr);
 }
 
 TEST(JournalFullDisk, refused_segment_means_not_applied_and_the_next_write_works) {

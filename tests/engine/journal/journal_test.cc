@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "engine/journal/journal_fixture.h"
 
 namespace tiercache {
@@ -64,6 +69,38 @@ TEST_F(JournalTest, commit_of_nothing_touches_no_file) {
   EXPECT_TRUE(journal().commit());
   EXPECT_EQ(disk.operations(), before);
   EXPECT_TRUE(testing::segment_files(disk).empty());
+}
+
+TEST_F(JournalTest, commit_that_others_keep_busy_says_that_something_is_left) {
+  int left = 20;
+  std::function<void()> append = [&] {
+    journal().append(content("k", 100 - static_cast<std::uint64_t>(left), "1"),
+                     [&](const AppendResult&) {
+                       if (--left > 0) append();
+                     });
+  };
+  append();
+  EXPECT_FALSE(journal().commit()) << "its thread has other work too";
+  EXPECT_GT(left, 0);
+  for (int i = 0; i < 20 && !journal().commit(); ++i) {
+  }
+  EXPECT_EQ(left, 0);
+  journal().close();  // answers what is still queued
+}
+
+TEST_F(JournalTest, record_queued_while_notes_are_written_is_acknowledged_with_them) {
+  const Record confirmed = content("confirmed", 1, "1");
+  log.put(confirmed);
+  log.put(content("other", 2, "1"));
+  log.settle(confirmed);
+  std::optional<AppendStatus> answer;
+  disk.on_operation([&](std::uint64_t, const std::string&) {
+    disk.on_operation(nullptr);
+    journal().append(content("k", 3, "1"), [&](const AppendResult& r) { answer = r.status; });
+    EXPECT_TRUE(journal().commit()) << "another thread is at it";
+  });
+  ASSERT_TRUE(journal().compact(Journal::Compact::when_due).ok());
+  EXPECT_EQ(answer, AppendStatus::durable);
 }
 
 TEST_F(JournalTest, append_of_an_open_segment_costs_one_write_and_one_sync) {
@@ -149,6 +186,19 @@ TEST_F(JournalTest, superseded_content_leaves_its_clocks_to_be_sent) {
   ASSERT_EQ(writes.size(), 1u);
   EXPECT_EQ(writes[0].kind, RecordKind::clocks);
   EXPECT_EQ(writes[0].write.entry.clocks.invalidated_at, ms(8));
+}
+
+// What it was refused for takes its place in the files only after this.
+TEST_F(JournalTest, write_that_its_guard_lost_is_unsettled_again_after_a_crash_I5) {
+  Record guarded = content("k", 5, "1");
+  guarded.not_newer_than = at(4);
+  log.put(guarded);
+  journal().settled(take().at(0), Journal::Settlement::superseded);
+  ASSERT_FALSE(journal().is_unsettled(id_of("k")));
+  log.put(content("later", 6, "1"));  // takes along whatever was noted
+  log.kill();
+  ASSERT_TRUE(log.open().ok());
+  EXPECT_TRUE(journal().is_unsettled(id_of("k")));
 }
 
 TEST_F(JournalTest, clocks_records_merge_across_and_within_commits) {
@@ -378,6 +428,19 @@ TEST_F(JournalTest, full_journal_refuses_growth_and_deletes_nothing_I8) {
   ASSERT_TRUE(log.open().ok());
   EXPECT_NE(log.recovered_content("new"), nullptr);
   EXPECT_EQ(log.recovered_content("new")->entry.version, at(503));
+}
+
+TEST_F(JournalTest, records_of_one_commit_share_the_room_that_is_left_I8) {
+  log.options.max_bytes = 3000;
+  ASSERT_TRUE(log.open().ok());
+  std::vector<AppendStatus> answers;
+  for (int i = 0; i < 5; ++i) {
+    journal().append(content("k" + std::to_string(i), 5, document("k", 1200)),
+                     [&](const AppendResult& result) { answers.push_back(result.status); });
+  }
+  EXPECT_TRUE(journal().commit());
+  using enum AppendStatus;
+  EXPECT_EQ(answers, (std::vector{durable, durable, full, full, full}));
 }
 
 TEST_F(JournalTest, unreadable_write_is_parked_not_lost_silently_I9) {

@@ -101,6 +101,20 @@ TEST_P(OutboxDrainTest, while_another_call_tries_the_store_the_drain_does_not) {
   EXPECT_TRUE(drain->idle()) << "then it is the drain's turn";
 }
 
+TEST_P(OutboxDrainTest, drain_that_has_nothing_to_try_the_store_with_leaves_that_to_others) {
+  put(content("failed", 1, "1"));
+  fail(StoreFault::unavailable);
+  drain->wake();
+  executor.run_ready();
+  ASSERT_TRUE(breaker->state().open);
+  heal();
+  put(content("outdated", 2, "1"));
+  outdated = [](const UnsettledWrite&) { return true; };
+  executor.run_for(hours(1));
+  ASSERT_EQ(store->calls("save"), 1u);
+  EXPECT_TRUE(breaker->ask(Breaker::Urgency::reader).granted);
+}
+
 TEST_P(OutboxDrainTest, without_retry_each_write_has_one_attempt_until_a_kick) {
   options.retry = false;
   options.batch_items = 2;
