@@ -67,7 +67,8 @@ struct Process {
   std::shared_ptr<FileSystem> files = nullptr;
   std::unique_ptr<Cache> cache = nullptr;
   std::optional<Dataset<JsonText>> data = {};
-  // Another one has died: by then this one has adopted its journal.
+  // Another one has died or flushed: by then this one has adopted its journal or looked at the
+  // files again.
   std::optional<SteadyTime> adopts_by = {};
 
   bool lives() const { return cache != nullptr; }

@@ -34,8 +34,13 @@ bool Simulation::beside_others(const Process& process) const {
 void Simulation::ended(Process& process) {
   oracle_.died(process.number);
   for (Process& other : processes_) {
-    if (other.lives()) other.adopts_by = machine_.clock->steady_now() + 30s;
+    if (other.lives()) learns_by(other, 30s);
   }
+}
+
+void Simulation::learns_by(Process& process, std::chrono::nanoseconds time) {
+  const SteadyTime by = machine_.clock->steady_now() + time;
+  process.adopts_by = std::max(process.adopts_by.value_or(by), by);
 }
 
 void Simulation::crash(Process& process) {
@@ -85,14 +90,15 @@ void Simulation::another_process() {
   }
 }
 
-// What it has written is in the files by then, so the others serve it too.
+// What it has written is in the files by then, so the others serve it once they trust their memory
+// no longer (I10).
 void Simulation::flush(Process& process) {
   end_disk_spell();
   if (!process.cache->flush(5s)) return;
   trace({}, "flush of " + std::to_string(process.number));
   oracle_.filed(process.number);
   for (Process& other : processes_) {
-    if (other.lives() && other.number != process.number) oracle_.adopted(other.number);
+    if (other.lives() && other.number != process.number) learns_by(other, 6min);
   }
 }
 

@@ -57,9 +57,10 @@ void Simulation::refresh(Process& process, const std::string& k) {
 void Simulation::judge_read(Process& process, const std::string& k,
                             const Snapshot<JsonText>& snapshot, Version floor) {
   ++totals_.reads;
-  trace(k, snapshot.has_value() ? "read " + snapshot.version().to_string() + " from " +
-                                      std::string(to_string(snapshot.tier()))
-                                : "missed; " + snapshot.passage().to_string());
+  trace(k, std::to_string(process.number) +
+               (snapshot.has_value() ? " read " + snapshot.version().to_string() + " from " +
+                                           std::string(to_string(snapshot.tier()))
+                                     : " missed; " + snapshot.passage().to_string()));
   if (snapshot.has_value()) last_seen_[k] = snapshot.version();
   // A miss says nothing when the floor rose while the read was on its way.
   if (!snapshot.has_value() && oracle_.floor(process.number, k) != floor) return;

@@ -56,7 +56,11 @@ void Simulation::fill_journal(Process& process) {
   if (refused.empty() || pick(2) == 0) return;
   store_mode_ = StoreMode::up;
   erases_held_ = false;
-  if (!process.cache->flush(5min)) return fail("the store is back, and the journal does not empty");
+  if (!process.cache->flush(5min)) {
+    return fail("the store is back, and the journal does not empty: " +
+                std::to_string(process.cache->stats().outbox_depth) + " writes wait, " +
+                std::to_string(process.cache->stats().files_waiting) + " files");
+  }
   const Version floor = floor_of(process, refused);
   const auto snapshot = process.data->get(refused, {.reach = Reach::local});
   judge_read(process, refused, snapshot, floor);

@@ -1,7 +1,7 @@
 // Whole caches on one thread: puts, gets, erases, refreshes, outages, crashes, power losses and
 // restarts in an order that a seed decides. Every run replays by its seed.
 //
-//   simulate [--seeds N] [--seed FIRST] [--steps N] [--trace KEY]
+//   simulate [--seeds N] [--seed FIRST] [--steps N] [--trace KEY] [--stop-at BROKEN]
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -29,9 +29,10 @@ std::uint64_t argument(int argc, char** argv, const char* name, std::uint64_t ot
 int run(int argc, char** argv) {
   const std::uint64_t seeds = argument(argc, argv, "--seeds", 1'000);
   const std::uint64_t first = argument(argc, argv, "--seed", 1);
+  const std::uint64_t most = argument(argc, argv, "--stop-at", 10);
   const auto steps = static_cast<int>(argument(argc, argv, "--steps", 400));
   Totals totals;
-  int broken = 0;
+  std::uint64_t broken = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     std::optional<std::string> wrong;
     try {
@@ -43,7 +44,7 @@ int run(int argc, char** argv) {
     ++broken;
     std::cout << "seed " << seed << ", " << *wrong << "\n  replay: simulate --seeds 1 --seed "
               << seed << " --steps " << steps << std::endl;
-    if (broken == 10) break;
+    if (broken == most) break;
   }
   std::cout << "simulation: " << seeds << " seeds from " << first << ", " << totals << ", "
             << broken << " seeds with a broken promise\n";

@@ -88,6 +88,7 @@ class Simulation {
   void restart(Process& process);
   void another_process();
   void ended(Process& process);
+  void learns_by(Process& process, std::chrono::nanoseconds time);
   void flush(Process& process);
   bool beside_others(const Process& process) const;
 

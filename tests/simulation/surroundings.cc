@@ -77,7 +77,7 @@ void Simulation::end_disk_spell() {
   oracle_.disk_failed();
   trace({}, "disk works");
   for (Process& process : processes_) {
-    if (process.adopts_by) process.adopts_by = machine_.clock->steady_now() + 30s;
+    if (process.adopts_by) learns_by(process, 30s);
   }
 }
 
