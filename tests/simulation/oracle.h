@@ -1,110 +1,129 @@
-// What an outside observer may expect of one key, whatever crashed in between.
+// What an outside observer may expect of each key, whichever process he asks, whatever crashed in
+// between.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 
 #include "tiercache/tiercache.h"
 
 namespace tiercache::testing {
 
-// Per key: the newest version that was acknowledged or seen, and whether it was an erase. A read
-// may never show less (I1, I3), a tombstone's predecessor never comes back (I4), and content is
-// always one that somebody wrote (I2).
+inline constexpr std::size_t kProcesses = 2;
+
+// The newest write of a key that somebody may rely on.
+struct Mark {
+  Version floor = {};       // nothing older is served
+  bool erased = false;      // that write was an erase
+  bool matching = false;    // of many keys by a pattern
+  std::uint64_t began = 0;  // its place in the order in which writes were begun
+  bool local = true;        // the directory has it, or memory until a crash
+
+  void raise_to(const Mark& other);
+};
+
+// A write that was begun, and what its key's floor in the directory was by then.
+struct Begun {
+  std::uint64_t order = 0;
+  Mark over;
+};
+
+// The processes share one directory. What one acknowledged the others must serve once it is in the
+// files: after its flush, or once they had the time to adopt its journal.
+//
+// A read shows no less than the mark of the process that is asked (I1, I3), a tombstone's
+// predecessor never comes back (I4), and content is always one that somebody wrote (I2).
 class Oracle {
  public:
-  void attempted(const std::string& key, const std::string& document) {
-    keys_[key].written.insert(document);
-  }
-  // `journaled` as the receipt says: what only the store took may be shown late after a crash.
-  void acknowledged(const std::string& key, Version version, bool journaled) {
-    keys_[key].store_only = keys_[key].store_only || !journaled;
-    raise(key, version, false, journaled);
-  }
-  void erased(const std::string& key, Version version, bool journaled) {
-    keys_[key].store_only = keys_[key].store_only || !journaled;
-    raise(key, version, true, journaled);
-  }
-  // What was only seen, or only in the store, is not promised by the disk.
-  void crashed() {
-    for (auto& [key, known] : keys_) {
-      known.floor = known.durable_floor;
-      known.erased = known.durably_erased;
-      known.may_be_erased = known.durably_may_be_erased;
-      known.local = known.durably_local;
-    }
-  }
-  void attempted_erase(const std::string& key) {
-    keys_[key].may_be_erased = keys_[key].durably_may_be_erased = true;
-  }
-
+  Begun attempted(const std::string& key, const std::string& document,
+                  const std::string& metadata = "{}");
+  Begun attempted_erase(const std::string& key);
+  // What one process was told of its write. A complaint where the version that it got is not above
+  // what it replaced.
+  struct Acknowledged {
+    Version version;
+    bool journaled = false;  // else only the store has it, and a crash may hide it for a while
+    bool erased = false;
+    bool matching = false;
+    std::optional<Version> compared = {};  // with which it was to take the place of
+  };
+  std::optional<std::string> acknowledged(std::size_t process, const std::string& key,
+                                          const Begun& begun, const Acknowledged& what);
+  // Such a document is nowhere and never will be.
+  void refused(const std::string& key, const std::string& document);
   // The store may have taken something that failed here.
   void in_doubt(const std::string& key) { keys_[key].store_only = true; }
-  // The directory was wiped: until they are seen again, entries may be missing where the store is
-  // not asked or away.
-  void wiped() {
-    for (auto& [key, known] : keys_) known.local = known.durably_local = false;
-  }
+  // Another machine's, straight into the store. No document: it erased.
+  void wrote_elsewhere(const std::string& key, Version version,
+                       const std::optional<std::string>& document);
+  // The store lost the row, and so may every tier that hears of it.
+  void lost_in_store(const std::string& key);
 
-  // Nullopt, or what is wrong with this answer. `floor` is what the key's floor was when the read
-  // began.
-  std::optional<std::string> check(const std::string& key, const Snapshot<JsonText>& snapshot,
-                                   Version floor) {
-    Key& known = keys_[key];
-    if (!snapshot.has_value()) {
-      const bool allowed =
-          known.floor.is_zero() || known.erased || known.may_be_erased || !known.local;
-      if (allowed) return std::nullopt;
-      return "acknowledged " + known.floor.to_string() +
-             " is missing: " + snapshot.passage().to_string();
-    }
-    if (snapshot.version() < floor) {
-      return "older " + snapshot.version().to_string() + " served over " + floor.to_string();
-    }
-    if (known.erased && snapshot.version() <= known.floor && floor == known.floor) {
-      return "erased entry is back as " + snapshot.version().to_string();
-    }
-    if (known.written.count(*snapshot) == 0) return "nobody wrote these bytes: " + *snapshot;
-    if (snapshot.tier() == Tier::files) known.local = known.durably_local = true;
-    return std::nullopt;
-  }
-  Version floor(const std::string& key) { return keys_[key].floor; }
-  const auto& keys() const { return keys_; }
+  void opened(std::size_t process);
+  // What it only saw, or only the store had, is not promised by the disk.
+  void died(std::size_t process);
+  // All that it acknowledged is in the files.
+  void filed(std::size_t process);
+  // It had the time to adopt what dead processes left. How many keys that is news for.
+  std::uint64_t adopted(std::size_t process);
+  // The directory is gone: until they are seen again, entries may be missing where the store is not
+  // asked or away.
+  void wiped();
+  // The time of day may go back, and with it the versions of writes after a matching erase, which
+  // leaves no trace of its version in the directory, and those in a directory that was wiped.
+  void clock_may_go_back() { clock_may_go_back_ = true; }
+
+  // A disk that does not take a newer row than the file's gives the file up, and then only memory
+  // has the entry. `row` tells of which version the store has the key now.
+  void disk_failed() { disk_failed_ = ++begun_; }
+  void rows_are_taken(std::function<Version(const std::string& key)> row) { row_ = std::move(row); }
+  // The newest erase by pattern that was acknowledged.
+  Version newest_matching_erase(const std::string& key) const;
+
+  // Nullopt, or what is wrong with this answer. `floor` is what `floor()` was when the read began.
+  std::optional<std::string> check(std::size_t process, const std::string& key,
+                                   const Snapshot<JsonText>& snapshot, Version floor);
+  Version floor(std::size_t process, const std::string& key);
+
+  struct Key {
+    std::array<Mark, kProcesses> seen_by;  // what each living process must serve
+    std::array<Mark, kProcesses> written;  // what each acknowledged and journaled since it opened
+    Mark directory;                 // what the directory holds whoever lives: files, dead journals
+    bool store_only = false;        // the store may know a newer one that the disk refused
+    std::uint64_t erase_tried = 0;  // when an erase was begun last, acknowledged or not
+    Version erased_elsewhere;       // the newest erase that may win over what was acknowledged
+    Version matching_erase;         // the newest that was acknowledged
+    Version in_store;               // the newest that another machine put there
+    bool dropped = false;           // the store lost its row once
+    bool wiped = false;  // since then no plain write told the directory what the store may have
+    struct Document {
+      std::string metadata;
+      std::uint64_t began = 0;
+    };
+    std::map<std::string, Document> documents;  // that somebody wrote
+  };
+  const std::map<std::string, Key>& keys() const { return keys_; }
+  Key& of(const std::string& key) { return keys_[key]; }
 
  private:
-  struct Key {
-    Version floor;
-    bool erased = false;
-    bool store_only = false;  // the store may know a newer one that the disk refused
-    bool local = true;        // the directory has it, or memory until a crash
-    // What only the store took is in memory alone: after a crash in a wiped directory it may be
-    // missing until the store is asked.
-    bool durably_local = true;
-    Version durable_floor;
-    bool durably_erased = false;
-    bool may_be_erased = false;  // an erase was begun and not acknowledged
-    // The file may have the tombstone, and what only the store took after it be known to memory
-    // alone.
-    bool durably_may_be_erased = false;
-    std::set<std::string> written;
-  };
-  void raise(const std::string& key, Version version, bool erased, bool journaled) {
-    Key& known = keys_[key];
-    if (journaled && version >= known.durable_floor) {
-      known.durable_floor = version;
-      known.durably_erased = erased;
-      if (!erased) known.durably_may_be_erased = false;
-    }
-    known.durably_local = known.durably_local || journaled;
-    if (version < known.floor) return;
-    known.floor = version;
-    known.erased = erased;
-    known.local = true;
-    if (!erased) known.may_be_erased = false;
-  }
+  // The newest write of the key that the directory's processes acknowledged and journaled.
+  static Mark in_directory(const Key& key);
+  bool may_be_missing(const std::string& name, const Key& key, const Mark& mark) const;
+  static bool compared_rightly(const Key& key, const Begun& begun, Version compared);
+  // The clock was set back, and nothing here told of what is above `mark`: either may stand.
+  static void forget_above(Key& key, const Mark& mark);
+  bool was_given_up(const std::string& name, const Mark& mark) const;
+
   std::map<std::string, Key> keys_;
+  std::uint64_t begun_ = 0;
+  bool clock_may_go_back_ = false;
+  std::uint64_t disk_failed_ = 0;  // when, in the order of beginnings
+  std::function<Version(const std::string& key)> row_;
 };
 
 }  // namespace tiercache::testing

@@ -4,14 +4,15 @@ set -u
 
 usage() {
   cat <<'TEXT'
-usage: tests/simulation/run.sh [--seeds N] [--seed S] [--steps N] [--trace KEY] [--help]
+usage: tests/simulation/run.sh [--seeds N] [--seed S] [--steps N] [--trace KEY] [--stop-at N] [--help]
 
   --seeds N     how many seeds (default 1000)
   --seed S      the first of them (default 1)
   --steps N     operations for each (default 400)
-  --trace KEY   also prints what happened to this key, a:0 to a:5 or b:0 to b:5; best with --seeds 1
+  --trace KEY   also prints what happened to this key, such as a:0 (a: to 8, b: to 5, c: to 1); best with --seeds 1
+  --stop-at N   the run ends after so many seeds that broke a promise (default 10)
 
-A seed whose run breaks a promise is printed with the call that replays it; after ten the run ends.
+A seed whose run breaks a promise is printed with the call that replays it.
 Installs what is missing (apt-get, through sudo unless root); writes to build/dev alone. The last line gives
 figures. Exit status: 0 every promise held, 1 some broke, 2 could not run, 130 interrupted.
 TEXT
@@ -25,10 +26,11 @@ seeds=1000
 seed=1
 steps=400
 trace=
-search_options "seeds seed steps trace=[ab]:[0-5]" "$@"
+stop_at=10
+search_options "seeds seed steps trace=[abc]:[0-8] stop-at" "$@"
 ((seeds > 0 && seed > 0 && steps > 0)) ||
   search_fail "--seeds, --seed and --steps need a number of at least 1"
 
 search_build "$root" simulate
 search_run "$root/build/dev/tests/simulation/simulate" --seeds "$seeds" --seed "$seed" \
-  --steps "$steps" ${trace:+--trace "$trace"}
+  --steps "$steps" --stop-at "$stop_at" ${trace:+--trace "$trace"}

@@ -170,7 +170,10 @@ bool Core::flush(SteadyTime deadline) {
   check_open();
   file_writer->flush();
   const bool filed = changed->wait(deadline, [this] { return file_writer->waiting() == 0; });
-  if (!file_writer->sync() || !filed) return false;
+  // The first one fails for a sync that failed before, and the next writes anew what that left in
+  // doubt.
+  const bool synced = file_writer->sync() || file_writer->sync();
+  if (!synced || !filed) return false;
   if (!drain) return true;
   drain->kick();
   return changed->wait(deadline, [this] { return drain->idle(); });

@@ -376,6 +376,11 @@ void Core::on_settled(const UnsettledWrite& write, const SaveResult& result) {
                "the store refused a write of dataset {}; it is parked: {}", write.write.id.dataset,
                result.why);
   }
+  if (!refused && write.kind == RecordKind::erase_matching) {
+    // Another process, which could not know of it, may have taken a row into its file meanwhile.
+    erase_files_matching(write.write.id.dataset, write.write.id.key, write.write.entry.version);
+    file_writer->touched();
+  }
   if (!refused && !superseded && write.kind == RecordKind::content) {
     hold_in_files(write.write.id, write.write.entry);
   }

@@ -268,7 +268,7 @@ void WritePath::make_clocks_visible(const Change& change) {
   for (;;) {
     MemoryTier::Stamp stamp = core_.memory->stamp(ref);
     const auto moved = with_clocks_of(change, &stamp.generation);
-    if (!moved) return;
+    if (!moved) return no_clocks_to_move(change);
     const IndexItem item{.kind = EntryKind::document,
                          .version = moved->entry.version,
                          .checksum = moved->entry.checksum,
@@ -280,6 +280,15 @@ void WritePath::make_clocks_visible(const Change& change) {
     break;
   }
   core_.file_writer->dirty(id);
+}
+
+// No file will take these clocks out of the journal, unless there is one that cannot be read now.
+void WritePath::no_clocks_to_move(const Change& change) {
+  const EntryId id = change.dataset->id(change.key);
+  const auto item = core_.files->index().find(id);
+  if (item && item->kind == EntryKind::document) return;
+  core_.journal->file_written(id, {}, change.entry.clocks);
+  core_.file_writer->touched();
 }
 
 ResidentPtr WritePath::with_clocks_of(const Change& change, std::uint32_t* generation) {

@@ -136,6 +136,7 @@ class WritePath {
                  const AppendResult& result);
   void make_visible(const Change& change);
   void make_clocks_visible(const Change& change);
+  void no_clocks_to_move(const Change& change);
   // The key's document as memory or the file has it, with the change's clocks; null without one.
   // The generation becomes that of what memory has.
   ResidentPtr with_clocks_of(const Change& change, std::uint32_t* generation);

@@ -280,6 +280,9 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     if (invalidates) {
       invalidated_at = std::max(*invalidated_at, WallTime(known.stamped_at()));
       if (item) invalidated_at = std::max(invalidated_at, item->clocks.last_fetch);
+      // The index may tell of another process's file, which has not got what was fetched here.
+      const auto& resident = found.resident;
+      if (resident) invalidated_at = std::max(invalidated_at, resident->entry.clocks.last_fetch);
     }
     return std::nullopt;
   }

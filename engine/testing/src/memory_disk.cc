@@ -23,6 +23,11 @@ void MemoryDisk::kill() {
   if (!state_->disk->living.empty()) state_->disk->end_boot(*state_->disk->living.rbegin());
 }
 
+void MemoryDisk::kill(const FileSystem& boot) {
+  Guard guard(state_->disk->mutex);
+  state_->disk->end_boot(boot_of(boot));
+}
+
 void MemoryDisk::power_loss(std::uint64_t seed) {
   Guard guard(state_->disk->mutex);
   state_->disk->living.clear();

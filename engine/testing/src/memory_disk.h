@@ -73,5 +73,7 @@ using DiskPtr = std::shared_ptr<Disk>;
 
 // The file system of one boot, which must be among the living.
 std::shared_ptr<FileSystem> make_memory_file_system(DiskPtr disk, std::uint64_t boot);
+// Which boot one that was made so belongs to.
+std::uint64_t boot_of(const FileSystem& file_system);
 
 }  // namespace tiercache::testing

@@ -154,6 +154,8 @@ class MemoryFileSystem final : public FileSystem {
  public:
   MemoryFileSystem(DiskPtr disk, std::uint64_t boot) : disk_(std::move(disk)), boot_(boot) {}
 
+  std::uint64_t boot() const { return boot_; }
+
   IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) override {
     NodePtr node;
     const auto act = [&] {
@@ -457,6 +459,10 @@ class MemoryFileSystem final : public FileSystem {
 
 std::shared_ptr<FileSystem> make_memory_file_system(DiskPtr disk, std::uint64_t boot) {
   return std::make_shared<MemoryFileSystem>(std::move(disk), boot);
+}
+
+std::uint64_t boot_of(const FileSystem& file_system) {
+  return dynamic_cast<const MemoryFileSystem&>(file_system).boot();
 }
 
 }  // namespace tiercache::testing

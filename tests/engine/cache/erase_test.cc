@@ -294,5 +294,18 @@ TEST(Erase, invalidate_survives_restart_and_reaches_the_store) {
   EXPECT_TRUE(world.store->row("test", {"d", "k"})->clocks.invalidated_at.has_value());
 }
 
+TEST(Erase, invalidation_of_what_is_not_there_does_not_stay_in_the_journal) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.invalidate("never");
+  data.put("erased", "1");
+  data.erase("erased");
+  data.invalidate("erased");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(1min);
+  EXPECT_EQ(cache->stats().journal_live_records, 0u);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

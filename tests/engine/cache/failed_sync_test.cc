@@ -64,6 +64,21 @@ void expect_after_power_loss(World& world, Segments segments,
   }
 }
 
+// The failed sync was that of a matching erase's tombstones.
+TEST(FailedSync, flush_after_the_disk_works_again_brings_all_to_the_store) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  fail_sync_all(world);
+  data.erase_matching("*");
+  world.disk.set_fault({});
+  data.put("k", "2");
+  EXPECT_TRUE(cache->flush());
+  EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "2");
+}
+
 TEST(FailedSync, files_are_written_anew_from_the_journal_before_the_next_sync_counts_I1) {
   World world;
   auto cache = world.open();

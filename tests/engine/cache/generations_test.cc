@@ -196,6 +196,24 @@ TEST_F(TwoProcesses, own_invalidation_does_not_hide_a_newer_file_I10) {
   EXPECT_EQ(read(), "2");
 }
 
+// The other one's file, which is looked at again meanwhile, does not have this one's clocks yet.
+TEST_F(TwoProcesses, fetch_by_a_clock_that_was_ahead_is_invalidated_before_its_file_tells_I1) {
+  DatasetOptions<JsonText> options = keyed();
+  options.refresh = [](RefreshContext&) -> RefreshAnswer<std::string> { return NotModified{}; };
+  auto mine = reader->dataset("d", options);
+  mine.put("k", "1");
+  ASSERT_TRUE(reader->flush());
+  writer->dataset("d", keyed()).put("k", "2");
+  ASSERT_TRUE(writer->flush());
+  const WallTime right = world.clock->wall_now();
+  world.clock->set_wall(right + 30s);
+  ASSERT_TRUE(mine.refresh("k").has_value());
+  ASSERT_EQ(mine.info("k")->last_fetch, right + 30s);
+  world.clock->set_wall(right);
+  mine.invalidate("k");
+  EXPECT_EQ(mine.get("k", {.reach = Reach::local}).freshness(), Freshness::stale);
+}
+
 TEST_F(TwoProcesses, own_write_that_waits_for_its_file_is_served_beside_an_older_file_I3) {
   auto mine = reader->dataset("d", keyed());
   writer->dataset("d", keyed()).put("k", "1");

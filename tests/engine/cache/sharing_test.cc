@@ -326,6 +326,26 @@ TEST(Sharing, erase_that_gave_way_to_a_refresh_stands_once_that_is_refused_I4) {
   EXPECT_FALSE(theirs.get("k", {.reach = Reach::local}).has_value());
 }
 
+// The other one cannot know of the erase, and takes the row into a file of both.
+TEST(Sharing, row_that_another_process_took_meanwhile_does_not_outlast_a_matching_erase_I4) {
+  World world;
+  TwoProcesses both(world);
+  auto ours = both.first->dataset("d", keyed());
+  auto theirs = both.second->dataset("d", keyed());
+  world.write_elsewhere("k", "1");
+  world.clock->advance(1s);
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "erase_matching" ? StoreFault::unavailable : StoreFault::none;
+  });
+  ours.erase_matching("*");
+  EXPECT_EQ(*theirs.get("k"), "1");
+  both.run_second(100ms);
+  world.store_up();
+  ASSERT_TRUE(both.first->flush());
+  EXPECT_FALSE(ours.get("k", {.reach = Reach::local}).has_value());
+  EXPECT_FALSE(theirs.get("k", {.reach = Reach::local}).has_value());
+}
+
 TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) {
   World world;
   auto cache = world.open();

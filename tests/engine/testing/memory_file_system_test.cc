@@ -348,6 +348,13 @@ TEST_F(MemoryDiskTest, two_boots_are_two_processes) {
   EXPECT_EQ(fs_->write_file("/d/f", "x").error, EIO);
 }
 
+TEST_F(MemoryDiskTest, older_of_two_processes_dies_alone) {
+  std::shared_ptr<FileSystem> newer = disk_.boot();
+  disk_.kill(*fs_);
+  EXPECT_EQ(fs_->write_file("/d/f", "x").error, EIO);
+  EXPECT_TRUE(newer->write_file("/d/f", "x").ok());
+}
+
 TEST_F(MemoryDiskTest, hook_sees_every_change_before_it_is_made) {
   std::vector<std::string> seen;
   std::vector<std::string> before;

@@ -38,6 +38,8 @@ class MemoryDisk {
   std::shared_ptr<FileSystem> boot();
   // The process died: the newest living boot ends, everything written stays.
   void kill();
+  // The process that works through this file system of `boot()` died, whichever others live.
+  void kill(const FileSystem& boot);
   // The power went: every boot ends and the disk holds one of the possible states, picked by seed.
   // Seed 0 keeps nothing unsynced, seed 1 everything; others mix.
   void power_loss(std::uint64_t seed);
