@@ -29,6 +29,7 @@ function(tiercache_own target)
   if(TIERCACHE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${TIERCACHE_SANITIZE}
                            -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_compile_definitions(${target} PRIVATE TIERCACHE_SANITIZED)  # for tests, by whatever compiler
     if(TIERCACHE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       target_compile_options(${target} PRIVATE -Wno-tsan)  # fences in Boost.Asio's headers
     endif()

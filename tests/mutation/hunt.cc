@@ -6,7 +6,9 @@
 //        [--jobs N] [--again] [--adapters]
 //
 // --mutants is for each room, 0 for all; --longest leaves out the tests that take more seconds,
-// --patience ends with a mutant after tests that took so many together without it; --again takes those that the results of last time say survived. Exit status: 0 whatever survived, 2 where nothing could be said.
+// --patience ends with a mutant after tests that took so many together without it; --again takes
+// those that the results of last time say survived. Exit status: 0 whatever survived, 2 where
+// nothing could be said.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -56,8 +56,8 @@ constexpr bool mutant(int number) {
   return wanted == number;
 }
 
-// `a < b`, and with the mutant awake `a <= b`, by the one operator that is surely there; likewise the
-// others.
+// `a < b`, and with the mutant awake `a <= b`, by the one operator that is surely there; likewise
+// the others.
 template <class A, class B>
 constexpr auto less(int number, const A& a, const B& b) {
   return mutant(number) ? !(b < a) : a < b;

@@ -1,11 +1,12 @@
-// Plants mutants, one small mistake each (planter.h), in the sources of a copied tree: all of them at
-// once, each behind a question whether it is awake (mutant.h). So the tree is compiled once, and a
-// mutant costs only the tests that reach it (hunt.cc).
+// Plants mutants, one small mistake each (planter.h), in the sources of a copied tree: all of them
+// at once, each behind a question whether it is awake (mutant.h). So the tree is compiled once, and
+// a mutant costs only the tests that reach it (hunt.cc).
 //
 //   plant --build DIR --tree DIR --list FILE ROOM...
 //
-// A ROOM is a folder below the tree, "engine/src/journal". DIR of --build has compile_commands.json.
-// The list gets a JSON array: number, room, file, line, kind, what the line was, what was changed.
+// A ROOM is a folder below the tree, "engine/src/journal". DIR of --build has
+// compile_commands.json. The list gets a JSON array: number, room, file, line, kind, what the line
+// was, what was changed.
 #include <clang/Frontend/FrontendActions.h>
 #include <clang/Tooling/JSONCompilationDatabase.h>
 #include <clang/Tooling/Tooling.h>

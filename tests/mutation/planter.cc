@@ -310,8 +310,8 @@ class Planter : public clang::RecursiveASTVisitor<Planter> {
       return operation->isIncrementDecrementOp();
     return clang::isa<clang::CallExpr>(expression) || clang::isa<clang::CXXDeleteExpr>(expression);
   }
-  // Whether leaving a statement out, or moving it, changes no more than what a human is told, or how
-  // much memory is taken at once.
+  // Whether leaving a statement out, or moving it, changes no more than what a human is told, or
+  // how much memory is taken at once.
   bool only_tells(const clang::Stmt* statement) {
     const auto where = range(statement->getSourceRange());
     if (!where) return true;
@@ -330,9 +330,9 @@ class Planter : public clang::RecursiveASTVisitor<Planter> {
                        ")");
   }
 
-  // The function of ours that a statement calls, where it is no more than a call of one that changes
-  // something: what may change places with its neighbour, if that calls another. Of conditions,
-  // containers and two calls of one function the order is hardly ever what matters.
+  // The function of ours that a statement calls, where it is no more than a call of one that
+  // changes something: what may change places with its neighbour, if that calls another. Of
+  // conditions, containers and two calls of one function the order is hardly ever what matters.
   std::string changes_by(const clang::Stmt* statement) {
     const auto* call = clang::dyn_cast_or_null<clang::CallExpr>(as_expression(statement));
     if (call == nullptr || clang::isa<clang::CXXOperatorCallExpr>(call) || only_tells(statement)) {

@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 class ForkedChild : public ::testing::Test {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TIERCACHE_SANITIZED
     GTEST_SKIP()
         << "a sanitizer's allocator may be locked by another thread when the child is made";
 #endif

@@ -127,7 +127,7 @@ std::uint64_t run_all_orders(const std::vector<Machine::Actor>& actors) {
 }
 
 TEST(MemoryTierInterleaving, promotions_eviction_and_write_in_every_order_I3) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TIERCACHE_SANITIZED
   GTEST_SKIP() << "one thread, and minutes of it with a sanitizer";
 #endif
   EXPECT_EQ(run_all_orders(

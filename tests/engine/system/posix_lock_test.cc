@@ -145,7 +145,7 @@ TEST_F(PosixLocks, child_takes_locks_of_its_own) {
 
 // Forks fall between every two steps of taking and giving up a lock.
 TEST_F(PosixLocks, locks_taken_while_another_thread_forks_end_with_the_process) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TIERCACHE_SANITIZED
   GTEST_SKIP() << "a sanitizer's allocator may be locked by another thread when the child is made";
 #endif
   constexpr int kWorkers = 100;
