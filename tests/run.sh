@@ -99,6 +99,7 @@ run_step cmake --preset "$preset" -B "$build" -D "TIERCACHE_ADAPTER_TESTS=$adapt
   fail "cmake could not configure preset '$preset'"
 run_step cmake --build "$build" --parallel "$jobs" || fail "the build failed"
 
+export LSAN_OPTIONS=suppressions=$root/tests/lib/leaks.supp:print_suppressions=0
 selection=()
 if [[ $all == yes ]]; then
   export TIERCACHE_LONG_TESTS=1
