@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -40,14 +41,22 @@ void bound_resources() {
   ::setrlimit(RLIMIT_CORE, &core);
 }
 
+// Files of its own: a mutant may treat a descriptor that is not its own as if it were, and of
+// /dev/null there is one for all.
+void take_streams() {
+  const std::string path = std::string(std::getenv("TMPDIR")) + "/streams";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (file < 0) ::_exit(126);
+  for (int stream = 0; stream < 3; ++stream) ::dup2(file, stream);
+}
+
 [[noreturn]] void become(const Batch& batch,
                          const std::map<std::string, std::string>& environment) {
   ::setpgid(0, 0);
   bound_resources();
   if (::chdir(batch.first->directory.c_str()) != 0) ::_exit(126);
-  const int nowhere = ::open("/dev/null", O_RDWR);
-  for (int stream = 0; stream < 3; ++stream) ::dup2(nowhere, stream);
   for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+  take_streams();
   std::vector<std::string> words = batch.first->command;
   if (!batch.filter.empty()) {
     words.push_back(std::string(kFilter) + batch.filter);
