@@ -10,11 +10,11 @@
 
 namespace tiercache {
 
-// The outcome to report and, where the row changes, the row as it is to stand. With `superseded`
-// the row to report is that one, else the old one.
+// What `apply_write` decided. With `superseded` a store reports the row as it then stands: `row`
+// where that is set, else the old one.
 struct AppliedWrite {
-  SaveOutcome outcome = SaveOutcome::saved;
-  std::optional<Entry> row;
+  SaveOutcome outcome = SaveOutcome::saved;  // the outcome to report
+  std::optional<Entry> row;  // the row that replaces the old one; absent: nothing changes
 };
 
 // Clocks that moved meet the entry: it takes the later of each and, where they are of its very
@@ -42,7 +42,9 @@ inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
 
 }  // namespace detail
 
-// `row` is null when there is none. Thread-safe.
+// What the write does to the row that is there; `row` is null when there is none. A pure function:
+// the store sees to it that nobody changes the row between reading and replacing it. Limits, and
+// `refused_as_purged` where the store purges, are checked first.
 inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
   const bool content = write.kind == StoreWrite::Kind::content;
   if (!row) {
@@ -77,12 +79,13 @@ inline std::string refused_as_purged(const Entry* row, const StoreWrite& write,
          "since: put it again, or discard it";
 }
 
-// What is left of a document whose retention is over.
+// The version of the tombstone that takes the place of a document whose retention is over: one tick
+// above the document's.
 inline Version expired_version(const Version& version) {
   return {version.time + 1, version.writer};
 }
 
-// What `erase_matching` leaves of a row.
+// The tombstone that `erase_matching` leaves of a row: its clocks stay.
 inline Entry tombstone_of(const Entry& row, Version version) {
   Entry tombstone;
   tombstone.kind = EntryKind::tombstone;
