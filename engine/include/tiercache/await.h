@@ -21,19 +21,23 @@ namespace tiercache {
 template <class T>
 class GetAwaitable {
  public:
+  // Begins nothing yet: the read is made when this is awaited.
   GetAwaitable(Dataset<T> dataset, std::string key, GetOptions options)
       : dataset_(std::move(dataset)), key_(std::move(key)), options_(options) {}
 
+  // For the coroutine: true when memory has a fresh value.
   bool await_ready() {
     snapshot_ = dataset_.peek(key_);
     return snapshot_.has_value() && snapshot_.freshness() == Freshness::fresh;
   }
+  // For the coroutine: begins the read, and resumes `waiting` when it has ended.
   void await_suspend(std::coroutine_handle<> waiting) {
     dataset_.get_async(key_, options_, [this, waiting](Snapshot<T> snapshot) {
       snapshot_ = std::move(snapshot);
       waiting.resume();
     });
   }
+  // For the coroutine: what the read gave.
   Snapshot<T> await_resume() { return std::move(snapshot_); }
 
  private:
@@ -43,6 +47,9 @@ class GetAwaitable {
   Snapshot<T> snapshot_;
 };
 
+// `co_await` it for what `Dataset::get` would return. A bad key throws `InvalidKey`; of a closed
+// cache it is a snapshot without a value (see `Dataset::get_async`), unless memory has one that is
+// fresh.
 template <class T>
 GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions options = {}) {
   return GetAwaitable<T>(std::move(dataset), std::move(key), options);
@@ -53,13 +60,16 @@ GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions o
 template <class T>
 class PutAwaitable {
  public:
+  // Begins nothing yet: the write is made when this is awaited.
   PutAwaitable(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptions options)
       : dataset_(std::move(dataset)),
         key_(std::move(key)),
         value_(std::move(value)),
         options_(std::move(options)) {}
 
+  // For the coroutine: a write always waits.
   bool await_ready() const { return false; }
+  // For the coroutine: begins the write, and resumes `waiting` when it has ended.
   void await_suspend(std::coroutine_handle<> waiting) {
     dataset_.put_async(key_, value_, options_,
                        [this, waiting](PutReceipt receipt, std::exception_ptr error) {
@@ -68,6 +78,7 @@ class PutAwaitable {
                          waiting.resume();
                        });
   }
+  // For the coroutine: the receipt, or throws.
   PutReceipt await_resume() {
     if (error_) std::rethrow_exception(error_);
     return receipt_;
@@ -82,6 +93,7 @@ class PutAwaitable {
   std::exception_ptr error_;
 };
 
+// `co_await` it for what `Dataset::put` would return or throw.
 template <class T>
 PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> value,
                           PutOptions options = {}) {

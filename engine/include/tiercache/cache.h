@@ -16,11 +16,12 @@
 
 namespace tiercache {
 
-// Construction does local I/O only and serves at once; with the store down too. It throws
-// `BadConfiguration` (all faults at once) or `BadDirectory`. Thread-safe. The destructor is
-// `close(0)`.
+// One open cache. Open one per process and keep it. Thread-safe. The destructor is `close(0)`. A
+// child made by fork() cannot use its parent's: there every call throws `Error`.
 class Cache {
  public:
+  // Does local I/O only and serves at once, with the store down too. Throws `BadConfiguration`,
+  // with all faults at once, or `BadDirectory`.
   explicit Cache(CacheOptions options);
   ~Cache();
   Cache(const Cache&) = delete;
@@ -66,12 +67,15 @@ class Cache {
   // store too. False when the disk refuses, or the store has not told yet which one it is.
   bool accept_store();
 
+  // What was counted since the cache was opened. Works on a closed cache too; does no I/O.
   Stats stats() const;
+  // How the tiers, the sources and the outbox are doing, from the calls that were made. Works on a
+  // closed cache too; does no I/O.
   Health health() const;
 
   // Stops refreshes, writes files, drains the outbox until `deadline`, lets go of the directory. A
-  // second call returns the first one's receipt. Afterwards memory reads still work; other calls
-  // throw `Closed`.
+  // second call returns the first one's receipt. Afterwards reads that memory can serve, `stats`
+  // and `health` still work; other calls throw `Closed`, or hand it to their handler.
   CloseReceipt close(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
  private:

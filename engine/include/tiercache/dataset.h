@@ -26,24 +26,29 @@
 
 namespace tiercache {
 
+// The options of a dataset of T.
 template <class T>
 using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 
-// A cheap handle, copied freely, made by `Cache::dataset`. All calls are thread-safe. Where a key
-// is asked for, single-document datasets take none: the empty key, as in `get("", {.deadline =
-// 50ms})`. Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and what the store can
-// hold.
+// A handle to one dataset, cheap and copied freely, made by `Cache::dataset`. All calls are
+// thread-safe. Where a key is asked for, single-document datasets take none: the empty key, as in
+// `get("", {.deadline = 50ms})`. Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and
+// what the store can hold.
 //
 // Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
 // `Closed` as said in error.h. A miss is never an exception.
 template <class T>
 class Dataset {
  public:
+  // What is put and read: T, or std::string where the dataset is untyped.
   using value_type = ValueType<T>;
+  // A refresh callback of this dataset.
   using RefreshFunction = std::function<RefreshAnswer<value_type>(RefreshContext&)>;
 
+  // For `Cache`.
   explicit Dataset(std::shared_ptr<detail::DatasetCore> core) : core_(std::move(core)) {}
 
+  // The name that it was opened with.
   const std::string& name() const { return core_->name(); }
 
   // --- Reading ---

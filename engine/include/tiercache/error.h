@@ -18,6 +18,7 @@ namespace tiercache {
 // (`BadConfiguration`, `BadDirectory`) names paths and hosts, and is for those who run the service.
 class Error : public std::runtime_error {
  public:
+  // `message` is `what()`, `details` is `details()`.
   explicit Error(const std::string& message, std::string details = {})
       : std::runtime_error(message),
         details_(std::make_shared<const std::string>(std::move(details))) {}
@@ -58,15 +59,19 @@ class VersionConflict : public Error {
   using Error::Error;
 };
 
-// A write could not be made durable.
+// A write could not be made as durable as it was asked to be.
 class NotDurable : public Error {
  public:
+  // What is known of the write.
   enum class State {
     not_applied,  // the write is nowhere and never will be
-    unknown,      // the write may appear later, as the version that was stamped for it
+    unknown,  // the write may appear later, as the version that was stamped for it; or it is kept
+              // here, and parked, since the store refused it
   };
+  // As `Error`, with what is known of the write.
   NotDurable(State state, const std::string& message, std::string details = {})
       : Error(message, std::move(details)), state_(state) {}
+  // What is known of the write.
   State state() const { return state_; }
 
  private:

@@ -28,20 +28,25 @@ class Event {
   virtual bool wait_until(SteadyTime deadline) = 0;
 };
 
-// Thread-safe. A task never runs inside the call that posts it. Tasks must not throw.
+// Runs tasks, now or later. Thread-safe. A task never runs inside the call that posts it. Tasks
+// must not throw. After `shutdown` tasks are dropped without having run: what must be answered in
+// any case is answered by the destructor of what the task holds.
 class Executor {
  public:
+  // What is run, once or not at all.
   using Task = std::function<void()>;
   // Names a scheduled task; 0 is never used.
   using TimerId = std::uint64_t;
 
   virtual ~Executor() = default;
 
+  // Runs `task` on `lane` as soon as the lane has room. Tasks of a lane need not keep their order.
   virtual void post(Lane lane, Task task) = 0;
   // Runs `task` on `lane` once `when` has passed (at once if it has).
   virtual TimerId schedule(SteadyTime when, Lane lane, Task task) = 0;
   // True when the task was taken back before it started; it will never run then.
   virtual bool cancel(TimerId timer) = 0;
+  // An event that is not set yet; it may outlive the executor.
   virtual std::shared_ptr<Event> make_event() = 0;
 
   // Stops taking work, drops what is queued, waits until `deadline` for running tasks. Returns the
@@ -50,11 +55,12 @@ class Executor {
 };
 
 // How many threads the default executor may use per lane; threads start when first needed.
+// Less than 1 counts as 1.
 struct ThreadCounts {
-  int compute = 1;
-  int disk = 1;
-  int store = 3;
-  int callback = 8;
+  int compute = 1;   // for `Lane::compute`
+  int disk = 1;      // for `Lane::disk`
+  int store = 3;     // for `Lane::store`: calls into the store that run side by side
+  int callback = 8;  // for `Lane::callback`: refresh callbacks that run side by side
 };
 
 // The default: threads of its own, timers by the machine's monotonic clock.

@@ -15,12 +15,12 @@
 
 namespace tiercache {
 
-// The outcome of a file operation. `error` is an errno value, 0 for success; `what` says which
-// operation failed on which path, for a person to read.
+// The outcome of a file operation.
 struct IoStatus {
-  int error = 0;
-  std::string what;
+  int error = 0;     // an errno value; 0: it worked
+  std::string what;  // which operation failed on which path, for a person to read; empty on success
 
+  // The operation worked.
   bool ok() const { return error == 0; }
   // No such name; a file in the place of a directory above it counts as that.
   bool absent() const { return error == ENOENT || error == ENOTDIR; }
@@ -35,7 +35,9 @@ class File {
   virtual IoStatus read_at(std::uint64_t offset, std::size_t size, std::string* out) = 0;
   // Writes all of `bytes` or fails.
   virtual IoStatus write_at(std::uint64_t offset, std::string_view bytes) = 0;
+  // The file's length in bytes.
   virtual IoStatus size(std::uint64_t* out) = 0;
+  // Makes the file this long: what is beyond goes, what is missing is zeros.
   virtual IoStatus truncate(std::uint64_t size) = 0;
   // fdatasync: the file's bytes and size survive power loss once this succeeds.
   virtual IoStatus sync_data() = 0;
@@ -48,15 +50,17 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+// What a file is opened for.
 enum class OpenMode : std::uint8_t {
   read,        // must exist
   read_write,  // must exist
   create,      // read and write; must not exist; mode 0600
 };
 
+// What is known of a name without reading the file.
 struct FileInfo {
-  std::uint64_t size = 0;
-  bool directory = false;
+  std::uint64_t size = 0;  // the file's length in bytes
+  bool directory = false;  // it is a directory
   // The same as long as the name leads to the same file, and another one for every other file that
   // is open or locked meanwhile, on whichever file system: one may be mounted over the directory.
   // For use within a process's life alone. 0: the file system cannot tell.
@@ -71,17 +75,20 @@ struct FileInfo {
   std::int64_t changed_ns = 0;   // of the bytes, the names or the owner; no program can set it
 };
 
+// One name in a directory, as `list` gives it.
 struct DirectoryItem {
-  std::string name;
-  bool directory = false;
+  std::string name;        // without the directory's path
+  bool directory = false;  // it is a directory
 };
 
+// One file of a directory, as `list_files` gives it.
 struct ListedFile {
-  std::string name;
-  FileInfo info;
+  std::string name;  // without the directory's path
+  FileInfo info;     // as `info` has it
 };
 
-// Thread-safe. Paths are absolute or relative to the process; names are taken byte for byte.
+// The operations on names. Thread-safe; no function throws. Paths are absolute or relative to the
+// process; names are taken byte for byte.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -94,6 +101,7 @@ class FileSystem {
     return {};
   }
 
+  // Opens a file. ENOENT where it must exist and does not, EEXIST where it must not and does.
   virtual IoStatus open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) = 0;
   // The whole file in one go; EFBIG when it is larger than `max_bytes`. `*out` keeps its capacity.
   virtual IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) = 0;
@@ -104,6 +112,7 @@ class FileSystem {
   // Swaps the two names atomically; ENOTSUP or EINVAL where the file system cannot, ENOENT when
   // either is missing.
   virtual IoStatus exchange(const std::string& a, const std::string& b) = 0;
+  // Takes the name of a file away; ENOENT when there is none.
   virtual IoStatus remove_file(const std::string& path) = 0;
   // The directory and all in it. Absent is success.
   virtual IoStatus remove_tree(const std::string& path) = 0;
@@ -111,6 +120,7 @@ class FileSystem {
   virtual IoStatus make_directories(const std::string& path) = 0;
   // Names in the directory, sorted.
   virtual IoStatus list(const std::string& path, std::vector<DirectoryItem>* out) = 0;
+  // What is known of the file or directory of this name; ENOENT when there is none.
   virtual IoStatus info(const std::string& path, FileInfo* out) = 0;
   // The files in the directory, without the directories in it, as `info` has them. In no order.
   virtual IoStatus list_files(const std::string& path, std::vector<ListedFile>* out) {

@@ -57,16 +57,18 @@ inline std::string lost_in_json(const nlohmann::json& value, std::string* pointe
 
 }  // namespace detail
 
+// A type that nlohmann's to_json and from_json serve, by whichever of its ways.
 template <class T>
 concept NlohmannSerialisable = requires(const T& value, nlohmann::json& json) {
   nlohmann::json(value);
   json.get<T>();
 };
 
-// Throws `InvalidDocument` for what JSON has no form for (NaN, infinity, binary data), naming the
-// place as a JSON pointer, and what nlohmann throws for strings that are not UTF-8.
+// The codec of each such type. Thread-safe where the type's own to_json and from_json are.
 template <NlohmannSerialisable T>
 struct Codec<T> {
+  // Throws `InvalidDocument` for what JSON has no form for (NaN, infinity, binary data), naming the
+  // place as a JSON pointer, and what nlohmann throws for strings that are not UTF-8.
   static std::string encode(const T& value) {
     const nlohmann::json json(value);
     std::string pointer;
@@ -75,6 +77,7 @@ struct Codec<T> {
     }
     return json.dump();
   }
+  // Throws what nlohmann and the type's from_json throw for a document that holds no such value.
   static T decode(std::string_view document) { return nlohmann::json::parse(document).get<T>(); }
 };
 

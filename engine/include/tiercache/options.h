@@ -27,6 +27,8 @@
 
 namespace tiercache {
 
+// The memory tier.
+//
 // | field     | meaning                                     | default | zero                |
 // |-----------|---------------------------------------------|---------|---------------------|
 // | max_bytes | budget: keys, documents, values, overhead   | 64 MiB  | only pending writes |
@@ -36,6 +38,8 @@ struct MemoryOptions {
   std::chrono::milliseconds ttl = std::chrono::minutes(5);
 };
 
+// The file tier.
+//
 // | field                | meaning                                         | default | zero        |
 // |----------------------|-------------------------------------------------|---------|-------------|
 // | write_behind         | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
@@ -57,15 +61,19 @@ struct FileOptions {
   std::uint64_t max_quarantine_bytes = 64 << 20;
 };
 
-// | field         | meaning                                               | default | zero        |
-// |---------------|-------------------------------------------------------|---------|-------------|
-// | max_bytes     | live bytes of unconfirmed writes; at it `put` throws  | 1 GiB   | not allowed |
-// | segment_bytes | size of a segment file                                | 4 MiB   | not allowed |
+// The write-ahead log.
+//
+// | field         | meaning                                              | default | zero        |
+// |---------------|------------------------------------------------------|---------|-------------|
+// | max_bytes     | live bytes of unconfirmed writes; at it `put` throws | 1 GiB   | not allowed |
+// | segment_bytes | size of a segment file                               | 4 MiB   | not allowed |
 struct JournalLimits {
   std::uint64_t max_bytes = 1ull << 30;
   std::uint64_t segment_bytes = 4 << 20;
 };
 
+// How background work calls the store. Back-off is exponential with full jitter.
+//
 // | field        | meaning                                             | default | zero        |
 // |--------------|-----------------------------------------------------|---------|-------------|
 // | call_timeout | deadline of one call of background work             | 10 s    | not allowed |
@@ -81,70 +89,107 @@ struct StoreOptions {
   std::chrono::milliseconds poll_every{1'000};
 };
 
-// | field              | meaning                                      | default | zero        |
-// |--------------------|----------------------------------------------|---------|-------------|
-// | max_document_bytes | larger documents are refused                 | 16 MiB  | not allowed |
-// | max_depth          | deeper nesting is refused                    | 256     | not allowed |
-// | max_key_bytes      | longer keys are refused                      | 1,024   | not allowed |
+// What documents and keys may be. The store's own limits count too.
+//
+// | field              | meaning                      | default | zero        |
+// |--------------------|------------------------------|---------|-------------|
+// | max_document_bytes | larger documents are refused | 16 MiB  | not allowed |
+// | max_depth          | deeper nesting is refused    | 256     | not allowed |
+// | max_key_bytes      | longer keys are refused      | 1,024   | not allowed |
 struct Limits {
   std::size_t max_document_bytes = 16 << 20;
   std::size_t max_depth = 256;
   std::size_t max_key_bytes = 1024;
 };
 
-// Switches for operation; none of them breaks a promise. The names of the environment variables in
-// which services keep them stand behind each.
+// Switches for operation; none of them breaks a promise. The library reads no environment; the
+// variable is the one in which services usually keep the switch.
+//
+// | field             | usual variable    | false                                      | default |
+// |-------------------|-------------------|--------------------------------------------|---------|
+// | store_enabled     | SUPABASE_ENABLED  | memory and files alone; the outbox waits   | true    |
+// | emergency_refresh | EMERGENCY_REFRESH | a miss does not call the source            | true    |
+// | background_retry  | BACKGROUND_RETRY  | one attempt, then `flush` or the next open | true    |
+// | graceful_shutdown | GRACEFUL_SHUTDOWN | `close` does not wait, the outbox stays    | true    |
 struct Flags {
-  bool store_enabled = true;      // SUPABASE_ENABLED: off: memory and files only, the outbox waits
-  bool emergency_refresh = true;  // EMERGENCY_REFRESH: off: a miss does not call the source
-  bool background_retry =
-      true;  // BACKGROUND_RETRY: off: one attempt, then `flush` or the next open
-  bool graceful_shutdown = true;  // GRACEFUL_SHUTDOWN: off: close does not wait, the outbox stays
+  bool store_enabled = true;
+  bool emergency_refresh = true;
+  bool background_retry = true;
+  bool graceful_shutdown = true;
 };
 
-// Replaceable parts; null means the machine's own.
+// Replaceable parts. The cache shuts its own executor down when it is closed, and leaves alone one
+// that it was given.
+//
+// | field       | meaning                      | null                                          |
+// |-------------|------------------------------|-----------------------------------------------|
+// | clock       | where the cache reads time   | `system_clock()`                              |
+// | executor    | where it runs work and waits | threads of its own, `concurrent_refreshes` of |
+// |             |                              | them for callbacks                            |
+// | file_system | how it touches its directory | `posix_file_system()`                         |
 struct Ports {
   std::shared_ptr<Clock> clock = {};
   std::shared_ptr<Executor> executor = {};
   std::shared_ptr<FileSystem> file_system = {};
 };
 
+// What a cache is opened with.
+//
+// | field                | meaning                                     | default       | zero, null   |
+// |----------------------|---------------------------------------------|---------------|--------------|
+// | project              | one application's namespace; 1 to 100 bytes | required      | not allowed  |
+// | directory            | local; files and journal; made when missing | required      | not allowed  |
+// | memory               | the memory tier                             | see above     |              |
+// | store                | the durable shared tier                     | null          | no such tier |
+// | files                | the file tier                               | see above     |              |
+// | journal              | the write-ahead log                         | see above     |              |
+// | store_calls          | how background work calls the store         | see above     |              |
+// | limits               | what documents and keys may be              | see above     |              |
+// | flags                | switches for operation                      | all on        |              |
+// | tombstone_retention  | how long erases are remembered; from 1 day  | 30 days       | not allowed  |
+// | concurrent_refreshes | callbacks at once, over all datasets        | 8             | not allowed  |
+// | logger               | your service's own                          | null          | silent       |
+// | ports                | replaceable clock, executor, file system    | the machine's |              |
+// | seed                 | of jitter and names, for tests that repeat  | 0             | from entropy |
+//
+// `tombstone_retention` is that of files and store. A machine that was away for longer has its
+// older writes parked.
 struct CacheOptions {
-  std::string project = {};  // one application's namespace; 1 to 100 bytes, required
-  std::filesystem::path directory =
-      {};  // where files and journal live; made when missing, required
+  std::string project = {};
+  std::filesystem::path directory = {};
   MemoryOptions memory = {};
-  std::shared_ptr<Store> store = {};  // null: memory and files alone
+  std::shared_ptr<Store> store = {};
   FileOptions files = {};
   JournalLimits journal = {};
   StoreOptions store_calls = {};
   Limits limits = {};
   Flags flags = {};
-  // How long an erase is remembered in files and store; a machine that was away for longer has its
-  // older writes parked. At least 1 day.
   std::chrono::milliseconds tombstone_retention = std::chrono::hours(24 * 30);
-  int concurrent_refreshes = 8;                 // callbacks at once over all datasets; at least 1
-  std::shared_ptr<spdlog::logger> logger = {};  // null: silent
+  int concurrent_refreshes = 8;
+  std::shared_ptr<spdlog::logger> logger = {};
   Ports ports = {};
-  std::uint64_t seed = 0;  // of jitter and names; 0: from the system's entropy
+  std::uint64_t seed = 0;
 };
 
-// How much of the store is brought in when a dataset is opened.
+// How much of a dataset is brought from the store into the files when it is opened.
 struct Hydrate {
-  std::size_t most_recent = 10'000;  // 0: nothing
+  std::size_t most_recent = 10'000;  // how many entries, those updated last first; 0: none
 
+  // Nothing is brought; what is read comes one by one.
   static constexpr Hydrate none() { return {0}; }
+  // The `n` entries that were updated last.
   static constexpr Hydrate recent(std::size_t n) { return {n}; }
+  // All entries of the dataset.
   static constexpr Hydrate all() { return {SIZE_MAX}; }
 };
 
 // A typed answer of a refresh callback with its metadata and lifetime.
 template <class Value>
 struct Refreshed {
-  Value value;
+  Value value;                  // what the source has
   std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
-  // Of this entry; absent: the dataset's. Negative, as of a source that says it is old already:
-  // zero.
+  // The lifetime of this entry; absent: the dataset's. A negative one, as of a source that says
+  // that its answer is old already, counts as zero: stale at once.
   std::optional<std::chrono::milliseconds> fresh_for = {};
 };
 
@@ -153,6 +198,7 @@ struct Refreshed {
 template <class Value>
 class RefreshAnswer {
  public:
+  // A value alone, without metadata and with the dataset's lifetime.
   template <class V>
   requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
       : answer_(Refreshed<Value>{
@@ -161,10 +207,12 @@ class RefreshAnswer {
                   "tiercache: the callback of an untyped dataset returns JSON text, as "
                   "nlohmann::json::dump() gives it; to return values, open dataset<T>");
   }
+  // Each of the other answers.
   RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
   RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
   RefreshAnswer(NotFound not_found) : answer_(not_found) {}
 
+  // The answer itself, for who takes it apart.
   std::variant<Refreshed<Value>, NotModified, NotFound>& get() { return answer_; }
 
  private:
@@ -220,26 +268,44 @@ struct BasicDatasetOptions {
   std::optional<Value> fallback = {};
 };
 
-// How far a read may go.
-enum class Reach : std::uint8_t { memory, local, store, source };
+// How far down a read may go. Each includes those before it.
+enum class Reach : std::uint8_t {
+  memory,  // no wait and no I/O
+  local,   // also the files of this machine
+  store,   // also the store
+  source,  // also the refresh callback
+};
 
+// How one read goes.
+//
+// | field     | meaning                                                 | default     | zero        |
+// |-----------|---------------------------------------------------------|-------------|-------------|
+// | deadline  | of the whole call                                       | 2 s         | never waits |
+// | reach     | how far the read may go                                 | source      |             |
+// | max_stale | how far past fresh the value may be; may be longer than | `stale_for` | only fresh  |
+// |           | the dataset's `stale_for`, which it replaces            |             |             |
 struct GetOptions {
-  std::chrono::milliseconds deadline{2'000};  // of the whole call; 0: what needs no waiting
+  std::chrono::milliseconds deadline{2'000};
   Reach reach = Reach::source;
-  std::optional<std::chrono::milliseconds> max_stale = {};  // instead of `stale_for`; 0: only fresh
+  std::optional<std::chrono::milliseconds> max_stale = {};
 };
 
+// When a write returns.
 enum class Durability : std::uint8_t {
-  journal,  // the call returns when the write survives power loss here
-  store,    // … and the store has confirmed it
+  journal,  // when it survives power loss on this machine
+  store,    // when the store has confirmed it, too; `BadConfiguration` where there is no store
 };
 
+// How one write goes. `erase`, `erase_matching` and `invalidate` take no notice of `fresh_for` and
+// `metadata`, the last two none of `if_version` either.
 struct PutOptions {
-  // This entry's lifetime (TTL); absent: the dataset's. Negative, as of what is over already: zero.
+  // The lifetime (TTL) of this entry; absent: the dataset's. A negative one counts as zero: stale
+  // at once.
   std::optional<std::chrono::milliseconds> fresh_for = {};
-  Durability durability = Durability::journal;
-  std::chrono::milliseconds deadline{10'000};  // of waits on the disk and the store
-  // Only if this is the entry's version; zero: only if there is none.
+  Durability durability = Durability::journal;  // when the call returns
+  std::chrono::milliseconds deadline{10'000};   // of waits on the disk and the store
+  // Compare-and-set: the write is made only if this is the entry's version, zero only if there is
+  // no entry; else `VersionConflict`. Absent: it is made in any case.
   std::optional<Version> if_version = {};
   // A JSON object of at most 32 KiB that any store can hold: without \u0000, duplicate members and
   // numbers beyond Postgres' numeric, which count written out. Copied by the call.

@@ -23,34 +23,39 @@ namespace detail {
 class Core;
 }
 
+// Where a write of the outbox stands.
 enum class OutboxState : std::uint8_t {
   pending,  // waits for the store, or is on its way to it
   parked,   // the store refused it for good, or the disk does not give it back
 };
 
+// What a write of the outbox does.
 enum class OutboxKind : std::uint8_t {
-  document,
+  document,        // a `put`, or a refresh that brought a new document
   tombstone,       // an `erase`
   clocks,          // an `invalidate`, or a refresh that brought the document that was there already
   erase_matching,  // then `id.key` is the glob
 };
 
+// The enumerator's name as text, for a person. Thread-safe.
 std::string_view to_string(OutboxKind kind);
 
 // One write, without its document.
 struct OutboxWrite {
-  EntryId id;
-  Version version;  // of `clocks`: that of the content they belong to
-  OutboxKind kind = OutboxKind::document;
-  OutboxState state = OutboxState::pending;
-  std::uint64_t bytes = 0;  // on disk in the journal
-  WallTime since;           // when it was written
+  EntryId id;       // which entry; of `erase_matching` the glob is in the key's place
+  Version version;  // the write's own; of `clocks` that of the content they belong to
+  OutboxKind kind = OutboxKind::document;    // what it does
+  OutboxState state = OutboxState::pending;  // where it stands
+  std::uint64_t bytes = 0;                   // what it takes in the journal
+  WallTime since;                            // when it was written
   // For a person, no secrets. Of a parked one: what the store said. Of one that is pending and that
   // the store did not answer for when it was sent alone: how often that was; it is tried on, beside
   // the others.
   std::string why;
 };
 
+// What `Outbox::list` is to list.
+//
 // | field   | meaning                                                     | default | zero or empty |
 // |---------|-------------------------------------------------------------|---------|---------------|
 // | state   | which writes                                                | parked  |               |
@@ -64,6 +69,7 @@ struct OutboxQuery {
   std::optional<OutboxWrite> after = {};
 };
 
+// One page of `Outbox::list`.
 struct OutboxPage {
   std::vector<OutboxWrite> writes;  // oldest version first
   std::optional<OutboxWrite> next;  // pass as `after` for the next page; absent at the end
@@ -71,22 +77,25 @@ struct OutboxPage {
 
 // Names the parked writes of one key or glob.
 struct OutboxId {
-  EntryId id;
+  EntryId id;            // which entry, or the glob in the key's place
   Version version = {};  // as listed; zero: whichever is parked
 };
 
+// What became of one parked write that was to be retried or discarded.
 enum class OutboxOutcome : std::uint8_t {
-  done,
+  done,               // it is in the queue again, or discarded
   not_parked,         // nothing of that name is parked: settled, replaced by a later write, unknown
   store_unavailable,  // the store did not say in time what stands there: still parked
   disk_failed,        // the disk did not take the store's row in its place, or not for good: parked
                       // still, or again after the next open; discard it again once the disk works
 };
 
+// The enumerator's name as text, for a person. Thread-safe.
 std::string_view to_string(OutboxOutcome outcome);
 
-// How many of each outcome.
+// How many of each outcome there were.
 struct OutboxCounts {
+  // Named like the outcomes that they count.
   std::uint64_t done = 0, not_parked = 0, store_unavailable = 0, disk_failed = 0;
 };
 
@@ -95,8 +104,10 @@ struct OutboxCounts {
 // `Closed` once the cache is closed.
 class Outbox {
  public:
+  // For `Cache`.
   explicit Outbox(std::shared_ptr<detail::Core> core) : core_(std::move(core)) {}
 
+  // One page of the writes that the query names. Asks neither the disk nor the store.
   OutboxPage list(const OutboxQuery& query = {}) const;
 
   // Back into the queue, and sent at once. Local tiers serve the write as they did. Where the store
@@ -119,6 +130,7 @@ class Outbox {
                         std::chrono::milliseconds deadline = std::chrono::seconds(10)) const {
     return discard({&id, 1}, deadline).front();
   }
+  // Discards all parked writes of a dataset; of all datasets when it is empty.
   OutboxCounts discard_all(std::string_view dataset = {},
                            std::chrono::milliseconds deadline = std::chrono::seconds(10)) const;
 

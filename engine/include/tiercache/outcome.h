@@ -11,7 +11,13 @@
 namespace tiercache {
 
 // Where a value came from.
-enum class Tier : std::uint8_t { none, memory, files, store, source };
+enum class Tier : std::uint8_t {
+  none,    // nowhere: a miss, or the dataset's fallback document
+  memory,  // this process's memory
+  files,   // the entry's file, or a write that waits for it
+  store,   // the durable shared tier
+  source,  // the refresh callback
+};
 
 // How old a served value is, counted from the entry's `last_fetch`.
 enum class Freshness : std::uint8_t {
@@ -29,8 +35,7 @@ enum class TierAnswer : std::uint8_t {
   expired,      // it has an expired entry
   gone,         // the entry was erased
   not_found,    // the source says there is no such document
-  undecodable,  // the document does not decode or fails `validate`, or is of another
-                // `cache_version`
+  undecodable,  // the document does not decode, fails `validate` or is of another `cache_version`
   corrupt,      // a checksum does not hold; kept aside and reported
   unavailable,  // the tier does not work right now
   timed_out,    // it did not answer by the deadline
@@ -40,6 +45,7 @@ enum class TierAnswer : std::uint8_t {
   refreshing,   // a refresh runs or begins, and this read did not wait for its end
 };
 
+// The enumerator's name in words, such as "timed out", for logs and messages. Thread-safe.
 std::string_view to_string(Tier tier);
 std::string_view to_string(Freshness freshness);
 std::string_view to_string(TierAnswer answer);
@@ -50,10 +56,10 @@ std::string_view to_string(TierAnswer answer);
 // and so may name hosts, databases, users and paths. They hold no documents and no secrets. What is
 // sent to others is `summary()`.
 struct Passage {
-  TierAnswer memory = TierAnswer::not_asked;
-  TierAnswer files = TierAnswer::not_asked;
-  TierAnswer store = TierAnswer::not_asked;
-  TierAnswer source = TierAnswer::not_asked;
+  TierAnswer memory = TierAnswer::not_asked;  // the answer of memory
+  TierAnswer files = TierAnswer::not_asked;   // of the files, and of writes that wait for theirs
+  TierAnswer store = TierAnswer::not_asked;   // of the store
+  TierAnswer source = TierAnswer::not_asked;  // of the refresh callback, or why it was not asked
   // Empty where the answer says it all. Where something stale or nothing was served, the source's
   // reason is why no refresh has helped: the last failure of the key, and when it is tried next.
   std::string memory_why, files_why, store_why, source_why;
@@ -73,9 +79,10 @@ struct Passage {
   std::string summary() const;
 };
 
-// Where a write is by the time `put` returns, of this very write.
+// Where a write is by the time `put` returns: this very write, and no more than is known of it.
 struct PutReceipt {
-  // Zero for an item of `put_many` that was not written.
+  // The version that was stamped for the write. Zero for an item of `put_many` that was not
+  // written.
   Version version;
   bool journaled = false;  // on disk, synced: survives kill -9 and power loss
   // The store confirmed it, or a later write that was made from it (`if_version`).
@@ -92,12 +99,13 @@ struct PutReceipt {
 // What `close` left behind.
 struct CloseReceipt {
   std::uint64_t confirmed = 0;       // writes that the store took, or had newer ones of, meanwhile
-  std::uint64_t left_in_outbox = 0;  // on disk; the next open sends them
-  std::uint64_t parked = 0;          // on disk; the store refused them
+  std::uint64_t left_in_outbox = 0;  // writes on disk that the next open sends
+  std::uint64_t parked = 0;          // writes on disk that the store refused
   std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that ignored cancellation
   std::uint64_t dropped = 0;              // always 0: nothing acknowledged is dropped
   bool files_complete = true;             // every entry file is written and synced
 
+  // One line for a person.
   std::string to_string() const;
 };
 

@@ -23,8 +23,10 @@ namespace tiercache {
 // left alone that long, at most a day, even by a refresh that was asked for.
 class RetryAfter : public std::runtime_error {
  public:
+  // `why` is what the source said, for logs and `health`: no secrets in it.
   RetryAfter(std::chrono::milliseconds delay, const std::string& why)
       : std::runtime_error(why), delay_(delay) {}
+  // How long the source asked to be left alone; less than zero counts as zero.
   std::chrono::milliseconds delay() const { return delay_; }
 
  private:
@@ -38,20 +40,25 @@ struct CancelFlag;
 // Handed to the callback; lives as long as any copy. Thread-safe for reading.
 class RefreshContext {
  public:
+  // For tests of a callback: of no key, without an entry before and without deadlines.
   RefreshContext();
+  // The same with all that the cache would say.
   RefreshContext(EntryId id, EntryPtr previous, bool rich, SteadyTime soft_deadline,
                  SteadyTime hard_deadline);
 
+  // The name of the dataset that is refreshed.
   const std::string& dataset() const { return id_.dataset; }
+  // The key that is refreshed; empty where the dataset is one document.
   const std::string& key() const { return id_.key; }
   // What is cached so far, expired or not; null when there is nothing.
   const EntryPtr& previous() const { return previous_; }
   // A member of the previous entry's metadata ("etag", "last_modified", …): a string's characters,
   // or the JSON text of any other value; empty when there is none.
   std::string previous_metadata(std::string_view name) const;
-  // This is the dataset's rich refresh.
+  // True when this is the dataset's rich refresh.
   bool rich() const { return rich_; }
-  // Readers wait until then, afterwards they are served what is stale.
+  // Until then readers of a stale entry wait for the fresh one. `kNever` where the dataset has no
+  // `soft_timeout`: then nobody waits who can be served.
   SteadyTime soft_deadline() const { return soft_deadline_; }
   // An answer after this is ignored. Counted from when the callback begins, not from when it was
   // asked for.
@@ -84,11 +91,11 @@ struct NotFound {};
 
 // A new document.
 struct NewDocument {
-  std::shared_ptr<const std::string> document = {};  // JSON text
-  std::string metadata = "{}";                       // a JSON object
-  std::optional<std::chrono::milliseconds> fresh_for = {};
-  std::shared_ptr<const void> value =
-      {};  // decoded already, of the dataset's type; null: decode `document`
+  std::shared_ptr<const std::string> document = {};         // JSON text
+  std::string metadata = "{}";                              // a JSON object, kept with the entry
+  std::optional<std::chrono::milliseconds> fresh_for = {};  // its lifetime; absent: the dataset's
+  // The document decoded already, of the dataset's type; null: the cache decodes `document`.
+  std::shared_ptr<const void> value = {};
 };
 
 // An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled. The

@@ -8,11 +8,13 @@
 
 namespace tiercache {
 
+// What `Cache::scrub` looks at, and whether it mends.
+//
 // | field    | meaning                                             | default | zero or empty        |
 // |----------|-----------------------------------------------------|---------|----------------------|
 // | dataset  | this one alone; it is open or has entries here      | empty   | all in the directory |
 // | repair   | what differs is mended; else only counted           | false   |                      |
-// | page     | keys to one call into the store                     | 100     | not allowed          |
+// | page     | keys to one call into the store; at most 10,000     | 100     | not allowed          |
 // | pause    | rest after each page, to spare the disk and store   | 0       | none                 |
 // | deadline | of the whole call                                   | 1 h     | ends at once         |
 struct ScrubOptions {
@@ -42,6 +44,7 @@ struct ScrubReport {
   bool complete = false;             // every key was looked at
   std::string why;                   // why not, or why something could not be mended
 
+  // All differences together: every count of a kind of them, mended or not.
   std::uint64_t differences() const {
     return file_corrupt + file_lost + index_wrong + memory_differs + store_ahead + store_behind +
            store_missing + store_corrupt + store_differs;

@@ -14,12 +14,13 @@
 
 namespace tiercache {
 
-// Durations in buckets of powers of two: bucket i counts those under 2^i microseconds.
+// Durations in buckets of powers of two. Bucket i counts those under 2^i microseconds that are in
+// no bucket before it; the last one also counts all that are longer.
 struct Histogram {
-  static constexpr int kBuckets = 36;
-  std::array<std::uint64_t, kBuckets> buckets{};
-  std::uint64_t count = 0;
-  std::chrono::microseconds sum{0};
+  static constexpr int kBuckets = 36;             // the last begins at about 5 hours
+  std::array<std::uint64_t, kBuckets> buckets{};  // how many durations are in each
+  std::uint64_t count = 0;                        // of all durations
+  std::chrono::microseconds sum{0};               // of all durations
 
   // Upper bound of the bucket in which the q-th part (0 to 1) of the durations ends; 0 when empty.
   std::chrono::microseconds quantile(double q) const;
@@ -27,7 +28,7 @@ struct Histogram {
 
 // Of one dataset, by this process since the cache was opened.
 struct DatasetStats {
-  std::string dataset;
+  std::string dataset;     // its name
   std::uint64_t keys = 0;  // documents known in the directory, no tombstones
   // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the
   // source.
@@ -58,15 +59,16 @@ struct Stats {
   // Now, as far as the index knows: entries with their tombstones, bytes of documents. Then what
   // other processes did lately may be missing.
   std::uint64_t files_entries = 0, files_bytes = 0;
-  std::uint64_t files_evictions = 0;
-  std::uint64_t files_quarantined = 0;  // damaged or misplaced, found by this process
-  std::uint64_t files_waiting = 0;      // keys whose file is to be written yet, now
-  std::uint64_t files_failed_writes = 0;
-  std::uint64_t quarantine_bytes = 0;    // kept there now, as far as this process knows
-  std::uint64_t quarantine_deleted = 0;  // files deleted to keep its bound
+  std::uint64_t files_evictions = 0;      // documents evicted for the bounds of `FileOptions`
+  std::uint64_t files_quarantined = 0;    // damaged or misplaced, found by this process
+  std::uint64_t files_waiting = 0;        // keys whose file is to be written yet, now
+  std::uint64_t files_failed_writes = 0;  // entry files that the disk did not take; tried again
+  std::uint64_t quarantine_bytes = 0;     // kept there now, as far as this process knows
+  std::uint64_t quarantine_deleted = 0;   // files deleted to keep its bound
   // Of this cache's own journal, now.
   std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
                 journal_segments = 0;
+  // How often the journal was synced, and how many records that made durable: writes share syncs.
   std::uint64_t journal_syncs = 0, journal_records_synced = 0;
   std::uint64_t journal_corrupt_records = 0;  // met at recovery and kept aside
   // Acknowledged writes that went with a directory that was deleted under the cache: of the journal
@@ -84,13 +86,12 @@ struct Stats {
   // by which it was tried.
   std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
   std::uint64_t store_hints = 0;  // of changes, by which the feed was asked sooner
-  std::uint64_t store_corrupt_rows =
-      0;  // met, again each time; what they held is in the quarantine
+  // Met, and counted again each time; what they held is in the quarantine.
+  std::uint64_t store_corrupt_rows = 0;
   // Tombstones and documents past their retention that this cache let go: of the store, of the
   // files.
   std::uint64_t retention_purged = 0, retention_dropped = 0;
-  std::uint64_t refresh_running =
-      0;                    // callbacks that have not returned, timed-out ones included, now
+  std::uint64_t refresh_running = 0;  // callbacks that have not returned yet, timed-out ones too
   Histogram put_latency;    // of every write, refreshes' and failed ones too, to its result
   Histogram store_latency;  // of every call, failed ones too
   std::vector<DatasetStats> datasets;  // that are open, by name
@@ -115,7 +116,9 @@ struct TierHealth {
   std::string why = {};
 };
 
+// How a cache and its surroundings are doing, as `Cache::health` knows it.
 struct Health {
+  // The tiers of this name, and the journal. Memory always works.
   TierHealth memory, files, journal, store;
   // The change feed: not working while looks at it fail, or while the store says that it holds
   // changes up, so that other machines' writes and erases are noticed late. Not enabled: the store
@@ -126,8 +129,8 @@ struct Health {
   // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether
   // the refresh that ended last, of whichever key, brought something that could be kept.
   std::vector<std::pair<std::string, TierHealth>> sources;
-  std::uint64_t outbox_depth = 0;
-  std::uint64_t parked = 0;
+  std::uint64_t outbox_depth = 0;  // writes that the store has not settled yet
+  std::uint64_t parked = 0;        // writes that it refused for good; `Cache::outbox` lists them
   // The store is another one than the directory belongs to, or was reset or restored (its
   // incarnation is another one). Until it is accepted or repaired (`Cache::accept_store`,
   // `Cache::scrub`) the outbox waits, nothing that it has is kept here, and nothing is dropped here
@@ -144,16 +147,17 @@ struct Health {
 
 // What is known of an entry without its document.
 struct EntryInfo {
-  Version version;
+  Version version;         // of its content
   std::uint64_t size = 0;  // of the document, in bytes
+  // The entry's clocks, as `Clocks` in entry.h explains them.
   std::optional<WallTime> last_fetch, last_rich_fetch, invalidated_at;
-  std::string cache_version;
-  std::string metadata;  // a JSON object
+  std::string cache_version;  // the format that it was written in
+  std::string metadata;       // a JSON object
 };
 
 // A page of keys, in byte order.
 struct KeyPage {
-  std::vector<std::string> keys;
+  std::vector<std::string> keys;    // of documents, without tombstones
   std::optional<std::string> next;  // pass as `after` for the next page; absent at the end
 };
 

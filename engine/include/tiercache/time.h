@@ -17,11 +17,11 @@ inline constexpr SteadyTime kNever = SteadyTime::max();
 
 // Lifetimes by name, for `fresh_for` and per-put TTLs.
 namespace ttl {
-inline constexpr std::chrono::milliseconds kShort = std::chrono::minutes(1);
-inline constexpr std::chrono::milliseconds kMedium = std::chrono::minutes(5);
-inline constexpr std::chrono::milliseconds kSession = std::chrono::minutes(15);
-inline constexpr std::chrono::milliseconds kLong = std::chrono::hours(1);
-inline constexpr std::chrono::milliseconds kDay = std::chrono::hours(24);
+inline constexpr std::chrono::milliseconds kShort = std::chrono::minutes(1);     // 1 min
+inline constexpr std::chrono::milliseconds kMedium = std::chrono::minutes(5);    // 5 min
+inline constexpr std::chrono::milliseconds kSession = std::chrono::minutes(15);  // 15 min
+inline constexpr std::chrono::milliseconds kLong = std::chrono::hours(1);        // 1 h
+inline constexpr std::chrono::milliseconds kDay = std::chrono::hours(24);        // 24 h
 }  // namespace ttl
 
 }  // namespace tiercache
