@@ -22,10 +22,12 @@ namespace tiercache::http {
 
 // One request header. Its value may be a secret: it is in no message, and goes to no other origin.
 struct Header {
-  std::string name;
-  std::string value;
+  std::string name;   // as it is sent; not one that the adapter sets itself
+  std::string value;  // printable characters and tabs
 };
 
+// Where documents come from, and how they are asked for.
+//
 // | field            | meaning                                              | default  | zero, empty  |
 // |------------------|------------------------------------------------------|----------|--------------|
 // | url              | what is asked; {key} in path or query is the key     | required |              |
@@ -68,6 +70,7 @@ class Client;
 // What the source said, as the answer of a dataset of any type.
 class Answer {
  public:
+  // For `Source`.
   explicit Answer(RefreshAnswer<std::string> answer) : answer_(std::move(answer)) {}
 
   // For an untyped dataset the text as it came, else what the type's codec makes of it; throws when
@@ -89,15 +92,17 @@ class Answer {
 // header value, token or text of the answer.
 class Source {
  public:
+  // For `source`, below.
   explicit Source(std::shared_ptr<const detail::Client> client) : client_(std::move(client)) {}
 
+  // Asks the source for the key of the context and waits for the answer. Throws as said above.
   Answer operator()(RefreshContext& context) const;
 
  private:
   std::shared_ptr<const detail::Client> client_;
 };
 
-// Does no I/O. Throws BadConfiguration, which names every fault.
+// The callback of these options. Does no I/O. Throws `BadConfiguration`, which names every fault.
 Source source(Options options);
 
 // --- Implementation ---

@@ -12,6 +12,8 @@
 
 namespace tiercache::postgres {
 
+// Which server, and how it is used.
+//
 // | field              | meaning                                    | default       | zero        |
 // |--------------------|--------------------------------------------|---------------|-------------|
 // | url                | `postgres://user:password@host:port/db`    | required      | not allowed |
@@ -41,15 +43,15 @@ struct Options {
   std::shared_ptr<Clock> clock = system_clock();
 };
 
+// A store on that server. Does no I/O: the first call that needs it connects. While the server is
+// away, or the schema missing, the store answers `unavailable` and says why; it recovers by itself.
+// Throws BadConfiguration for options that can never work, and for a URL whose password has special
+// characters that are not escaped: libpq would take pieces of it for a host, a port or a database.
+// The guide is docs/postgres.md.
+//
 // Hints: each open cache has one more connection, on which it hears of other machines' writes as
 // soon as they are there, where nothing in between swallows notifications; a store without hints
 // sends none either.
-//
-// Does no I/O: the first call that needs it connects. While the server is away, or the schema
-// missing, the store answers `unavailable` and says why; it recovers by itself. Throws
-// BadConfiguration for options that can never work, and for a URL whose password has special
-// characters that are not escaped: libpq would take pieces of it for a host, a port or a database.
-// The guide is docs/postgres.md.
 //
 // Documents come back as JSONB's text of them, with `Entry::text_checksum`. Do not carry the store
 // across fork(): the child opens its own.

@@ -19,6 +19,8 @@ enum class Synchronous : std::uint8_t {
   normal,  // survives the death of the process; the last commits before a power loss may be gone
 };
 
+// Which file, and how it is used.
+//
 // | field              | meaning                             | default       | zero        |
 // |--------------------|-------------------------------------|---------------|-------------|
 // | path               | file; its directory must exist      | required      |             |
@@ -38,10 +40,10 @@ struct Options {
   std::shared_ptr<Clock> clock = system_clock();
 };
 
-// Does no I/O: the file is opened, and made when missing (mode 0600), by the first call that needs
-// it; a relative path starts at the working directory of now. While that fails the store answers
-// `unavailable` and says why; it recovers by itself. Throws BadConfiguration for options that can
-// never work. The format is docs/formats/sqlite-store.md.
+// A store in that file. Does no I/O: the file is opened, and made when missing (mode 0600), by the
+// first call that needs it; a relative path starts at the working directory of now. While that
+// fails the store answers `unavailable` and says why; it recovers by itself. Throws
+// BadConfiguration for options that can never work. The format is docs/formats/sqlite-store.md.
 //
 // Do not carry it across fork(), nor open the same file in a child of a process that has it open:
 // SQLite takes the parent's locks for its own there. The child starts a program (exec) first.

@@ -10,7 +10,7 @@ namespace tiercache::testing {
 
 // What becomes of connections, those that stand and those to come.
 enum class Network : std::uint8_t {
-  works,
+  works,            // bytes are passed on both ways
   refuses,          // connections end as soon as they are made, those that stand are reset
   swallows,         // nothing arrives in either direction, as with packets that are dropped
   swallows_answers  // requests arrive, answers do not: what was asked may have been done

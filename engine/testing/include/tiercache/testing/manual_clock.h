@@ -13,12 +13,15 @@ namespace tiercache::testing {
 // `set_wall`.
 class ManualClock final : public Clock {
  public:
+  // `start` is the time of day at first.
   explicit ManualClock(WallTime start = WallTime(std::chrono::milliseconds(1'700'000'000'000)));
 
   WallTime wall_now() const override;
   SteadyTime steady_now() const override;
   SteadyTime coarse_now() const override;
 
+  // Moves both clocks on. It runs no timer: `SeededExecutor::run_for` moves time and runs what is
+  // due.
   void advance(std::chrono::nanoseconds by);
   // The time of day jumps, the monotonic clock does not.
   void set_wall(WallTime now);

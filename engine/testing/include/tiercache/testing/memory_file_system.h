@@ -30,11 +30,13 @@ namespace tiercache::testing {
 // Thread-safe. Everything is decided by the order of the calls and by seeds.
 class MemoryDisk {
  public:
+  // An empty disk without bounds.
   MemoryDisk();
   ~MemoryDisk();
   MemoryDisk(const MemoryDisk&) = delete;
   MemoryDisk& operator=(const MemoryDisk&) = delete;
 
+  // A file system on this disk, for one process: a cache's `Ports::file_system`.
   std::shared_ptr<FileSystem> boot();
   // The process died: the newest living boot ends, everything written stays.
   void kill();
@@ -59,6 +61,8 @@ class MemoryDisk {
   // a part; a failed sync may have written anything, and what it did not write is not written by
   // the next sync either, as on Linux. Other failed operations did nothing.
   using Fault = std::function<int(const std::string& operation, const std::string& path)>;
+  // From now on this decides what fails; an empty one lets everything pass. It is called without a
+  // lock, for operations that only read too.
   void set_fault(Fault fault);
   // Bytes the disk may hold; writes past it fail with ENOSPC, a part having been written. 0: no
   // bound.
@@ -73,16 +77,22 @@ class MemoryDisk {
   // 50 ms unless told otherwise; what a test writes directly is changed at the time of the last
   // one.
   std::chrono::nanoseconds time() const;
+  // Sets that clock and its pace; a pace of 0 makes it stand still.
   void set_time(std::chrono::nanoseconds since_epoch, std::chrono::nanoseconds pace);
 
   // Direct access for tests: read, replace or damage a file behind the cache's back. What these
   // change is durable at once, and with it the earlier changes of names in the directories they
-  // touch.
+  // touch. False: there is no such file.
   bool read(const std::string& path, std::string* out) const;
+  // Replaces the file's bytes; makes the file, and the directories above it, where they are
+  // missing.
   void write(const std::string& path, std::string bytes);
+  // Takes the name away. False: there is none.
   bool remove(const std::string& path);
   std::vector<std::string> files() const;  // absolute paths of all files, sorted
+  // What `set_capacity` bounds.
   std::uint64_t used_bytes() const;
+  // What `set_inodes` bounds.
   std::uint64_t used_inodes() const;
 
  private:

@@ -18,15 +18,16 @@ namespace tiercache::testing {
 
 // What a call should do instead of working.
 enum class StoreFault : std::uint8_t {
-  none,
+  none,            // works
   unavailable,     // refuses, nothing done
   unknown_undone,  // reports `unknown`, nothing done
   unknown_done,    // reports `unknown` after doing it
 };
 
-// Thread-safe.
+// Has every capability of the port; hints only after `give_hints`. Thread-safe.
 class MemoryStore final : public Store {
  public:
+  // An empty store. `clock` is that of the deadlines and of `store_time`.
   explicit MemoryStore(std::shared_ptr<Clock> clock);
   ~MemoryStore() override;
 
@@ -54,9 +55,11 @@ class MemoryStore final : public Store {
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
   // Called before each call works: a test can wait or move time in it. Not under a lock.
   void on_call(std::function<void(const std::string& operation)> hook);
-  // Rows for which this answers a reason are `refused`.
+  // Writes for which this answers a reason are `refused`.
   void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
+  // What `limits` answers. Of these the store itself enforces `max_document_bytes`.
   void set_limits(StoreLimits limits);
+  // What `describe` answers.
   void set_name(const std::string& name);
   // From now on documents come back as another text of the same value, with white space behind it,
   // as from a store that keeps values and not bytes.
@@ -76,12 +79,14 @@ class MemoryStore final : public Store {
   // The row as it stands; null when absent.
   EntryPtr row(const std::string& project, const EntryId& id) const;
   std::size_t rows() const;  // tombstones included
+  // Puts the row there as it is, whatever stood there.
   void put_row(const std::string& project, const EntryId& id, Entry entry);
-  // The row fails its checksum from now on and holds this text, until newer content or its own
-  // replaces it.
+  // The row, which must be there, fails its checksum from now on and holds this text, until content
+  // that is not older replaces it.
   void corrupt_row(const std::string& project, const EntryId& id, std::string text);
   // The row goes as if it never had been.
   void drop_row(const std::string& project, const EntryId& id);
+  // How many calls were made of this function of the port, failed ones too.
   std::uint64_t calls(const std::string& operation) const;
 
  private:

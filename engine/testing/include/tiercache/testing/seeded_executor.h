@@ -18,6 +18,7 @@ namespace tiercache::testing {
 // One thread only.
 class SeededExecutor final : public Executor {
  public:
+  // Of one clock and one seed everything happens in one order.
   SeededExecutor(std::shared_ptr<ManualClock> clock, std::uint64_t seed);
   ~SeededExecutor() override;
 
@@ -41,6 +42,7 @@ class SeededExecutor final : public Executor {
   // As a task that takes time: others run meanwhile.
   void sleep_for(std::chrono::nanoseconds by);
 
+  // The clock that it moves.
   ManualClock& clock() { return *clock_; }
   // Ready tasks and timers.
   std::size_t pending() const;

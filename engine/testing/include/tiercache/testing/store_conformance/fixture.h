@@ -23,6 +23,8 @@
 
 namespace tiercache::testing {
 
+// The store that the suite is run against.
+//
 // | field                | meaning                                        | default       |
 // |----------------------|------------------------------------------------|---------------|
 // | name                 | shown in the cases' names of a failure         | required      |
@@ -47,6 +49,8 @@ inline std::string store_name(const ::testing::TestParamInfo<StoreUnderTest>& st
   return store.param.name;
 }
 
+// The suite's fixture: each case has an empty store of its own, and a project that no other run
+// had.
 class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
  protected:
   StoreConformance() : store_(GetParam().open()) {

@@ -15,9 +15,10 @@
 
 namespace tiercache::testing {
 
-// Counts what a watch tells. Outlives it.
+// Counts what a watch tells, and outlives it. Thread-safe.
 class HintCounter {
  public:
+  // What the watch is to call.
   std::function<void()> hint() {
     return [this] {
       std::lock_guard lock(mutex_);
@@ -25,11 +26,12 @@ class HintCounter {
       changed_.notify_all();
     };
   }
+  // How many hints have come so far.
   int count() {
     std::lock_guard lock(mutex_);
     return count_;
   }
-  // Looks again after each hint; also whether none comes any more by `deadline`.
+  // Waits until `done`, which is asked anew after each hint. False: it was not by `deadline`.
   bool wait(SteadyTime deadline, const std::function<bool(int count)>& done) {
     std::unique_lock lock(mutex_);
     return changed_.wait_until(lock, deadline, [&] { return done(count_); });
@@ -41,11 +43,12 @@ class HintCounter {
   int count_ = 0;
 };
 
+// Reached only by a store whose hints do not come.
 inline SteadyTime hint_patience() {
   return system_clock()->steady_now() + std::chrono::minutes(2);
 }
 
-// Once it is known whether hints come; null when they do not.
+// A watch of the project, once it is known that hints come; null when they do not.
 inline std::shared_ptr<ChangeWatch> watch_changes(Store& store, const std::string& project,
                                                   HintCounter& hints) {
   auto watch = store.watch_changes(project, hints.hint());
@@ -59,6 +62,7 @@ inline std::shared_ptr<ChangeWatch> watch_changes(Store& store, const std::strin
   return kind == HintState::Kind::live ? watch : nullptr;
 }
 
+// Waits for a hint after the first `before` ones. False: none came.
 inline bool comes_after(HintCounter& hints, int before) {
   return hints.wait(hint_patience(), [before](int count) { return count > before; });
 }
