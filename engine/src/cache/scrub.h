@@ -50,9 +50,10 @@ class Scrub {
   void look_at_page(const std::string& dataset, std::span<const Item> items);
   // False: nothing to compare with the store.
   bool look_here(const EntryId& id, const IndexItem& item, Subject* subject);
-  // In place of a file that was corrupt.
-  // Any process evicts what the store has.
+  // The file may be missing because it was evicted, by whichever process: the store has the row.
   bool is_evicted(const Subject& subject, const EntryPtr& row) const;
+  // Writes memory's entry in the place of a file that was corrupt. False: memory has none that is
+  // new enough, or this scrub does not repair.
   bool write_from_memory(const EntryId& id, Version at_least);
   void look_into_memory(const EntryId& id, const Entry& file);
   bool memory_differs(const EntryId& id, const Entry& file) const;
