@@ -165,7 +165,7 @@ TEST_F(HttpSources, upstream_counts_its_calls) {
   EXPECT_THAT(calls, HasSubstr("\"/a.json?for=x\": 2"));
 }
 
-// --- Checks --- ---
+// --- Checks ---
 
 // Why a document is refused; empty when it is taken.
 std::string refusal(const Checks& checks, const std::string& document) {
