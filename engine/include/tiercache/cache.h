@@ -27,12 +27,11 @@ class Cache {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  // The dataset of this name, opened at the first call: its hydration and schedule start. A later
-  // call must name the same type. Without options, or with options that are all default, it asks
-  // for the handle; with any other they must be those of the first call, or it throws
-  // `BadConfiguration`, which names what differs, there and given. Functions cannot be compared:
-  // only whether there is one is, and those of the first call stay. Names: 1 to 100 bytes of UTF-8
-  // without control characters.
+  // The dataset of this name. The first call opens it, and starts its hydration and its schedule. A
+  // later call gets a handle to it: it names the same type, and gives no options, or only default
+  // ones, or those of the first call; else it throws `BadConfiguration`, which says what differs.
+  // Functions cannot be compared: it only counts whether there is one, and those of the first call
+  // stay. A name is 1 to 100 bytes of UTF-8 without control characters.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
     return Dataset<T>(open_dataset(name, Dataset<T>::make_policy(std::move(options))));
@@ -44,20 +43,21 @@ class Cache {
 
   // Waits until every write so far is in its file and settled by the store: confirmed, superseded,
   // or refused and parked (`Health::parked`). Retries at once what waits. False when the deadline
-  // passed first; nothing is lost then.
+  // passed first, or the disk did not take the files; nothing is lost then.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
   // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended,
   // as a service does before it reports ready; with the store or a source away they end without
   // success, which `health` tells. False when the deadline passed first.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
-  // The writes that the store has not confirmed, above all those it refused.
+  // A handle to the writes that the store has not confirmed, above all those that it refused.
   Outbox outbox() const { return Outbox(core_); }
 
   // Compares memory, files, index and store key by key, on this thread, while the cache serves. For
   // a quiet hour, and after the store was reset, restored or replaced: with `repair` the entries
   // and erases that it lacks are sent again. What only the store has is left to reads and
-  // hydration. Throws `BadConfiguration`.
+  // hydration. Throws `BadConfiguration` for a page size out of range, or a dataset that is neither
+  // open nor in the directory.
   ScrubReport scrub(const ScrubOptions& options = {});
 
   // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it

@@ -36,7 +36,8 @@ using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 // what the store can hold.
 //
 // Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
-// `Closed` as said in error.h. A miss is never an exception.
+// `Closed` as error.h explains them, and `BadConfiguration` where a write with `Durability::store`
+// has no store. A miss is never an exception.
 template <class T>
 class Dataset {
  public:
@@ -53,14 +54,18 @@ class Dataset {
 
   // --- Reading ---
 
-  // The read path: memory, files, store, refresh callback, as far as `options.reach`.
+  // Looks in memory, in the files and in the store, and at last asks the refresh callback, as far
+  // as `options.reach` goes. A stale value is served at once, or after the dataset's
+  // `soft_timeout`, and refreshed behind. At the deadline the read ends with what there is, perhaps
+  // nothing.
   Snapshot<T> get(std::string_view key = {}, const GetOptions& options = {}) const {
     return Snapshot<T>(core_->get(key, options));
   }
-  // Memory only; never waits, never does I/O.
+  // Looks in memory alone; never waits, never does I/O. Works on a closed cache too.
   Snapshot<T> peek(std::string_view key = {}) const { return Snapshot<T>(core_->peek(key)); }
-  // All keys side by side, what is missing loaded from the store in batches. Results in order.
-  // Throws for a key that is not acceptable, naming its place: "keys[3]: …".
+  // Reads all keys side by side; what is missing is loaded from the store in batches. The results
+  // are in the order of the keys. A key that is not acceptable throws, and its place is named:
+  // "keys[3]: …".
   std::vector<Snapshot<T>> get_many(std::span<const std::string> keys,
                                     const GetOptions& options = {}) const {
     std::vector<Snapshot<T>> snapshots;
@@ -92,7 +97,8 @@ class Dataset {
   }
   // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
   // it brought or confirmed, also where that is stale already by the time it is here; where the
-  // refresh failed or is not over by the deadline, what the entry is then (see `passage()`).
+  // refresh failed or is not over by the deadline, what the entry is then (see `passage()`). Throws
+  // `BadConfiguration` where the dataset has no refresh callback.
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const {
     return Snapshot<T>(core_->refresh(key, deadline));
@@ -100,8 +106,9 @@ class Dataset {
 
   // --- Writing ---
 
-  // Journaled when it returns (I1), visible to readers, on its way to file and store. Always a
-  // write of its own, also of the document that is there already.
+  // Returns once the write is in the journal (I1), or in the store where the disk does not take it:
+  // then readers of this cache see it, and it is on its way to its file and the store. It is always
+  // a write of its own, even of the document that is there already.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const {
     return core_->put(item(key, value), options);
@@ -129,8 +136,8 @@ class Dataset {
     for (const auto& [key, value] : values) items.push_back(item(key, value));
     return core_->put_many(std::move(items), options);
   }
-  // `handler` gets a receipt or an error, exactly once, where that of `get_async` is called. Errors
-  // of the arguments too. This call throws in a forked child alone.
+  // As `put`; `handler` gets the receipt, or what `put` would throw, exactly once and where that of
+  // `get_async` is called. It must not throw. This call throws in a forked child alone.
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const {
     core_->put_async(item(key, value), options, std::move(handler));
@@ -159,12 +166,13 @@ class Dataset {
 
   // --- Looking ---
 
-  // There is a document in memory or files, however old.
+  // Whether there is a document in memory or files, however old.
   bool contains(std::string_view key = {}) const { return core_->contains(key); }
-  // Clocks, size, version and metadata without the document; local tiers only.
+  // The entry's clocks, size, version and metadata, as memory or its file has them; the store is
+  // not asked. Absent when there is no document here.
   std::optional<EntryInfo> info(std::string_view key = {}) const { return core_->info(key); }
-  // Keys of documents known in the directory, in byte order, after `after` (exclusive); at most
-  // `limit`.
+  // A page of the keys that have a document in the directory, in byte order: at most `limit`, from
+  // behind `after` on, from the first where that is absent.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const {
     return core_->keys(after, limit);
   }

@@ -43,7 +43,7 @@ struct Checksum {
 struct Clocks {
   std::optional<WallTime> last_fetch;  // start of the fetch that produced or confirmed the content
   std::optional<WallTime> last_rich_fetch;  // the same for the rich refresh
-  std::optional<WallTime> invalidated_at;   // content fetched before this is stale
+  std::optional<WallTime> invalidated_at;   // content fetched up to then is stale
 
   friend bool operator==(const Clocks&, const Clocks&) = default;
 

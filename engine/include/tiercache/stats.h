@@ -26,15 +26,15 @@ struct Histogram {
   std::chrono::microseconds quantile(double q) const;
 };
 
-// Of one dataset, by this process since the cache was opened.
+// What this process counted of one dataset since the cache was opened.
 struct DatasetStats {
   std::string dataset;     // its name
   std::uint64_t keys = 0;  // documents known in the directory, no tombstones
   // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the
   // source.
   std::uint64_t memory_hits = 0, file_hits = 0, store_hits = 0, source_hits = 0;
-  std::uint64_t misses = 0;        // nothing served (fallbacks included)
-  std::uint64_t stale_served = 0;  // of the hits
+  std::uint64_t misses = 0;        // reads that served nothing, or the fallback
+  std::uint64_t stale_served = 0;  // how many of the hits were stale
   // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not
   // they became durable.
   std::uint64_t puts = 0, erases = 0;
@@ -49,15 +49,17 @@ struct DatasetStats {
   Histogram refresh_lateness;     // of scheduled refreshes, behind their due time
 };
 
-// Of this process since the cache was opened, where it is not said otherwise. Prefixes are the
-// rooms.
+// What this process counted since the cache was opened. Figures of which it says «now» are as they
+// stand. The prefixes name the part that counts.
 struct Stats {
-  // Now; `memory_bytes_pinned` is the part that waits for its file and cannot be evicted.
+  // What memory holds now; `memory_bytes_pinned` is the part that waits for its file and cannot be
+  // evicted.
   std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0;
-  // Refused promotions: what a lower tier gave and a write had made old meanwhile.
+  // What was evicted for the budget; and what a lower tier gave, but a write had made old
+  // meanwhile.
   std::uint64_t memory_evictions = 0, memory_refused_promotions = 0;
-  // Now, as far as the index knows: entries with their tombstones, bytes of documents. Then what
-  // other processes did lately may be missing.
+  // What is in files now, as far as the index knows: entries with their tombstones, bytes of
+  // documents. What other processes did lately may be missing.
   std::uint64_t files_entries = 0, files_bytes = 0;
   std::uint64_t files_evictions = 0;      // documents evicted for the bounds of `FileOptions`
   std::uint64_t files_quarantined = 0;    // damaged or misplaced, found by this process
