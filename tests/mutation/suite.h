@@ -38,7 +38,8 @@ std::vector<Batch> batches_of(const std::vector<const Test*>& tests);
 
 enum class Ending { passed, failed, hung };
 
-// Runs a batch with these variables added to the environment, TMPDIR among them, at most for so long.
+// Runs a batch with these variables added to the environment, TMPDIR among them, at most for so
+// long.
 Ending run(const Batch& batch, const std::map<std::string, std::string>& environment,
            Seconds at_most);
 
