@@ -96,6 +96,28 @@ TEST_F(WrongStore, which_one_is_meant_cannot_be_said_before_it_has_told_who_it_i
   EXPECT_FALSE(cache->accept_store());
 }
 
+TEST_F(WrongStore, scrub_of_one_dataset_takes_nothing_and_one_of_all_does) {
+  auto cache = world.open();
+  data(*cache).put("s", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  put_in_wrong("s", "9");
+  put_in_wrong("k", "9");
+  cache = open_wrong();
+  data(*cache);
+  world.executor->run_for(3s);
+  const ScrubReport part = cache->scrub({.dataset = "d", .repair = true});
+  EXPECT_EQ(part.store_ahead, 2u);
+  EXPECT_EQ(part.failed, 2u);
+  EXPECT_EQ(part.repaired, 0u);
+  EXPECT_NE(part.why.find("belongs to another store"), std::string::npos);
+  EXPECT_EQ(*data(*cache).get("s", {.reach = Reach::local}), "1");
+  const ScrubReport all = cache->scrub({.repair = true});
+  EXPECT_EQ(all.repaired, 2u) << all.to_string();
+  EXPECT_EQ(*data(*cache).get("s", {.reach = Reach::local}), "9");
+  EXPECT_FALSE(cache->health().store_replaced_since) << "a scrub of all says that it is meant";
+}
+
 TEST_F(WrongStore, nothing_that_it_has_is_kept) {
   put_in_wrong("k", "\"wrong\"");
   put_in_wrong("only there", "\"wrong\"");
