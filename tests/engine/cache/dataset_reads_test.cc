@@ -51,6 +51,7 @@ TEST_F(ReadingCalls, refresh_names_the_source_as_the_tier_that_served) {
 TEST_F(ReadingCalls, closed_cache_answers_from_memory_alone) {
   data.put("k", "1");
   cache->close();
+  EXPECT_EQ(*data.get("k"), "1");
   EXPECT_FALSE(data.get("other", {.reach = Reach::memory}).has_value());
   EXPECT_THROW(data.get("other", {.reach = Reach::local}), Closed);
   EXPECT_THROW(data.get_many(std::vector<std::string>{"k"}), Closed);

@@ -181,6 +181,19 @@ TEST_F(StatsTest, calls_of_the_store_are_counted_by_what_they_were_I13) {
   EXPECT_GT(cache->stats().store_outages, 0u);
 }
 
+TEST_F(StatsTest, row_that_a_write_overtook_is_a_refused_promotion) {
+  world.write_elsewhere("k", "\"row\"");
+  auto data = open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
+  world.store->on_call([&](const std::string& operation) {
+    if (operation != "load") return;
+    world.store->on_call({});
+    data.put("k", "\"written meanwhile\"");
+  });
+  data.get("k", {.reach = Reach::store});
+  EXPECT_EQ(cache->stats().memory_refused_promotions, 1u);
+  EXPECT_EQ(*data.peek("k"), "\"written meanwhile\"");
+}
+
 TEST_F(StatsTest, memory_that_is_full_says_how_much_it_let_go) {
   auto data = open([](CacheOptions& options) { options.memory.max_bytes = 1 << 20; });
   for (int i = 0; i < 40; ++i) {
