@@ -105,6 +105,28 @@ TEST_F(ReadingCalls, info_tells_of_the_entry_and_nothing_of_an_erased_one) {
   EXPECT_FALSE(data.contains("k"));
 }
 
+TEST_F(ReadingCalls, document_read_from_the_store_is_refreshed_when_it_is_due) {
+  int fetched = 0;
+  auto scheduled = cache->dataset("d2", {.keyed = true,
+                                         .refresh_every = 1h,
+                                         .hydrate = Hydrate::none(),
+                                         .refresh = [&](RefreshContext&) {
+                                           ++fetched;
+                                           return std::string("2");
+                                         }});
+  Entry row;
+  row.document = std::make_shared<const std::string>("1");
+  row.checksum = Checksum::of("1");
+  row.version.time = 1;
+  row.clocks.last_fetch = world.clock->wall_now();
+  world.store->put_row("test", {"d2", "k"}, row);
+  EXPECT_EQ(scheduled.get("k").tier(), Tier::store);
+  world.executor->run_for(30min);
+  EXPECT_EQ(fetched, 0);
+  world.executor->run_for(1h);
+  EXPECT_EQ(fetched, 1);
+}
+
 TEST_F(ReadingCalls, many_end_at_one_deadline_I7) {
   world.store->on_call([&](const std::string& operation) {
     if (operation == "load") world.executor->sleep_for(1min);

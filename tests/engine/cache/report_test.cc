@@ -179,6 +179,10 @@ TEST_F(StatsTest, calls_of_the_store_are_counted_by_what_they_were_I13) {
   world.executor->run_for(1min);
   EXPECT_GT(cache->stats().store_failures, 0u);
   EXPECT_GT(cache->stats().store_outages, 0u);
+  EXPECT_GT(cache->stats().store_probes, 0u);
+  for (int i = 0; i < 10; ++i) data.get("none", {.reach = Reach::store});
+  EXPECT_GT(cache->stats().store_not_asked, 0u);
+  EXPECT_EQ(cache->health().memory.last_worked, world.clock->wall_now());
 }
 
 TEST_F(StatsTest, row_that_a_write_overtook_is_a_refused_promotion) {
