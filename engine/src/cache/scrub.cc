@@ -33,7 +33,6 @@ Scrub::Scrub(Core& core, ScrubOptions options)
 }
 
 ScrubReport Scrub::run() {
-  core_.check_open();
   std::vector<std::string> datasets = core_.files->index().datasets();
   if (!options_.dataset.empty()) datasets = {options_.dataset};
   if (core_.store && core_.store->has_purge()) {

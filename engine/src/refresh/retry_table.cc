@@ -31,7 +31,7 @@ void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
   const milliseconds delay = backoff_delay(backoff, next.count, random);
   const milliseconds asked = std::clamp(source_delay, milliseconds(0), kLongestSourceDelay);
   next.count = std::min(next.count + 1, kMostFailures);
-  if (asked > milliseconds(0)) next.source_until = std::max(next.source_until, now + asked);
+  next.source_until = std::max(next.source_until, now + asked);
   next.failed_at = now;
   next.why = std::move(why);
   next.place = {std::max(now + delay, next.source_until), ++last_number_};
@@ -44,29 +44,33 @@ void RetryTable::note_success(const EntryId& id) {
 }
 
 std::optional<SteadyTime> RetryTable::retry_at(const EntryId& id, SteadyTime now) const {
-  const auto failure = failures_.find(id);
-  if (failure == failures_.end() || failure->second.place.retry_at <= now) return std::nullopt;
-  return failure->second.place.retry_at;
+  const Failure* failure = find(id);
+  if (failure == nullptr || failure->place.retry_at <= now) return std::nullopt;
+  return failure->place.retry_at;
 }
 
 std::optional<SteadyTime> RetryTable::source_retry_at(const EntryId& id, SteadyTime now) const {
-  const auto failure = failures_.find(id);
-  if (failure == failures_.end() || failure->second.source_until <= now) return std::nullopt;
-  return failure->second.source_until;
+  const Failure* failure = find(id);
+  if (failure == nullptr || failure->source_until <= now) return std::nullopt;
+  return failure->source_until;
 }
 
 std::string RetryTable::last_failure(const EntryId& id, SteadyTime now) const {
-  const auto found = failures_.find(id);
-  if (found == failures_.end()) return {};
-  const Failure& failure = found->second;
+  const Failure* failure = find(id);
+  if (failure == nullptr) return {};
   const auto span = [](SteadyTime from, SteadyTime to) {
     return spoken(std::chrono::duration_cast<milliseconds>(to - from));
   };
-  std::string text = "last failure " + span(failure.failed_at, now) + " ago";
-  if (!failure.why.empty()) text += ": " + failure.why;
-  if (now < failure.source_until) text += "; the source asked to be left alone";
-  if (now < failure.place.retry_at) text += "; next try in " + span(now, failure.place.retry_at);
+  std::string text = "last failure " + span(failure->failed_at, now) + " ago";
+  if (!failure->why.empty()) text += ": " + failure->why;
+  if (now < failure->source_until) text += "; the source asked to be left alone";
+  if (now < failure->place.retry_at) text += "; next try in " + span(now, failure->place.retry_at);
   return text;
+}
+
+const RetryTable::Failure* RetryTable::find(const EntryId& id) const {
+  const auto failure = failures_.find(id);
+  return failure == failures_.end() ? nullptr : &failure->second;
 }
 
 void RetryTable::forget(Failures::iterator failure) {

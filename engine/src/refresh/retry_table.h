@@ -14,8 +14,8 @@
 
 namespace tiercache {
 
-// Holds at most `capacity` keys; when full, the key whose wait ends soonest is forgotten, which at
-// worst lets it be tried early. Not thread-safe.
+// Holds at most `capacity` keys, at least one; when full, the key whose wait ends soonest is
+// forgotten, which at worst lets it be tried early. Not thread-safe.
 class RetryTable {
  public:
   explicit RetryTable(std::size_t capacity) : capacity_(capacity) {}
@@ -46,12 +46,13 @@ class RetryTable {
   struct Failure {
     int count = 0;
     Place place;
-    SteadyTime source_until;  // the epoch: the source asked for nothing
+    SteadyTime source_until;  // not after now: the source asks for nothing
     SteadyTime failed_at;
     std::string why;
   };
   using Failures = std::map<EntryId, Failure>;
 
+  const Failure* find(const EntryId& id) const;
   void forget(Failures::iterator failure);
 
   std::size_t capacity_;

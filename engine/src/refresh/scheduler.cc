@@ -60,9 +60,12 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
   using Turns = std::map<Name, Turn>;
 
   State(Executor& e, const Clock& c, Due d, std::uint64_t seed)
-      : executor(e), clock(c), due(std::move(d)), random(seed) {
-    mark_time();
-  }
+      : executor(e),
+        clock(c),
+        due(std::move(d)),
+        random(seed),
+        marked_wall(clock.wall_now()),
+        marked_steady(clock.steady_now()) {}
 
   void put(Name name, WallTime when, WallTime as_of) TIERCACHE_REQUIRES(mutex);
   void remove(const Name& name) TIERCACHE_REQUIRES(mutex);
@@ -91,18 +94,14 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
   // The one timer. Its number tells the newest from one that could not be cancelled in time.
   Executor::TimerId timer TIERCACHE_GUARDED_BY(mutex) = 0;
   std::uint64_t timer_number TIERCACHE_GUARDED_BY(mutex) = 0;
-  SteadyTime timer_at TIERCACHE_GUARDED_BY(mutex) = kNever;
+  SteadyTime timer_at TIERCACHE_GUARDED_BY(mutex){};
 };
 
 void Scheduler::State::put(Name name, WallTime when, WallTime as_of) {
   const Place place{when, ++last_place};
-  auto turn = turns.lower_bound(name);
-  if (turn != turns.end() && turn->first == name) {
-    order.erase(turn->second.place);
-    turn->second = {place, as_of};
-  } else {
-    turn = turns.emplace_hint(turn, std::move(name), Turn{place, as_of});
-  }
+  const auto [turn, is_new] = turns.try_emplace(std::move(name));
+  if (!is_new) order.erase(turn->second.place);
+  turn->second = {place, as_of};
   order.emplace(place, turn);
 }
 
@@ -129,7 +128,7 @@ void Scheduler::State::notice_jump() {
   const auto passed = std::chrono::floor<milliseconds>(clock.steady_now() - marked_steady);
   const milliseconds ahead = now - marked_wall - passed;
   if (std::chrono::abs(ahead) <= kTolerance) return;
-  if (ahead < milliseconds(0)) bring_forward(now);
+  bring_forward(now);
   mark_time();
 }
 
@@ -157,8 +156,6 @@ void Scheduler::State::set_timer() {
 void Scheduler::State::drop_timer() {
   if (timer != 0) executor.cancel(timer);
   timer = 0;
-  timer_at = kNever;
-  ++timer_number;
 }
 
 void Scheduler::State::on_timer(std::uint64_t number) {
@@ -166,13 +163,12 @@ void Scheduler::State::on_timer(std::uint64_t number) {
     Lock lock(mutex);
     if (stopped || number != timer_number) return;
     timer = 0;
-    timer_at = kNever;
     notice_jump();
   }
   int started = 0;
   while (started < kTurnsPerTask && start_one()) ++started;
   Lock lock(mutex);
-  if (!stopped) set_timer();
+  set_timer();
 }
 
 bool Scheduler::State::start_one() {
@@ -180,7 +176,7 @@ bool Scheduler::State::start_one() {
   milliseconds lateness{0};
   {
     Lock lock(mutex);
-    if (stopped || order.empty()) return false;
+    if (order.empty()) return false;
     const auto first = order.begin();
     lateness = clock.wall_now() - first->first.when;
     if (lateness < milliseconds(0)) return false;
@@ -235,7 +231,6 @@ void Scheduler::disarm(const EntryId& id) {
 
 void Scheduler::stop() {
   Lock lock(state_->mutex);
-  if (state_->stopped) return;
   state_->stopped = true;
   state_->drop_timer();
   state_->order.clear();

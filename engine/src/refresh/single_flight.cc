@@ -231,7 +231,7 @@ void SingleFlight::State::work() {
 
 SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* context) {
   --workers_called;
-  if (stopped || line.empty()) return nullptr;
+  if (line.empty()) return nullptr;
   RecordPtr record = line.front();
   line.pop_front();
   drop_timer(*record);
@@ -287,7 +287,7 @@ void SingleFlight::State::apply(const RecordPtr& record, RefreshResult result) {
 
 void SingleFlight::State::finish(const RecordPtr& record, FlightResult result) {
   Lock lock(mutex);
-  if (stopped || record->phase != Phase::applying) return;
+  if (record->phase != Phase::applying) return;
   if (result.status == Status::failed) return fail(record, std::move(result.why), milliseconds(0));
   if (succeeded(result.status)) {
     ++counters.succeeded;
@@ -325,14 +325,12 @@ void SingleFlight::State::set_timer(const RecordPtr& record) {
 }
 
 void SingleFlight::State::drop_timer(Record& record) {
-  if (record.timer != 0) executor.cancel(record.timer);
-  record.timer = 0;
+  executor.cancel(std::exchange(record.timer, 0));
 }
 
 void SingleFlight::State::on_timeout(const RecordPtr& record, Phase phase) {
   Lock lock(mutex);
-  if (stopped || record->phase != phase) return;
-  record->timer = 0;
+  if (record->phase != phase) return;
   const auto waited = std::to_string(record->flight.hard_timeout.count());
   if (phase == Phase::in_line) {
     line.erase(record->place);
@@ -363,10 +361,9 @@ void SingleFlight::State::hand_over(std::uint64_t number) {
   Delivery delivery;
   {
     Lock lock(mutex);
-    const auto found = deliveries.find(number);
-    if (found == deliveries.end()) return;
-    delivery = std::move(found->second);
-    deliveries.erase(found);
+    auto found = deliveries.extract(number);
+    if (found.empty()) return;
+    delivery = std::move(found.mapped());
   }
   if (delivery.ended) tell({delivery.ended}, delivery.result);
   tell(delivery.handlers, delivery.result);

@@ -191,6 +191,65 @@ TEST(ChangeFeed, poll_of_zero_never_asks) {
   EXPECT_EQ(world.store->calls("changes"), 0u);
 }
 
+TEST(ChangeFeed, more_changes_than_one_look_tells_are_taken_without_a_pause_I10) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 10min; });
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(5s);
+  for (int i = 0; i < 2'100; ++i) world.write_elsewhere(std::to_string(i), "1");
+  world.executor->run_for(10min);
+  EXPECT_EQ(cache->stats().files_entries, 2'100u);
+}
+
+TEST(ChangeFeed, empty_directory_has_nothing_to_compare) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(5s);
+  EXPECT_EQ(world.store->calls("purge"), 0u) << "nobody needs to know how far the store has purged";
+}
+
+TEST(ChangeFeed, cursor_is_written_every_ten_seconds_at_most_and_not_while_nothing_changes) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  int written = 0;
+  world.disk.set_fault([&](const std::string& operation, const std::string& path) {
+    if (operation == "write_file" && path.starts_with("/cache/changes")) ++written;
+    return 0;
+  });
+  for (int i = 0; i < 60; ++i) {
+    world.write_elsewhere("k", std::to_string(i));
+    world.executor->run_for(1s);
+  }
+  EXPECT_GE(written, 5);
+  EXPECT_LE(written, 7);
+  world.executor->run_for(20s);
+  written = 0;
+  world.executor->run_for(10min);
+  EXPECT_EQ(written, 0);
+  world.disk.set_fault({});
+}
+
+// It may be what was written after the purge, and the entry here may be all that is left.
+TEST(ChangeFeed, damaged_row_is_not_taken_for_a_purged_one_I1_I9) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(2s);
+  world.write_elsewhere("gone", std::nullopt);
+  PurgeRequest everything;
+  everything.tombstones_below.time = ~std::uint64_t{0};
+  world.store->purge("test", everything, kNever);
+  ASSERT_TRUE(cache->scrub().complete) << "the horizon is known by it";
+  world.write_elsewhere("k", "2");
+  world.store->corrupt_row("test", {"d", "k"}, "rubbish");
+  world.executor->run_for(3s);
+  EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "1");
+}
+
 TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
   World world;
   auto cache = world.open();
@@ -236,8 +295,11 @@ TEST(ChangeFeed, looks_that_fail_show_in_health_while_the_rest_of_the_store_work
     return operation == "changes" ? StoreFault::unavailable : StoreFault::none;
   });
   auto cache = world.open();
-  world.executor->run_for(3s);
+  world.executor->run_for(10ms);
+  const WallTime since = world.clock->wall_now();
+  world.executor->run_for(1min);
   EXPECT_FALSE(cache->health().store_feed.working);
+  EXPECT_LE(cache->health().store_feed.since, since) << "of the first one";
   EXPECT_NE(cache->health().store_feed.why, "");
   world.store->set_fault({});
   world.executor->run_for(1min);
@@ -425,6 +487,8 @@ TEST(ChangeFeed, lost_hints_show_in_health_and_leave_the_poll_as_it_was_I10) {
   EXPECT_EQ(*data.peek("k"), "2");
   world.store->set_hint_state({.kind = HintState::Kind::live, .why = {}});
   EXPECT_TRUE(cache->health().store_hints.working);
+  world.store->set_hint_state({.kind = HintState::Kind::starting, .why = {}});
+  EXPECT_TRUE(cache->health().store_hints.working) << "nothing has failed";
 }
 
 TEST(ChangeFeed, closed_cache_takes_no_hint) {

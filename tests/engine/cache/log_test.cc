@@ -170,5 +170,15 @@ TEST_F(CacheLog, disk_that_refuses_names_no_key_and_reading_does_not_make_writin
   EXPECT_EQ(lines_with(log_->taken(), "info writing entry files works again after "), 1u);
 }
 
+TEST_F(CacheLog, gap_in_the_change_feed_is_told_once) {
+  open();
+  cache_->dataset("d", {.keyed = true});
+  world_.executor->run_for(5s);
+  log_->taken();
+  world_.store->lose_change_cursors();
+  world_.executor->run_for(5s);
+  EXPECT_EQ(lines_with(log_->taken(), "comparing every key"), 1u);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

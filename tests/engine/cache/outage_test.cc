@@ -70,6 +70,26 @@ TEST_F(OutageTest, hung_store_costs_one_caller_per_probe_I7) {
       1);
 }
 
+TEST_F(OutageTest, readers_do_not_wait_for_the_probe_of_another_I7) {
+  open();
+  world.store_down();
+  for (int i = 0; i < 10; ++i) data->get("k");
+  ASSERT_FALSE(cache->health().store.working);
+  world.store_up();
+  world.store->on_call([this](const std::string&) { world.executor->sleep_for(5s); });
+  world.clock->advance(5s);
+  const SteadyTime began = world.clock->steady_now();
+  std::vector<std::chrono::nanoseconds> took;
+  for (int i = 0; i < 20; ++i) {
+    data->get_async(i % 2 == 0 ? "even" : "odd", {.deadline = 60s},
+                    [&](const auto&) { took.push_back(world.clock->steady_now() - began); });
+  }
+  ASSERT_TRUE(world.run_until([&] { return took.size() == 20; }, 1min));
+  EXPECT_EQ(std::count(took.begin(), took.end(), 0ns), 19);
+  EXPECT_EQ(took.back(), 5s);
+  world.store->on_call({});
+}
+
 TEST_F(OutageTest, refused_read_neither_waits_nor_moves_time_I6_I7) {
   open();
   world.store_down();

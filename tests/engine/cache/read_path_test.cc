@@ -293,6 +293,81 @@ TEST(ReadPath, get_many_loads_what_is_missing_in_batches) {
   EXPECT_LE(world.store->calls("load") - before, 10u);
 }
 
+TEST(ReadPath, get_many_takes_each_from_the_tier_that_has_it) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("file", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open();
+  data = cache->dataset("d", keyed());
+  data.put("memory", "2");
+  const auto snapshots = data.get_many(std::vector<std::string>{"memory", "none", "file"});
+  ASSERT_EQ(snapshots.size(), 3u);
+  EXPECT_EQ(*snapshots[0], "2");
+  EXPECT_EQ(snapshots[0].tier(), Tier::memory);
+  EXPECT_FALSE(snapshots[1].has_value());
+  EXPECT_EQ(*snapshots[2], "1");
+  EXPECT_EQ(snapshots[2].tier(), Tier::files);
+}
+
+TEST(ReadPath, load_whose_outcome_is_unknown_is_told_as_timed_out) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "load" ? StoreFault::unknown_undone : StoreFault::none;
+  });
+  const Passage passage = data.get("k").passage();
+  EXPECT_EQ(passage.store, TierAnswer::timed_out);
+  EXPECT_FALSE(passage.store_why.empty());
+}
+
+TEST(ReadPath, erased_entry_is_known_to_memory_and_the_file_is_not_looked_at) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  data.put("k", "1");
+  data.erase("k");
+  const Passage passage = data.get("k").passage();
+  EXPECT_EQ(passage.memory, TierAnswer::gone);
+  EXPECT_EQ(passage.files, TierAnswer::not_asked);
+}
+
+// As after the store refused what memory has, and another process filed the winner.
+TEST(ReadPath, file_counts_where_memory_has_something_newer_that_is_no_write_under_way) {
+  World world;
+  auto cache = world.open([](CacheOptions& options) { options.store = nullptr; });
+  auto data = cache->dataset("d", keyed());
+  const auto file = [&] {
+    for (const auto& path : world.disk.files()) {
+      if (path.find("/data/") != std::string::npos) return path;
+    }
+    return std::string();
+  };
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  std::string winner;
+  ASSERT_TRUE(world.disk.read(file(), &winner));
+  data.put("k", "2");
+  ASSERT_TRUE(cache->flush());
+  world.disk.write(file(), winner);
+  EXPECT_EQ(*data.get("k"), "2") << "memory is trusted yet";
+  world.executor->run_for(6min);
+  const auto snapshot = data.get("k");
+  EXPECT_EQ(*snapshot, "1");
+  EXPECT_EQ(snapshot.tier(), Tier::files);
+  EXPECT_EQ(*data.peek("k"), "1");
+}
+
+TEST(ReadPath, refresh_of_a_dataset_without_a_source_is_refused) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  EXPECT_THROW(data.refresh("k"), BadConfiguration);
+}
+
 TEST(ReadPath, corrupt_file_is_kept_aside_and_healed_from_the_store_I9_I2) {
   World world;
   auto cache = world.open();
@@ -402,6 +477,7 @@ TEST(ReadPath, snapshots_keep_their_value_and_memory_reads_work_after_close) {
   const auto snapshot = data.get("k");
   cache->close();
   EXPECT_EQ(*data.peek("k"), "1");
+  EXPECT_EQ(*data.get_or_load("k", [](RefreshContext&) { return std::string("2"); }), "1");
   EXPECT_THROW(data.put("k", "2"), Closed);
   EXPECT_THROW(data.get("other"), Closed);
   cache.reset();

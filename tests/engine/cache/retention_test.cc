@@ -227,6 +227,44 @@ TEST_F(RetentionTest, documents_past_their_retention_go_from_files_and_store) {
   EXPECT_EQ(*row("old")->document, "2");
 }
 
+TEST_F(RetentionTest, what_the_store_has_not_taken_stays_however_old_though_it_answers_I1_I4) {
+  open("/here", {.keyed = true, .fresh_for = 1h, .retention = 24h, .hydrate = Hydrate::none()});
+  data->put("erased", "1");
+  ASSERT_TRUE(cache->flush());
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "save" ? StoreFault::unavailable : StoreFault::none;
+  });
+  data->put("k", "1");
+  data->erase("erased");
+  world.executor->run_for(1min);
+  world.clock->advance(kMonth);
+  for (int round = 0; round < 3; ++round) wait_for_a_round();
+  EXPECT_EQ(world.entry_files(), 2u);
+  EXPECT_EQ(cache->stats().outbox_depth, 2u);
+  world.store_up();
+  ASSERT_TRUE(cache->flush());
+  ASSERT_NE(row("k"), nullptr);
+  EXPECT_EQ(row("k")->kind, EntryKind::document);
+}
+
+// The feed is off, and the entry that a reader has in hand is stale: it waits for a better one.
+TEST_F(RetentionTest, read_does_not_serve_what_it_learns_was_purged_I4) {
+  leave_one_machine_behind();
+  cache = world.open([](CacheOptions& all) {
+    all.directory = "/away";
+    all.store_calls.poll_every = 0ms;
+  });
+  data.emplace(cache->dataset("d", {.keyed = true,
+                                    .fresh_for = 1h,
+                                    .stale_for = 24h * 365,
+                                    .soft_timeout = 100ms,
+                                    .hydrate = Hydrate::none()}));
+  ASSERT_EQ(local("k"), "\"old\"");
+  wait_for_a_round();
+  EXPECT_FALSE(data->get("k", {.reach = Reach::store}).has_value());
+  EXPECT_EQ(local("k"), "nothing");
+}
+
 TEST_F(RetentionTest, without_a_store_files_alone_let_go) {
   auto options = keyed();
   options.fresh_for = 1h;

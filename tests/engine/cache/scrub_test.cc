@@ -51,6 +51,21 @@ class Scrubbing : public ::testing::Test {
     entry.document = std::make_shared<const std::string>(text);
     entry.checksum = Checksum::of(text);
   }
+  std::string bytes_of(const std::string& of) {
+    std::string bytes;
+    EXPECT_TRUE(world.disk.read(path_of(of), &bytes));
+    return bytes;
+  }
+  // Puts another document, lets it reach its file and the store, and puts the old file back.
+  // Memory has the new one then. Returns the new file.
+  std::string set_file_back(const std::string& of) {
+    const std::string old = bytes_of(of);
+    data().put(of, "\"new\"");
+    EXPECT_TRUE(cache->flush());
+    const std::string replaced = bytes_of(of);
+    world.disk.write(path_of(of), old);
+    return replaced;
+  }
   std::string path_of(const std::string& of) const {
     for (const std::string& path : world.disk.files()) {
       if (path.ends_with("/" + of + ".json")) return path;
@@ -204,6 +219,119 @@ TEST_F(Scrubbing, damaged_file_is_written_from_memory_while_the_store_is_away_I9
   EXPECT_EQ(local("k3"), "3");
 }
 
+TEST_F(Scrubbing, damaged_file_is_counted_alone_without_repair) {
+  ASSERT_EQ(local("k3"), "3");
+  world.disk.write(path_of("k3"), "rubbish");
+  const ScrubReport report = look();
+  EXPECT_EQ(report.file_corrupt, 1u);
+  EXPECT_EQ(report.differences(), 1u) << report.to_string();
+  EXPECT_EQ(report.repaired, 0u);
+  world.executor->run_for(1s);
+  EXPECT_EQ(world.entry_files(), kKeys - 1) << "it is in the quarantine, and nothing in its place";
+}
+
+TEST_F(Scrubbing, file_older_than_memory_is_written_from_memory_I3) {
+  set_file_back("k3");
+  const ScrubReport seen = look();
+  EXPECT_EQ(seen.index_wrong, 1u);
+  EXPECT_EQ(seen.memory_differs, 1u);
+  EXPECT_EQ(seen.store_ahead, 1u);
+  EXPECT_EQ(seen.repaired, 0u);
+  world.store_down();
+  const ScrubReport report = cache->scrub({.repair = true});
+  EXPECT_EQ(report.memory_differs, 1u);
+  EXPECT_EQ(report.repaired, 1u);
+  world.store_up();
+  world.executor->run_for(1min);
+  reopen();
+  EXPECT_EQ(local("k3"), "\"new\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, file_set_back_is_mended_in_index_memory_and_from_the_store_I3) {
+  set_file_back("k3");
+  EXPECT_EQ(repair().repaired, 3u);
+  EXPECT_EQ(local("k3"), "\"new\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, memory_older_than_the_file_lets_go_I3) {
+  const std::string newer = set_file_back("k3");
+  reopen();
+  ASSERT_EQ(local("k3"), "3");
+  world.disk.write(path_of("k3"), newer);
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.memory_differs, 1u);
+  EXPECT_EQ(report.differences(), 1u) << report.to_string();
+  EXPECT_EQ(report.repaired, 1u);
+  EXPECT_FALSE(data().peek("k3").has_value());
+  EXPECT_EQ(local("k3"), "\"new\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, damaged_file_is_not_written_from_a_memory_older_than_the_index_I3_I9) {
+  const std::string newer = set_file_back("k3");
+  reopen();
+  ASSERT_EQ(local("k3"), "3");
+  world.disk.write(path_of("k3"), newer);
+  EXPECT_EQ(look().memory_differs, 1u);
+  world.disk.write(path_of("k3"), "rubbish");
+  EXPECT_EQ(repair().file_corrupt, 1u);
+  reopen();
+  EXPECT_EQ(local("k3"), "\"new\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, file_of_another_content_than_the_index_says_is_found) {
+  const std::string before = bytes_of("k3");
+  change_row("k3", [](Entry& row) { set_text(row, "\"other\""); });
+  EXPECT_EQ(repair().store_differs, 1u);
+  reopen();
+  world.disk.write(path_of("k3"), before);
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.index_wrong, 1u);
+  EXPECT_EQ(report.store_differs, 1u);
+  EXPECT_EQ(report.repaired, 2u);
+  EXPECT_EQ(local("k3"), "\"other\"");
+  expect_sound();
+}
+
+TEST_F(Scrubbing, tombstone_whose_file_went_away_is_not_lost) {
+  data().erase("k3");
+  ASSERT_TRUE(cache->flush());
+  reopen();
+  ASSERT_TRUE(world.disk.remove(path_of("k3")));
+  const ScrubReport report = look();
+  EXPECT_EQ(report.differences(), 0u) << report.to_string();
+  EXPECT_TRUE(report.complete);
+}
+
+TEST_F(Scrubbing, dataset_that_is_not_open_is_mended_too_I9) {
+  change_row("k4", [](Entry& row) {
+    ++row.version.time;
+    set_text(row, "\"newer\"");
+  });
+  change_row("k5", [](Entry& row) { set_text(row, "\"other\""); });
+  cache->close();
+  cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
+  world.disk.write(path_of("k3"), "rubbish");
+  const ScrubReport report = cache->scrub({.repair = true});
+  EXPECT_EQ(report.file_corrupt, 1u);
+  EXPECT_EQ(report.store_ahead, 1u);
+  EXPECT_EQ(report.store_differs, 1u);
+  EXPECT_EQ(report.repaired, 3u);
+  EXPECT_EQ(local("k3"), "3");
+  EXPECT_EQ(local("k4"), "\"newer\"");
+  EXPECT_EQ(local("k5"), "\"other\"");
+}
+
+TEST_F(Scrubbing, one_dataset_alone_is_looked_at_where_that_is_asked_for) {
+  cache->dataset("e", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(cache->scrub({.dataset = "e"}).keys, 1u);
+  EXPECT_EQ(cache->scrub().keys, kKeys + 1);
+}
+
 TEST_F(Scrubbing, file_that_went_away_comes_back_from_the_store) {
   ASSERT_TRUE(world.disk.remove(path_of("k3")));
   const ScrubReport report = repair();
@@ -282,8 +410,34 @@ TEST_F(Scrubbing, deadline_ends_it) {
   EXPECT_EQ(report.keys, 0u);
 }
 
-TEST_F(Scrubbing, page_of_no_keys_is_refused) {
+TEST_F(Scrubbing, pause_follows_each_page) {
+  const auto began = world.clock->steady_now();
+  EXPECT_TRUE(cache->scrub({.page = 10, .pause = 1s}).complete);
+  EXPECT_EQ(world.clock->steady_now() - began, 3s);
+}
+
+TEST_F(Scrubbing, pause_ends_at_the_deadline_I7) {
+  const auto began = world.clock->steady_now();
+  const ScrubReport report = cache->scrub({.page = 10, .pause = 1s, .deadline = 1500ms});
+  EXPECT_EQ(world.clock->steady_now() - began, 1500ms);
+  EXPECT_EQ(report.keys, 20u);
+  EXPECT_FALSE(report.complete);
+  EXPECT_EQ(report.why, "the deadline passed");
+}
+
+TEST_F(Scrubbing, close_ends_it_between_two_pages) {
+  world.executor->schedule(world.clock->steady_now() + 500ms, Lane::compute,
+                           [&] { cache->close(0ms); });
+  const ScrubReport report = cache->scrub({.page = 10, .pause = 1s});
+  EXPECT_EQ(report.keys, 10u);
+  EXPECT_FALSE(report.complete);
+  EXPECT_EQ(report.why, "the cache was closed");
+}
+
+TEST_F(Scrubbing, page_of_no_keys_or_too_many_is_refused) {
   EXPECT_THROW(cache->scrub({.page = 0}), BadConfiguration);
+  EXPECT_THROW(cache->scrub({.page = 10'001}), BadConfiguration);
+  EXPECT_TRUE(cache->scrub({.page = 10'000}).complete);
 }
 
 TEST_F(Scrubbing, closed_cache_refuses) {
@@ -301,6 +455,20 @@ TEST(Scrub, without_a_store_files_are_looked_at) {
   EXPECT_TRUE(report.complete);
   EXPECT_EQ(report.keys, 1u);
   EXPECT_EQ(report.differences(), 0u) << report.to_string();
+}
+
+TEST(Scrub, without_a_store_a_file_that_went_away_is_lost) {
+  World world;
+  const auto alone = [](CacheOptions& options) { options.store = nullptr; };
+  auto cache = world.open(alone);
+  cache->dataset("d", keyed()).put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  cache = world.open(alone);
+  for (const std::string& path : world.disk.files()) {
+    if (path.find("/data/") != std::string::npos) world.disk.remove(path);
+  }
+  EXPECT_EQ(cache->scrub().file_lost, 1u);
 }
 
 }  // namespace

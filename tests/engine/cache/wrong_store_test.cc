@@ -96,6 +96,63 @@ TEST_F(WrongStore, which_one_is_meant_cannot_be_said_before_it_has_told_who_it_i
   EXPECT_FALSE(cache->accept_store());
 }
 
+TEST_F(WrongStore, scrub_of_one_dataset_takes_nothing_and_one_of_all_does) {
+  auto cache = world.open();
+  data(*cache).put("s", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  put_in_wrong("s", "9");
+  put_in_wrong("k", "9");
+  cache = open_wrong();
+  data(*cache);
+  world.executor->run_for(3s);
+  const ScrubReport part = cache->scrub({.dataset = "d", .repair = true});
+  EXPECT_EQ(part.store_ahead, 2u);
+  EXPECT_EQ(part.failed, 2u);
+  EXPECT_EQ(part.repaired, 0u);
+  EXPECT_NE(part.why.find("belongs to another store"), std::string::npos);
+  EXPECT_EQ(*data(*cache).get("s", {.reach = Reach::local}), "1");
+  const ScrubReport all = cache->scrub({.repair = true});
+  EXPECT_EQ(all.repaired, 2u) << all.to_string();
+  EXPECT_EQ(*data(*cache).get("s", {.reach = Reach::local}), "9");
+  EXPECT_FALSE(cache->health().store_replaced_since) << "a scrub of all says that it is meant";
+}
+
+TEST_F(WrongStore, scrub_of_a_part_or_cut_short_does_not_say_that_it_is_meant_I1) {
+  auto cache = open_wrong();
+  data(*cache);
+  cache->dataset("e", {.keyed = true});
+  world.executor->run_for(3s);
+  EXPECT_TRUE(cache->scrub({.dataset = "e", .repair = true}).complete);
+  EXPECT_TRUE(cache->health().store_replaced_since);
+  EXPECT_FALSE(cache->scrub({.repair = true, .deadline = 0ms}).complete);
+  EXPECT_TRUE(cache->health().store_replaced_since);
+  EXPECT_TRUE(cache->scrub({}).complete);
+  EXPECT_TRUE(cache->health().store_replaced_since) << "without repair";
+}
+
+// The reader has a stale entry in hand, and waits a little for what the store has.
+TEST_F(WrongStore, erase_that_a_reader_meets_there_is_not_kept_I4) {
+  auto cache = world.open();
+  data(*cache).put("s", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  Entry tombstone;
+  tombstone.kind = EntryKind::tombstone;
+  tombstone.version = {~std::uint64_t{0} >> 2, 9};
+  wrong->put_row("test", {"d", "s"}, tombstone);
+  cache = open_wrong(false);
+  auto patient = cache->dataset("d", {.keyed = true,
+                                      .fresh_for = 1min,
+                                      .stale_for = 24h * 365,
+                                      .soft_timeout = 100ms,
+                                      .hydrate = Hydrate::none()});
+  world.executor->run_for(2min);
+  EXPECT_TRUE(patient.get("s", {.reach = Reach::store}).gone());
+  world.executor->run_for(1s);
+  EXPECT_EQ(*patient.get("s", {.reach = Reach::local}), "1");
+}
+
 TEST_F(WrongStore, nothing_that_it_has_is_kept) {
   put_in_wrong("k", "\"wrong\"");
   put_in_wrong("only there", "\"wrong\"");

@@ -45,6 +45,7 @@ TEST(Shortened, long_text_is_cut_between_characters) {
   for (int i = 0; i < 101; ++i) euros += "€";
   EXPECT_EQ(shortened(euros).substr(0, 300), euros.substr(0, 300));
   EXPECT_EQ(shortened("a" + euros), "a" + euros.substr(0, 297) + "…");
+  EXPECT_EQ(shortened(std::string(400, '\x80')), "…") << "no character begins anywhere";
 }
 
 }  // namespace

@@ -63,6 +63,11 @@ TEST_F(RetryTableTest, last_failure_is_told_until_a_success) {
   EXPECT_EQ(table_.last_failure(kKey, kNow + 80s), "");
 }
 
+TEST_F(RetryTableTest, failure_without_a_reason_is_told_without_one) {
+  table_.note_failure(kKey, {.first = 1ms, .cap = 1ms}, 60s, kNow, random_);
+  EXPECT_EQ(table_.last_failure(kKey, kNow + 60s), "last failure 60 s ago");
+}
+
 TEST_F(RetryTableTest, success_starts_over) {
   for (int i = 0; i < 20; ++i) fail(kKey);
   table_.note_success(kKey);
@@ -102,6 +107,24 @@ TEST_F(RetryTableTest, full_table_forgets_the_wait_that_ends_soonest_I8) {
   EXPECT_TRUE(table_.retry_at({"d", "one more"}, kNow));
   for (int i = 0; i < 10'000; ++i) fail({"other", std::to_string(i)}, 3h);
   EXPECT_EQ(table_.size(), 100u);
+}
+
+TEST_F(RetryTableTest, full_table_forgets_no_key_in_the_place_of_one_that_went_before) {
+  fail({"d", "well again"}, 1s);
+  for (int i = 0; i < 99; ++i) fail({"d", std::to_string(i)}, 1h + i * 1s);
+  table_.note_success({"d", "well again"});
+  fail({"d", "hundredth"}, 5h);
+  fail({"d", "one more"}, 5h);
+  EXPECT_EQ(table_.size(), 100u);
+  EXPECT_FALSE(table_.retry_at({"d", "0"}, kNow));
+  EXPECT_TRUE(table_.retry_at({"d", "hundredth"}, kNow));
+}
+
+TEST_F(RetryTableTest, table_for_no_key_remembers_the_newest_alone) {
+  RetryTable small(0);
+  for (const char* key : {"a", "b"}) small.note_failure({"d", key}, kBackoff, 1h, kNow, random_);
+  EXPECT_EQ(small.size(), 1u);
+  EXPECT_TRUE(small.retry_at({"d", "b"}, kNow));
 }
 
 TEST_F(RetryTableTest, key_that_fails_again_takes_no_second_place) {

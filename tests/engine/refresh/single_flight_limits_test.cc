@@ -1,8 +1,7 @@
 // What happens when callbacks are slow, hang, or are too many.
 #include <gtest/gtest.h>
 
-#include <utility>
-
+#include "engine/refresh/executors.h"
 #include "engine/refresh/flight_rig.h"
 #include "refresh/single_flight.h"
 
@@ -11,40 +10,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An executor whose callback lane has no thread to spare until `release`.
-class HeldCallbacks final : public Executor {
- public:
-  explicit HeldCallbacks(Executor& inner) : inner_(inner) {}
-
-  void post(Lane lane, Task task) override {
-    if (lane == Lane::callback) {
-      held_.push_back(std::move(task));
-    } else {
-      inner_.post(lane, std::move(task));
-    }
-  }
-  TimerId schedule(SteadyTime when, Lane lane, Task task) override {
-    return inner_.schedule(when, lane, std::move(task));
-  }
-  bool cancel(TimerId timer) override { return inner_.cancel(timer); }
-  std::shared_ptr<Event> make_event() override { return inner_.make_event(); }
-  int shutdown(SteadyTime deadline) override { return inner_.shutdown(deadline); }
-
-  std::size_t held() const { return held_.size(); }
-  void release() {
-    for (auto& task : std::exchange(held_, {})) task();
-  }
-
- private:
-  Executor& inner_;
-  std::vector<Task> held_;
-};
-
-TEST(SingleFlightLimits, concurrency_bounds_callbacks_of_all_keys) {
-  FlightRig rig(3);
+// Runs so many flights that take a second each; returns how many callbacks there were at once.
+int most_at_once(FlightRig& rig, int flights) {
   int running = 0;
   int most = 0;
-  for (int key = 0; key < 20; ++key) {
+  for (int key = 0; key < flights; ++key) {
     rig.run(std::to_string(key), [&](RefreshContext&) -> RefreshResult {
       most = std::max(most, ++running);
       rig.executor.sleep_for(1s);
@@ -53,7 +23,12 @@ TEST(SingleFlightLimits, concurrency_bounds_callbacks_of_all_keys) {
     });
   }
   rig.executor.run_for(25s);
-  EXPECT_EQ(most, 3);
+  return most;
+}
+
+TEST(SingleFlightLimits, concurrency_bounds_callbacks_of_all_keys) {
+  FlightRig rig(3);
+  EXPECT_EQ(most_at_once(rig, 20), 3);
   EXPECT_EQ(rig.applied, 20);
 }
 
@@ -122,8 +97,11 @@ TEST(SingleFlightLimits, key_of_a_hung_callback_is_throttled_until_it_returns_I5
   }
   rig.executor.schedule(rig.clock->steady_now() + 1h + 1ms, Lane::compute, [&] {
     ASSERT_EQ(rig.results.size(), 3u);
-    EXPECT_EQ(rig.results[1].status, Status::throttled);
-    EXPECT_EQ(rig.results[2].status, Status::throttled);
+    for (const int i : {1, 2}) {
+      EXPECT_EQ(rig.results[i].status, Status::throttled);
+      EXPECT_EQ(rig.results[i].why,
+                "the callback of an earlier refresh has timed out and not returned");
+    }
     EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("k"))) << "or who asks for it would spin";
     EXPECT_TRUE(rig.flights->running(FlightRig::id("k")));
   });
@@ -161,6 +139,7 @@ TEST(SingleFlightLimits, wait_in_line_ends_after_the_hard_timeout_I7) {
   ASSERT_EQ(rig.results.size(), 2u);
   EXPECT_EQ(rig.results[1].status, Status::saved);
   EXPECT_EQ(rig.flights->counters().started, 1u);
+  EXPECT_EQ(rig.flights->counters().throttled, 1u);
 }
 
 TEST(SingleFlightLimits, full_line_throttles_what_comes_next_I8) {
@@ -171,6 +150,43 @@ TEST(SingleFlightLimits, full_line_throttles_what_comes_next_I8) {
   EXPECT_EQ(rig.applied, 5);
   EXPECT_EQ(rig.flights->counters().throttled, 15u);
   EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("19")));
+  for (const auto& result : rig.results) {
+    if (result.status != Status::throttled) continue;
+    EXPECT_EQ(result.why, "too many refreshes are waiting in line");
+  }
+}
+
+TEST(SingleFlightLimits, key_that_is_asked_for_while_the_line_is_full_waits_no_longer_for_it) {
+  FlightRig rig(1, 1, 0);
+  rig.run("k", FlightRig::answer);
+  const auto first = rig.flights->retry_at(FlightRig::id("k"));
+  ASSERT_TRUE(first);
+  for (int i = 0; i < 10; ++i) rig.run("k", FlightRig::answer, RefreshReason::asked);
+  EXPECT_EQ(rig.flights->retry_at(FlightRig::id("k")), first);
+}
+
+TEST(SingleFlightLimits, one_flight_takes_one_task_of_the_callback_lane_I8) {
+  FlightRig rig;
+  PassingExecutor executor(rig.executor);
+  rig.flights = std::make_unique<SingleFlight>(executor, *rig.clock, 8, 1);
+  rig.run("k", FlightRig::answer);
+  EXPECT_EQ(executor.posted, 1);
+  rig.executor.run_ready();
+}
+
+TEST(SingleFlightLimits, thread_that_comes_once_the_line_is_empty_goes_away_again) {
+  FlightRig rig;
+  HeldCallbacks executor(rig.executor);
+  rig.flights = std::make_unique<SingleFlight>(executor, *rig.clock, 1, 1);
+  rig.run("k", rig.flight(FlightRig::answer, 5s));
+  rig.executor.run_for(6s);
+  executor.release();
+  EXPECT_EQ(rig.flights->counters().started, 0u);
+  rig.run("next", FlightRig::answer);
+  EXPECT_EQ(executor.held(), 1u) << "the place is free again";
+  executor.release();
+  rig.executor.run_ready();
+  EXPECT_EQ(rig.applied, 1);
 }
 
 TEST(SingleFlightLimits, what_waits_at_an_executor_without_threads_is_bounded_I8) {
@@ -192,6 +208,21 @@ TEST(SingleFlightLimits, what_waits_at_an_executor_without_threads_is_bounded_I8
   executor.release();
   rig.executor.run_ready();
   EXPECT_EQ(rig.applied, 2) << "the first thread to come back takes up the line";
+}
+
+// The timeout's task is on its way already when the callback begins, and when it answers.
+TEST(SingleFlightLimits, timeout_that_comes_too_late_changes_nothing_I13) {
+  FlightRig rig;
+  NothingTakenBack executor(rig.executor);
+  rig.flights = std::make_unique<SingleFlight>(executor, *rig.clock, 1, 1);
+  rig.run("first", rig.flight(rig.taking(20s), 30s));
+  rig.run("second", rig.flight(rig.taking(20s), 30s));
+  rig.executor.run_for(1h);
+  ASSERT_EQ(rig.results.size(), 2u);
+  for (const auto& result : rig.results) EXPECT_EQ(result.status, Status::saved);
+  EXPECT_EQ(rig.flights->counters().timed_out, 0u);
+  EXPECT_EQ(rig.flights->counters().throttled, 0u);
+  EXPECT_EQ(most_at_once(rig, 5), 1) << "the late timeouts freed places that nobody had left";
 }
 
 TEST(SingleFlightLimits, timeouts_out_of_range_are_held) {

@@ -49,6 +49,21 @@ TEST(SingleFlight, run_without_handler_is_run_all_the_same) {
   EXPECT_EQ(rig.applied, 1);
 }
 
+TEST(SingleFlight, flight_that_nobody_waits_for_leaves_nothing_to_be_told) {
+  FlightRig rig;
+  const auto run_alone = [&](FlightRig::Call call) {
+    rig.flights->run(FlightRig::id("k"), RefreshReason::scheduled, [&] { return rig.flight(call); },
+                     {});
+  };
+  run_alone(FlightRig::failure);
+  run_alone(FlightRig::failure);  // joins
+  while (rig.flights->running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
+  EXPECT_EQ(rig.executor.pending(), 0u);
+  run_alone(FlightRig::answer);
+  EXPECT_EQ(rig.flights->counters().throttled, 1u);
+  EXPECT_EQ(rig.executor.pending(), 0u);
+}
+
 TEST(SingleFlight, joined_flight_is_not_made_again) {
   FlightRig rig;
   rig.run("k", FlightRig::answer);
@@ -87,6 +102,8 @@ TEST(SingleFlight, flight_that_cannot_be_made_has_failed) {
     rig.executor.run_ready();
     ASSERT_EQ(rig.results.size(), 1u);
     EXPECT_EQ(rig.results[0].status, Status::failed);
+    EXPECT_EQ(rig.results[0].why, standard ? "the refresh could not be prepared: no memory"
+                                           : "the refresh could not be prepared");
     EXPECT_FALSE(rig.flights->running(FlightRig::id("k")));
   }
 }
@@ -110,6 +127,17 @@ TEST(SingleFlight, end_of_a_flight_is_told_once_whoever_waits_for_it_I13) {
       rig.flights->last_failure(FlightRig::id("k")).find("last failure 0 ms ago: source down"), 0u);
 }
 
+TEST(SingleFlight, end_of_a_flight_that_nobody_waits_for_is_told_I13) {
+  FlightRig rig;
+  std::vector<FlightResult> ends;
+  Flight flight = rig.flight(FlightRig::failure);
+  flight.ended = [&](const FlightResult& result) { ends.push_back(result); };
+  rig.flights->run(FlightRig::id("k"), RefreshReason::scheduled, [&] { return flight; }, {});
+  rig.executor.run_ready();
+  ASSERT_EQ(ends.size(), 1u);
+  EXPECT_EQ(ends[0].why, "source down");
+}
+
 TEST(SingleFlight, exception_of_the_callback_is_told_and_the_next_try_waits) {
   FlightRig rig;
   rig.run("k", FlightRig::failure);
@@ -125,6 +153,7 @@ TEST(SingleFlight, exception_of_the_callback_is_told_and_the_next_try_waits) {
   rig.executor.run_ready();
   ASSERT_EQ(rig.results.size(), 2u);
   EXPECT_EQ(rig.results[1].status, Status::throttled);
+  EXPECT_TRUE(rig.results[1].why.starts_with("last failure 0 ms ago: source down"));
   EXPECT_EQ(rig.applied, 0);
 
   rig.executor.run_for(*retry_at - rig.clock->steady_now());
@@ -143,6 +172,7 @@ TEST(SingleFlight, refresh_that_was_asked_for_does_not_wait_for_the_back_off) {
   rig.executor.run_ready();
   ASSERT_EQ(rig.results.size(), 2u);
   EXPECT_EQ(rig.results[1].status, Status::saved);
+  EXPECT_FALSE(rig.flights->retry_at(FlightRig::id("k"))) << "the success ends the back-off";
 }
 
 TEST(SingleFlight, retry_after_holds_even_for_what_was_asked_for) {
@@ -193,14 +223,50 @@ TEST(SingleFlight, answer_that_cannot_be_applied_is_a_failure) {
   rig.run("a", std::move(throwing));
   Flight refused = rig.flight(FlightRig::answer);
   refused.apply = [](const RefreshResult&, const std::function<void(FlightResult)>& finish) {
-    finish({.status = Status::failed, .why = "not valid"});
+    finish({.status = Status::failed, .why = std::string(1000, 'x')});
   };
   rig.run("b", std::move(refused));
   rig.executor.run_ready();
   ASSERT_EQ(rig.results.size(), 2u);
-  for (const auto& result : rig.results) EXPECT_EQ(result.status, Status::failed);
+  for (const auto& result : rig.results) {
+    EXPECT_EQ(result.status, Status::failed);
+    EXPECT_LT(result.why.size(), 310u);
+  }
   EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("a")));
   EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("b")));
+}
+
+TEST(SingleFlight, exception_while_the_answer_is_applied_is_told) {
+  for (const bool standard : {true, false}) {
+    FlightRig rig;
+    Flight flight = rig.flight(FlightRig::answer);
+    flight.apply = [standard](const RefreshResult&, const std::function<void(FlightResult)>&) {
+      if (standard) throw std::runtime_error("disk full");
+      throw 7;
+    };
+    rig.run("k", std::move(flight));
+    rig.executor.run_ready();
+    ASSERT_EQ(rig.results.size(), 1u);
+    EXPECT_EQ(rig.results[0].status, Status::failed);
+    EXPECT_EQ(rig.results[0].why, standard ? "disk full" : "the answer could not be applied");
+  }
+}
+
+TEST(SingleFlight, answer_given_up_while_it_was_applied_is_no_success_I13) {
+  FlightRig rig;
+  rig.run("k", FlightRig::failure);
+  rig.executor.run_ready();
+  Flight given_up = rig.flight(FlightRig::answer);
+  given_up.apply = [](const RefreshResult&, const std::function<void(FlightResult)>& finish) {
+    finish({.status = Status::stopped, .why = "closing"});
+  };
+  rig.run("k", std::move(given_up), RefreshReason::asked);
+  rig.executor.run_ready();
+  ASSERT_EQ(rig.results.size(), 2u);
+  EXPECT_EQ(rig.results[1].status, Status::stopped);
+  EXPECT_EQ(rig.flights->counters().succeeded, 0u);
+  EXPECT_EQ(rig.flights->counters().failed, 1u) << "the first one alone";
+  EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("k")));
 }
 
 TEST(SingleFlight, finish_counts_once_and_may_come_late) {
@@ -219,6 +285,8 @@ TEST(SingleFlight, finish_counts_once_and_may_come_late) {
   rig.executor.run_ready();
   ASSERT_EQ(rig.results.size(), 1u);
   EXPECT_EQ(rig.results[0].status, Status::saved);
+  EXPECT_EQ(rig.flights->counters().succeeded, 1u);
+  EXPECT_EQ(rig.flights->counters().failed, 0u);
   rig.flights.reset();
   finish({.status = Status::saved, .why = {}});
 }
@@ -246,63 +314,6 @@ TEST(SingleFlight, handler_may_ask_for_the_next_flight) {
   again({.status = Status::saved, .why = {}});
   rig.executor.run_ready();
   EXPECT_EQ(told, 3);
-}
-
-TEST(SingleFlight, stop_answers_each_handler_once_whatever_its_flight_does) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    FlightRig rig(2, seed);
-    for (int key = 0; key < 10; ++key) {
-      rig.run(std::to_string(key), rig.taking(key * 1s));
-      rig.run(std::to_string(key), FlightRig::failure);
-    }
-    rig.executor.schedule(rig.clock->steady_now() + milliseconds(seed * 50), Lane::compute,
-                          [&] { rig.flights->stop(); });
-    rig.executor.run_for(milliseconds(seed * 50 + 1));
-    EXPECT_EQ(rig.results.size(), 20u) << "seed " << seed;
-    rig.executor.run_for(1h);
-    EXPECT_EQ(rig.results.size(), 20u) << "seed " << seed;
-  }
-}
-
-TEST(SingleFlight, stop_tells_results_whose_task_never_ran) {
-  FlightRig rig;
-  rig.run("k", FlightRig::failure);
-  while (rig.flights->running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
-  ASSERT_TRUE(rig.results.empty());
-  rig.flights->stop();
-  ASSERT_EQ(rig.results.size(), 1u);
-  EXPECT_EQ(rig.results[0].status, Status::failed);
-}
-
-TEST(SingleFlight, nothing_starts_after_stop) {
-  FlightRig rig;
-  EXPECT_EQ(rig.flights->stop(), 0);
-  rig.run("k", FlightRig::answer);
-  ASSERT_EQ(rig.results.size(), 1u);
-  EXPECT_EQ(rig.results[0].status, Status::stopped);
-  EXPECT_EQ(rig.executor.pending(), 0u);
-  EXPECT_FALSE(rig.flights->retry_at(FlightRig::id("k")));
-}
-
-TEST(SingleFlight, callback_that_outlives_the_cache_finds_itself_cancelled_and_harms_nothing) {
-  FlightRig rig;
-  bool cancelled = false;
-  int left = -1;
-  rig.run("k", [&](RefreshContext& context) -> RefreshResult {
-    rig.executor.sleep_for(10s);
-    cancelled = context.cancelled();
-    return NotFound{};
-  });
-  rig.executor.schedule(rig.clock->steady_now() + 5s, Lane::compute, [&] {
-    left = rig.flights->stop();
-    rig.flights.reset();
-  });
-  rig.executor.run_for(1min);
-  EXPECT_EQ(left, 1);
-  EXPECT_TRUE(cancelled);
-  EXPECT_EQ(rig.applied, 0);
-  ASSERT_EQ(rig.results.size(), 1u);
-  EXPECT_EQ(rig.results[0].status, Status::stopped);
 }
 
 // Random flights in random order, some of them hanging past their hard timeout: never two callbacks
