@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -197,6 +199,103 @@ TEST_F(PosixFileSystem, failure_says_what_was_tried_on_what_and_why) {
   std::string out;
   const IoStatus status = fs_->read_file(path("gone"), 10, &out);
   EXPECT_EQ(status.what, "open \"" + path("gone") + "\": No such file or directory");
+}
+
+TEST_F(PosixFileSystem, absolute_form_of_no_path_is_none) {
+  std::string out = "x";
+  EXPECT_TRUE(fs_->absolute("", &out).ok());
+  EXPECT_EQ(out, "");
+}
+
+TEST_F(PosixFileSystem, question_that_fails_leaves_the_answer_as_it_was) {
+  std::uint64_t free = 7;
+  EXPECT_EQ(fs_->free_bytes(path("gone"), &free).error, ENOENT);
+  EXPECT_EQ(free, 7u);
+  EXPECT_TRUE(fs_->free_bytes(directory_, &free).ok());
+  EXPECT_NE(free, 7u);
+}
+
+// A file of which no byte can be read: nothing is mapped at the beginning of a process's memory.
+TEST_F(PosixFileSystem, bytes_that_cannot_be_read_are_an_error_and_not_an_end) {
+  std::unique_ptr<File> memory;
+  ASSERT_TRUE(fs_->open("/proc/self/mem", OpenMode::read, &memory).ok());
+  std::string out = "x";
+  EXPECT_EQ(memory->read_at(0, 10, &out).error, EIO);
+  EXPECT_EQ(out, "");
+  EXPECT_EQ(fs_->read_file("/proc/self/mem", 10, &out).error, EIO);
+}
+
+TEST_F(PosixFileSystem, file_opened_for_reading_takes_no_changes_and_says_so) {
+  ASSERT_TRUE(fs_->write_file(path("f"), "bytes").ok());
+  std::unique_ptr<File> file;
+  ASSERT_TRUE(fs_->open(path("f"), OpenMode::read, &file).ok());
+  EXPECT_FALSE(file->write_at(0, "x").ok());
+  EXPECT_FALSE(file->truncate(0).ok());
+  std::uint64_t size = 0;
+  ASSERT_TRUE(file->size(&size).ok());
+  EXPECT_EQ(size, 5u);
+}
+
+TEST_F(PosixFileSystem, device_in_the_place_of_a_file_is_neither_written_nor_mapped) {
+  EXPECT_EQ(fs_->write_file("/dev/null", "x").error, EINVAL);
+  std::shared_ptr<std::uint32_t> counters;
+  EXPECT_EQ(fs_->map_counters("/dev/null", 8, &counters).error, EINVAL);
+  EXPECT_EQ(counters, nullptr);
+}
+
+TEST_F(PosixFileSystem, counters_that_are_mapped_twice_are_the_same_and_private_I11) {
+  ASSERT_TRUE(fs_->write_file(path("c"), "").ok());
+  ASSERT_EQ(::chmod(path("c").c_str(), 0666), 0);
+  std::shared_ptr<std::uint32_t> one, other;
+  ASSERT_TRUE(fs_->map_counters(path("c"), 8, &one).ok());
+  ASSERT_TRUE(fs_->map_counters(path("c"), 8, &other).ok());
+  EXPECT_EQ(one.get()[7], 0u);
+  one.get()[7] = 42;
+  EXPECT_EQ(other.get()[7], 42u);
+  EXPECT_EQ(mode("c"), 0600u);
+  FileInfo info;
+  ASSERT_TRUE(fs_->info(path("c"), &info).ok());
+  EXPECT_EQ(info.size, 8 * sizeof(std::uint32_t));
+}
+
+TEST_F(PosixFileSystem, listing_of_files_leaves_out_directories_and_links_to_nothing) {
+  ASSERT_TRUE(fs_->make_directories(path("d/sub")).ok());
+  ASSERT_TRUE(fs_->write_file(path("d/f"), "bytes").ok());
+  ASSERT_EQ(::symlink(path("nothing").c_str(), path("d/to nothing").c_str()), 0);
+  std::vector<ListedFile> files;
+  errno = ENOENT;  // left over from another call
+  ASSERT_TRUE(fs_->list_files(path("d"), &files).ok());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].name, "f");
+  EXPECT_EQ(files[0].info.size, 5u);
+  EXPECT_NE(files[0].info.identity, 0u);
+  EXPECT_EQ(fs_->list_files(path("gone"), &files).error, ENOENT);
+  EXPECT_TRUE(files.empty());
+}
+
+TEST_F(PosixFileSystem, listing_of_files_names_what_cannot_be_looked_at_without_knowing_it) {
+  ASSERT_TRUE(fs_->make_directories(path("d")).ok());
+  ASSERT_EQ(::symlink(path("d/loop").c_str(), path("d/loop").c_str()), 0);
+  std::vector<ListedFile> files;
+  ASSERT_TRUE(fs_->list_files(path("d"), &files).ok());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].name, "loop");
+  EXPECT_EQ(files[0].info.identity, 0u);
+}
+
+TEST_F(PosixFileSystem, directory_under_a_working_directory_that_is_gone_cannot_be_made) {
+  ASSERT_TRUE(fs_->make_directories(path("gone")).ok());
+  const WorkingDirectory here(path("gone"));
+  ASSERT_TRUE(fs_->remove_tree(path("gone")).ok());
+  EXPECT_EQ(fs_->make_directories("a").error, ENOENT);
+  EXPECT_EQ(fs_->make_directories("a/b").error, ENOENT);
+}
+
+TEST_F(PosixFileSystem, file_in_the_way_of_a_directory_is_told) {
+  ASSERT_TRUE(fs_->write_file(path("f"), "x").ok());
+  EXPECT_EQ(fs_->make_directories(path("f")).error, ENOTDIR);
+  EXPECT_FALSE(fs_->make_directories(path("f/a/b")).ok());
+  EXPECT_FALSE(fs_->sync_directory(path("f")).ok());
 }
 
 }  // namespace
