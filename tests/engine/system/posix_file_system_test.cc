@@ -2,7 +2,9 @@
 // tests/engine/testing/file_system_test.cc.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -296,6 +298,122 @@ TEST_F(PosixFileSystem, file_in_the_way_of_a_directory_is_told) {
   EXPECT_EQ(fs_->make_directories(path("f")).error, ENOTDIR);
   EXPECT_FALSE(fs_->make_directories(path("f/a/b")).ok());
   EXPECT_FALSE(fs_->sync_directory(path("f")).ok());
+}
+
+TEST_F(PosixFileSystem, error_left_over_from_an_earlier_call_fails_nothing) {
+  const auto works = [](const char* what, const auto& call) {
+    errno = EIO;
+    const IoStatus status = call();
+    EXPECT_TRUE(status.ok()) << what << ": " << status.what;
+  };
+  std::unique_ptr<File> file;
+  std::unique_ptr<FileLock> lock;
+  std::shared_ptr<std::uint32_t> counters;
+  std::vector<DirectoryItem> items;
+  std::uint64_t number = 0;
+  works("make_directories", [&] { return fs_->make_directories(path("d/e")); });
+  works("write_file", [&] { return fs_->write_file(path("f"), "bytes"); });
+  works("open", [&] { return fs_->open(path("g"), OpenMode::create, &file); });
+  works("write_at", [&] { return file->write_at(0, "bytes"); });
+  works("truncate", [&] { return file->truncate(3); });
+  works("size", [&] { return file->size(&number); });
+  works("sync_data", [&] { return file->sync_data(); });
+  works("exchange", [&] { return fs_->exchange(path("f"), path("g")); });
+  works("rename", [&] { return fs_->rename(path("g"), path("h")); });
+  works("sync_file", [&] { return fs_->sync_file(path("h")); });
+  works("sync_directory", [&] { return fs_->sync_directory(path("d")); });
+  works("sync_all", [&] { return fs_->sync_all(path("d")); });
+  works("sync_all again", [&] { return fs_->sync_all(path("d")); });
+  works("map_counters", [&] { return fs_->map_counters(path("c"), 8, &counters); });
+  works("try_lock", [&] { return fs_->try_lock(path("l"), &lock); });
+  works("list", [&] { return fs_->list(directory_, &items); });
+  works("free_bytes", [&] { return fs_->free_bytes(directory_, &number); });
+  works("remove_file", [&] { return fs_->remove_file(path("h")); });
+}
+
+TEST_F(PosixFileSystem, file_that_cannot_be_synced_is_an_error) {
+  EXPECT_EQ(fs_->sync_file("/proc/self/status").error, EINVAL);
+  std::unique_ptr<File> file;
+  ASSERT_TRUE(fs_->open("/proc/self/status", OpenMode::read, &file).ok());
+  EXPECT_EQ(file->sync_data().error, EINVAL);
+  const IoStatus nowhere = fs_->sync_all(path("gone"));
+  EXPECT_EQ(nowhere.error, ENOENT);
+  EXPECT_TRUE(nowhere.what.starts_with("stat ")) << nowhere.what;
+}
+
+// No file may be larger for a time; what is written beyond that fails after a part.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_before_(::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_before_);
+  }
+
+ private:
+  const sighandler_t handler_before_;
+  rlimit before_{};
+};
+
+TEST_F(PosixFileSystem, what_is_written_in_part_is_an_error_and_not_written_over_itself) {
+  const std::string bytes = std::string(4096, 'a') + std::string(4096, 'b');
+  std::unique_ptr<File> file;
+  std::shared_ptr<std::uint32_t> counters;
+  ASSERT_TRUE(fs_->open(path("g"), OpenMode::create, &file).ok());
+  {
+    const FileSizeLimit limit(6000);
+    EXPECT_EQ(fs_->write_file(path("f"), bytes).error, EFBIG);
+    EXPECT_EQ(file->write_at(0, bytes).error, EFBIG);
+    EXPECT_EQ(fs_->map_counters(path("c"), 4096, &counters).error, EFBIG);
+  }
+  EXPECT_EQ(counters, nullptr);
+  std::string out;
+  ASSERT_TRUE(fs_->read_file(path("f"), 10'000, &out).ok());
+  EXPECT_EQ(out, bytes.substr(0, 6000));
+}
+
+TEST_F(PosixFileSystem, counters_in_a_directory_that_is_not_there_say_so) {
+  std::shared_ptr<std::uint32_t> counters;
+  EXPECT_EQ(fs_->map_counters(path("gone/c"), 8, &counters).error, ENOENT);
+}
+
+TEST_F(PosixFileSystem, nothing_stays_open_or_mapped_after_its_use) {
+  const auto open_descriptors = [] {
+    int count = 0;
+    for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+  };
+  const int before = open_descriptors();
+  for (int i = 0; i < 3; ++i) {
+    std::string out;
+    std::vector<DirectoryItem> items;
+    std::unique_ptr<File> file;
+    std::shared_ptr<std::uint32_t> counters;
+    ASSERT_TRUE(fs_->write_file(path("f"), "bytes").ok());
+    ASSERT_TRUE(fs_->read_file(path("f"), 10, &out).ok());
+    ASSERT_TRUE(fs_->open(path("f"), OpenMode::read, &file).ok());
+    ASSERT_TRUE(fs_->sync_file(path("f")).ok());
+    ASSERT_TRUE(fs_->list(directory_, &items).ok());
+    ASSERT_TRUE(fs_->map_counters(path("counters"), 8, &counters).ok());
+  }
+  EXPECT_EQ(open_descriptors(), before);
+  std::string maps;
+  ASSERT_TRUE(fs_->read_file("/proc/self/maps", 16 << 20, &maps).ok());
+  EXPECT_EQ(maps.find(path("counters")), std::string::npos);
+}
+
+TEST_F(PosixFileSystem, listing_into_a_used_vector_holds_what_is_there_alone) {
+  ASSERT_TRUE(fs_->write_file(path("f"), "x").ok());
+  std::vector<DirectoryItem> items;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(fs_->list(directory_, &items).ok());
+    EXPECT_EQ(items.size(), 1u);
+  }
 }
 
 }  // namespace
