@@ -268,7 +268,7 @@ TEST_F(OpenDirectory, root_is_its_own_parent_and_that_of_a_bare_name_is_where_we
 }
 
 TEST_F(OpenDirectory, name_that_cannot_be_synced_is_refused) {
-  fs_->make_directories(kDirectory);
+  open();  // now only the directory's own name is left to be synced
   fail("sync_directory", EIO);
   expect_says(refusal(), "check the disk");
 }

@@ -35,6 +35,8 @@ TEST(Scan, token_that_is_refused_is_not_made_up_for_by_what_follows) {
   EXPECT_EQ(why("{[]}"), "expected a member name in double quotes at 1");
   EXPECT_EQ(why("{\"a\":1,\"a\"2}"), "duplicate member \"a\" at 7");
   EXPECT_EQ(why("{\"\\u0000\"1}", kNoNul), "\\u0000, which the store cannot hold at 2");
+  EXPECT_EQ(why("\"\xc3\xa4"), "a string has no end at 0");
+  EXPECT_EQ(why("\"\\u00@0\""), "\\u needs four hexadecimal digits at 1");
   EXPECT_EQ(why("\"\\ud800\\uZZZZ\""), "\\u needs four hexadecimal digits at 7");
 }
 
@@ -68,6 +70,9 @@ TEST(Scan, utf8_is_taken_up_to_its_edges_and_not_beyond) {
     EXPECT_EQ(why(std::string("\"") + bytes + "\""), "fine") << testing::PrintToString(bytes);
   }
   for (const char* bytes : {"\x80",
+                            "\x80\x80\x80",
+                            "\x80\x80\x80\x80",
+                            "\xc1\x80\x80",
                             "\xbf",
                             "\xc0\x80",
                             "\xc1\xbf",
