@@ -61,6 +61,15 @@ TEST(Backoff, cap_below_first_wins) {
   }
 }
 
+TEST(Backoff, bound_is_doubled_as_long_as_it_stays_within_the_cap) {
+  Random random(6);
+  auto most = milliseconds::min();
+  for (int round = 0; round < 1'000; ++round) {
+    most = std::max(most, backoff_delay({milliseconds(2), milliseconds(5)}, 1, random));
+  }
+  EXPECT_EQ(most, milliseconds(4));
+}
+
 TEST(RandomNumbers, same_seed_gives_the_same_numbers) {
   Random a(42);
   Random b(42);
@@ -95,6 +104,14 @@ TEST(RandomNumbers, below_is_within_its_bound_and_covers_it) {
   for (int count : seen) EXPECT_NEAR(count, 1'000, 200);
   const std::uint64_t large = (1ull << 63) + 1;
   for (int round = 0; round < 1'000; ++round) EXPECT_LT(random.below(large), large);
+}
+
+// Draws below 2^64 modulo the bound would make small results likelier.
+TEST(RandomNumbers, below_throws_uneven_draws_away_and_no_others) {
+  const std::uint64_t first = 6457827717110365317u;  // what this seed draws
+  const std::uint64_t third = 9817491932198370423u;  // the second is smaller than the first
+  EXPECT_EQ(Random(1234567).below(0 - first), first) << "the least that is even";
+  EXPECT_EQ(Random(1234567).below(0 - first - 1), third);
 }
 
 }  // namespace

@@ -186,6 +186,105 @@ TEST_P(BreakerTest, probe_of_an_earlier_outage_leaves_the_next_ones_alone) {
   EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the second probe is still out";
 }
 
+TEST_P(BreakerTest, pause_ends_on_the_millisecond_and_nothing_is_asked_before) {
+  fail_for_long();
+  const auto pause = breaker.state().pause;
+  EXPECT_EQ(breaker.retry_at(), clock->steady_now() + pause);
+  clock->advance(pause - 1ms);
+  EXPECT_FALSE(breaker.ask(Urgency::background).granted);
+  clock->advance(1ms);
+  EXPECT_FALSE(breaker.refuses(Urgency::background));
+  EXPECT_EQ(breaker.retry_at(), clock->steady_now());
+  clock->advance(1h);
+  EXPECT_EQ(breaker.retry_at(), clock->steady_now()) << "never in the past";
+  EXPECT_TRUE(breaker.ask(Urgency::background).probe);
+}
+
+TEST_P(BreakerTest, failure_of_a_call_during_which_others_worked_is_no_news) {
+  const auto slow = breaker.ask(Urgency::reader);
+  breaker.ended(breaker.ask(Urgency::reader), true);
+  EXPECT_EQ(breaker.worked(), 1u);
+  breaker.ended(slow, false, "a locked row");
+  EXPECT_FALSE(breaker.state().open);
+  fail();
+  EXPECT_TRUE(breaker.state().open) << "nobody has worked since this one was asked";
+}
+
+TEST_P(BreakerTest, outage_is_one_from_its_first_failure_to_the_first_call_that_works) {
+  fail();
+  const WallTime since = clock->wall_now();
+  clock->advance(1h);
+  fail();
+  EXPECT_EQ(breaker.state().since, since);
+  EXPECT_EQ(breaker.state().opened, 1u);
+  EXPECT_EQ(breaker.state().probes, 1u);
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  EXPECT_FALSE(breaker.state().next_probe);
+  fail();
+  EXPECT_EQ(breaker.state().opened, 2u);
+}
+
+TEST_P(BreakerTest, call_of_an_earlier_time_that_worked_is_the_last_that_did) {
+  const auto before = breaker.ask(Urgency::reader);
+  fail();
+  breaker.ended(before, true);
+  EXPECT_EQ(breaker.state().last_worked, clock->wall_now());
+  EXPECT_EQ(closed, 0);
+}
+
+TEST_P(BreakerTest, call_that_was_not_made_frees_no_place_but_its_own) {
+  fail();
+  clock->advance(1s);
+  const auto first = breaker.ask(Urgency::background);
+  breaker.unused(breaker.ask(Urgency::forced));
+  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the probe is still out";
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  fail();
+  clock->advance(1s);
+  ASSERT_TRUE(breaker.ask(Urgency::background).probe);
+  breaker.unused(first);
+  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the probe of this outage is still out";
+}
+
+TEST_P(BreakerTest, call_that_is_left_by_an_exception_has_failed) {
+  { Breaker::OpenCall call(breaker, breaker.ask(Urgency::reader)); }
+  EXPECT_EQ(breaker.state().why, "the call was broken off");
+  {
+    Breaker::OpenCall call(breaker, breaker.ask(Urgency::forced));
+    call.ended(true, "");
+  }
+  EXPECT_FALSE(breaker.state().open);
+  fail();
+  {
+    Breaker::OpenCall call(breaker, breaker.ask(Urgency::forced));
+    call.ended(false, "still away");
+  }
+  EXPECT_EQ(breaker.state().why, "still away") << "what has ended is not broken off as well";
+}
+
+TEST_P(BreakerTest, nobody_needs_to_listen) {
+  Breaker alone(clock, kPauses, GetParam());
+  alone.ended(alone.ask(Urgency::reader), false, "away");
+  EXPECT_TRUE(alone.state().open);
+  alone.ended(alone.ask(Urgency::forced), true);
+  EXPECT_FALSE(alone.state().open);
+}
+
+TEST_P(BreakerTest, closed_again_it_refuses_nobody_although_a_pause_was_under_way) {
+  fail_for_long();
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  EXPECT_FALSE(breaker.refuses(Urgency::background));
+  EXPECT_FALSE(breaker.refuses(Urgency::reader));
+}
+
+TEST_P(BreakerTest, call_begun_in_an_outage_that_is_over_is_not_counted_among_those_that_worked) {
+  fail();
+  const auto meanwhile = breaker.ask(Urgency::forced);
+  breaker.ended(breaker.ask(Urgency::forced), true);
+  breaker.ended(meanwhile, true);
+  EXPECT_EQ(breaker.worked(), 1u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, BreakerTest, ::testing::Values(1, 2, 3, 4));
 
 }  // namespace

@@ -56,6 +56,32 @@ TEST(Generations, alone_nothing_changes) {
   EXPECT_EQ(mine.of(hash("k")), 0u);
 }
 
+TEST(Generations, counters_made_anew_make_everything_be_looked_up_again_I10) {
+  const auto last = counters(), anew = counters();
+  for (std::size_t i = 0; i < Generations::kCounters; ++i) anew.get()[i] = 7;
+  Generations mine(last), others_at_last(last), others(anew);
+  others_at_last.changed(hash("k"));
+  mine.changed(hash("k"));
+  const std::uint32_t before = mine.of(hash("k")), other_before = mine.of(hash("other"));
+  mine.share(anew);
+  EXPECT_EQ(mine.of(hash("k")), before + 1);
+  EXPECT_EQ(mine.of(hash("other")), other_before + 1);
+  others.changed(hash("k"));
+  EXPECT_EQ(mine.of(hash("k")), before + 2) << "it counts in the new ones";
+  others_at_last.changed(hash("k"));
+  mine.changed(hash("k"));
+  EXPECT_EQ(mine.of(hash("k")), before + 2) << "and in none but them, its own changes not";
+}
+
+TEST(Generations, counters_stay_mapped_as_long_as_they_are_counted_in) {
+  auto first = counters(), second = counters();
+  const std::weak_ptr<std::uint32_t> first_mapped = first, second_mapped = second;
+  Generations mine(std::move(first));
+  mine.share(std::move(second));
+  EXPECT_FALSE(first_mapped.expired()) << "readers may still be there";
+  EXPECT_FALSE(second_mapped.expired());
+}
+
 TEST(Generations, threads_and_processes_at_once_lose_no_change) {
   const auto shared = counters();
   Generations mine(shared), others(shared);

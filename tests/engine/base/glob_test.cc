@@ -67,5 +67,14 @@ TEST(Glob, pattern_made_to_be_slow_ends) {
   EXPECT_TRUE(glob_matches(pattern, std::string(10'000, 'a')));
 }
 
+// What is behind a pattern in memory is not part of it.
+TEST(Glob, pattern_within_a_longer_text_ends_where_it_ends) {
+  EXPECT_FALSE(glob_matches(std::string_view("a*").substr(0, 1), "ab"));
+  EXPECT_TRUE(glob_matches(std::string_view("a*").substr(0, 1), "a"));
+  EXPECT_TRUE(glob_matches(std::string_view("*a?").substr(0, 2), "aa"));
+  EXPECT_TRUE(glob_matches(std::string_view("*a*").substr(0, 2), "aba"));
+  EXPECT_FALSE(glob_matches(std::string_view("a?").substr(0, 1), "ab"));
+}
+
 }  // namespace
 }  // namespace tiercache

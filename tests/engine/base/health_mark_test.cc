@@ -4,6 +4,7 @@
 #include <spdlog/sinks/ostream_sink.h>
 
 #include <sstream>
+#include <utility>
 
 #include "engine/base/fake_clock.h"
 
@@ -117,6 +118,67 @@ TEST_F(HealthMarks, outage_soon_after_the_last_is_told_late_and_never_left_stand
   EXPECT_EQ(written(), "info the store works again after 58 s and 2 failures\n");
 }
 
+TEST_F(HealthMarks, failure_that_says_nothing_of_the_next_try_takes_back_the_last_word_on_it) {
+  mark_->failed("refused", 100ms);
+  mark_->failed("refused");
+  EXPECT_FALSE(mark_->read().next_probe);
+}
+
+TEST_F(HealthMarks, long_outage_is_told_of_once_an_hour) {
+  int lines = 0;
+  for (int minute = 0; minute <= 10 * 60; ++minute, pass(1min)) {
+    mark_->failed("refused");
+    if (!written().empty()) ++lines;
+  }
+  EXPECT_EQ(lines, 15) << "at 0, 1, 3, 7, 15, 31 and 63 min, and from there hourly";
+}
+
+TEST_F(HealthMarks, outage_after_a_quiet_time_is_told_of_as_the_first_was) {
+  for (int minute = 0; minute <= 7; ++minute, pass(1min)) mark_->failed("refused");
+  mark_->worked();
+  pass(1h);
+  written();
+  mark_->failed("again");
+  EXPECT_EQ(written(), "warning the store fails: again; writes wait\n");
+  pass(59'999ms);
+  mark_->failed("again");
+  EXPECT_EQ(written(), "");
+  pass(1ms);
+  mark_->failed("again");
+  EXPECT_EQ(written(), "warning the store has failed for 60 s, 3 times: again\n");
+}
+
+TEST_F(HealthMarks, each_outage_counts_from_its_own_beginning) {
+  mark_->failed("refused");
+  pass(5min);
+  mark_->worked();
+  pass(5min);
+  written();
+  mark_->failed("again");
+  pass(2s);
+  mark_->worked();
+  EXPECT_EQ(written(),
+            "warning the store fails: again; writes wait\n"
+            "info the store works again after 2 s and 1 failure\n");
+}
+
+TEST_F(HealthMarks, outage_that_was_never_told_of_is_not_told_to_be_over) {
+  mark_->failed("refused");
+  mark_->worked();
+  written();
+  pass(1s);
+  mark_->failed("again");
+  mark_->worked();
+  EXPECT_EQ(written(), "");
+  EXPECT_TRUE(mark_->working());
+}
+
+TEST_F(HealthMarks, without_words_for_what_goes_on_the_line_has_none) {
+  HealthMark plain(*log_, clock_, {.topic = LogTopic::store, .subject = "the source"});
+  plain.failed("refused");
+  EXPECT_EQ(written(), "warning the source fails: refused\n");
+}
+
 TEST_F(HealthMarks, of_two_marks_the_worse_is_told_and_both_reasons) {
   TierHealth good;
   good.last_worked = WallTime(7ms);
@@ -135,6 +197,34 @@ TEST_F(HealthMarks, of_two_marks_the_worse_is_told_and_both_reasons) {
   EXPECT_EQ(merged(one, other).why, "full; torn");
   EXPECT_EQ(merged(one, other).since, WallTime(8ms));
   EXPECT_EQ(merged(one, other).next_probe, WallTime(10ms));
+}
+
+TEST_F(HealthMarks,
+       two_marks_that_fail_have_failed_since_the_first_and_are_tried_at_what_is_known) {
+  TierHealth early, late, unknown;
+  unknown.since = WallTime(1ms);  // which is of no account once it is not known
+  unknown.since.reset();
+  early.working = late.working = unknown.working = false;
+  early.since = WallTime(8ms);
+  early.next_probe = WallTime(20ms);
+  early.last_worked = WallTime(3ms);
+  late.since = WallTime(9ms);
+  late.next_probe = WallTime(30ms);
+  late.last_worked = WallTime(5ms);
+  for (const auto& [one, other] : {std::pair(early, late), std::pair(late, early)}) {
+    EXPECT_EQ(merged(one, other).since, WallTime(8ms));
+    EXPECT_EQ(merged(one, other).last_worked, WallTime(5ms));
+    EXPECT_EQ(merged(one, other).next_probe, one.next_probe);
+  }
+  for (const auto& [one, other] : {std::pair(early, unknown), std::pair(unknown, early)}) {
+    EXPECT_EQ(merged(one, other).since, WallTime(8ms));
+    EXPECT_EQ(merged(one, other).next_probe, WallTime(20ms));
+    EXPECT_FALSE(merged(one, other).working);
+  }
+  EXPECT_EQ(merged(TierHealth{}, late).since, WallTime(9ms));
+  late.why = "torn";
+  EXPECT_EQ(merged(late, TierHealth{}).why, "torn");
+  EXPECT_EQ(merged(TierHealth{}, late).why, "torn");
 }
 
 }  // namespace

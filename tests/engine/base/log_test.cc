@@ -124,10 +124,36 @@ TEST_F(Logs, topics_and_levels_are_limited_apart) {
 TEST_F(Logs, message_under_the_loggers_level_does_not_close_the_gate) {
   Log log(logger_, clock_);
   logger_->set_level(spdlog::level::warn);
-  log.info(LogTopic::store, "a");
+  const auto tell = [&](const char* what) { log.info(LogTopic::store, "{}", what); };
+  tell("a");
   logger_->set_level(spdlog::level::info);
-  log.info(LogTopic::store, "b");
+  tell("b");
   EXPECT_EQ(written(), "info b\n");
+}
+
+TEST_F(Logs, errors_of_several_subjects_are_limited_apart) {
+  Log log(logger_, clock_);
+  for (const char* dataset : {"prices", "quotas", "prices"}) {
+    log.error(LogTopic::data, LogSubject{dataset}, "dataset {}: lost", dataset);
+  }
+  EXPECT_EQ(written(), "error dataset prices: lost\nerror dataset quotas: lost\n");
+}
+
+TEST_F(Logs, what_a_quiet_kind_left_out_is_said_by_that_kind_while_there_is_room_for_all) {
+  Log log(logger_, clock_);
+  for (int round = 0; round < 3; ++round) log.warn(LogTopic::store, "down");
+  clock_.steady_ms += 3'600'000;
+  log.warn(LogTopic::store, "another kind");
+  log.warn(LogTopic::store, "down");
+  EXPECT_EQ(written(),
+            "warning down\nwarning another kind\n"
+            "warning down (2 more like this left out before)\n");
+}
+
+TEST_F(Logs, line_of_its_own_pace_needs_no_logger) {
+  Log(nullptr, clock_).say(spdlog::level::warn, "fails");
+  Log(logger_, clock_).say(spdlog::level::warn, "fails");
+  EXPECT_EQ(written(), "warning fails\n");
 }
 
 TEST_F(Logs, of_many_threads_one_writes_and_none_is_forgotten) {

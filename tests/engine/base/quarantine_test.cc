@@ -30,6 +30,11 @@ class QuarantineTest : public ::testing::Test {
     std::string there;
     EXPECT_FALSE(disk.read(path, &there));
   }
+  void fail(const std::string& failing, int error) {
+    disk.set_fault([=](const std::string& operation, const std::string&) {
+      return operation == failing ? error : 0;
+    });
+  }
   // The names without their numbers, by name.
   std::string kept() const {
     std::string names;
@@ -137,6 +142,74 @@ TEST_F(QuarantineTest, failure_to_move_leaves_the_file_where_it_is) {
   std::string bytes;
   EXPECT_TRUE(disk.read("/cache/a", &bytes));
   EXPECT_EQ(quarantine->stats().bytes, 0u);
+}
+
+TEST_F(QuarantineTest, what_others_deleted_counts_no_more) {
+  const auto quarantine = open(2);
+  for (const char* name : {"a", "b"}) move_in(*quarantine, name);
+  disk.remove(std::string(kFolder) + "/1-a");
+  quarantine->trim();
+  EXPECT_EQ(quarantine->stats().bytes, kBlock);
+  for (const char* name : {"c", "d"}) move_in(*quarantine, name);
+  EXPECT_EQ(kept(), "c d");
+  EXPECT_EQ(quarantine->stats().bytes, 2 * kBlock);
+}
+
+TEST_F(QuarantineTest, folder_that_was_deleted_holds_nothing) {
+  const auto quarantine = open(2);
+  move_in(*quarantine, "a");
+  file_system->remove_tree(kFolder);
+  quarantine->trim();
+  EXPECT_EQ(quarantine->stats().bytes, 0u);
+}
+
+TEST_F(QuarantineTest, folders_in_it_do_not_count) {
+  const auto quarantine = open(10);
+  file_system->make_directories(std::string(kFolder) + "/0-folder");
+  for (const char* name : {"a", "b"}) move_in(*quarantine, name);
+  EXPECT_EQ(kept(), "a b");
+  EXPECT_EQ(quarantine->stats().bytes, 2 * kBlock);
+}
+
+// Whatever fails first is what is said, nothing is done afterwards.
+TEST_F(QuarantineTest, failure_of_any_step_of_moving_is_told_and_leaves_the_file_where_it_is) {
+  for (const char* failing : {"make_directories", "list", "info", "rename"}) {
+    const auto quarantine = open(2);
+    disk.write("/cache/a", "x");
+    fail(failing, EIO);
+    EXPECT_EQ(quarantine->move_in("/cache/a", "a").error, EIO) << failing;
+    disk.set_fault({});
+    std::string bytes;
+    EXPECT_TRUE(disk.read("/cache/a", &bytes)) << failing;
+    EXPECT_EQ(kept(), "") << failing;
+  }
+}
+
+TEST_F(QuarantineTest, failure_of_any_step_of_writing_is_told_and_leaves_no_part_I9) {
+  const auto quarantine = open(2);
+  for (const char* failing :
+       {"make_directories", "list", "write_file", "sync_file", "sync_directory"}) {
+    fail(failing, EIO);
+    EXPECT_EQ(quarantine->write("record", "bytes").error, EIO) << failing;
+    disk.set_fault({});
+    EXPECT_EQ(kept(), "") << failing;
+    EXPECT_EQ(quarantine->stats().bytes, 0u) << failing;
+  }
+  EXPECT_TRUE(quarantine->write("record", "bytes").ok());
+  EXPECT_EQ(kept(), "record");
+}
+
+TEST_F(QuarantineTest, bytes_written_again_after_a_restart_replace_the_first_and_nothing_else) {
+  disk.write(std::string(kFolder) + "/record", "somebody's");
+  ASSERT_TRUE(open(10)->write("record", "first").ok());
+  const auto quarantine = open(10);
+  ASSERT_TRUE(quarantine->write("record", "second").ok());
+  std::string bytes;
+  ASSERT_TRUE(disk.read(std::string(kFolder) + "/1-record", &bytes));
+  EXPECT_EQ(bytes, "second");
+  ASSERT_TRUE(disk.read(std::string(kFolder) + "/record", &bytes));
+  EXPECT_EQ(bytes, "somebody's");
+  EXPECT_EQ(quarantine->stats().bytes, 2 * kBlock);
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ TEST_F(VersionClocks, next_above_the_greatest_time_raises_the_writer) {
   EXPECT_EQ(versions_.next({kLastTime, 3}), (Version{kLastTime, 7}));
   EXPECT_EQ(versions_.next({kLastTime, 7}), (Version{kLastTime, 8}));
   EXPECT_EQ(versions_.next({kLastTime, 100}), (Version{kLastTime, 101}));
-  EXPECT_EQ(versions_.next({kLastTime, kLastWriter}).time, kLastTime);
+  EXPECT_EQ(versions_.next({kLastTime, kLastWriter}), (Version{kLastTime, 7}));
 }
 
 TEST_F(VersionClocks, observe_within_the_limit_pulls_and_beyond_it_does_not) {
@@ -146,6 +146,25 @@ TEST_F(VersionClocks, offset_beyond_reason_does_not_overflow) {
     const Version first = versions_.next();
     EXPECT_LT(first, versions_.next());
   }
+}
+
+TEST_F(VersionClocks, next_at_the_end_of_time_keeps_its_writer_where_the_known_version_is_older) {
+  clock_.wall_ms = (std::int64_t{1} << 48) - 1;
+  ASSERT_TRUE(versions_.observe({kLastTime, 1}));
+  EXPECT_EQ(versions_.next({5, 100}), (Version{kLastTime, 7}));
+}
+
+TEST_F(VersionClocks, last_time_within_the_limit_is_still_counted_on) {
+  const Version last_allowed{at_ms(clock_.wall_ms + 600'000).time + 0xFFFF, 9};
+  EXPECT_EQ(versions_.next({last_allowed.time - 1, 9}).time, last_allowed.time);
+  EXPECT_EQ(versions_.next().time, last_allowed.time + 1);
+}
+
+TEST_F(VersionClocks, offset_that_leaves_the_last_version_within_the_limit_keeps_it) {
+  const Version last_allowed{at_ms(clock_.wall_ms + 600'000).time + 0xFFFF, 9};
+  ASSERT_TRUE(versions_.observe(last_allowed));
+  versions_.set_offset(milliseconds(0));
+  EXPECT_EQ(versions_.next().time, last_allowed.time + 1);
 }
 
 TEST_F(VersionClocks, concurrent_next_never_repeats_and_rises_per_thread_I3) {

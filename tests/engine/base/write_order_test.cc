@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
@@ -14,12 +16,16 @@ namespace {
 
 constexpr std::uint64_t kHash = 0x1234567890abcdef;
 
+// Behind the cells, for a test that nobody writes there.
+constexpr std::size_t kGuard = 4;
+
 std::shared_ptr<std::uint32_t> cells() {
-  return {new std::uint32_t[Generations::kCounters + WriteOrder::kCells]{},
+  return {new std::uint32_t[Generations::kCounters + WriteOrder::kCells + kGuard]{},
           std::default_delete<std::uint32_t[]>()};
 }
 
 constexpr std::uint64_t kNow = std::uint64_t{1'700'000'000'000} << Version::kCounterBits;
+constexpr std::uint64_t kHour = std::uint64_t{3'600'000} << Version::kCounterBits;
 
 WriteOrder::Busy nothing() {
   return {};
@@ -194,6 +200,206 @@ TEST(WriteOrder, what_the_dead_left_is_forgotten_with_their_slot) {
   { WriteOrder(shared, 7).begin(kHash); }
   WriteOrder next(shared, 7);
   EXPECT_EQ(living.others(kHash), 0u) << "a new owner begins with nothing";
+}
+
+// Times that lie an hour above the clock of who asks are damage, those below that are believed.
+TEST(WriteOrder, time_is_believed_up_to_an_hour_ahead_and_not_from_there_on) {
+  const auto shared = cells();
+  WriteOrder ahead(shared, 0), behind(shared, 1);
+  ahead.stamp(kHash, kNow + kHour - 1);
+  EXPECT_EQ(behind.stamp(kHash, kNow), kNow + kHour);
+  EXPECT_EQ(behind.stamp(kHash, kNow), kNow) << "the last one was an hour ahead";
+}
+
+TEST(WriteOrder, write_of_all_believes_times_up_to_an_hour_ahead_and_not_from_there_on_I4) {
+  const auto shared = cells();
+  WriteOrder ahead(shared, 0), behind(shared, 1);
+  ahead.stamp(kHash, kNow + kHour - 1);
+  EXPECT_EQ(behind.stamp_all(kNow), kNow + kHour);
+  ahead.stamp(kHash, kNow + kHour);
+  EXPECT_EQ(behind.stamp_all(kNow), kNow) << "an hour ahead is damage";
+  EXPECT_EQ(ahead.stamp(kHash, kNow), kNow + 1) << "which is mended";
+  EXPECT_EQ(ahead.stamp(~kHash, kNow), kNow + 1) << "as everywhere";
+}
+
+TEST(WriteOrder, time_of_a_write_of_all_is_above_one_that_was_given_at_the_same_time_I4) {
+  const auto shared = cells();
+  WriteOrder order(shared, 0);
+  ASSERT_EQ(order.stamp(kHash, kNow), kNow);
+  EXPECT_EQ(order.stamp_all(kNow), kNow + 1);
+}
+
+TEST(WriteOrder, directory_made_anew_learns_what_is_under_way_and_the_last_one_forgets_it_I4) {
+  const auto last = cells(), anew = cells();
+  WriteOrder mine(last, 3), other_at_last(last, 0), other_anew(anew, 0);
+  mine.begin(kHash);
+  mine.begin_all();
+  mine.share(anew, 5);
+  EXPECT_EQ(other_at_last.others(kHash), 0u);
+  EXPECT_EQ(other_at_last.others(~kHash), 0u);
+  EXPECT_EQ(other_anew.others(kHash), 1u << 5);
+  EXPECT_EQ(other_anew.others(~kHash), 1u << 5) << "it writes all places";
+  mine.end_all();
+  EXPECT_EQ(other_anew.others(kHash), 1u << 5);
+  EXPECT_EQ(other_anew.others(~kHash), 0u);
+  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_EQ(other_anew.others(kHash), 0u);
+}
+
+TEST(WriteOrder, hold_that_was_not_taken_is_not_let_go) {
+  const auto shared = cells();
+  WriteOrder mine(shared, 1), other(shared, 0);
+  mine.let_go(kHash);
+  mine.begin(kHash);
+  mine.let_go(kHash);
+  EXPECT_EQ(other.others(kHash), 2u) << "the write is still under way";
+  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_EQ(other.others(kHash), 0u);
+  mine.hold(kHash);
+  EXPECT_EQ(other.others(kHash), 2u);
+}
+
+TEST(WriteOrder, each_hold_is_let_go_by_itself) {
+  const auto shared = cells();
+  WriteOrder mine(shared, 1), other(shared, 0);
+  mine.hold(kHash);
+  mine.hold(kHash);
+  mine.let_go(kHash);
+  EXPECT_EQ(other.others(kHash), 2u);
+  mine.let_go(kHash);
+  EXPECT_EQ(other.others(kHash), 0u);
+}
+
+TEST(WriteOrder, write_that_outlives_its_hold_is_seen_until_it_is_settled) {
+  const auto shared = cells();
+  WriteOrder mine(shared, 1), other(shared, 0);
+  mine.hold(kHash);
+  mine.begin(kHash);
+  mine.let_go(kHash);
+  EXPECT_EQ(other.others(kHash), 2u);
+  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_EQ(other.others(kHash), 0u);
+}
+
+TEST(WriteOrder, settling_says_whether_some_is_left) {
+  const auto shared = cells();
+  WriteOrder order(shared, 1);
+  const WriteOrder::Busy still{{WriteOrder::place(kHash)}, kNow};
+  order.begin(kHash);
+  EXPECT_FALSE(order.settle(kNow, [&] { return still; }));
+  EXPECT_FALSE(order.settle(kNow, [] { return std::optional<WriteOrder::Busy>(); }));
+  EXPECT_TRUE(order.settle(kNow, nothing));
+}
+
+TEST(WriteOrder, what_is_only_held_leaves_nothing_to_settle_and_asks_nobody) {
+  const auto shared = cells();
+  WriteOrder mine(shared, 1), other(shared, 0);
+  mine.hold(kHash);
+  const bool all = mine.settle(kNow, [] {
+    ADD_FAILURE() << "there is no write to ask for";
+    return std::optional<WriteOrder::Busy>();
+  });
+  EXPECT_TRUE(all);
+  EXPECT_EQ(other.others(kHash), 2u);
+}
+
+TEST(WriteOrder, write_that_another_thread_settles_meanwhile_is_settled_once) {
+  const auto shared = cells();
+  WriteOrder mine(shared, 1), other(shared, 0);
+  mine.begin(kHash);
+  mine.settle(kNow, [&] {
+    EXPECT_TRUE(mine.settle(kNow, nothing));
+    return nothing();
+  });
+  EXPECT_EQ(other.others(kHash), 0u);
+}
+
+TEST(WriteOrder, write_of_all_does_not_wait_for_itself_and_looks_only_where_others_are) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0), other(shared, 1);
+  eraser.begin(kHash);
+  eraser.begin_all();
+  EXPECT_TRUE(eraser.goes_first(kHash));
+  other.begin(~kHash);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(eraser.stamp_all(kNow), &places), 2u);
+  EXPECT_EQ(places, std::vector<std::size_t>{WriteOrder::place(~kHash)});
+}
+
+TEST(WriteOrder, two_writes_of_all_of_one_process_are_seen_until_both_have_ended) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 1), other(shared, 0);
+  eraser.begin_all();
+  eraser.begin_all();
+  eraser.end_all();
+  EXPECT_EQ(other.others(kHash), 2u);
+  eraser.end_all();
+  EXPECT_EQ(other.others(kHash), 0u);
+}
+
+TEST(WriteOrder, new_owner_of_a_slot_is_not_believed_what_the_last_one_filed) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0);
+  {
+    WriteOrder last(shared, 7);
+    last.begin(~kHash);
+    last.settle(kNow, nothing);
+  }
+  WriteOrder next(shared, 7);
+  next.begin(kHash);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(kNow, &places), 1u << 7);
+}
+
+TEST(WriteOrder, later_writes_do_not_take_back_what_was_filed) {
+  const auto shared = cells();
+  WriteOrder other(shared, 0), eraser(shared, 1);
+  other.begin(~kHash);
+  other.settle(kNow + 10, nothing);
+  other.begin(kHash);
+  ASSERT_EQ(other.stamp(kHash, kNow + 11), kNow + 11);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(kNow + 5, &places), 0u);
+}
+
+// The bits of those under way are behind the times.
+TEST(WriteOrder, who_is_under_way_is_not_taken_for_a_time) {
+  const auto shared = cells();
+  for (std::uint64_t slot = 0; slot < WriteOrder::kSlots; ++slot) {
+    if ((kNow >> slot & 1) != 0) WriteOrder(shared, slot).begin(0);
+  }
+  EXPECT_EQ(WriteOrder(shared, 0).stamp_all(kNow), kNow);
+}
+
+TEST(WriteOrder, alone_it_has_cells_of_its_own_and_keeps_those_it_is_given) {
+  WriteOrder alone(nullptr, 0);
+  alone.begin(kHash);
+  EXPECT_EQ(alone.stamp(kHash, kNow), kNow);
+  EXPECT_EQ(alone.stamp_all(kNow), kNow + 1);
+  EXPECT_EQ(alone.others(kHash), 0u);
+  auto shared = cells();
+  const std::weak_ptr<std::uint32_t> mapped = shared;
+  alone.share(std::move(shared), 1);
+  EXPECT_FALSE(mapped.expired());
+}
+
+TEST(WriteOrder, process_beyond_the_slots_sees_others_and_is_not_seen) {
+  const auto shared = cells();
+  constexpr std::size_t kBehind = Generations::kCounters + WriteOrder::kCells;
+  std::fill_n(shared.get() + kBehind, kGuard, UINT32_MAX);
+  WriteOrder first(shared, 0);
+  first.begin(kHash);
+  WriteOrder beyond(shared, WriteOrder::kSlots);
+  EXPECT_EQ(beyond.others(kHash), 1u) << "opening it made nobody forget the first";
+  beyond.begin(~kHash);
+  beyond.begin_all();
+  EXPECT_EQ(beyond.stamp(~kHash, kNow), kNow);
+  EXPECT_EQ(first.others(~kHash), 0u);
+  EXPECT_FALSE(beyond.goes_first(kHash));
+  EXPECT_TRUE(beyond.settle(kNow, nothing));
+  beyond.forget(WriteOrder::kSlots);
+  EXPECT_EQ(beyond.others(kHash), 1u);
+  for (std::size_t i = 0; i < kGuard; ++i) EXPECT_EQ(shared.get()[kBehind + i], UINT32_MAX);
 }
 
 TEST(WriteOrder, threads_and_processes_at_once_get_each_time_once) {

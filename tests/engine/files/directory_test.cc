@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/files/entries.h"
 #include "tiercache/error.h"
@@ -31,6 +33,16 @@ class OpenDirectory : public ::testing::Test {
   std::string marker() {
     std::string out;
     return disk_.read("/cache/tiercache.json", &out) ? out : "<none>";
+  }
+  using Paths = std::vector<std::string>;
+  // What that operation is called with from now on.
+  std::shared_ptr<Paths> watch(const std::string& operation) {
+    auto seen = std::make_shared<Paths>();
+    disk_.set_fault([=](const std::string& name, const std::string& path) {
+      if (name == operation) seen->push_back(path);
+      return 0;
+    });
+    return seen;
   }
   void fail(const std::string& operation, int error) {
     disk_.set_fault(
@@ -159,8 +171,11 @@ TEST_F(OpenDirectory, marker_formatted_by_hand_is_read) {
 
 TEST_F(OpenDirectory, damaged_marker_is_refused_and_kept) {
   for (const char* text :
-       {"", "{}", "{\"tiercache_directory\":", "{\"tiercache_directory\":x}",
-        "{\"tiercache_directory\":1}", "{\"tiercache_directory\":1,\"project\":", "not json"}) {
+       {"", "{}", "{\"tiercache-directory\":1,\"project\":\"project\"}",
+        "{\"tiercache_directory\":,\"project\":\"project\"}",
+        "{\"tiercache_directory\":1,\"project\":\"project\"",
+        "{\"tiercache_directory\":", "{\"tiercache_directory\":x}", "{\"tiercache_directory\":1}",
+        "{\"tiercache_directory\":1,\"project\":", "not json"}) {
     disk_.write("/cache/tiercache.json", text);
     expect_says(refusal(), "is not a marker of tiercache");
     EXPECT_EQ(marker(), text);
@@ -227,6 +242,122 @@ TEST_F(OpenDirectory, path_forms_mean_the_same_directory) {
   EXPECT_FALSE(open_directory(*fs_, {"/cache", kProject}));
   EXPECT_TRUE(open_directory(*fs_, {"relative", kProject}));
   EXPECT_TRUE(open_directory(*fs_, {"deep/relative/", kProject}));
+}
+
+TEST_F(OpenDirectory, new_directory_syncs_each_name_that_was_made_and_none_above) {
+  fs_->make_directories("/var");
+  const auto synced = watch("sync_directory");
+  ASSERT_TRUE(open_directory(*fs_, {"/var/lib/app/cache", kProject}));
+  EXPECT_EQ(*synced, (Paths{"/var/lib", "/var", "/var/lib/app", "/var/lib/app/cache"}));
+}
+
+TEST_F(OpenDirectory, directory_that_is_there_syncs_its_own_name_alone) {
+  fs_->make_directories("/var/lib/app");
+  const auto synced = watch("sync_directory");
+  ASSERT_TRUE(open_directory(*fs_, {"/var/lib/app", kProject}));
+  EXPECT_EQ(*synced, (Paths{"/var/lib", "/var/lib/app"}));
+}
+
+TEST_F(OpenDirectory, root_is_its_own_parent_and_that_of_a_bare_name_is_where_we_are) {
+  const auto synced = watch("sync_directory");
+  ASSERT_TRUE(open_directory(*fs_, {"/", kProject}));
+  EXPECT_EQ(*synced, (Paths{"/", "/"}));
+  synced->clear();
+  ASSERT_TRUE(open_directory(*fs_, {"bare", kProject}));
+  EXPECT_EQ(*synced, (Paths{".", "bare"}));
+}
+
+TEST_F(OpenDirectory, name_that_cannot_be_synced_is_refused) {
+  open();  // now only the directory's own name is left to be synced
+  fail("sync_directory", EIO);
+  expect_says(refusal(), "check the disk");
+}
+
+TEST_F(OpenDirectory, directory_that_may_not_be_looked_at_is_refused_whatever_is_above_it) {
+  fs_->make_directories("/above/closed");
+  disk_.set_fault([](const std::string& operation, const std::string& path) {
+    return operation == "info" && path == "/above/closed" ? EACCES : 0;
+  });
+  expect_says(refusal({"/above/closed", kProject}), "Permission denied");
+}
+
+TEST_F(OpenDirectory, disk_on_which_even_the_root_is_missing_is_refused) {
+  fail("info", ENOENT);
+  expect_says(refusal(), "No such file");
+}
+
+TEST_F(OpenDirectory, marker_that_vanishes_whenever_it_is_written_is_refused_in_the_end) {
+  int written = 0;
+  disk_.set_fault([&](const std::string& operation, const std::string&) {
+    if (operation == "rename") ++written;
+    return operation == "rename" ? ENOENT : 0;
+  });
+  expect_says(refusal(), "vanishes whenever it is written");
+  EXPECT_EQ(written, 16);
+}
+
+TEST_F(OpenDirectory, temporary_name_that_another_took_away_is_tried_again) {
+  int written = 0;
+  disk_.set_fault([&](const std::string& operation, const std::string&) {
+    return operation == "rename" && ++written == 1 ? ENOENT : 0;
+  });
+  EXPECT_TRUE(open());
+  EXPECT_EQ(written, 2);
+}
+
+TEST_F(OpenDirectory, temporary_names_are_tried_up_to_a_bound_and_others_files_are_kept) {
+  for (int taken = 0; taken < 16; ++taken) {
+    disk_.write("/cache/tiercache.json.new" + std::to_string(taken), "another's");
+  }
+  expect_says(refusal(), "File exists");
+  EXPECT_EQ(disk_.files().size(), 16u);
+  disk_.remove("/cache/tiercache.json.new15");
+  EXPECT_TRUE(open());
+  EXPECT_EQ(disk_.files(), std::vector<std::string>{"/cache/tiercache.json"});
+}
+
+TEST_F(OpenDirectory, marker_that_could_not_be_written_leaves_nothing_behind) {
+  for (const char* failing : {"write_at", "sync_data", "rename"}) {
+    fail(failing, EIO);
+    expect_says(refusal(), "the disk is sound");
+    EXPECT_TRUE(disk_.files().empty()) << failing;
+  }
+}
+
+TEST_F(OpenDirectory, what_of_ours_outlived_the_marker_is_taken_only_where_the_directory_was_ours) {
+  const DirectoryOptions was_ours{.path = kDirectory, .project = kProject, .was_ours = true};
+  disk_.write("/cache/journal/1", "x");
+  disk_.write("/cache/data/d/k.json", "x");
+  expect_says(refusal(), "files that are not tiercache's");
+  disk_.write("/cache/holiday.jpg", "x");
+  expect_says(refusal(was_ours), "holiday.jpg");
+  disk_.remove("/cache/holiday.jpg");
+  EXPECT_TRUE(open_directory(*fs_, was_ours));
+}
+
+TEST_F(OpenDirectory, marker_is_json_whatever_the_project_is_called) {
+  ASSERT_TRUE(open("a\n b\x1f\"\\"));
+  EXPECT_EQ(marker(), "{\"tiercache_directory\":1,\"project\":\"a\\u000a b\\u001f\\\"\\\\\"}\n");
+}
+
+TEST_F(OpenDirectory, space_within_a_project_name_counts_and_around_it_does_not) {
+  ASSERT_TRUE(open("my\" app"));
+  EXPECT_FALSE(open("my\" app"));
+  expect_says(refusal({kDirectory, "my\"app"}), "belongs to project");
+  disk_.write("/cache/tiercache.json",
+              "\t{\r\n\t\"tiercache_directory\" :\t1,\r\n\t\"project\": \"my app\"\r\n}\r\n");
+  EXPECT_FALSE(open("my app"));
+}
+
+TEST_F(OpenDirectory, marker_is_there_until_it_is_gone_for_certain) {
+  EXPECT_FALSE(has_marker(*fs_, kDirectory));
+  open();
+  EXPECT_TRUE(has_marker(*fs_, kDirectory));
+  fail("info", EIO);
+  EXPECT_TRUE(has_marker(*fs_, kDirectory)) << "a disk that does not answer says nothing";
+  fail("info", 0);
+  disk_.remove("/cache/tiercache.json");
+  EXPECT_FALSE(has_marker(*fs_, kDirectory));
 }
 
 TEST(OpenDirectoryPosix, real_directory_is_private_and_found_again_I11) {

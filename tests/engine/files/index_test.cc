@@ -36,6 +36,23 @@ std::vector<std::string> all(const Index& index, std::string_view dataset) {
 
 using Strings = std::vector<std::string>;
 
+TEST(Index, items_are_equal_in_all_that_a_header_says) {
+  const IndexItem one = item(5);
+  IndexItem looked_at = one;
+  looked_at.print = 7;
+  EXPECT_EQ(one, looked_at);
+  const auto changed = [&](const auto& change) {
+    IndexItem other = one;
+    change(other);
+    return other;
+  };
+  EXPECT_NE(one, changed([](IndexItem& other) { other.kind = EntryKind::tombstone; }));
+  EXPECT_NE(one, changed([](IndexItem& other) { ++other.version.time; }));
+  EXPECT_NE(one, changed([](IndexItem& other) { ++other.checksum.low; }));
+  EXPECT_NE(one, changed([](IndexItem& other) { ++other.size; }));
+  EXPECT_NE(one, changed([](IndexItem& other) { other.clocks.invalidated_at = at_ms(1); }));
+}
+
 TEST(Index, newer_version_replaces_and_older_is_ignored_I3) {
   Index index;
   index.put({"d", "k"}, item(5));

@@ -426,5 +426,60 @@ TEST(Documents, random_token_soup_is_judged_alike_by_all) {
   EXPECT_GT(accepted, 1000);
 }
 
+// Documents at the edges of the quick check: it may say yes to none that the exact one refuses.
+class NumberRules : public testing::TestWithParam<DocumentRules> {
+ protected:
+  // Both judge alike, as the whole document and within others.
+  static void expect_judged_alike(const std::string& number) {
+    for (const std::string& text :
+         {number, "-" + number, "[" + number + "]", "{\"a\":[1," + number + "]}",
+          "[0.0," + number + ",1e3]", "[\"e-\"," + number + "]"}) {
+      ASSERT_EQ(check_document(text, GetParam()).has_value(),
+                scan_document(text, GetParam()).has_value())
+          << text.substr(0, 40) << " of " << text.size() << " bytes";
+    }
+  }
+};
+
+TEST_P(NumberRules, digits_in_a_row_around_every_edge_are_judged_as_by_the_exact_check) {
+  for (const std::size_t digits : {1, 4'094, 4'095, 4'096, 4'097, 8'192, 16'382, 16'383}) {
+    for (std::size_t shift : {0, 1}) {
+      expect_judged_alike("1." + std::string(digits + shift, '5'));
+      expect_judged_alike("1" + std::string(digits + shift, '0') + ".5");
+      expect_judged_alike("0." + std::string(digits + shift, '0') + "e5");
+    }
+  }
+}
+
+TEST_P(NumberRules, digits_anywhere_in_the_text_are_judged_as_by_the_exact_check) {
+  for (std::size_t before : {0, 1, 2'000, 4'093, 4'094, 4'095, 4'096, 9'000}) {
+    const std::string padding(before, ' ');
+    expect_judged_alike(padding + "1." + std::string(16'384, '5'));
+    expect_judged_alike(padding + "1." + std::string(16'384, '5') + "   ");
+    expect_judged_alike(padding + "0." + std::string(16'384, '0'));
+  }
+}
+
+TEST_P(NumberRules, exponents_around_every_edge_are_judged_as_by_the_exact_check) {
+  for (const char* digits : {"0", "0.0", "0.00", "1", "1.5", "9.99", "0.001", "10", "120"}) {
+    for (const char* e : {"e", "E", "e-", "E-", "e+", "E+"}) {
+      for (const char* exponent :
+           {"0",     "1",     "5",     "7",      "288",    "289",        "290",
+            "291",   "292",   "307",   "308",    "323",    "324",        "400",
+            "16382", "16383", "16384", "131071", "131072", "1073741823", "1073741824"}) {
+        expect_judged_alike(std::string(digits) + e + exponent);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, NumberRules,
+    testing::Values(DocumentRules{}, kStrict,
+                    DocumentRules{.max_bytes = 16 << 20, .refuse_unbounded_numbers = true},
+                    DocumentRules{.max_bytes = 64, .numbers_written_out = true},
+                    DocumentRules{.max_bytes = 300, .numbers_written_out = true},
+                    DocumentRules{.max_bytes = 140'000, .numbers_written_out = true}));
+
 }  // namespace
 }  // namespace tiercache

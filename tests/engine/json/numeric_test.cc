@@ -73,5 +73,15 @@ TEST(FitsNumeric, upper_edge_depends_on_the_first_digit_that_counts) {
   }
 }
 
+TEST(BytesWrittenOut, exponent_beyond_all_bounds_never_makes_a_number_short) {
+  for (const char* exponent : {"1073741824", "99999999999", "9223372036854775806",
+                               "9223372036854775807", "9999999999999999999999"}) {
+    EXPECT_GT(bytes_written_out(std::string("1e") + exponent), 1'000'000'000u) << exponent;
+    EXPECT_GT(bytes_written_out(std::string("1e-") + exponent), 1'000'000'000u) << exponent;
+    EXPECT_FALSE(fits_numeric(std::string("0e") + exponent)) << exponent;
+    EXPECT_FALSE(fits_numeric(std::string("0e-") + exponent)) << exponent;
+  }
+}
+
 }  // namespace
 }  // namespace tiercache

@@ -100,6 +100,27 @@ TEST(MemoryTierLarge, newer_large_ones_take_the_place_of_older_ones) {
   EXPECT_FALSE(holds(tier, "large:0"));
 }
 
+// A shard lends of its own share, never of what others lent it.
+TEST(MemoryTierLarge, shard_of_a_large_entry_keeps_its_part_while_others_borrow) {
+  MemoryTier tier(4 * kMiB, 8);
+  const int before = fill(tier, 8000);
+  for (std::uint64_t round = 1; round <= 30; ++round) {
+    const std::string key = "large:" + std::to_string(round);
+    put_bytes(tier, key, kMiB + kMiB / 4 * (round % 9), Pin::no, round);
+    ASSERT_TRUE(holds(tier, key)) << key;
+    ASSERT_LE(tier.stats().bytes_charged, tier.max_bytes());
+    for (int i = 0; i < 50; ++i) {
+      const std::string small = "small:" + std::to_string(i);
+      put_bytes(tier, small, 1000, Pin::no, round + 1);
+      ASSERT_TRUE(holds(tier, small)) << small << " beside " << key;
+    }
+  }
+  for (int round = 1; round <= 30; ++round) {
+    tier.remove(KeyRef(1, "large:" + std::to_string(round)), version(100));
+  }
+  EXPECT_GE(fill(tier, 8000, 100), before - 8) << "all that was lent is back";
+}
+
 TEST(MemoryTierLarge, entry_that_is_replaced_again_and_again_stays) {
   MemoryTier tier(4 * kMiB, 8);
   for (std::uint64_t time = 1; time <= 50; ++time) {

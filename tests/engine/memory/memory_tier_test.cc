@@ -215,6 +215,17 @@ TEST(MemoryTier, replacing_a_pinned_entry_keeps_the_pin_until_the_pinned_version
   EXPECT_FALSE(tier.peek(KeyRef(1, "k")).pinned);
 }
 
+TEST(MemoryTier, half_of_the_budget_is_pinned_from_the_first_byte_above_it) {
+  MemoryTier tier = tier_for(2);
+  EXPECT_FALSE(tier.is_half_pinned());
+  put(tier, "a", 1, Pin::yes);
+  EXPECT_FALSE(tier.is_half_pinned()) << "just half";
+  put(tier, "b", 1, Pin::yes);
+  EXPECT_TRUE(tier.is_half_pinned());
+  tier.unpin(KeyRef(1, "a"), version(1));
+  EXPECT_FALSE(tier.is_half_pinned());
+}
+
 TEST(MemoryTier, zero_budget_keeps_only_what_is_pinned) {
   MemoryTier tier(0);
   put(tier, "a");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <functional>
 #include <memory>
@@ -141,6 +142,104 @@ TEST_F(PosixLocks, child_takes_locks_of_its_own) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(PosixLocks, locks_given_up_in_any_order_leave_the_others_to_end_with_the_process) {
+  const std::array<std::string, 4> names = {"a", "b", "c", "d"};
+  for (std::size_t first = 0; first < names.size(); ++first) {
+    for (std::size_t second = 0; second < names.size(); ++second) {
+      run_and_kill([&] {
+        auto* locks = new std::array<std::unique_ptr<FileLock>, 4>;
+        for (std::size_t i = 0; i < names.size(); ++i) {
+          if (!take(names[i], &(*locks)[i])) ::_exit(1);
+        }
+        (*locks)[first].reset();
+        (*locks)[second].reset();
+        fork_worker();
+      });
+      for (const std::string& name : names) {
+        EXPECT_TRUE(is_free(name)) << name << " of " << first << ", " << second;
+      }
+    }
+  }
+}
+
+TEST_F(PosixLocks, attempt_that_fails_leaves_the_locks_of_its_process_to_end_with_it) {
+  run_and_kill([&] {
+    auto* lock = new std::unique_ptr<FileLock>;
+    if (!take("lock", lock) || is_free("lock")) ::_exit(1);
+    fork_worker();
+  });
+  EXPECT_TRUE(is_free("lock"));
+}
+
+// A child drops the list of what its parent held; what it takes then is on a list of its own.
+TEST_F(PosixLocks, child_of_a_child_holds_neither_of_their_locks) {
+  run_and_kill([&] {
+    auto* parents = new std::unique_ptr<FileLock>;
+    if (!take("parents", parents)) ::_exit(1);
+    run_and_kill([&] {
+      auto* childs = new std::unique_ptr<FileLock>;
+      if (!take("childs", childs)) ::_exit(1);
+      fork_worker();
+    });
+  });
+  EXPECT_TRUE(is_free("parents"));
+  EXPECT_TRUE(is_free("childs"));
+}
+
+// How many descriptors this process has open; those that are open in `copy_of` are copied, as they
+// are for a moment in a program that is being started.
+int open_descriptors(const std::string& copy_of = {}, int* copy = nullptr) {
+  int count = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) continue;
+    ++count;
+    std::array<char, 4096> name{};
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t size = ::readlink(link.c_str(), name.data(), name.size());
+    if (copy != nullptr && size > 0 &&
+        std::string(name.data(), static_cast<std::size_t>(size)) == copy_of) {
+      *copy = ::dup(fd);
+    }
+  }
+  return count;
+}
+
+TEST_F(PosixLocks, lock_that_is_given_up_is_free_although_a_copy_of_its_descriptor_is_open) {
+  std::unique_ptr<FileLock> lock;
+  ASSERT_TRUE(take("lock", &lock));
+  int copy = -1;
+  open_descriptors(path("lock"), &copy);
+  ASSERT_GE(copy, 0);
+  lock.reset();
+  EXPECT_TRUE(is_free("lock"));
+  ::close(copy);
+}
+
+TEST_F(PosixLocks, lock_that_is_given_up_or_not_got_leaves_no_descriptor_open) {
+  const int before = open_descriptors();
+  for (int i = 0; i < 3; ++i) {
+    std::unique_ptr<FileLock> lock;
+    ASSERT_TRUE(take("lock", &lock));
+    EXPECT_FALSE(is_free("lock"));
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(PosixLocks, error_of_an_earlier_call_makes_no_lock_a_shared_one) {
+  std::unique_ptr<FileLock> lock;
+  errno = EROFS;
+  ASSERT_TRUE(take("lock", &lock));
+  errno = EROFS;
+  EXPECT_FALSE(is_free("lock"));
+}
+
+TEST_F(PosixLocks, lock_in_a_directory_that_is_not_there_says_so) {
+  std::unique_ptr<FileLock> lock;
+  const IoStatus status = fs_->try_lock(path("gone/lock"), &lock);
+  EXPECT_EQ(status.error, ENOENT);
+  EXPECT_TRUE(status.what.starts_with("open ")) << status.what;
 }
 
 // Forks fall between every two steps of taking and giving up a lock.
