@@ -86,7 +86,7 @@ std::optional<SlotName> LiveIndex::to_send(const Listed& next) const {
   }
   const bool content =
       key.content && !key.content->settled && !key.content->parked && !key.content->held;
-  slot.kind = content ? RecordKind::content : RecordKind::clocks;
+  if (content) slot.kind = RecordKind::content;
   return slot;
 }
 

@@ -259,6 +259,7 @@ void OutboxDrain::State::send_slow() {
   if (events.may_send && !events.may_send(*urgency)) return wait_for_leave(Which::slow);
   Batch batch = journal->take_named(next->slots);
   drop_outdated(&batch);
+  bool any_deferred = false;
   {
     // What was not taken is settled by now, or cannot be read just now.
     Lock lock(mutex);
@@ -270,11 +271,14 @@ void OutboxDrain::State::send_slow() {
       if (taken) continue;
       if (journal->awaits_store(slot.kind, slot.id)) {
         slow_writes.defer(slot, later);
+        any_deferred = true;
       } else {
         slow_writes.forget(slot);
       }
     }
   }
+  // What the journal holds it gives to nobody, and only the other channel would ask for it again.
+  if (any_deferred && options.retry) journal->resume();
   if (batch.empty()) return next_slow();
   const Breaker::Permit permit = breaker->ask(*urgency);
   if (!permit.granted) {

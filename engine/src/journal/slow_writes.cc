@@ -48,7 +48,9 @@ void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, std::uint64_
 
 void SlowWrites::erased_up_to(const UnsettledWrite& erase, const std::string& key, SteadyTime now) {
   Slow& slow = slots_[slot_of(erase)];
-  if (slow.version != erase.write.entry.version) slow = {};
+  // Without a version no piece was done yet: what failures told of its rows holds.
+  const bool of_another = !slow.version.is_zero() && slow.version != erase.write.entry.version;
+  if (of_another) slow = {};
   slow.version = erase.write.entry.version;
   slow.done_to = key;
   slow.rows = std::min(2 * rows_of(slow), erase_rows_);

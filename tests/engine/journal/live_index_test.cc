@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/journal/journal_fixture.h"
+#include "engine/journal/live_index_fixture.h"
 
 namespace tiercache {
 namespace {
@@ -14,31 +14,7 @@ using testing::erase_matching;
 using testing::id_of;
 using testing::ms;
 
-// An index over segments 1 and 2; each record gets the next place.
-class LiveIndexTest : public ::testing::Test {
- protected:
-  LiveIndexTest() {
-    index.add_segment(1);
-    index.add_segment(2);
-  }
-  Place add(const Record& record, std::uint64_t segment = 1) {
-    const Place place{segment, next_offset_, 64};
-    next_offset_ += 64;
-    index.add(record, place);
-    return place;
-  }
-  void settle(const SlotName& slot, std::uint64_t version, const Clocks& sent = {}) {
-    index.settle(slot, at(version), sent, true);
-  }
-  static SlotName slot(const std::string& key, RecordKind kind = RecordKind::content) {
-    return {kind, id_of(key)};
-  }
-
-  LiveIndex index{true};
-
- private:
-  std::uint64_t next_offset_ = 64;
-};
+class LiveIndexTest : public testing::LiveIndexTest {};
 
 TEST_F(LiveIndexTest, record_is_live_until_synced_and_settled_in_any_order) {
   for (const bool file_first : {true, false}) {
@@ -304,12 +280,6 @@ TEST_F(LiveIndexTest, forgotten_segment_takes_only_its_own_records_along) {
 
 // --- Guarded records above others' unsettled ones ---
 
-Record guarded(const std::string& key, std::uint64_t version, std::uint64_t seen) {
-  Record record = content(key, version, "1");
-  record.not_newer_than = at(seen);
-  return record;
-}
-
 TEST_F(LiveIndexTest, write_that_a_guarded_one_has_not_seen_is_sent_first_whatever_the_order_I1) {
   for (const bool guarded_first : {true, false}) {
     const std::string key = guarded_first ? "a" : "b";
@@ -453,6 +423,12 @@ TEST_F(LiveIndexTest, matching_erase_buries_both_I4) {
   add(erase_matching("*", 9), 2);
   EXPECT_EQ(index.live_records(), 1u);
   EXPECT_FALSE(index.is_unsettled(id_of("k"), nullptr));
+}
+
+Record guarded(const std::string& key, std::uint64_t version, std::uint64_t seen) {
+  Record record = content(key, version, "1");
+  record.not_newer_than = at(seen);
+  return record;
 }
 
 TEST(LiveIndexWithoutStore, guarded_record_replaces_like_any_other) {
