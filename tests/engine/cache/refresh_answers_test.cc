@@ -105,6 +105,23 @@ TEST_F(RefreshAnswers, refresh_of_what_is_there_runs_the_plain_callback_alone) {
   EXPECT_EQ(data.info("k")->last_rich_fetch, rich_fetch);
 }
 
+TEST_F(RefreshAnswers, both_callbacks_run_where_what_was_there_has_expired) {
+  DatasetOptions<JsonText> options;
+  with_rich(options);
+  auto data = open(options);
+  data.put("k", "0");
+  world.clock->advance(2h);
+  EXPECT_EQ(*data.get("k"), "\"rich\"");
+  EXPECT_EQ(plain_calls, 1);
+  EXPECT_EQ(rich_calls, 1);
+}
+
+TEST_F(RefreshAnswers, rich_callback_alone_brings_a_document_too) {
+  auto data = cache->dataset("alone", {.rich_refresh_every = 1h, .rich_refresh = rich});
+  ASSERT_TRUE(world.run_until([&] { return data.info().has_value(); }, 2h));
+  EXPECT_EQ(*data.get("", {.reach = Reach::local, .max_stale = 24h}), "\"rich\"");
+}
+
 TEST_F(RefreshAnswers, callback_of_the_call_runs_alone) {
   DatasetOptions<JsonText> options;
   with_rich(options);
@@ -120,9 +137,9 @@ TEST_F(RefreshAnswers, each_cadence_moves_its_own_clock) {
   DatasetOptions<JsonText> options{
       .refresh_every = 1h, .refresh_jitter = 0ms, .rich_refresh_every = 10h + 30min};
   with_rich(options);
-  rich = [](RefreshContext& context) -> Answer {
-    if (context.previous()->document->starts_with('[')) return NotModified{};
-    return "[" + *context.previous()->document + "]";
+  rich = [this](RefreshContext&) -> Answer {
+    if (rich_calls == 3) return NotModified{};
+    return std::to_string(rich_calls);
   };
   auto data = open(options);
   ASSERT_TRUE(data.get("k").has_value());
@@ -136,10 +153,13 @@ TEST_F(RefreshAnswers, each_cadence_moves_its_own_clock) {
   world.executor->run_for(1h);
   EXPECT_GE(*data.info("k")->last_fetch, began + 2h);
   EXPECT_EQ(data.info("k")->last_rich_fetch, began);
-  world.executor->run_until([&] { return rich_calls == 2; }, 10h);
-  world.executor->run_ready();
-  EXPECT_GE(*data.info("k")->last_rich_fetch, began + 9h);
-  EXPECT_LT(*data.info("k")->last_fetch, *data.info("k")->last_rich_fetch);
+  for (const int turn : {2, 3}) {
+    SCOPED_TRACE(turn);
+    ASSERT_TRUE(world.run_until([&] { return rich_calls == turn; }, 11h));
+    world.executor->run_ready();
+    EXPECT_GE(*data.info("k")->last_rich_fetch, began + 10h * (turn - 1));
+    EXPECT_LT(*data.info("k")->last_fetch, *data.info("k")->last_rich_fetch);
+  }
 }
 
 TEST_F(RefreshAnswers, callback_is_told_how_long_it_has) {
@@ -155,6 +175,10 @@ TEST_F(RefreshAnswers, callback_is_told_how_long_it_has) {
   ASSERT_TRUE(data.get("k").has_value());
   EXPECT_EQ(soft, now + 2s);
   EXPECT_EQ(hard, now + 20s);
+  cache = world.open();
+  data = open({.soft_timeout = 0ms});
+  ASSERT_TRUE(data.refresh("k").has_value());
+  EXPECT_EQ(soft, kNever) << "nobody is served before";
 }
 
 // --- New documents ---
@@ -233,6 +257,14 @@ TEST_F(RefreshAnswers, not_found_that_is_not_to_be_remembered_takes_no_place_in_
   EXPECT_EQ(cache->stats().memory_entries, 0u);
   EXPECT_TRUE(data.get("k").not_found());
   EXPECT_EQ(plain_calls, 2);
+}
+
+TEST_F(RefreshAnswers, not_found_erases_nothing_where_there_is_nothing) {
+  plain = [](RefreshContext&) { return NotFound{}; };
+  auto data = open({.not_found_erases = true});
+  EXPECT_TRUE(data.get("k").not_found());
+  ASSERT_TRUE(cache->flush());
+  EXPECT_EQ(world.store->row("test", {"d", "k"}), nullptr);
 }
 
 TEST_F(RefreshAnswers, not_found_erases_where_the_dataset_says_so_and_only_there) {
