@@ -212,6 +212,8 @@ TEST_F(StoreThatLies, entry_whose_bytes_do_not_hold_is_corrupt_and_not_served_I2
   const auto spoil = [&](const std::function<void(Entry&)>& alter) {
     lying->on_load = [alter](LoadReply& reply) {
       for (EntryPtr& entry : reply.entries) entry = altered(entry, alter);
+      reply.corrupt = {};  // it knows of none
+      reply.corrupt_text = {};
     };
     auto cache = open();
     auto options = keyed();
