@@ -21,8 +21,10 @@ using std::chrono::milliseconds;
 // What a refresh remembers of its start.
 struct RefreshPath::Start {
   WallTime at;
-  Version base;   // the key's version then: the answer counts only while it still is (I5)
-  Version guard;  // for the store: the same, or for a key unknown here, a stamp of the start
+  Version begun;  // what is erased from here on is newer than the answer (I4)
+  Version base;   // of what was there then: the answer counts only while that still is (I5)
+  Version known;  // the same, or of a matching erase that hid it
+  Version guard;  // for the store: that, or for a key unknown here, a stamp of the start
   EntryPtr previous;
   bool both = false;  // the rich callback runs too
 };
@@ -99,12 +101,14 @@ Flight RefreshPath::make_flight(const RefreshRequest& request) {
   DatasetState& dataset = *request.dataset;
   const DatasetPolicy& policy = dataset.policy;
   Start start;
-  start.base = core_.write_path->visible_version(dataset, request.id);
+  start.begun = core_.versions->next();
+  start.base = core_.write_path->version_there(dataset, request.id);
+  start.known = core_.write_path->visible_version(dataset, request.id);
   start.at = core_.fetch_time(request.id);
   start.previous = previous(dataset, request.id);
   // What the callback is given is what its answer stands for, and nothing that came since.
-  if (start.previous) start.base = start.previous->version;
-  start.guard = start.base.is_zero() ? core_.versions->next() : start.base;
+  if (start.previous) start.base = start.known = start.previous->version;
+  start.guard = start.known.is_zero() ? core_.versions->next() : start.known;
   start.both = !request.callback && request.cadence == Cadence::normal && policy.rich_refresh &&
                (request.reason == RefreshReason::emergency || !start.previous);
 
@@ -224,6 +228,7 @@ void RefreshPath::apply_document(const RefreshRequest& request, const Start& sta
   if (request.cadence == Cadence::rich || start.both)
     change.entry.clocks.last_rich_fetch = start.at;
   change.base = start.base;
+  change.begun = start.begun;
   change.guard = start.guard;
   std::vector<Change> changes;
   changes.push_back(std::move(change));
@@ -251,6 +256,7 @@ void RefreshPath::apply_not_modified(const RefreshRequest& request, const Start&
   change.key = request.id.key;
   change.entry.metadata = answer.metadata;
   change.base = start.base;
+  change.begun = start.begun;
   change.guard = start.guard;
   if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
   if (request.cadence == Cadence::rich) change.entry.clocks.last_rich_fetch = start.at;
@@ -277,6 +283,7 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     change.key = request.id.key;
     change.entry.kind = EntryKind::tombstone;
     change.base = start.base;
+    change.begun = start.begun;
     change.guard = start.guard;
     std::vector<Change> changes;
     changes.push_back(std::move(change));
@@ -292,7 +299,7 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
   if (!start.previous && remember_for.count() > 0) {
     auto resident = std::make_shared<Resident>();
     resident->kind = ResidentKind::not_found;
-    resident->entry.version = start.base;
+    resident->entry.version = start.known;
     const Ticks now = core_.now().ticks;
     const Ticks until = now + remember_for.count();
     const KeyRef ref = dataset.ref(request.id.key);
@@ -300,7 +307,7 @@ void RefreshPath::apply_not_found(const RefreshRequest& request, const Start& st
     // A write since the start may be in its file alone by now: memory would not know of it. A
     // tombstone on its way to its file must not lose its place in memory.
     const bool pinned = core_.memory->peek(ref).pinned;
-    if (!pinned && core_.write_path->known_version(dataset, request.id) == start.base) {
+    if (!pinned && core_.write_path->known_version(dataset, request.id) == start.known) {
       core_.memory->promote(ref, std::move(resident), {until, until, until, now}, stamp);
     }
   }

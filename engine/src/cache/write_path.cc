@@ -320,6 +320,7 @@ ResidentPtr WritePath::with_clocks_of(const Change& change, std::uint32_t* gener
 void WritePath::make_matching_erase_visible(const Change& change) {
   DatasetState& dataset = *change.dataset;
   const Version version = change.entry.version;
+  remember_erased(dataset.id(change.key), version);
   core_.memory->remove_matching(
       dataset.number, version, [&](std::string_view key) { return glob_matches(change.key, key); });
   if (core_.erase_files_matching(dataset.name, change.key, version)) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,7 +35,8 @@ struct Change {
   std::shared_ptr<const void> value;
   std::size_t value_bytes = 0;
   std::optional<Version> if_version;   // a caller's compare-and-set: `conflict` when it is another
-  std::optional<Version> base;         // a refresh's: `superseded` when it is another
+  std::optional<Version> base;         // a refresh's: `superseded` when another is there
+  Version begun = {};                  // with `base`: so is it by what was erased since
   std::optional<Version> guard;        // the store's: see StoreWrite::not_newer_than
   Lineage made_from = {};              // with `guard`
   std::uint64_t place = 0;             // its time, where it was taken before the write was compared
@@ -80,6 +82,8 @@ class WritePath {
   Version known_version(DatasetState& dataset, const EntryId& id);
   // The same without writes under way, which nobody is served yet.
   Version visible_version(DatasetState& dataset, const EntryId& id) const;
+  // The same without matching erases too, of which nothing is left here once they are settled.
+  Version version_there(DatasetState& dataset, const EntryId& id) const;
 
   // `fn` is called once the key's write of `version` is not on its way to the store any more,
   // whatever became of it, at the latest at `deadline`; from this call where it is not now. It must
@@ -105,6 +109,8 @@ class WritePath {
   Stripe& stripe_of(std::uint64_t hash) { return stripes_[hash % stripes_.size()]; }
   Version newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe)
       TIERCACHE_REQUIRES(stripe.mutex);
+  Version newest_there(DatasetState& dataset, const EntryId& id, Stripe& stripe)
+      TIERCACHE_REQUIRES(stripe.mutex);
   Version newest_matching(const DatasetState& dataset, const std::string& glob) const;
   void carry_clocks(const Clocks& known, Change& change) const;
   // The same for a matching erase, which takes its place among the writes of all keys, and waits
@@ -114,6 +120,9 @@ class WritePath {
   // Of the matching erases that are being journaled, the newest that the key's write of `below`
   // comes after.
   Version erased_under_way(const EntryId& id, Version below);
+  void remember_erased(const EntryId& glob, Version version);
+  // A matching erase of a version above `begun` has the key, also where it is settled by now.
+  bool is_erased_since(const EntryId& id, Version begun);
   // What is there, if the change would put the same document there once more: then only clocks
   // move.
   EntryPtr same_there(const Change& change) const;
@@ -149,6 +158,8 @@ class WritePath {
   std::array<Stripe, 256> stripes_;
   Mutex erasures_mutex_;
   std::vector<Erasure> erasures_ TIERCACHE_GUARDED_BY(erasures_mutex_);  // being journaled
+  std::deque<Erasure> erased_lately_ TIERCACHE_GUARDED_BY(erasures_mutex_);
+  Version erased_longer_ago_ TIERCACHE_GUARDED_BY(erasures_mutex_);  // the newest not in it
 };
 
 }  // namespace tiercache::detail

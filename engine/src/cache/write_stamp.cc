@@ -57,17 +57,26 @@ Version WritePath::known_version(DatasetState& dataset, const EntryId& id) {
   return newest_known(dataset, id, stripe);
 }
 
-Version WritePath::visible_version(DatasetState& dataset, const EntryId& id) const {
+Version WritePath::version_there(DatasetState& dataset, const EntryId& id) const {
   Version newest;
   const auto found = core_.memory->peek(dataset.ref(id.key));
   if (found.resident) newest = found.resident->entry.version;
   if (const auto item = core_.files->index().find(id)) newest = std::max(newest, item->version);
-  if (const auto erased = core_.journal->erased_below(id)) newest = std::max(newest, *erased);
   return newest;
 }
 
+Version WritePath::visible_version(DatasetState& dataset, const EntryId& id) const {
+  const Version there = version_there(dataset, id);
+  return std::max(there, core_.journal->erased_below(id).value_or(Version{}));
+}
+
 Version WritePath::newest_known(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
-  Version newest = visible_version(dataset, id);
+  const Version there = newest_there(dataset, id, stripe);
+  return std::max(there, core_.journal->erased_below(id).value_or(Version{}));
+}
+
+Version WritePath::newest_there(DatasetState& dataset, const EntryId& id, Stripe& stripe) {
+  Version newest = version_there(dataset, id);
   if (const auto under_way = stripe.under_way.find(id); under_way != stripe.under_way.end()) {
     for (const Version version : under_way->second) newest = std::max(newest, version);
   }
@@ -129,6 +138,25 @@ Version WritePath::erased_under_way(const EntryId& id, Version below) {
     }
   }
   return newest;
+}
+
+void WritePath::remember_erased(const EntryId& glob, Version version) {
+  constexpr std::size_t kRemembered = 1'000;
+  Lock lock(erasures_mutex_);
+  erased_lately_.push_back({glob, version});
+  if (erased_lately_.size() <= kRemembered) return;
+  erased_longer_ago_ = std::max(erased_longer_ago_, erased_lately_.front().version);
+  erased_lately_.pop_front();
+}
+
+bool WritePath::is_erased_since(const EntryId& id, Version begun) {
+  if (const auto erased = core_.journal->erased_below(id); erased && *erased > begun) return true;
+  Lock lock(erasures_mutex_);
+  if (erased_longer_ago_ > begun) return true;  // whichever keys those had
+  return std::ranges::any_of(erased_lately_, [&](const Erasure& erasure) {
+    return erasure.version > begun && erasure.glob.dataset == id.dataset &&
+           glob_matches(erasure.glob.key, id.key);
+  });
 }
 
 // Without the key's lock, since it may read the file; `stamp` sees whether it still holds.
@@ -266,7 +294,10 @@ std::optional<ChangeResult> WritePath::stamp(Change& change, const EntryPtr& sam
     if (!matches) return conflict(*change.if_version, known, erased);
     guard_by(id, known, change);
   }
-  if (change.base && *change.base != known) return result_of(Status::superseded, known);
+  if (change.base &&
+      (*change.base != newest_there(dataset, id, stripe) || is_erased_since(id, change.begun))) {
+    return result_of(Status::superseded, known);
+  }
   if (change.base && !known.is_zero()) guard_by(id, known, change);
   if (same && same->version == known) only_move_clocks(change);
   const bool invalidates = change.kind == RecordKind::clocks && change.entry.clocks.invalidated_at;

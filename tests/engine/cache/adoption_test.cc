@@ -91,5 +91,45 @@ TEST_F(Adoption, disk_that_goes_on_refusing_is_told_until_it_reads_again_I1) {
   }
 }
 
+// Beside a living cache that no shared counters tell of the other's writes: what it adopts is newer
+// than what its memory holds, and trusts for minutes yet.
+TEST(AdoptionWithoutCounters, memory_gives_way_to_what_a_dead_process_left_I4_I10) {
+  World world;
+  world.disk.set_remote(true);
+  world.store_down();
+  auto mine = world.open([](CacheOptions& options) { options.files.allow_remote = true; });
+  auto data = mine->dataset("d", keyed());
+  for (const std::string key : {"replaced", "erased", "kept"}) data.put(key, "1");
+  world.executor->run_for(10s);
+
+  const auto their_executor = std::make_shared<SeededExecutor>(world.clock, 99);
+  CacheOptions options;
+  options.project = "test";
+  options.directory = "/cache";
+  options.store = world.store;
+  options.files.allow_remote = true;
+  options.ports = {
+      .clock = world.clock, .executor = their_executor, .file_system = world.disk.boot()};
+  options.seed = 99;
+  auto theirs = std::make_unique<Cache>(options);
+  auto their_data = theirs->dataset("d", keyed());
+  their_data.put("replaced", "2");
+  their_data.erase_matching("er*");
+  world.disk.kill();
+  their_executor->shutdown(world.clock->steady_now());
+  theirs.reset();
+
+  const auto local = [&](const std::string& key) {
+    const auto snapshot = data.get(key, {.reach = Reach::local});
+    return snapshot.has_value() ? *snapshot : "nothing";
+  };
+  ASSERT_EQ(local("replaced") + local("erased") + local("kept"), "111");
+  world.executor->run_for(10s);
+  EXPECT_EQ(local("replaced"), "2");
+  EXPECT_EQ(local("erased"), "nothing");
+  EXPECT_EQ(local("kept"), "1");
+  EXPECT_EQ(data.get("kept").tier(), Tier::memory);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

@@ -1,6 +1,7 @@
 // Stores that break the port's contract: the cache goes on.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -181,6 +182,27 @@ class StoreThatLies : public ::testing::Test {
     world.store->put_row("test", {"d", key}, entry);
   }
 
+  // What the store last said of a write that it does not confirm.
+  static std::string why_not_stored(Dataset<JsonText>& data) {
+    try {
+      data.put("k", "1", {.durability = Durability::store, .deadline = 5s});
+    } catch (const DeadlineExceeded& error) {
+      const std::string details = error.details();
+      return details.substr(std::min(details.size(), details.find("the store contradicts")));
+    }
+    return "(stored)";
+  }
+  // How many files in the quarantine end with this text.
+  std::size_t kept_aside(const std::string& text) {
+    std::size_t count = 0;
+    for (const std::string& path : world.disk.files()) {
+      std::string bytes;
+      const bool read = path.find("/quarantine/") != std::string::npos;
+      count += read && world.disk.read(path, &bytes) && bytes.ends_with(text) ? 1 : 0;
+    }
+    return count;
+  }
+
   World world;
   std::shared_ptr<LyingStore> lying = std::make_shared<LyingStore>(world.store);
 };
@@ -190,6 +212,8 @@ TEST_F(StoreThatLies, entry_whose_bytes_do_not_hold_is_corrupt_and_not_served_I2
   const auto spoil = [&](const std::function<void(Entry&)>& alter) {
     lying->on_load = [alter](LoadReply& reply) {
       for (EntryPtr& entry : reply.entries) entry = altered(entry, alter);
+      reply.corrupt = {};  // it knows of none
+      reply.corrupt_text = {};
     };
     auto cache = open();
     auto options = keyed();
@@ -197,18 +221,124 @@ TEST_F(StoreThatLies, entry_whose_bytes_do_not_hold_is_corrupt_and_not_served_I2
     const auto read = cache->dataset("d", options).get("k");
     EXPECT_FALSE(read.has_value());
     EXPECT_EQ(read.passage().store, TierAnswer::corrupt);
+    world.executor->run_ready();
     cache->close();
   };
   spoil([](Entry& entry) { entry.checksum = {}; });
   spoil([](Entry& entry) { entry.metadata = "nonsense"; });
   spoil([](Entry& entry) { entry.document = std::make_shared<std::string>("{"); });
   spoil([](Entry& entry) { entry.document.reset(); });
+  spoil([](Entry& entry) { entry.kind = EntryKind::tombstone; });
+  spoil([](Entry& entry) { entry.kind = static_cast<EntryKind>(77); });
+  EXPECT_EQ(kept_aside("\n{"), 1u) << "the text that does not hold";
+}
+
+TEST_F(StoreThatLies, row_with_a_checksum_of_its_own_text_or_without_metadata_is_whole) {
+  put_row("k");
+  const auto served = [&](const std::function<void(Entry&)>& alter) {
+    lying->on_load = [alter](LoadReply& reply) {
+      for (EntryPtr& entry : reply.entries) entry = altered(entry, alter);
+    };
+    auto cache = open();
+    auto options = keyed();
+    options.hydrate = Hydrate::none();
+    const auto read = cache->dataset("d", options).get("k");
+    const std::string text = read.has_value() ? *read : "nothing";
+    cache->close();
+    world.wipe();
+    return text;
+  };
+  EXPECT_EQ(served([](Entry& entry) {
+              entry.document = std::make_shared<std::string>("1 ");
+              entry.text_checksum = Checksum::of("1 ");
+            }),
+            "1 ");
+  EXPECT_EQ(served([](Entry& entry) { entry.metadata.clear(); }), "1");
+}
+
+TEST_F(StoreThatLies, more_or_fewer_rows_than_were_asked_for_are_no_answer) {
+  put_row("k");
+  lying->on_load = [](LoadReply& reply) { reply.entries.push_back(reply.entries.front()); };
+  auto cache = open();
+  auto options = keyed();
+  options.hydrate = Hydrate::none();
+  auto data = cache->dataset("d", options);
+  const auto read = data.get("k");
+  EXPECT_FALSE(read.has_value());
+  EXPECT_EQ(read.passage().store_why, "the store contradicts itself: 2 entries for 1 key");
+  lying->on_load = {};
+  world.executor->run_for(1min);
+  EXPECT_TRUE(data.get("k").has_value());
+}
+
+TEST_F(StoreThatLies, more_or_fewer_results_than_writes_are_no_answer) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  lying->on_save = [](SaveReply& reply) { reply.results.push_back(reply.results.front()); };
+  EXPECT_EQ(why_not_stored(data), "the store contradicts itself: 2 results for 1 write");
+  lying->on_save = [](SaveReply& reply) { reply.results.clear(); };
+  EXPECT_EQ(why_not_stored(data), "the store contradicts itself: 0 results for 1 write");
+  lying->on_save = {};
+  EXPECT_TRUE(cache->flush());
+}
+
+TEST_F(StoreThatLies, row_that_won_and_does_not_hold_is_not_taken_I2) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  lying->on_save = [this](SaveReply& reply) {
+    for (SaveResult& result : reply.results) {
+      const EntryPtr row = world.store->row("test", {"d", "k"});
+      result = {SaveOutcome::superseded,
+                altered(row,
+                        [](Entry& entry) {
+                          ++entry.version.time;
+                          entry.checksum = {};
+                        }),
+                {}};
+    }
+  };
+  EXPECT_EQ(why_not_stored(data),
+            "the store contradicts itself: the row that won does not hold its checksum");
+  EXPECT_EQ(*data.get("k"), "1");
+  lying->on_save = {};
+  EXPECT_TRUE(cache->flush());
+}
+
+TEST_F(StoreThatLies, write_that_lost_to_the_row_of_its_own_version_is_no_contradiction) {
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  lying->on_save = [this](SaveReply& reply) {
+    for (SaveResult& result : reply.results) {
+      result = {SaveOutcome::superseded, world.store->row("test", {"d", "k"}), {}};
+    }
+  };
+  EXPECT_TRUE(data.put("k", "1", {.durability = Durability::store}).superseded);
+  EXPECT_EQ(*data.get("k"), "1");
+}
+
+TEST_F(StoreThatLies, scan_that_does_not_move_on_is_left) {
+  put_row("k");
+  const EntryPtr row = world.store->row("test", {"d", "k"});
+  lying->on_scan = [row](ScanReply& reply) {
+    reply.status = StoreStatus::ok;
+    reply.entries = {{{"d", "k"}, row}};
+    reply.next = "the same";
+  };
+  auto cache = open();
+  auto data = cache->dataset("d", keyed());
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(world.store->calls("scan"), 2u);
+  EXPECT_TRUE(data.info("k").has_value());
 }
 
 TEST_F(StoreThatLies, page_of_a_scan_is_taken_without_what_is_no_entry_I2) {
   put_row("k");
   lying->on_scan = [](ScanReply& reply) {
     reply.entries.push_back({{"d", "null"}, nullptr});
+    Entry gone;
+    gone.kind = EntryKind::tombstone;
+    gone.version.time = 6 << Version::kCounterBits;
+    reply.entries.push_back({{"d", "gone"}, std::make_shared<Entry>(gone)});
     if (!reply.entries.front().entry) return;
     reply.entries.push_back({{"d", "odd"}, altered(reply.entries.front().entry, [](Entry& entry) {
                                entry.document = std::make_shared<std::string>("{");
@@ -219,6 +349,7 @@ TEST_F(StoreThatLies, page_of_a_scan_is_taken_without_what_is_no_entry_I2) {
   ASSERT_TRUE(cache->warm_up());
   EXPECT_TRUE(data.info("k").has_value());
   EXPECT_FALSE(data.info("odd").has_value());
+  EXPECT_FALSE(data.get("gone", {.reach = Reach::local}).gone());
 }
 
 TEST_F(StoreThatLies, older_row_that_is_said_to_have_won_replaces_nothing_I3) {

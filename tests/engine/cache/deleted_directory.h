@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cache/timed_log.h"
 #include "engine/cache/world.h"
 
 namespace tiercache::testing {
@@ -70,6 +71,7 @@ class DeletedDirectory : public ::testing::Test {
   }
 
   World world_;
+  std::shared_ptr<TimedLog> log_ = std::make_shared<TimedLog>(world_.clock);
   std::unique_ptr<Cache> cache_;
   std::optional<Dataset<JsonText>> data_;
 };

@@ -2,15 +2,21 @@
 // itself.
 #include "engine/cache/deleted_directory.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "tiercache/error.h"
 
 namespace tiercache::testing {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(DeletedDirectory, cache_makes_it_anew_and_its_writes_are_durable_again_I1) {
   open();
@@ -130,17 +136,115 @@ TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
     kLittleMemory(options);
     kWithoutStore(options);
   };
-  open(little);
+  open([&](CacheOptions& options) {
+    little(options);
+    options.logger = TimedLog::logger(log_);
+  });
+  data_->put("none", "1");
+  data_->erase("none");  // its tombstone is no loss
   for (int i = 0; i < 200; ++i) data_->put(name(i), large(i));
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(10s);
   world_.wipe();
   recover();
+  const std::uint64_t lost = cache_->stats().files_lost;
+  EXPECT_THAT(log_->taken(),
+              HasSubstr("error the directory was deleted, and with it " + std::to_string(lost) +
+                        " documents that only its files had\n"));
+  world_.wipe();
+  recover();
+  EXPECT_EQ(cache_->stats().files_lost, lost) << "what was lost is lost once";
+  EXPECT_THAT(log_->taken(), Not(HasSubstr("that only its files had")));
   reopen(little);
   std::uint64_t here = 0;
   for (int i = 0; i < 200; ++i) here += local(name(i)) == large(i) ? 1 : 0;
   EXPECT_LT(here, 200u);
-  open(little);
+  EXPECT_EQ(here + lost, 200u);
+}
+
+// The store tells anew what it has, of datasets that take it from there.
+TEST_F(DeletedDirectory, what_only_its_files_had_is_taken_from_the_store_again) {
+  open([](CacheOptions& options) { options.memory.max_bytes = 24'000; });
+  auto options = keyed();
+  options.hydrate = Hydrate::all();
+  auto all = cache_->dataset("all", options);
+  for (int i = 0; i < 100; ++i) all.put(name(i), large(i));
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  world_.wipe();
+  recover();
+  world_.store_down();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(*all.get(name(i), {.reach = Reach::local}), large(i)) << i;
+  }
+  EXPECT_EQ(cache_->stats().files_lost, 0u);
+  EXPECT_EQ(world_.entry_files(), 100u);
+}
+
+TEST_F(DeletedDirectory, operator_is_told_what_was_lost_and_that_it_is_made_anew) {
+  open([&](CacheOptions& options) {
+    kLittleMemory(options);
+    options.logger = TimedLog::logger(log_);
+  });
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  log_->taken();
+  world_.wipe();
+  recover();
+  std::string told = log_->taken();
+  EXPECT_THAT(told, HasSubstr("warning the directory was deleted and is made anew\n"));
+  EXPECT_THAT(told, Not(HasSubstr("acknowledged")));
+  world_.store_down();
+  for (int i = 0; i < 300; ++i) {
+    data_->put(name(i), large(i));
+    if (i % 20 == 0) world_.executor->run_for(1s);
+  }
+  world_.executor->run_for(5s);
+  world_.wipe();
+  recover();
+  told = log_->taken();
+  EXPECT_THAT(told, HasSubstr("error the directory was deleted, and with it " +
+                              std::to_string(cache_->stats().journal_lost) +
+                              " acknowledged writes that the store had not confirmed\n"));
+  world_.wipe();
+  recover();
+  EXPECT_THAT(log_->taken(), Not(HasSubstr("acknowledged"))) << "those of this time alone";
+}
+
+TEST_F(DeletedDirectory, flush_says_no_until_it_is_made_anew_I13) {
+  open();
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.wipe();
+  EXPECT_FALSE(cache_->flush(0ms));
+  recover();
+  EXPECT_TRUE(cache_->flush());
+}
+
+TEST_F(DeletedDirectory, one_that_cannot_be_made_is_tried_again_at_growing_pauses_and_told_of) {
+  open();
+  data_->put("k", "1");
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  std::vector<SteadyTime> tries;
+  world_.disk.set_fault([&](const std::string& operation, const std::string& path) {
+    if (operation != "make_directories" || path != "/cache") return 0;
+    if (tries.empty() || tries.back() != world_.clock->steady_now()) {
+      tries.push_back(world_.clock->steady_now());
+    }
+    return EROFS;
+  });
+  world_.wipe();
+  world_.executor->run_for(1min);
+  EXPECT_FALSE(cache_->health().files.working);
+  EXPECT_NE(cache_->health().files.why.find("cannot be made anew"), std::string::npos);
+  ASSERT_GE(tries.size(), 12u);
+  EXPECT_LE(tries.at(3) - tries.at(0), 2s);
+  EXPECT_LE(tries.size(), 36u);
+  world_.disk.set_fault({});
+  world_.executor->run_for(5s);
+  EXPECT_TRUE(cache_->health().files.working) << "at the longest pause";
+  EXPECT_EQ(cache_->health().files.why, "");
 }
 
 TEST_F(DeletedDirectory, parked_writes_and_matching_erases_are_kept) {

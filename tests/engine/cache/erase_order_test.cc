@@ -200,5 +200,72 @@ TEST_F(EraseOrder, erase_says_so_when_another_process_does_not_file_what_it_wrot
   stuck_executor->shutdown(world.clock->steady_now());
 }
 
+// --- Refreshes of keys that nothing here tells of ---
+
+class ErasedDuringARefresh : public ::testing::Test {
+ protected:
+  // What is read of "k" by a callback that takes so long, while `meanwhile` happens in its second
+  // second.
+  Snapshot<JsonText> read(std::chrono::seconds takes, const std::function<void()>& meanwhile = {}) {
+    if (meanwhile) {
+      world.executor->schedule(world.clock->steady_now() + 1s, Lane::compute, meanwhile);
+    }
+    const auto slow = [this, takes](RefreshContext&) {
+      world.executor->sleep_for(takes);
+      return std::string("1");
+    };
+    return data.get_or_load("k", slow, 1h, {.deadline = 1min});
+  }
+
+  World world;
+  std::unique_ptr<Cache> cache = world.open();
+  Dataset<JsonText> data = cache->dataset("d", {.keyed = true, .fresh_for = 1h});
+};
+
+TEST_F(ErasedDuringARefresh, answer_stays_away_also_once_the_erase_is_settled_I4_I5) {
+  for (const auto takes : {20s, 2s}) {
+    EXPECT_FALSE(read(takes, [&] { data.erase_matching("*"); }).has_value());
+    EXPECT_FALSE(data.info("k").has_value());
+  }
+}
+
+TEST_F(ErasedDuringARefresh, erase_of_other_keys_or_of_another_dataset_keeps_no_answer_away) {
+  auto other = cache->dataset("other", {.keyed = true});
+  EXPECT_TRUE(read(20s, [&] {
+                data.erase_matching("x*");
+                other.erase_matching("*");
+              }).has_value());
+}
+
+TEST_F(ErasedDuringARefresh, answer_of_a_refresh_begun_after_the_erase_is_saved) {
+  for (const auto takes : {0s, 20s}) {
+    for (const Durability durability : {Durability::journal, Durability::store}) {
+      data.erase_matching("*", {.durability = durability});
+      const auto read_again = read(takes);
+      EXPECT_TRUE(read_again.has_value()) << read_again.passage().to_string();
+      EXPECT_TRUE(data.info("k").has_value());
+      ASSERT_TRUE(cache->flush());
+      EXPECT_EQ(*world.store->row("test", {"d", "k"})->document, "1");
+      data.erase("k");
+      ASSERT_TRUE(cache->flush());
+      cache->close();
+      world.wipe();
+      world.store->drop_row("test", {"d", "k"});
+      cache = world.open();
+      data = cache->dataset("d", {.keyed = true, .fresh_for = 1h});
+    }
+  }
+}
+
+// Where more were erased than are remembered, any of them may have been the key's.
+TEST_F(ErasedDuringARefresh, answer_that_may_have_been_erased_stays_away_I8) {
+  const auto erase = [&](int times) {
+    for (int i = 0; i < times; ++i) data.erase_matching("x*");
+  };
+  EXPECT_TRUE(read(20s, [&] { erase(1'000); }).has_value());
+  data.erase("k");
+  EXPECT_FALSE(read(20s, [&] { erase(1'001); }).has_value());
+}
+
 }  // namespace
 }  // namespace tiercache::testing

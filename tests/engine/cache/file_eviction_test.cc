@@ -1,9 +1,12 @@
 // Bounds of the entry files: what is evicted for them, and what never is.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/cache/world.h"
 
@@ -250,6 +253,141 @@ TEST(FileEviction, hydration_ends_where_the_files_are_full) {
   ASSERT_TRUE(cache->warm_up());
   EXPECT_LT(cache->stats().files_evictions, 2'000u);
   EXPECT_TRUE(within_bound(world, *cache));
+}
+
+// --- How many go, and which ---
+
+// Entries of 100 bytes, fetched one after the other; confirmed, filed, and in no memory.
+void fill(World& world, int count) {
+  auto cache = world.open();
+  auto data = cache->dataset("d", keyed());
+  for (int i = 0; i < count; ++i) {
+    data.put(key(i), '"' + std::string(98, 'x') + '"');
+    world.executor->run_for(1s);
+  }
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+}
+
+// What the rows of the store become, and how many entries are left here after ten minutes.
+std::uint64_t left_after(World& world, const std::function<void(Entry&)>& alter) {
+  fill(world, 101);
+  for (int i = 0; i < 101; ++i) {
+    Entry row = *world.store->row("test", {"d", key(i)});
+    alter(row);
+    world.store->put_row("test", {"d", key(i)}, row);
+  }
+  auto cache = world.open([](CacheOptions& options) {
+    bounded(options);
+    options.store_calls.poll_every = 0ms;
+  });
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(10min);
+  return cache->stats().files_entries;
+}
+
+TEST(FileEviction, one_above_the_bound_makes_room_of_a_twentieth_and_the_bound_itself_none) {
+  for (const int count : {100, 101}) {
+    World world;
+    fill(world, count);
+    auto cache = world.open(bounded);
+    auto data = cache->dataset("d", keyed());
+    world.executor->run_for(10min);
+    EXPECT_EQ(cache->stats().files_entries, count == 100 ? 100u : 95u);
+    EXPECT_EQ(data.contains(key(5)), count == 100) << "the first to go";
+    EXPECT_TRUE(data.contains(key(6)));
+  }
+}
+
+TEST(FileEviction, bytes_above_the_bound_make_room_of_a_twentieth) {
+  for (const int count : {100, 101}) {
+    World world;
+    fill(world, count);
+    auto cache = world.open([](CacheOptions& options) { options.files.max_bytes = 10'000; });
+    auto data = cache->dataset("d", keyed());
+    world.executor->run_for(10min);
+    EXPECT_EQ(cache->stats().files_bytes, count == 100 ? 10'000u : 9'500u);
+  }
+}
+
+TEST(FileEviction, entry_goes_where_the_store_has_it_or_a_newer_one_and_nowhere_else_I3) {
+  const auto replace = [](Entry& row) {
+    row.document = std::make_shared<const std::string>("\"other\"");
+    row.checksum = Checksum::of(*row.document);
+  };
+  World same;
+  EXPECT_EQ(left_after(same, [](Entry&) {}), 95u);
+  World newer;
+  EXPECT_EQ(left_after(newer,
+                       [&](Entry& row) {
+                         replace(row);
+                         ++row.version.time;
+                       }),
+            95u);
+  World other;
+  EXPECT_EQ(left_after(other, replace), 101u) << "another document of the same version";
+}
+
+TEST(FileEviction, what_could_not_go_is_tried_again_every_half_minute) {
+  World world;
+  fill(world, 101);
+  std::vector<Entry> rows;
+  for (int i = 0; i < 101; ++i) {
+    rows.push_back(*world.store->row("test", {"d", key(i)}));
+    world.store->drop_row("test", {"d", key(i)});
+  }
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(1s);
+  const std::uint64_t once = world.store->calls("load");
+  EXPECT_GT(once, 0u);
+  world.executor->run_for(28s);
+  EXPECT_EQ(world.store->calls("load"), once);
+  world.executor->run_for(2s);
+  EXPECT_GE(world.store->calls("load"), 2 * once - 2) << "all of them";
+  for (int i = 0; i < 101; ++i) {
+    world.store->put_row("test", {"d", key(i)}, rows[static_cast<std::size_t>(i)]);
+  }
+  world.executor->run_for(30s);
+  EXPECT_EQ(cache->stats().files_entries, 95u);
+}
+
+TEST(FileEviction, dataset_of_one_document_keeps_it) {
+  World world;
+  auto cache = world.open();
+  cache->dataset("one", {.fresh_for = 24h}).put("", "1");
+  ASSERT_TRUE(cache->flush());
+  cache->close();
+  fill(world, 101);
+  cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed());
+  world.executor->run_for(10min);
+  EXPECT_TRUE(cache->dataset("one", {.fresh_for = 24h}).contains());
+  EXPECT_EQ(cache->stats().files_entries, 95u);
+}
+
+TEST(FileEviction, evicted_entry_is_out_of_memory_and_off_the_schedule_too) {
+  World world;
+  auto cache = world.open(bounded);
+  std::map<std::string, int> refreshed;
+  auto options = keyed();
+  options.refresh_every = 1h;
+  options.refresh_jitter = 0ms;
+  options.refresh = [&](RefreshContext& context) {
+    ++refreshed[context.key()];
+    return std::string("2");
+  };
+  auto data = cache->dataset("d", options);
+  for (int i = 0; i < 101; ++i) {
+    data.put(key(i), "1");
+    world.executor->run_for(1s);
+  }
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(world.run_until([&] { return cache->stats().files_entries == 95; }, 5min));
+  for (int i = 0; i < 101; ++i) EXPECT_EQ(data.peek(key(i)).has_value(), i >= 6) << i;
+  world.executor->run_for(70min);
+  EXPECT_EQ(refreshed.size(), 95u);
+  EXPECT_FALSE(refreshed.contains(key(0)));
 }
 
 }  // namespace

@@ -223,6 +223,17 @@ TEST_F(Messages, scrub_of_a_dataset_that_is_not_here_says_so) {
       << "it has entries here, and is not open";
 }
 
+// --- Outbox ---
+
+TEST(OutboxWords, are_those_of_the_documentation) {
+  EXPECT_EQ(to_string(OutboxOutcome::done), "done");
+  EXPECT_EQ(to_string(OutboxOutcome::not_parked), "not parked");
+  EXPECT_EQ(to_string(OutboxOutcome::store_unavailable), "store unavailable");
+  EXPECT_EQ(to_string(OutboxOutcome::disk_failed), "disk failed");
+}
+
+// --- Counts ---
+
 TEST_F(Messages, counts_of_one_are_in_the_singular) {
   ScrubReport report;
   report.keys = report.file_lost = 1;

@@ -342,6 +342,147 @@ TEST_F(OutboxTest, parked_writes_are_still_parked_and_still_say_why_after_a_rest
   EXPECT_EQ(row("k"), "\"bad k\"");
 }
 
+// --- Of many, each ---
+
+TEST_F(OutboxTest, each_write_has_its_own_outcome_at_the_place_it_was_asked_at) {
+  open();
+  for (const std::string key : {"a", "b", "c"}) park(key);
+  world.executor->run_for(1s);
+  world.disk.set_fault([](const std::string& operation, const std::string& path) {
+    return operation == "remove_file" && path.ends_with("/b.json") ? EIO : 0;
+  });
+  const std::vector<OutboxId> ids{{{"d", "unknown"}}, {{"d", "a"}}, {{"d", "b"}}, {{"d", "c"}}};
+  using enum OutboxOutcome;
+  EXPECT_EQ(cache->outbox().discard(ids),
+            (std::vector<OutboxOutcome>{not_parked, done, disk_failed, done}));
+  EXPECT_FALSE(cache->health().files.working);
+  world.disk.set_fault({});
+  EXPECT_EQ(cache->outbox().retry(ids),
+            (std::vector<OutboxOutcome>{not_parked, not_parked, done, not_parked}));
+}
+
+TEST_F(OutboxTest, store_that_is_away_keeps_them_all_and_that_is_counted) {
+  open();
+  for (const std::string key : {"a", "b"}) park(key);
+  world.store_down();
+  const std::vector<OutboxId> ids{{{"d", "unknown"}}, {{"d", "a"}}};
+  using enum OutboxOutcome;
+  EXPECT_EQ(cache->outbox().discard(ids, 1s),
+            (std::vector<OutboxOutcome>{not_parked, store_unavailable}));
+  const OutboxCounts counts = cache->outbox().discard_all({}, 1s);
+  EXPECT_EQ(counts.store_unavailable, 2u);
+  EXPECT_EQ(counts.done + counts.not_parked + counts.disk_failed, 0u);
+  EXPECT_EQ(parked_keys(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(OutboxTest, store_that_is_switched_off_does_not_say_what_is_to_stand_there) {
+  open();
+  park("k");
+  cache->close();
+  cache = world.open([](CacheOptions& options) { options.flags.store_enabled = false; });
+  data.emplace(cache->dataset("d", keyed()));
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::store_unavailable);
+  EXPECT_EQ(local("k"), "\"bad k\"");
+  EXPECT_EQ(cache->outbox().retry({{"d", "k"}}), OutboxOutcome::done) << "it waits for a store";
+  const auto waiting = cache->outbox().list({.state = OutboxState::pending});
+  ASSERT_EQ(waiting.writes.size(), 1u);
+  EXPECT_EQ(waiting.writes.front().why, "");
+}
+
+TEST_F(OutboxTest, corrupt_row_does_not_take_the_place_of_a_discarded_write_I2) {
+  open();
+  data->put("k", "\"good\"");
+  ASSERT_TRUE(cache->flush());
+  park("k");
+  world.store->corrupt_row("test", {"d", "k"}, "\"damaged\"");
+  EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::store_unavailable);
+  EXPECT_EQ(local("k"), "\"bad k\"");
+  EXPECT_EQ(parked_keys(), std::vector<std::string>{"k"});
+}
+
+// Another machine writes between the two looks at the store.
+TEST_F(OutboxTest, row_that_comes_while_a_write_is_discarded_is_the_one_that_stands_I3) {
+  for (const bool answers_again : {true, false}) {
+    SCOPED_TRACE(answers_again);
+    open();
+    data->put("k", "\"good\"");
+    ASSERT_TRUE(cache->flush());
+    park("k");
+    int loads = 0;
+    world.store->set_fault([&](const std::string& operation) {
+      if (operation != "load" || ++loads != 2) return StoreFault::none;
+      if (answers_again) world.write_elsewhere("k", "\"newer\"");
+      return answers_again ? StoreFault::none : StoreFault::unavailable;
+    });
+    EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::done);
+    EXPECT_GE(loads, 2);
+    EXPECT_EQ(local("k"), answers_again ? "\"newer\"" : "\"good\"");
+    EXPECT_EQ(world.entry_files(), 1u);
+    world.store_up();
+    data->erase("k");
+    ASSERT_TRUE(cache->flush());
+    world.kill(cache);
+  }
+}
+
+TEST_F(OutboxTest, journal_that_cannot_forget_it_is_a_disk_that_failed_I13) {
+  for (const bool all : {false, true}) {
+    open();
+    park("k");
+    world.executor->run_for(10s);
+    world.disk.set_fault([](const std::string&, const std::string& path) {
+      return path.find("/journal/") != std::string::npos ? EIO : 0;
+    });
+    if (all) {
+      const OutboxCounts counts = cache->outbox().discard_all();
+      EXPECT_EQ(counts.disk_failed, 1u);
+      EXPECT_EQ(counts.done, 0u);
+    } else {
+      EXPECT_EQ(cache->outbox().discard({{"d", "k"}}), OutboxOutcome::disk_failed);
+    }
+    world.disk.set_fault({});
+    world.kill(cache);
+    world.wipe();
+  }
+}
+
+TEST_F(OutboxTest, page_that_is_full_names_the_next_and_one_that_is_not_ends_the_list) {
+  open();
+  for (const std::string key : {"a", "b"}) park(key);
+  OutboxPage page = cache->outbox().list({.limit = 1});
+  ASSERT_TRUE(page.next);
+  EXPECT_EQ(page.next->id.key, "a");
+  page = cache->outbox().list({.limit = 2, .after = page.next});
+  EXPECT_EQ(page.writes.size(), 1u);
+  EXPECT_FALSE(page.next);
+  EXPECT_FALSE(cache->outbox().list({.limit = 0}).next);
+}
+
+TEST_F(OutboxTest, retry_sends_also_where_nothing_is_retried_by_itself) {
+  for (const bool all : {false, true}) {
+    const std::string key = all ? "all" : "one";
+    cache = world.open([](CacheOptions& options) { options.flags.background_retry = false; });
+    data.emplace(cache->dataset("d", keyed()));
+    refuse(true);
+    park(key);
+    world.store_down();
+    data->put("held", "1");
+    world.executor->run_for(1min);
+    world.store_up();
+    refuse(false);
+    if (all) {
+      EXPECT_EQ(cache->outbox().retry_all().done, 1u);
+    } else {
+      EXPECT_EQ(cache->outbox().retry({{"d", key}}), OutboxOutcome::done);
+    }
+    world.executor->run_for(1min);
+    EXPECT_EQ(row(key), "\"bad " + key + "\"");
+    EXPECT_EQ(row("held"), "1");
+    world.kill(cache);
+    world.store->drop_row("test", {"d", "held"});
+  }
+}
+
 TEST_F(OutboxTest, handle_of_a_closed_cache_throws) {
   open();
   const Outbox outbox = cache->outbox();
@@ -349,6 +490,7 @@ TEST_F(OutboxTest, handle_of_a_closed_cache_throws) {
   cache.reset();
   EXPECT_THROW((void)outbox.list(), Closed);
   EXPECT_THROW((void)outbox.retry_all(), Closed);
+  EXPECT_THROW((void)outbox.retry({{"d", "k"}}), Closed);
   EXPECT_THROW((void)outbox.discard({{"d", "k"}}), Closed);
 }
 

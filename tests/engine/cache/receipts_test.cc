@@ -122,6 +122,32 @@ TEST_F(Receipts, write_below_a_later_matching_erase_is_superseded_I13) {
   EXPECT_TRUE(first->superseded);
 }
 
+TEST_F(Receipts, matching_erase_that_a_later_one_of_the_same_pattern_did_is_stored_I13) {
+  world.store_down();
+  world.executor->schedule(world.clock->steady_now() + 1s, Lane::compute, [&] {
+    data().erase_matching("*");
+    world.store_up();
+  });
+  const PutReceipt receipt =
+      data().erase_matching("*", {.durability = Durability::store, .deadline = 1h});
+  EXPECT_TRUE(receipt.stored);
+  EXPECT_FALSE(receipt.superseded);
+}
+
+// Nor does the other's write answer a call that waits for an erase.
+TEST_F(Receipts, matching_erase_of_another_pattern_settles_nothing_of_this_one_I13) {
+  world.store_down();
+  std::optional<PutReceipt> beside;
+  data().put_async("b", "1", {.durability = Durability::store, .deadline = 1h},
+                   [&](const PutReceipt& receipt, const std::exception_ptr&) { beside = receipt; });
+  world.executor->run_ready();
+  data().erase_matching("a*");
+  world.store_up();
+  ASSERT_TRUE(world.run_until([&] { return beside.has_value(); }));
+  EXPECT_TRUE(beside->stored);
+  EXPECT_FALSE(beside->superseded);
+}
+
 TEST_F(Receipts, invalidation_of_what_another_machine_replaced_is_superseded_I13) {
   data().put("k", "1", kStored);
   put_elsewhere("2", 1);
