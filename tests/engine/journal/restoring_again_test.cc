@@ -1,4 +1,4 @@
-// Folders that are deleted under an open journal, and restored at the second try or while others write.
+// Folders that are deleted under an open journal, restored at the second try or while others write.
 #include <gtest/gtest.h>
 
 #include <cerrno>
