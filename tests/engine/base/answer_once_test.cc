@@ -8,7 +8,7 @@
 namespace tiercache {
 namespace {
 
-class Answers : public testing::Test {
+class Answers : public ::testing::Test {
  protected:
   std::shared_ptr<AnswerOnce<int>> asked() {
     return std::make_shared<AnswerOnce<int>>([this](int answer) { told.push_back(answer); }, -1);

@@ -16,17 +16,17 @@ using testing::clocks;
 using testing::content;
 using testing::ms;
 
-constexpr std::uint64_t kSalt = 0x1234'5678'9ABC'DEF0;
+constexpr std::uint64_t kEdgeSalt = 0x1234'5678'9ABC'DEF0;
 
 std::string frame(const std::string& payload, std::uint64_t sequence = 1,
                   std::uint64_t synced_to = 0, RecordKind kind = RecordKind::content) {
   std::string bytes;
-  append_frame(&bytes, kSalt, {kind, sequence, synced_to, payload});
+  append_frame(&bytes, kEdgeSalt, {kind, sequence, synced_to, payload});
   return bytes;
 }
 
 std::string header(std::uint32_t format = kSegmentFormat) {
-  std::string bytes = encode_segment_header({kSalt, 9});
+  std::string bytes = encode_segment_header({kEdgeSalt, 9});
   std::string number;
   put_number(&number, format);
   bytes.replace(8, 4, number);
@@ -47,24 +47,26 @@ TEST(SegmentEdges, frame_that_ends_with_the_bytes_is_read_and_one_that_does_not_
   const std::string whole = frame("12345678");
   Frame read;
   ASSERT_EQ(whole.size(), kFrameHeaderBytes + 8);
-  EXPECT_TRUE(read_frame(whole, kSalt, &read));
+  EXPECT_TRUE(read_frame(whole, kEdgeSalt, &read));
   EXPECT_EQ(read.payload, "12345678");
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const std::string part = whole.substr(0, size);
-    EXPECT_FALSE(read_frame(part, kSalt, &read)) << size;
+    EXPECT_FALSE(read_frame(part, kEdgeSalt, &read)) << size;
   }
   const std::string empty = frame("");
   ASSERT_EQ(empty.size(), kFrameHeaderBytes);
-  EXPECT_TRUE(read_frame(empty, kSalt, &read));
+  EXPECT_TRUE(read_frame(empty, kEdgeSalt, &read));
 }
 
 TEST(SegmentEdges, frame_of_a_kind_that_there_is_not_is_refused_though_its_checksum_holds) {
   Frame read;
   for (const int kind : {0, 6, 255}) {
-    EXPECT_FALSE(read_frame(frame("x", 1, 0, static_cast<RecordKind>(kind)), kSalt, &read)) << kind;
+    EXPECT_FALSE(read_frame(frame("x", 1, 0, static_cast<RecordKind>(kind)), kEdgeSalt, &read))
+        << kind;
   }
   for (const int kind : {1, 2, 3, 4, 5}) {
-    EXPECT_TRUE(read_frame(frame("x", 1, 0, static_cast<RecordKind>(kind)), kSalt, &read)) << kind;
+    EXPECT_TRUE(read_frame(frame("x", 1, 0, static_cast<RecordKind>(kind)), kEdgeSalt, &read))
+        << kind;
   }
 }
 
@@ -75,17 +77,17 @@ TEST(SegmentEdges, frame_that_claims_more_than_is_there_is_refused) {
   bytes.replace(8, 4, size);
   // With the checksum of all that is there.
   std::string checksum;
-  put_number(&checksum, hash64(std::string_view(bytes).substr(8), kSalt));
+  put_number(&checksum, hash64(std::string_view(bytes).substr(8), kEdgeSalt));
   bytes.replace(0, 8, checksum);
   Frame read;
-  EXPECT_FALSE(read_frame(bytes, kSalt, &read));
+  EXPECT_FALSE(read_frame(bytes, kEdgeSalt, &read));
 }
 
 TEST(SegmentEdges, frame_at_the_very_end_of_the_segment_is_found_also_behind_damage) {
   std::string bytes = header() + frame("first", 1) + frame("", 2, 5'000);
-  EXPECT_EQ(read_frames(bytes, kSalt).frames.size(), 2u);
+  EXPECT_EQ(read_frames(bytes, kEdgeSalt).frames.size(), 2u);
   bytes[kSegmentHeaderBytes + kFrameHeaderBytes] ^= 1;
-  const SegmentContents contents = read_frames(bytes, kSalt);
+  const SegmentContents contents = read_frames(bytes, kEdgeSalt);
   ASSERT_EQ(contents.frames.size(), 1u);
   EXPECT_EQ(contents.frames[0].frame.sequence, 2u);
   ASSERT_EQ(contents.damage.size(), 1u);
@@ -97,7 +99,7 @@ TEST(SegmentEdges, frame_at_the_very_end_of_the_segment_is_found_also_behind_dam
 TEST(SegmentEdges, segment_that_ends_within_a_frames_header_ends_before_it) {
   for (std::size_t rest = 0; rest < kFrameHeaderBytes; ++rest) {
     const std::string bytes = header() + frame("first", 1) + std::string(rest, 'x');
-    EXPECT_EQ(read_frames(bytes, kSalt).frames.size(), 1u) << rest;
+    EXPECT_EQ(read_frames(bytes, kEdgeSalt).frames.size(), 1u) << rest;
   }
 }
 
@@ -105,7 +107,7 @@ TEST(SegmentEdges, frames_of_an_earlier_life_behind_damage_are_not_taken_for_lat
   for (const std::uint64_t old : {4, 5}) {
     const std::string bytes = header() + frame("new", 5) + std::string(64, 'x') +
                               frame("old", old, 5'000) + std::string(64, '\0');
-    const SegmentContents contents = read_frames(bytes, kSalt);
+    const SegmentContents contents = read_frames(bytes, kEdgeSalt);
     ASSERT_EQ(contents.frames.size(), 1u) << old;
     EXPECT_EQ(contents.frames[0].frame.payload, "new");
     EXPECT_TRUE(contents.damage.empty());
@@ -117,7 +119,7 @@ TEST(SegmentEdges, damage_counts_up_to_what_was_known_to_be_synced_and_no_furthe
   for (const std::uint64_t synced_to : {hole, hole + 1}) {
     const std::string bytes = header() + frame("first", 1) + std::string(64, 'x') +
                               frame("third", 3, synced_to) + std::string(64, '\0');
-    const SegmentContents contents = read_frames(bytes, kSalt);
+    const SegmentContents contents = read_frames(bytes, kEdgeSalt);
     EXPECT_EQ(contents.frames.size(), 2u);
     EXPECT_EQ(contents.damage.size(), synced_to > hole ? 1u : 0u);
   }
@@ -189,7 +191,7 @@ TEST(SegmentEdges, segment_that_cannot_be_made_says_why) {
     return operation == "open" ? EMFILE : 0;
   });
   std::unique_ptr<File> file;
-  EXPECT_EQ(create_segment(*fs, "/j", "/j/a.seg", {kSalt, 1}, 100, &file).error, EMFILE);
+  EXPECT_EQ(create_segment(*fs, "/j", "/j/a.seg", {kEdgeSalt, 1}, 100, &file).error, EMFILE);
   EXPECT_EQ(file, nullptr);
 }
 

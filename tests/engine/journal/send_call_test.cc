@@ -19,7 +19,7 @@ using testing::ManualClock;
 using testing::MemoryStore;
 using testing::StoreFault;
 
-constexpr char kProject[] = "p";
+constexpr char kSendProject[] = "p";
 
 // Made from unconfirmed writes by writer 1, the last of version `from`, where the store had
 // version 3 before those.
@@ -37,15 +37,15 @@ UnsettledWrite plain(const std::string& key, std::uint64_t version) {
 class SendCallTest : public ::testing::Test {
  protected:
   SendCall send(const std::vector<UnsettledWrite>& batch) {
-    return send_writes(store, kProject, batch, clock->steady_now() + std::chrono::seconds(10));
+    return send_writes(store, kSendProject, batch, clock->steady_now() + std::chrono::seconds(10));
   }
   void put_row(const std::string& key, const Version& version) {
     Record record = content(key, version.time, "\"row\"");
     record.entry.version = version;
-    store.put_row(kProject, id_of(key), record.entry);
+    store.put_row(kSendProject, id_of(key), record.entry);
   }
   Version version_of(const std::string& key) const {
-    return store.row(kProject, id_of(key))->version;
+    return store.row(kSendProject, id_of(key))->version;
   }
   // Somebody else's write arrives between the look at the row and the save.
   void put_row_before_the_save(const std::string& key, const Version& version) {
@@ -138,7 +138,7 @@ TEST_F(SendCallTest, row_that_became_somebody_elses_or_newer_is_not_tried_once_m
   store.on_call([this](const std::string& operation) {
     if (operation != "save") return;
     Record other = content("m", 9, "\"other\"");
-    store.put_row(kProject, id_of("m"), other.entry);
+    store.put_row(kSendProject, id_of("m"), other.entry);
   });
   const SendCall same = send({made_from("m", 9, 12)});
   EXPECT_EQ(same.results.at(0).outcome, SaveOutcome::superseded);
@@ -151,7 +151,7 @@ TEST_F(SendCallTest, row_that_went_meanwhile_is_not_looked_into) {
   write.kind = RecordKind::clocks;
   write.write.kind = StoreWrite::Kind::clocks;
   store.on_call([this](const std::string& operation) {
-    if (operation == "save") store.drop_row(kProject, id_of("k"));
+    if (operation == "save") store.drop_row(kSendProject, id_of("k"));
   });
   const SendCall call = send({write});
   EXPECT_EQ(call.results.at(0).outcome, SaveOutcome::superseded);
@@ -161,7 +161,7 @@ TEST_F(SendCallTest, row_that_went_meanwhile_is_not_looked_into) {
 
 TEST_F(SendCallTest, corrupt_row_is_replaced_whatever_the_guard_I9) {
   put_row("k", at(6));
-  store.corrupt_row(kProject, id_of("k"), "rubbish");
+  store.corrupt_row(kSendProject, id_of("k"), "rubbish");
   const SendCall call = send({made_from("k", 9, 7)});
   ASSERT_TRUE(call.worked());
   EXPECT_EQ(call.results.at(0).outcome, SaveOutcome::saved);
@@ -198,16 +198,16 @@ TEST_F(SendCallTest, erase_tells_where_its_next_piece_begins_and_one_result) {
   for (int i = 0; i < 5; ++i) put_row("row" + std::to_string(i), at(1));
   const SteadyTime deadline = clock->steady_now() + std::chrono::seconds(10);
   MatchingErase piece{.dataset = "d", .glob = "row*", .version = at(5), .after = {}, .limit = 3};
-  const SendCall first = send_erase(store, kProject, piece, deadline);
+  const SendCall first = send_erase(store, kSendProject, piece, deadline);
   ASSERT_TRUE(first.worked());
   EXPECT_EQ(first.results.size(), 1u);
   ASSERT_TRUE(first.next);
   piece.after = first.next;
-  const SendCall second = send_erase(store, kProject, piece, deadline);
+  const SendCall second = send_erase(store, kSendProject, piece, deadline);
   EXPECT_EQ(second.results.size(), 1u);
   EXPECT_FALSE(second.next);
   store.set_fault([](const std::string&) { return StoreFault::unknown_done; });
-  const SendCall third = send_erase(store, kProject, piece, deadline);
+  const SendCall third = send_erase(store, kSendProject, piece, deadline);
   EXPECT_EQ(third.reply.status, StoreStatus::unknown);
   EXPECT_TRUE(third.results.empty());
 }
@@ -234,7 +234,7 @@ class LyingStore final : public Store {
 class SendCallToALiar : public SendCallTest {
  protected:
   SendCall send(const UnsettledWrite& write) {
-    return send_writes(liar, kProject, {&write, 1}, kNever);
+    return send_writes(liar, kSendProject, {&write, 1}, kNever);
   }
   LyingStore liar;
 };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr DocumentRules kNoNul{.refuse_nul_escape = true};
 
-std::string why(std::string_view text, const DocumentRules& rules = {}) {
+std::string scanned(std::string_view text, const DocumentRules& rules = {}) {
   const auto fault = scan_document(text, rules);
   return fault ? fault->why + " at " + std::to_string(fault->offset) : "fine";
 }
@@ -21,28 +21,28 @@ std::string why(std::string_view text, const DocumentRules& rules = {}) {
 TEST(Scan, white_space_may_stand_around_every_token) {
   for (const char* text : {" [ 1 , 2 ] ", "\t{ \"a\" : 1 ,\n\"b\" : [ ] , \"c\" : { } }\r\n",
                            "[\n]", "{\r}", "[ [ ] , { } ]"}) {
-    EXPECT_EQ(why(text), "fine") << text;
+    EXPECT_EQ(scanned(text), "fine") << text;
   }
 }
 
 // What follows a token that is refused could be taken for what should have stood there.
 TEST(Scan, token_that_is_refused_is_not_made_up_for_by_what_follows) {
-  EXPECT_EQ(why("\"abc"), "a string has no end at 0");
-  EXPECT_EQ(why("\"a\n"), "a control character in a string must be escaped at 2");
-  EXPECT_EQ(why("{\"a\n1}"), "a control character in a string must be escaped at 3");
-  EXPECT_EQ(why("{1}"), "expected a member name in double quotes at 1");
-  EXPECT_EQ(why("{\"a\":1,2}"), "expected a member name in double quotes at 7");
-  EXPECT_EQ(why("{[]}"), "expected a member name in double quotes at 1");
-  EXPECT_EQ(why("{\"a\":1,\"a\"2}"), "duplicate member \"a\" at 7");
-  EXPECT_EQ(why("{\"\\u0000\"1}", kNoNul), "\\u0000, which the store cannot hold at 2");
-  EXPECT_EQ(why("\"\xc3\xa4"), "a string has no end at 0");
-  EXPECT_EQ(why("\"\\u00@0\""), "\\u needs four hexadecimal digits at 1");
-  EXPECT_EQ(why("\"\\ud800\\uZZZZ\""), "\\u needs four hexadecimal digits at 7");
+  EXPECT_EQ(scanned("\"abc"), "a string has no end at 0");
+  EXPECT_EQ(scanned("\"a\n"), "a control character in a string must be escaped at 2");
+  EXPECT_EQ(scanned("{\"a\n1}"), "a control character in a string must be escaped at 3");
+  EXPECT_EQ(scanned("{1}"), "expected a member name in double quotes at 1");
+  EXPECT_EQ(scanned("{\"a\":1,2}"), "expected a member name in double quotes at 7");
+  EXPECT_EQ(scanned("{[]}"), "expected a member name in double quotes at 1");
+  EXPECT_EQ(scanned("{\"a\":1,\"a\"2}"), "duplicate member \"a\" at 7");
+  EXPECT_EQ(scanned("{\"\\u0000\"1}", kNoNul), "\\u0000, which the store cannot hold at 2");
+  EXPECT_EQ(scanned("\"\xc3\xa4"), "a string has no end at 0");
+  EXPECT_EQ(scanned("\"\\u00@0\""), "\\u needs four hexadecimal digits at 1");
+  EXPECT_EQ(scanned("\"\\ud800\\uZZZZ\""), "\\u needs four hexadecimal digits at 7");
 }
 
 TEST(Scan, of_several_nul_escapes_the_first_is_told) {
-  EXPECT_EQ(why("\"\\u0000a\\u0000\"", kNoNul), "\\u0000, which the store cannot hold at 1");
-  EXPECT_EQ(why("[\"\\u0000\",\"a\"]"), "fine");
+  EXPECT_EQ(scanned("\"\\u0000a\\u0000\"", kNoNul), "\\u0000, which the store cannot hold at 1");
+  EXPECT_EQ(scanned("[\"\\u0000\",\"a\"]"), "fine");
 }
 
 // The bytes behind a text in memory are not part of it: a part of a longer text is judged as a copy
@@ -56,7 +56,7 @@ TEST(Scan, part_of_a_longer_text_ends_where_it_ends) {
       // Its end is followed by bytes that belong to no text.
       std::vector<char> copy(part.begin(), part.end());
       copy.insert(copy.end(), {'\x01', '\x01'});
-      EXPECT_EQ(why(part), why({copy.data(), size})) << part;
+      EXPECT_EQ(scanned(part), scanned({copy.data(), size})) << part;
     }
   }
 }
@@ -67,7 +67,7 @@ TEST(Scan, utf8_is_taken_up_to_its_edges_and_not_beyond) {
         "\xec\xbf\xbf", "\xed\x80\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
         "\xf0\x90\x80\x80", "\xf0\xbf\xbf\xbf", "\xf1\x80\x80\x80", "\xf3\xbf\xbf\xbf",
         "\xf4\x80\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_EQ(why(std::string("\"") + bytes + "\""), "fine") << testing::PrintToString(bytes);
+    EXPECT_EQ(scanned(std::string("\"") + bytes + "\""), "fine") << testing::PrintToString(bytes);
   }
   for (const char* bytes : {"\x80",
                             "\x80\x80\x80",
@@ -94,7 +94,7 @@ TEST(Scan, utf8_is_taken_up_to_its_edges_and_not_beyond) {
                             "\xf4\x90\x80\x80",
                             "\xf5\x80\x80\x80",
                             "\xff"}) {
-    EXPECT_EQ(why(std::string("\"") + bytes + "\""), "not UTF-8 at 1")
+    EXPECT_EQ(scanned(std::string("\"") + bytes + "\""), "not UTF-8 at 1")
         << testing::PrintToString(bytes);
   }
 }
@@ -112,7 +112,7 @@ TEST(Scan, escaped_member_names_are_those_of_their_bytes_at_every_length) {
                                        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
                                        {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"}}) {
     const std::string text = std::string("{\"") + escaped + "\":1,\"" + bytes + "\":2}";
-    EXPECT_TRUE(why(text).starts_with("duplicate member")) << text;
+    EXPECT_TRUE(scanned(text).starts_with("duplicate member")) << text;
   }
 }
 
