@@ -182,7 +182,8 @@ std::optional<std::string> Oracle::check(std::size_t process, const std::string&
            document->second.metadata;
   }
   if (snapshot.tier() == Tier::files) mark.local = known.directory.local = true;
-  const bool may_be_below = mark.matching && clock_may_go_back_;
+  const bool traceless = mark.matching || was_given_up(key, mark);
+  const bool may_be_below = traceless && clock_may_go_back_;
   if (may_be_below && document->second.began > mark.began) return std::nullopt;
   floor = std::min(floor, mark.floor);  // it may have been forgotten meanwhile
   if (snapshot.version() < floor) return "older " + version + " served over " + floor.to_string();

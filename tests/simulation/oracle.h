@@ -74,8 +74,9 @@ class Oracle {
   // The directory is gone: until they are seen again, entries may be missing where the store is not
   // asked or away.
   void wiped();
-  // The time of day may go back, and with it the versions of writes after a matching erase, which
-  // leaves no trace of its version in the directory, and those in a directory that was wiped.
+  // The time of day may go back, and with it the versions of writes after what leaves no trace of
+  // its version in the directory: a matching erase, a file that was given up, a directory that was
+  // wiped.
   void clock_may_go_back() { clock_may_go_back_ = true; }
 
   // A disk that does not take a newer row than the file's gives the file up, and then only memory

@@ -134,6 +134,9 @@ void Core::show_newer(DatasetState& dataset, const EntryId& id, const ResidentPt
     const auto erased = journal->erased_below(id);
     const auto known = files->index().find(id);
     if ((erased && version < *erased) || (known && version < known->version)) return;
+    // Of what the disk refused memory alone may know something newer.
+    const auto found = memory->peek(ref);
+    if (found.resident && version < found.resident->entry.version) return;
     if (memory->promote(ref, resident, lifetimes, stamp, pin)) return;
   }
   memory->remove(ref, version);  // the file has it

@@ -102,6 +102,28 @@ TEST_P(RowsOnARefusingDisk, row_that_was_read_is_not_followed_by_an_older_file_I
   EXPECT_NE(local(), "1");
 }
 
+// Memory alone has the newest row. Then the store loses it, and answers an older write of this
+// machine with a row between the two.
+TEST_P(RowsOnARefusingDisk, row_that_is_older_than_what_memory_alone_has_ends_the_matter_I3_I7) {
+  if (refuses_at_open()) GTEST_SKIP() << "then nothing here is older than the row";
+  world_.store->set_fault([](const std::string& operation) {
+    return operation == "save" ? StoreFault::unavailable : StoreFault::none;
+  });
+  data_->put("k", "2");
+  world_.clock->advance(1s);
+  world_.write_elsewhere("k", "between");
+  const EntryPtr between = world_.store->row("test", {"d", "k"});
+  world_.clock->advance(1s);
+  world_.write_elsewhere("k", "newest");
+  fill();
+  ASSERT_TRUE(world_.run_until([this] { return local() == "newest"; }));
+  world_.store->drop_row("test", {"d", "k"});
+  world_.store->put_row("test", {"d", "k"}, *between);
+  world_.store_up();
+  world_.executor->run_for(1min);
+  EXPECT_EQ(local(), "newest");
+}
+
 // The write was journaled and its file could not be written any more.
 TEST_P(RowsOnARefusingDisk, row_that_supersedes_a_journaled_write_is_served_I3_I4) {
   world_.store_down();

@@ -16,7 +16,6 @@ using testing::at;
 using testing::clocks;
 using testing::content;
 using testing::document;
-using testing::erase_matching;
 using testing::id_of;
 using testing::JournalOnDisk;
 using testing::MemoryDisk;
@@ -332,50 +331,6 @@ TEST_F(JournalTest, discarded_write_is_gone_after_a_clean_close) {
   EXPECT_TRUE(journal().parked().empty());
 }
 
-TEST_F(JournalTest, erased_write_does_not_come_back_by_recovery_I4) {
-  log.put(content("user/1", 5, "1"));
-  log.put(content("user/2", 9, "1"));
-  log.put(erase_matching("user/*", 7));
-  log.kill();
-  ASSERT_TRUE(log.open().ok());
-  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
-  EXPECT_NE(log.recovered_content("user/2"), nullptr);
-  EXPECT_NE(log.recovered_of(RecordKind::erase_matching, "user/*"), nullptr);
-  EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7));
-}
-
-TEST_F(JournalTest, erase_settled_in_a_later_segment_still_hides_what_lies_before_it_I4) {
-  log.put(content("pin", 1, "1"));
-  log.put(content("user/1", 5, "1"));
-  for (int i = 0; i < 20; ++i) log.put(content("fill", 10 + i, document("fill", 1000)));
-  const Record erase = erase_matching("user/*", 50);
-  log.put(erase);
-  log.finish(erase);
-  for (int i = 0; i < 20; ++i) log.put(content("fill", 60 + i, document("fill", 1000)));
-  log.kill();
-  ASSERT_TRUE(log.open().ok());
-  EXPECT_NE(log.recovered_content("pin"), nullptr);
-  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
-}
-
-TEST_F(JournalTest, erase_stays_while_a_segment_that_it_guards_cannot_be_deleted_I4) {
-  const Record hidden = content("user/1", 5, document("user/1", 3000));
-  log.put(hidden);
-  const std::string first = testing::segment_files(disk).at(0);
-  disk.set_fault([&](const std::string& operation, const std::string& path) {
-    return operation == "remove_file" && path == first ? EIO : 0;
-  });
-  log.put(content("fill", 6, document("fill", 3000)));
-  const Record erase = erase_matching("user/*", 7);
-  log.put(erase);
-  log.finish(erase);
-  for (int i = 0; i < 5; ++i) log.put(content("fill", 8 + i, document("fill", 3000)));
-  disk.set_fault(nullptr);
-  log.kill();
-  ASSERT_TRUE(log.open().ok());
-  EXPECT_EQ(log.recovered_content("user/1"), nullptr);
-}
-
 TEST_F(JournalTest, segment_that_could_not_be_deleted_goes_with_the_next_compaction) {
   const Record record = content("k", 5, document("k", 3000));
   log.put(record);
@@ -389,19 +344,6 @@ TEST_F(JournalTest, segment_that_could_not_be_deleted_goes_with_the_next_compact
   EXPECT_TRUE(journal().compact(Journal::Compact::when_due).ok());
   EXPECT_EQ(journal().stats().segments, 1u);
   EXPECT_EQ(testing::segment_files(disk).size(), 1u);
-}
-
-TEST_F(JournalTest, erase_is_met_again_until_its_files_are_removed_for_good) {
-  const Record erase = erase_matching("user/*", 7);
-  log.put(erase);
-  log.settle(erase);
-  EXPECT_FALSE(journal().awaits_store(RecordKind::erase_matching, id_of("user/*")));
-  EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7)) << "its file may still be there";
-  ASSERT_TRUE(log.open().ok());
-  EXPECT_NE(log.recovered_of(RecordKind::erase_matching, "user/*"), nullptr);
-  log.sync_files(erase);
-  ASSERT_TRUE(log.open().ok());
-  EXPECT_TRUE(log.recovered.empty());
 }
 
 TEST_F(JournalTest, full_journal_refuses_growth_and_deletes_nothing_I8) {
@@ -482,17 +424,6 @@ TEST_F(JournalTest, live_content_is_read_back_by_key) {
   EXPECT_EQ(*read->entry.document, document("k"));
   log.finish(record);
   EXPECT_FALSE(journal().live_content(id_of("k")).has_value());
-}
-
-TEST_F(JournalTest, erase_hides_until_settled_and_its_files_are_gone_for_good_I4) {
-  const Record erase = erase_matching("user/*", 7);
-  log.put(erase);
-  EXPECT_TRUE(journal().awaits_store(RecordKind::erase_matching, erase.id));
-  log.settle(erase);
-  EXPECT_FALSE(journal().awaits_store(RecordKind::erase_matching, erase.id));
-  EXPECT_EQ(journal().erased_below(id_of("user/1")), at(7));
-  log.sync_files(erase);
-  EXPECT_EQ(journal().erased_below(id_of("user/1")), std::nullopt);
 }
 
 TEST_F(JournalTest, closed_journal_answers_and_does_nothing_else) {
