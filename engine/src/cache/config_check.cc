@@ -181,7 +181,8 @@ void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
   faults.at_least(options.hard_timeout, milliseconds(1), "hard_timeout");
   faults.at_least(options.retry_first, milliseconds(1), "retry_first");
   faults.at_least(options.not_found_for, milliseconds(0), "not_found_for");
-  const milliseconds served = default_fresh_for(options) + options.stale_for;
+  const milliseconds served =
+      within_a_century(default_fresh_for(options)) + within_a_century(options.stale_for);
   faults.check(options.retention == milliseconds(0) || options.retention >= served, "retention",
                shown(options.retention),
                "0, or at least fresh_for + stale_for, which are " + shown(served));

@@ -8,10 +8,13 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Lifetimes are added to times near now; bounding them keeps the sums in range.
 constexpr milliseconds kLongest = std::chrono::hours(24 * 365 * 100);
 
 }  // namespace
+
+milliseconds within_a_century(milliseconds lifetime) {
+  return std::clamp(lifetime, milliseconds(0), kLongest);
+}
 
 milliseconds default_jitter(const BasicDatasetOptions<std::string>& options) {
   return options.refresh_jitter.value_or(options.refresh_every / 20);
@@ -20,7 +23,8 @@ milliseconds default_jitter(const BasicDatasetOptions<std::string>& options) {
 milliseconds default_fresh_for(const BasicDatasetOptions<std::string>& options) {
   if (options.fresh_for) return *options.fresh_for;
   if (options.refresh_every == milliseconds(0)) return ttl::kMedium;
-  return options.refresh_every + default_jitter(options) + options.hard_timeout;
+  return within_a_century(options.refresh_every) + within_a_century(default_jitter(options)) +
+         within_a_century(options.hard_timeout);
 }
 
 std::optional<milliseconds> lifetime_from(std::optional<milliseconds> given) {
@@ -44,9 +48,8 @@ Clocks believable(const Clocks& clocks, WallTime now) {
 }
 
 Lifetimes judge(const Entry& entry, const AgePolicy& policy, const Now& now) {
-  const milliseconds fresh_for =
-      std::clamp(entry.fresh_for.value_or(policy.fresh_for), milliseconds(0), kLongest);
-  const milliseconds stale_for = std::min(policy.stale_for, kLongest);
+  const milliseconds fresh_for = within_a_century(entry.fresh_for.value_or(policy.fresh_for));
+  const milliseconds stale_for = within_a_century(policy.stale_for);
   const auto last_fetch = believable(entry.clocks.last_fetch, now.wall);
   const milliseconds age = last_fetch ? now.wall - *last_fetch : fresh_for;
 

@@ -185,7 +185,7 @@ TEST(DatasetOptionBounds, all_that_are_at_fault_are_told_in_the_order_of_their_t
             "\n  hard_timeout = 0 ms: must be at least 1 ms"
             "\n  retry_first = 0 ms: must be at least 1 ms"
             "\n  not_found_for = -6 ms: must be at least 0 ms"
-            "\n  retention = -8 ms: must be 0, or at least fresh_for + stale_for, which are -7 ms"
+            "\n  retention = -8 ms: must be 0, or at least fresh_for + stale_for, which are 0 ms"
             "\n  refresh = none: must be set where refresh_every is"
             "\n  rich_refresh = none: must be set where rich_refresh_every is"
             "\n  cache_version = \"\": must be 1 to 100 bytes of UTF-8 without control characters"

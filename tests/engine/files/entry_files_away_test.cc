@@ -135,7 +135,7 @@ TEST(EntryFilesAway, file_system_that_fails_otherwise_is_no_reason_to_read_alone
   EXPECT_EQ(Tier(disk)->slot(), 0u) << "it took no slot";
 }
 
-// ---- what others did
+// --- What others did ---
 
 TEST(EntryFilesOfOthers, index_takes_note_of_a_file_that_another_wrote_and_of_no_damage_I10) {
   testing::MemoryDisk disk;

@@ -52,7 +52,7 @@ class Outcome : public ::testing::Test {
   const EntryId id_{"d", "k"};
 };
 
-// ---- rewrite
+// --- Rewrite ---
 
 TEST_F(Outcome, rewrite_of_a_missing_file_writes_what_is_given_and_without_that_nothing) {
   EXPECT_TRUE(tier_->rewrite(id_, nullptr).io.ok());
@@ -125,7 +125,7 @@ TEST_F(Outcome, rewrite_touches_nothing_that_it_cannot_read_or_move_aside) {
   EXPECT_EQ(file(), "damage");
 }
 
-// ---- replace
+// --- Replace ---
 
 TEST_F(Outcome, replace_takes_the_place_of_a_file_up_to_the_bound_and_of_none_above_I3) {
   write(document(9, "\"ahead\""));
@@ -151,7 +151,7 @@ TEST_F(Outcome, replace_touches_nothing_that_it_cannot_read) {
   EXPECT_EQ(file(), newer);
 }
 
-// ---- remove
+// --- Remove ---
 
 TEST_F(Outcome, remove_moves_a_newer_file_aside_whose_document_is_torn_I9) {
   write(document(9));
@@ -180,7 +180,7 @@ TEST_F(Outcome, remove_that_fails_leaves_the_file_and_what_is_known_of_it) {
   }
 }
 
-// ---- write
+// --- Write ---
 
 TEST_F(Outcome, write_that_cannot_read_what_is_there_or_move_it_aside_says_why) {
   write(document(5));
@@ -241,7 +241,7 @@ TEST_F(Outcome, entry_and_header_of_just_the_longest_size_are_written_and_longer
   EXPECT_EQ(file().size(), kMaxFileBytes);
 }
 
-// ---- many at once
+// --- Many at once ---
 
 TEST_F(Outcome, of_many_written_at_once_only_those_whose_part_failed_fail) {
   const EntryId other{"d", "other"}, stale{"d", "stale"}, torn{"d", "torn"};
@@ -282,7 +282,7 @@ TEST_F(Outcome, many_whose_names_cannot_be_synced_have_failed_but_for_those_that
   EXPECT_EQ(results[1].status, WriteStatus::newer_there);
 }
 
-// ---- closed
+// --- Closed ---
 
 TEST_F(Outcome, closed_tier_refuses_every_kind_of_write) {
   write(document(5));

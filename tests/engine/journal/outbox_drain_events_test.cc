@@ -399,6 +399,7 @@ TEST_P(OutboxDrainEvents, back_off_of_the_disk_begins_anew_once_it_was_read) {
   refuse = false;
   executor.run_for(options.backoff.first);
   EXPECT_TRUE(drain->idle()) << "the first pause is short again";
+  disk.set_fault({});
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainEvents, ::testing::Values(1, 2, 3));

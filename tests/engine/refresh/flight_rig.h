@@ -22,6 +22,9 @@ struct FlightRig {
       : executor(clock, seed),
         flights(std::make_unique<SingleFlight>(executor, *clock, concurrency, seed, max_waiting)) {}
 
+  // Whoever still waits is told of the end, and what he notes is here until then.
+  ~FlightRig() { flights.reset(); }
+
   using Call = std::function<RefreshResult(RefreshContext&)>;
 
   // A flight whose answer is applied as `saved`.
