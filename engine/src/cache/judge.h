@@ -27,7 +27,8 @@ struct AgePolicy {
   std::chrono::milliseconds trust_for{0};  // memory.ttl
 };
 
-// Lifetimes are added to each other and to times near now: at most a century, the sums stay in range.
+// Lifetimes are added to each other and to times near now. At most a century each, the sums stay in
+// range.
 std::chrono::milliseconds within_a_century(std::chrono::milliseconds lifetime);
 
 std::chrono::milliseconds default_jitter(const BasicDatasetOptions<std::string>& options);
