@@ -325,12 +325,14 @@ void SingleFlight::State::set_timer(const RecordPtr& record) {
 }
 
 void SingleFlight::State::drop_timer(Record& record) {
-  executor.cancel(std::exchange(record.timer, 0));
+  if (record.timer != 0) executor.cancel(record.timer);
+  record.timer = 0;
 }
 
 void SingleFlight::State::on_timeout(const RecordPtr& record, Phase phase) {
   Lock lock(mutex);
   if (record->phase != phase) return;
+  record->timer = 0;
   const auto waited = std::to_string(record->flight.hard_timeout.count());
   if (phase == Phase::in_line) {
     line.erase(record->place);
