@@ -120,7 +120,9 @@ struct TierHealth {
 
 // How a cache and its surroundings are doing, as `Cache::health` knows it.
 struct Health {
-  // The tiers of this name, and the journal. Memory always works.
+  // The tiers of this name, and the journal. Memory always works. The store counts as not working,
+  // too, after it failed to answer for a write that was sent alone, until a write gets through:
+  // then it may still answer reads.
   TierHealth memory, files, journal, store;
   // The change feed: not working while looks at it fail, or while the store says that it holds
   // changes up, so that other machines' writes and erases are noticed late. Not enabled: the store

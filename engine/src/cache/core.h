@@ -62,6 +62,7 @@ struct Marks {
   HealthMark journal;
   HealthMark adoption;  // of the journals of caches that stopped
   HealthMark store;     // told by the breaker
+  HealthMark saves;     // one write fails alone, while the store answers others
   HealthMark feed;      // held up by something in the store
   HealthMark hints;
 };

@@ -425,17 +425,15 @@ void Core::start_drain() {
   events.slow = [weak = weak_from_this()](const UnsettledWrite& write, const std::string& why) {
     const auto core = weak.lock();
     if (!core) return;
-    core->log->warn(
-        LogTopic::outbox, LogSubject{write.write.id.dataset},
-        "the store does not answer for one write of dataset {} in time; others go on, it "
-        "is tried again with more time: {}",
-        write.write.id.dataset, why);
+    core->marks->saves.failed("one write of dataset " + write.write.id.dataset +
+                              " is not answered for in time: " + why);
   };
   events.called = [weak = weak_from_this()](const StoreReply& reply,
                                             std::chrono::nanoseconds took) {
     if (const auto core = weak.lock()) {
       core->store_saves.add();
       core->store_answered(reply, took);
+      if (reply.status == StoreStatus::ok) core->marks->saves.worked();
       core->changed->notify();
     }
   };

@@ -113,7 +113,7 @@ Health Core::health() const {
                                merged(marks->file_syncs.read(), marks->file_reads.read())));
   health.journal = merged(directory, merged(marks->journal.read(), marks->adoption.read()));
   health.store.enabled = store != nullptr;
-  if (breaker) health.store = health_of(breaker->state());
+  if (breaker) health.store = merged(health_of(breaker->state()), marks->saves.read());
   health.store_replaced_since = store_identity->replaced_since();
   if (health.store_replaced_since) {
     StoreIdentity::Names names = store_identity->names();

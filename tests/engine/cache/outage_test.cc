@@ -124,6 +124,31 @@ TEST_F(OutageTest, health_and_stats_tell_since_when_why_and_when_it_is_tried_aga
   EXPECT_GE(cache->stats().store_probes, 1u);
 }
 
+// As where another transaction has locked the table of the entries, and not that of the changes.
+TEST_F(OutageTest, store_that_tells_changes_and_takes_no_write_does_not_work_I13) {
+  open([](CacheOptions& options) { options.store_calls.poll_every = 100ms; });
+  world.store->set_fault([](const std::string& operation) {
+    return operation == "save" ? StoreFault::unknown_undone : StoreFault::none;
+  });
+  world.store->on_call([this](const std::string& operation) {
+    if (operation == "save") world.executor->sleep_for(500ms);
+  });
+  data->put("a", "1");
+  data->put("b", "1");
+  ASSERT_TRUE(world.run_until([&] { return !cache->health().store.working; }, 1min));
+  const std::uint64_t polls = world.store->calls("changes");
+  ASSERT_TRUE(world.run_until([&] { return world.store->calls("changes") > polls + 3; }, 1min));
+  const TierHealth store = cache->health().store;
+  EXPECT_FALSE(store.working) << "that it answers others does not make it so";
+  EXPECT_NE(store.why.find("one write of dataset d"), std::string::npos) << store.why;
+  EXPECT_TRUE(store.since);
+  EXPECT_EQ(cache->stats().store_outages, 0u) << "reads ask it";
+  heal();
+  ASSERT_TRUE(cache->flush());
+  EXPECT_TRUE(cache->health().store.working);
+  EXPECT_TRUE(cache->health().all_working());
+}
+
 TEST_F(OutageTest, one_read_that_is_answered_lets_the_whole_outbox_go_at_once_I1) {
   open([](CacheOptions& options) { options.store_calls.batch_items = 10; });
   world.store_down();
