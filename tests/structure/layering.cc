@@ -18,7 +18,23 @@ const std::map<std::string, std::set<std::string>>& rooms() {
       {"files", {"base", "json"}},
       {"journal", {"base", "json"}},
       {"refresh", {"base", "json"}},
-      {"cache", {"base", "system", "json", "memory", "files", "journal", "refresh"}},
+      {"cache_runtime", {"base", "system", "json", "memory", "refresh"}},
+      {"cache_store", {"base", "json", "cache_runtime"}},
+      {"cache_local", {"base", "system", "json", "memory", "files", "journal", "cache_runtime"}},
+      {"cache_writing",
+       {"base", "memory", "files", "journal", "cache_runtime", "cache_store", "cache_local"}},
+      {"cache_refreshing",
+       {"base", "json", "memory", "refresh", "cache_runtime", "cache_local", "cache_writing"}},
+      {"cache_upkeep",
+       {"base", "memory", "files", "journal", "cache_runtime", "cache_store", "cache_local",
+        "cache_writing"}},
+      {"cache_reading",
+       {"base", "memory", "files", "refresh", "cache_runtime", "cache_store", "cache_local",
+        "cache_refreshing"}},
+      {"cache",
+       {"base", "system", "json", "memory", "files", "journal", "refresh", "cache_runtime",
+        "cache_store", "cache_local", "cache_writing", "cache_refreshing", "cache_upkeep",
+        "cache_reading"}},
   };
   return table;
 }
@@ -92,11 +108,14 @@ std::string what_is_wrong(const SourceFile& file, const std::string& header, con
 
 std::string part_of(const std::string& path) {
   static const std::regex place(
-      R"(^(engine/include|engine/testing|engine/src/(\w+)|adapters/(\w+))/)");
+      R"(^(engine/include|engine/testing|engine/src/(\w+)(?:/(\w+)(?=/))?|adapters/(\w+))/)");
   std::smatch found;
   if (!std::regex_search(path, found, place)) return {};
-  if (found[2].matched) return "room:" + found[2].str();
-  if (found[3].matched) return "adapter:" + found[3].str();
+  if (found[2].matched) {
+    // A room in a room: engine/src/cache/local is "cache_local".
+    return "room:" + found[2].str() + (found[3].matched ? "_" + found[3].str() : "");
+  }
+  if (found[4].matched) return "adapter:" + found[4].str();
   return found[1] == "engine/include" ? "public" : "testing";
 }
 
@@ -113,6 +132,139 @@ Owners read_owners() {
     }
   }
   return owners;
+}
+
+// --- What an include does not show ---
+
+namespace {
+
+std::optional<std::string> class_named(const std::string& line, const std::regex& form) {
+  std::smatch found;
+  if (!std::regex_search(line, found, form)) return std::nullopt;
+  return found[1].str();
+}
+
+}  // namespace
+
+ClassOwners read_class_owners() {
+  static const std::regex defined(R"(^(?:class|struct) (\w+)(?: final)?(?: :.*)? \{)");
+  ClassOwners owners;
+  for (const char* directory : {"engine", "adapters"}) {
+    for (const SourceFile& file : read_files(directory, {".h"})) {
+      for (const std::string& line : file.lines) {
+        if (const auto name = class_named(line, defined)) owners[*name].insert(part_of(file.path));
+      }
+    }
+  }
+  return owners;
+}
+
+std::vector<Finding> check_forward_declarations(const SourceFile& file, const ClassOwners& owners) {
+  static const std::regex declared(R"(^(?:class|struct) (\w+);)");
+  std::vector<Finding> findings;
+  const std::string part = part_of(file.path);
+  for (std::size_t i = 0; i < file.lines.size(); ++i) {
+    const auto name = class_named(file.lines[i], declared);
+    if (!name || !owners.contains(*name)) continue;
+    const auto& parts = owners.at(*name);
+    const bool allowed = std::ranges::any_of(
+        parts, [&](const std::string& other) { return may_include(part, other); });
+    if (allowed) continue;
+    findings.push_back({file.path, static_cast<int>(i) + 1,
+                        part + " may not name " + *name + " of " + *parts.begin()});
+  }
+  return findings;
+}
+
+std::vector<Finding> check_calls(const SourceFile& file) {
+  struct Reserved {
+    std::regex call;
+    std::vector<std::string> parts;  // that may make it
+    std::string instead;
+  };
+  static const std::vector<Reserved> list = {
+      {std::regex(R"(\berased_below\()"),
+       {"room:journal", "room:cache_local"},
+       "LocalTiers::known or hides"},
+      {std::regex(R"(\bindex\(\)\.(find|put|remove)\()"),
+       {"room:files", "room:cache_local"},
+       "LocalTiers"},
+  };
+  std::vector<Finding> findings;
+  const std::string part = part_of(file.path);
+  if (!part.starts_with("room:")) return findings;
+  const auto code = without_comments_and_literals(file.lines);
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    for (const Reserved& reserved : list) {
+      if (std::ranges::find(reserved.parts, part) != reserved.parts.end()) continue;
+      if (!std::regex_search(code[i], reserved.call)) continue;
+      findings.push_back({file.path, static_cast<int>(i) + 1,
+                          part + " may not ask that itself: " + reserved.instead});
+    }
+  }
+  return findings;
+}
+
+// --- Circles ---
+
+namespace {
+
+// "cache/local/replay" of cache/local/replay.cc, of its header, and of replay_impl.h.
+std::string unit_of(const std::string& header) {
+  const std::string name = header.substr(0, header.rfind('.'));
+  return name.ends_with("_impl") ? name.substr(0, name.rfind("_impl")) : name;
+}
+
+using Units = std::map<std::string, std::set<std::string>>;
+
+// Finds a way from `unit` back to `start`; `*way` ends with it.
+bool leads_back(const Units& units, const std::string& start, const std::string& unit,
+                std::set<std::string>* seen, std::vector<std::string>* way) {
+  const auto found = units.find(unit);
+  if (found == units.end()) return false;
+  for (const std::string& next : found->second) {
+    if (next == start) {
+      way->push_back(unit);
+      return true;
+    }
+    if (!seen->insert(next).second) continue;
+    if (leads_back(units, start, next, seen, way)) {
+      way->push_back(unit);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Finding> check_circles(const std::vector<SourceFile>& files) {
+  Units units;
+  for (const SourceFile& file : files) {
+    const std::string unit = unit_of(file.path.substr(std::string("engine/src/").size()));
+    for (const std::string& line : file.lines) {
+      const auto header = included_header(line);
+      if (header && unit_of(*header) != unit) units[unit].insert(unit_of(*header));
+    }
+  }
+  std::vector<Finding> findings;
+  for (const auto& [unit, others] : units) {
+    std::set<std::string> seen;
+    std::vector<std::string> way;
+    if (!leads_back(units, unit, unit, &seen, &way)) continue;
+    std::string what = unit;
+    for (auto step = way.rbegin(); step != way.rend(); ++step) {
+      if (*step != unit) what += " -> " + *step;
+    }
+    findings.push_back({"engine/src/" + unit, 0, "is in a circle: " + what + " -> " + unit});
+  }
+  return findings;
+}
+
+std::map<std::string, std::size_t> lines_by_part(const std::vector<SourceFile>& files) {
+  std::map<std::string, std::size_t> lines;
+  for (const SourceFile& file : files) lines[part_of(file.path)] += file.lines.size();
+  return lines;
 }
 
 std::vector<Finding> check_includes(const SourceFile& file, const Owners& owners) {

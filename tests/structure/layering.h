@@ -13,6 +13,7 @@ namespace tiercache::structure {
 // The headers of our own, by the name they are included by.
 //   "public"           engine/include
 //   "room:<name>"      engine/src/<name>
+//   "room:<a>_<b>"     engine/src/<a>/<b>
 //   "testing"          engine/testing
 //   "adapter:<name>"   adapters/<name>
 using Owners = std::map<std::string, std::string>;
@@ -24,5 +25,17 @@ Owners read_owners();
 
 // What is wrong with the includes of one file.
 std::vector<Finding> check_includes(const SourceFile& file, const Owners& owners);
+
+// The parts whose headers define a class of that name.
+using ClassOwners = std::map<std::string, std::set<std::string>>;
+ClassOwners read_class_owners();
+// A part names a class of another that it may not include, by declaring it ahead.
+std::vector<Finding> check_forward_declarations(const SourceFile& file, const ClassOwners& owners);
+// A part asks what one part alone is to answer.
+std::vector<Finding> check_calls(const SourceFile& file);
+// Of sources in engine/src, a header and its .cc counted as one: those that reach themselves
+// through others.
+std::vector<Finding> check_circles(const std::vector<SourceFile>& files);
+std::map<std::string, std::size_t> lines_by_part(const std::vector<SourceFile>& files);
 
 }  // namespace tiercache::structure

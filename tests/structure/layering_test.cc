@@ -17,6 +17,10 @@ const Owners kOwners = {
     {"memory/memory_tier.h", "room:memory"},
     {"refresh/scheduler.h", "room:refresh"},
     {"cache/core.h", "room:cache"},
+    {"cache/runtime/runtime.h", "room:cache_runtime"},
+    {"cache/local/local_tiers.h", "room:cache_local"},
+    {"cache/writing/write_path.h", "room:cache_writing"},
+    {"cache/reading/read_op.h", "room:cache_reading"},
 };
 
 bool allowed(const std::string& path, const std::string& header) {
@@ -58,6 +62,71 @@ TEST(Layering, every_other_edge_is_refused) {
   EXPECT_FALSE(allowed("engine/testing/src/manual_clock.cc", "\"base/mutex.h\""));
   EXPECT_FALSE(allowed("adapters/sqlite/src/store.cc", "\"base/mutex.h\""));
   EXPECT_FALSE(allowed("adapters/sqlite/src/store.cc", "\"tiercache/postgres.h\""));
+}
+
+TEST(Layering, rooms_of_an_open_cache_know_those_above_them_alone) {
+  EXPECT_TRUE(allowed("engine/src/cache/local/replay.cc", "\"cache/runtime/runtime.h\""));
+  EXPECT_TRUE(allowed("engine/src/cache/writing/change.h", "\"cache/local/local_tiers.h\""));
+  EXPECT_TRUE(allowed("engine/src/cache/core.h", "\"cache/reading/read_op.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/local/replay.cc", "\"cache/core.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/local/replay.cc", "\"cache/writing/write_path.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/writing/change.h", "\"cache/reading/read_op.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/runtime/runtime.h", "\"cache/local/local_tiers.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/newroom/new.cc", "\"cache/runtime/runtime.h\""));
+}
+
+TEST(Layering, edge_by_forward_declaration_is_refused) {
+  const ClassOwners owners = {{"Core", {"room:cache"}}, {"Runtime", {"room:cache_runtime"}}};
+  const auto found = [&](const std::string& path, const std::string& line) {
+    return check_forward_declarations({path, {line}}, owners).size();
+  };
+  EXPECT_EQ(found("engine/src/cache/local/replay.h", "class Core;"), 1u);
+  EXPECT_EQ(found("engine/src/cache/local/replay.h", "  struct Core;"), 0u) << "one of its own";
+  EXPECT_EQ(found("engine/src/cache/local/replay.h", "struct Runtime;"), 0u);
+  EXPECT_EQ(found("engine/src/cache/local/replay.h", "class Unknown;"), 0u);
+  EXPECT_EQ(found("engine/src/cache/public_api.cc", "class Core;"), 0u);
+}
+
+TEST(Layering, what_is_known_of_a_key_is_asked_of_the_local_tiers_alone) {
+  const auto found = [](const std::string& path, const std::string& line) {
+    return check_calls({path, {line}}).size();
+  };
+  const std::string erased = "  if (journal.erased_below(id)) return;";
+  EXPECT_EQ(found("engine/src/cache/reading/read_op.cc", erased), 1u);
+  EXPECT_EQ(found("engine/src/cache/local/taking.cc", erased), 0u);
+  EXPECT_EQ(found("engine/src/cache/upkeep/scrub.cc", "local_.index().find(id)"), 1u);
+  EXPECT_EQ(found("engine/src/cache/upkeep/scrub.cc", "local_.files().index().put(id, x)"), 1u);
+  EXPECT_EQ(found("engine/src/cache/upkeep/scrub.cc", "local_.index().for_each(name, f)"), 0u);
+  EXPECT_EQ(found("engine/src/cache/upkeep/scrub.cc", "// as erased_below(id) says"), 0u);
+}
+
+TEST(Layering, circle_of_sources_is_found) {
+  const SourceFile a{"engine/src/x/a.h", {"#include \"x/b.h\""}};
+  const SourceFile b{"engine/src/x/b.h", {"#include <vector>"}};
+  EXPECT_TRUE(check_circles({a, b}).empty());
+  const SourceFile b_too{"engine/src/x/b.cc", {"#include \"x/b.h\"", "#include \"x/a.h\""}};
+  const auto found = check_circles({a, b, b_too});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found.front().what, "is in a circle: x/a -> x/b -> x/a");
+}
+
+TEST(Layering, tree_has_no_hidden_edges_and_no_circles) {
+  const ClassOwners owners = read_class_owners();
+  EXPECT_TRUE(owners.contains("LocalTiers"));
+  const std::vector<SourceFile> files = read_files("engine/src", {".h", ".cc"});
+  std::vector<Finding> findings = check_circles(read_files("engine/src/cache", {".h", ".cc"}));
+  for (const SourceFile& file : files) {
+    for (const auto& some : {check_forward_declarations(file, owners), check_calls(file)}) {
+      findings.insert(findings.end(), some.begin(), some.end());
+    }
+  }
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+TEST(Layering, room_of_an_open_cache_fits_in_a_head) {
+  for (const auto& [part, lines] : lines_by_part(read_files("engine/src/cache", {".h", ".cc"}))) {
+    EXPECT_LT(lines, 2'000u) << part;
+  }
 }
 
 TEST(Layering, includes_of_the_tree_follow_the_design) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "cache/judge.h"
+#include "cache/runtime/judge.h"
 #include "json/utf8.h"
 #include "tiercache/error.h"
 

@@ -1,19 +1,11 @@
-// What an open cache does as a whole: time, health, calls into the store, flush and close.
 #include "cache/core.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
+#include <vector>
 
-#include "cache/change_feed.h"
-#include "cache/directory_keeper.h"
-#include "cache/file_writer.h"
-#include "cache/refresh_path.h"
-#include "cache/store_identity.h"
-#include "cache/store_reader.h"
-#include "cache/write_path.h"
-#include "json/reader.h"
-#include "system/coarse_clock.h"
+#include "base/spoken.h"
+#include "cache/local/cache_directory.h"
 #include "system/process.h"
 #include "tiercache/error.h"
 
@@ -27,176 +19,208 @@ namespace {
 // moment.
 constexpr milliseconds kGrace{250};
 
+// Also of a store that is switched off: what is put meanwhile is for it too.
+KeyRules key_rules_of(const CacheOptions& options) {
+  KeyRules rules{.max_bytes = options.limits.max_key_bytes};
+  if (options.store) rules.max_bytes_with_dataset = options.store->limits().max_key_bytes;
+  return rules;
+}
+
 }  // namespace
 
-// --- Health marks ---
+// --- Opening ---
 
-Marks::Marks(Log& log, const Clock& clock)
-    : directory(log, clock,
-                {.topic = LogTopic::files,
-                 .level = spdlog::level::err,
-                 .subject = "making the deleted directory anew",
-                 .meanwhile = "what memory has is served"}),
-      file_reads(log, clock,
-                 {.topic = LogTopic::files,
-                  .subject = "reading entry files",
-                  .meanwhile = "memory, store and sources are asked"}),
-      file_writes(
-          log, clock,
-          {.topic = LogTopic::files,
-           .subject = "writing entry files",
-           .meanwhile = "what is not in them is served from memory and kept in the journal"}),
-      file_syncs(log, clock,
-                 {.topic = LogTopic::files,
-                  .level = spdlog::level::err,
-                  .subject = "syncing entry files",
-                  .meanwhile = "the journal keeps what is in them"}),
-      journal(log, clock,
-              {.topic = LogTopic::journal,
-               .level = spdlog::level::err,
-               .subject = "journaling",
-               .meanwhile = "a write goes to the store, or throws"}),
-      adoption(log, clock,
-               {.topic = LogTopic::journal,
-                .level = spdlog::level::err,
-                .subject = "taking over what a stopped cache left"}),
-      store(log, clock,
-            {.topic = LogTopic::store,
-             .subject = "the store",
-             .meanwhile = "reads go on from memory and files, writes wait in the journal"}),
-      saves(log, clock,
-            {.topic = LogTopic::outbox,
-             .subject = "sending a write that the store does not answer for, alone",
-             .meanwhile = "others go on, and it is tried again with more time"}),
-      feed(log, clock,
-           {.topic = LogTopic::store,
-            .subject = "noticing other machines' writes",
-            .meanwhile = "they are noticed late"}),
-      hints(log, clock,
-            {.topic = LogTopic::store,
-             .level = spdlog::level::info,
-             .subject = "hearing the store's hints of changes",
-             .meanwhile = "polls alone notice changes"}) {}
-
-// --- Time and state ---
-
-void Core::check_process() const {
-  if (forks_so_far() == forks_at_open) return;
-  throw Error(
-      "this cache was opened before a fork and its threads are not in the child: open a cache "
-      "of its own in each process");
-}
-
-void Core::check_open() const {
-  check_process();
-  if (!is_open()) throw Closed("the cache of project \"" + options.project + "\" is closed");
-}
-
-Ticks Core::coarse_ticks() const {
-  const SteadyTime now = options.ports.clock ? clock->coarse_now() : system_coarse_now();
-  return std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
-}
-
-Now Core::now() const {
-  return {.wall = versions->now(), .ticks = coarse_ticks()};
-}
-
-WallTime Core::fetch_time(const EntryId& id) const {
-  const WallTime wall = versions->now();
-  const auto known = files->index().find(id);
-  if (!known) return wall;
-  const auto invalidated = believable(known->clocks, wall).invalidated_at;
-  return invalidated ? std::max(wall, *invalidated + milliseconds(1)) : wall;
-}
-
-SteadyTime Core::after(milliseconds delay) const {
-  const SteadyTime now = clock->steady_now();
-  return delay > std::chrono::hours(24 * 365) ? kNever : now + delay;
-}
-
-void Core::store_answered(const StoreReply& reply, std::chrono::nanoseconds took) {
-  store_latency.add(took);
-  if (reply.status != StoreStatus::ok) store_failures.add();
-  store_identity->seen(reply.incarnation);
-  if (!reply.store_time) return;
-  // Within the call's own length and the clocks' resolution the two clocks may well agree.
-  const auto offset = *reply.store_time - clock->wall_now();
-  const auto noise = std::chrono::duration_cast<milliseconds>(took) + milliseconds(100);
-  versions->set_offset(offset > noise || offset < -noise ? offset : milliseconds(0));
-}
-
-LoadReply Core::load_rows(std::span<const EntryId> ids, SteadyTime deadline,
-                          Breaker::Urgency urgency) {
-  const SteadyTime until = std::min(deadline, after(options.store_calls.call_timeout));
-  const LoadReply reply =
-      ask_store(urgency, store_loads, [&] { return store->load(options.project, ids, until); });
-  look_for_corrupt_rows(ids, reply);
-  return reply;
-}
-
-void Core::report(LogTopic topic, const EntryId& id, const std::string& what) {
-  log->warn(topic, LogSubject{id.dataset}, "dataset {}: {}", id.dataset, what);
-}
-
-void Core::look_for_corrupt_rows(std::span<const EntryId> ids, const LoadReply& reply) {
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (reply.is_corrupt(i)) met_corrupt_row(ids[i], reply.text_of_corrupt(i));
+std::shared_ptr<Core> Core::open(CacheOptions options) {
+  check_cache_options(options);
+  const std::shared_ptr<Core> core(new Core(std::move(options)), &Core::leave);
+  Runtime& runtime = core->runtime_;
+  runtime.tasks.belong_to(core);
+  own_directory(runtime);
+  try {
+    core->make_parts();
+    core->connect_parts();
+    core->upkeep_->adoption.open_journal();
+  } catch (const BadDirectory&) {
+    // Deleted meanwhile: without the marker the next open would take what was made since for
+    // another's.
+    if (!owns_directory(runtime)) own_directory_again(runtime);
+    throw;
   }
+  core->start_parts();
+  runtime.log.info(
+      LogTopic::lifecycle,
+      "cache of project {} is open: {} in files, {} of their headers read, {} in the outbox",
+      runtime.options.project, counted(core->local_->index().size(), "key"),
+      core->local_->files().headers_read(),
+      counted(core->local_->journal().stats().unsettled, "write"));
+  return core;
 }
 
-void Core::met_corrupt_row(const EntryId& id, const std::shared_ptr<const std::string>& text) {
-  constexpr std::size_t kRemembered = 1'000;
-  store_corrupt_rows.add();
-  report(LogTopic::store, id, "a row in the store is corrupt");
-  if (!text) return;
-  const std::string of = Checksum::of(id.dataset + '\0' + id.key).to_string();
-  const std::string name = "row-" + of + "-" + Checksum::of(*text).to_string();
-  {
-    Lock lock(mutex_);
-    if (rows_kept_aside_.size() >= kRemembered) rows_kept_aside_.clear();
-    if (!rows_kept_aside_.insert(name).second) return;
-  }
-  executor->post(Lane::disk, [self = shared_from_this(), name, id, text] {
-    std::string bytes = "tiercache-row 1 ";
-    append_json_string(id.dataset, &bytes);
-    append_json_string(id.key, &(bytes += ' '));
-    bytes += '\n' + *text;
-    if (self->files->stands() && self->quarantine->write(name, bytes).ok()) return;
-    self->log->warn(LogTopic::store, "a corrupt row of the store could not be kept aside");
-    Lock lock(self->mutex_);
-    self->rows_kept_aside_.erase(name);
+Core::Core(CacheOptions options)
+    : runtime_(std::move(options)), key_rules_(key_rules_of(runtime_.options)) {}
+
+Core::~Core() = default;
+
+void Core::leave(Core* core) {
+  std::unique_ptr<Core> left(core);
+  if (!core->runtime_.is_own_process()) keep_for_ever(std::move(left));
+}
+
+void Core::make_parts() {
+  Runtime& runtime = runtime_;
+  LocalTiers& local = local_.emplace(runtime, local_events_);
+  FileWriter& file_writer = file_writer_.emplace(runtime, local);
+  const FileBounds& bounds = bounds_.emplace(runtime, local.index());
+  corrupt_rows_.emplace(runtime, local);
+
+  StoreCalls& calls = calls_.emplace(runtime);
+  StoreIdentity& identity = identity_.emplace(
+      runtime, calls,
+      [&local](const std::string& path, std::string_view head, const std::string& text) {
+        return local.keep_note(path, head, text);
+      },
+      [this](bool was_another) {
+        // Every key is compared with what the store has now.
+        if (was_another) upkeep_->feed.start_over();
+        store_writer_->kick();
+      });
+  PurgeHorizon& horizon = horizon_.emplace(calls, identity);
+  StoreReader& store_reader = store_reader_.emplace(runtime, calls);
+
+  StoreWriter& store_writer =
+      store_writer_.emplace(runtime, local, file_writer, calls, identity, settlements_);
+  WriteStamps& stamps =
+      stamps_.emplace(runtime, local, file_writer, [this] { return upkeep_->adoption.adopt(); });
+  WritePath& writes =
+      writes_.emplace(runtime, local, file_writer, calls, store_writer, settlements_, stamps);
+  parked_.emplace(runtime, local, file_writer, calls, store_writer);
+
+  SingleFlight& flights = flights_.emplace(*runtime.executor, *runtime.clock,
+                                           runtime.options.concurrent_refreshes, runtime.seed + 1);
+  Turns& turns = turns_.emplace(runtime, local, flights,
+                                [this](const EntryId& id, Cadence cadence, milliseconds lateness) {
+                                  behind_->due(id, cadence, lateness);
+                                });
+  Answers& answers = answers_.emplace(runtime, local, writes, stamps);
+  Refreshes& refreshes = refreshes_.emplace(runtime, flights, answers, turns);
+
+  const ReadParts& read_parts = read_parts_.emplace(ReadParts{
+      .runtime = runtime,
+      .local = local,
+      .file_writer = file_writer,
+      .calls = calls,
+      .store_reader = store_reader,
+      .identity = identity,
+      .horizon = horizon,
+      .refreshes = refreshes,
+      .served_stale = [this](const ReadRequest& served) { behind_->served_stale(served); }});
+  behind_.emplace(runtime, read_parts, turns);
+  upkeep_.emplace(
+      ScrubParts{runtime, local, file_writer, bounds, calls, identity, horizon, store_writer},
+      [&turns](DatasetState& dataset) { turns.arm_all(dataset); });
+}
+
+void Core::connect_parts() {
+  local_events_ = {
+      .moved = [this](DatasetState& dataset, const EntryId& id) { turns_->arm(dataset, id); },
+      .left = [this](const EntryId& id) { turns_->disarm(id); },
+      .grew = [this] { upkeep_->eviction.begin_if_full(); },
+      .gone = [this] { upkeep_->keeper.make_whole_soon(); },
+      .filed = [this] { return stamps_->settle(); },
+  };
+  local_->tell_writer({
+      .unfiled = [this](const EntryId& id) { file_writer_->dirty(id); },
+      .touched = [this] { file_writer_->touched(); },
+  });
+  calls_->tell({
+      .named = [this](const std::string& incarnation) { identity_->seen(incarnation); },
+      .corrupt_row = [this](const EntryId& id,
+                            const auto& text) { corrupt_rows_->keep_aside(id, text); },
+      .back =
+          [this] {
+            store_writer_->hurry();
+            runtime_.changed.notify();
+          },
   });
 }
 
-// --- Flush, close ---
+void Core::start_parts() {
+  upkeep_->keeper.make_whole();
+  store_writer_->start();
+  upkeep_->feed.start();
+  upkeep_->retention.start();
+  upkeep_->eviction.begin_if_full();
+  if (local_->files().save_due()) file_writer_->touched();
+  upkeep_->adoption.start();
+}
+
+DatasetState& Core::open_dataset(const std::string& name, DatasetPolicy policy) {
+  runtime_.check_open();
+  check_dataset_options(name, policy, runtime_.rules);
+  const Datasets::Opened opened = runtime_.datasets.open(name, policy);
+  DatasetState& dataset = opened.dataset;
+  if (!opened.first) {
+    if (dataset.policy.type != policy.type) {
+      throw BadConfiguration("dataset \"" + name +
+                             "\" is open with another type: each dataset has one");
+    }
+    check_same_options(name, dataset.policy, policy);
+    return dataset;
+  }
+  local_->serve_unwritten();
+  upkeep_->hydration.begin(dataset);
+  return dataset;
+}
+
+// --- As a whole ---
 
 bool Core::flush(SteadyTime deadline) {
-  check_open();
-  file_writer->flush();
-  const bool filed = changed->wait(deadline, [this] { return file_writer->waiting() == 0; });
+  runtime_.check_open();
+  file_writer_->flush();
+  const bool filed =
+      runtime_.changed.wait(deadline, [this] { return file_writer_->waiting() == 0; });
   // The first one fails for a sync that failed before, and the next writes anew what that left in
   // doubt.
-  const bool synced = file_writer->sync() || file_writer->sync();
+  const bool synced = file_writer_->sync() || file_writer_->sync();
   if (!synced || !filed) return false;
-  if (!drain) return true;
-  drain->kick();
-  return changed->wait(deadline, [this] { return drain->idle(); });
+  store_writer_->kick();
+  return runtime_.changed.wait(deadline, [this] { return store_writer_->idle(); });
 }
 
 bool Core::warm_up(SteadyTime deadline) {
-  check_open();
-  return changed->wait(deadline, [this] {
-    return !refresh_path->hydrating() && flights->callbacks_running() == 0 && nothing_overdue();
+  runtime_.check_open();
+  return runtime_.changed.wait(deadline, [this] {
+    return !upkeep_->hydration.running() && refreshes_->callbacks_running() == 0 &&
+           turns_->are_ahead();
   });
 }
 
 bool Core::accept_store() {
-  check_open();
-  return store && store_identity->accept();
+  runtime_.check_open();
+  return calls_->has_store() && identity_->accept();
 }
 
+ScrubReport Core::scrub(const ScrubOptions& options) {
+  runtime_.check_open();
+  // A name with a slip in it would find nothing wrong with what it does not look at.
+  const std::string& dataset = options.dataset;
+  if (!dataset.empty() && runtime_.datasets.find(dataset) == nullptr) {
+    const std::vector<std::string> there = local_->index().datasets();
+    if (std::ranges::find(there, dataset) == there.end()) {
+      throw BadConfiguration("the scrub cannot work:\n  dataset = \"" + dataset +
+                             "\": must be one that is open or has entries in the directory");
+    }
+  }
+  return Scrub({runtime_, *local_, *file_writer_, *bounds_, *calls_, *identity_, *horizon_,
+                *store_writer_},
+               options)
+      .run();
+}
+
+// --- Closing ---
+
 CloseReceipt Core::close(milliseconds deadline) {
-  const SteadyTime until = after(deadline);
+  const SteadyTime until = runtime_.after(deadline);
   bool first = false;
   {
     Lock lock(mutex_);
@@ -204,7 +228,7 @@ CloseReceipt Core::close(milliseconds deadline) {
     closing_ = true;
   }
   if (!first) {
-    changed->wait(kNever, [this] {
+    runtime_.changed.wait(kNever, [this] {
       Lock lock(mutex_);
       return receipt_.has_value();
     });
@@ -216,69 +240,55 @@ CloseReceipt Core::close(milliseconds deadline) {
     Lock lock(mutex_);
     receipt_ = receipt;
   }
-  changed->notify();
-  log->info(LogTopic::lifecycle, "cache of project {} is closed: {}", options.project,
-            receipt.to_string());
+  runtime_.changed.notify();
+  runtime_.log.info(LogTopic::lifecycle, "cache of project {} is closed: {}",
+                    runtime_.options.project, receipt.to_string());
   return receipt;
 }
 
 CloseReceipt Core::shut_down(SteadyTime deadline) {
   CloseReceipt receipt;
-  const std::uint64_t settled_before = settled_.load();
-  open_.store(false, std::memory_order_release);
-  scheduler->stop();
-  flights->stop();
+  const std::uint64_t settled_before = store_writer_->settled();
+  runtime_.tasks.close();
+  turns_->stop();
+  flights_->stop();
   finish_lane(Lane::disk);  // what was put or asked for asynchronously begins there
-  directory_keeper->look();
-  journal->commit();
-  file_writer->flush();
-  changed->wait(deadline, [this] { return file_writer->waiting() == 0; });
-  change_feed->stop();
-  file_writer->stop();
-  receipt.files_complete = file_writer->waiting() == 0 && file_writer->sync();
-  if (drain) {
-    if (options.flags.graceful_shutdown) {
-      drain->kick();
-      changed->wait(deadline, [this] { return drain->idle(); });
-    }
-    drain->stop();
+  upkeep_->keeper.make_whole();
+  local_->journal().commit();
+  file_writer_->flush();
+  runtime_.changed.wait(deadline, [this] { return file_writer_->waiting() == 0; });
+  upkeep_->feed.stop();
+  file_writer_->stop();
+  receipt.files_complete = file_writer_->waiting() == 0 && file_writer_->sync();
+  if (runtime_.options.flags.graceful_shutdown) {
+    store_writer_->kick();
+    runtime_.changed.wait(deadline, [this] { return store_writer_->idle(); });
   }
-  settlements.close();
-  store_reader->close();
+  store_writer_->stop();
+  settlements_.close();
+  store_reader_->close();
   finish_lane(Lane::compute);  // and each handler is called once
-  if (owns_executor) executor->shutdown(after(kGrace));
-  receipt.abandoned_callbacks = static_cast<std::uint64_t>(flights->callbacks_running());
-  const JournalStats journal_stats = journal->stats();
-  receipt.confirmed = settled_.load() - settled_before;
-  receipt.left_in_outbox = journal_stats.unsettled;
-  receipt.parked = journal_stats.parked;
-  const IoStatus written = files->close();
+  if (runtime_.owns_executor) runtime_.executor->shutdown(runtime_.after(kGrace));
+  receipt.abandoned_callbacks = static_cast<std::uint64_t>(refreshes_->callbacks_running());
+  const JournalStats in_journal = local_->journal().stats();
+  receipt.confirmed = store_writer_->settled() - settled_before;
+  receipt.left_in_outbox = in_journal.unsettled;
+  receipt.parked = in_journal.parked;
+  const IoStatus written = local_->files().close();
   if (!written.ok()) {
-    log->warn(LogTopic::files, "the index was not written, the next open rebuilds it: {}",
-              written.what);
+    runtime_.log.warn(LogTopic::files, "the index was not written, the next open rebuilds it: {}",
+                      written.what);
   }
-  journal->close();
+  local_->journal().close();
   return receipt;
 }
 
 // Else the executor drops what was posted. With one of the host's own it is for the host to run it.
 void Core::finish_lane(Lane lane) {
-  if (!owns_executor) return;
-  const std::shared_ptr<Event> done = executor->make_event();
-  executor->post(lane, [done] { done->set(); });
-  done->wait_until(after(kGrace));
-}
-
-bool Core::nothing_overdue() const {
-  Lock lock(mutex_);
-  for (const auto& [name, dataset] : datasets_) {
-    if (dataset->policy.options.keyed || dataset->policy.options.refresh_every.count() == 0)
-      continue;
-    const EntryId id = dataset->id({});
-    const auto next = scheduler->next(id, Cadence::normal);
-    if (!next || *next <= versions->now()) return false;
-  }
-  return true;
+  if (!runtime_.owns_executor) return;
+  const std::shared_ptr<Event> done = runtime_.executor->make_event();
+  runtime_.executor->post(lane, [done] { done->set(); });
+  done->wait_until(runtime_.after(kGrace));
 }
 
 }  // namespace tiercache::detail

@@ -6,10 +6,9 @@
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
-#include "cache/named_item.h"
-#include "cache/read_op.h"
-#include "cache/refresh_path.h"
-#include "cache/write_path.h"
+#include "cache/reading/read_op.h"
+#include "cache/runtime/named_item.h"
+#include "cache/writing/write_path.h"
 #include "json/document.h"
 #include "json/envelope.h"
 #include "system/process.h"
@@ -40,7 +39,7 @@ ReadRequest read_request(const Core& core, DatasetState& dataset, std::string_vi
   return {.dataset = &dataset,
           .key = std::string(key),
           .reach = options.reach,
-          .deadline = core.after(options.deadline),
+          .deadline = core.runtime().after(options.deadline),
           .max_stale = options.max_stale,
           .callback = {},
           .ttl = {},
@@ -52,7 +51,7 @@ ReadRequest read_request(const Core& core, DatasetState& dataset, std::string_vi
 // Waits for what `local` could not answer; at the deadline takes what there is.
 ReadResult wait_for(const std::shared_ptr<Core>& core, const std::shared_ptr<ReadOp>& op,
                     SteadyTime deadline) {
-  auto pending = std::make_shared<PendingRead>(*core->executor);
+  auto pending = std::make_shared<PendingRead>(*core->runtime().executor);
   op->remote([pending](ReadResult result) { pending->set(std::move(result)); });
   if (!pending->event->wait_until(deadline)) {
     op->time_out();
@@ -63,7 +62,7 @@ ReadResult wait_for(const std::shared_ptr<Core>& core, const std::shared_ptr<Rea
 
 ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
   const SteadyTime deadline = request.deadline;
-  auto op = std::make_shared<ReadOp>(core, std::move(request));
+  auto op = std::make_shared<ReadOp>(core->read_parts(), std::move(request));
   if (auto result = op->local()) return std::move(*result);
   return wait_for(core, op, deadline);
 }
@@ -105,16 +104,16 @@ const std::string& DatasetCore::name() const {
 }
 
 ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
-  if (forks_so_far() == core_->forks_at_open) {
-    MemoryTier::Found found = core_->memory->find(state_.ref(key));
-    const Ticks ticks = core_->coarse_ticks();
+  if (core_->runtime().is_own_process()) {
+    MemoryTier::Found found = core_->local().memory().find(state_.ref(key));
+    const Ticks ticks = core_->runtime().coarse_ticks();
     if (servable_from_memory(found, ticks)) {
       state_.counters.memory_hits.add();
       return memory_result(std::move(found), ticks);
     }
   }
-  options.reach == Reach::memory ? core_->check_process() : core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  options.reach == Reach::memory ? core_->runtime().check_process() : core_->runtime().check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   return run_read(core_, read_request(*core_, state_, key, options));
 }
 
@@ -123,24 +122,25 @@ ReadResult DatasetCore::peek(std::string_view key) {
 }
 
 void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHandler handler) {
-  core_->check_process();  // a forked child has no thread to answer
+  core_->runtime().check_process();  // a forked child has no thread to answer
   // Whichever lane has the answer, the handler runs on the compute lane. What the executor drops,
   // since the cache closes, is answered all the same.
   auto first = std::make_shared<AnswerOnce<ReadResult>>(
       [core = core_, handler = std::move(handler)](const ReadResult& result) {
         auto last = std::make_shared<AnswerOnce<ReadResult>>(handler, result);
-        core->executor->post(Lane::compute, [last, result] { last->tell(result); });
+        core->runtime().executor->post(Lane::compute, [last, result] { last->tell(result); });
       },
       not_made("the cache was closed meanwhile."));
   ReadHandler answer = [first](ReadResult result) { first->tell(std::move(result)); };
   try {
-    core_->check_open();
-    check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+    core_->runtime().check_open();
+    check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   } catch (const Error& error) {
     return answer(not_made(error.what()));
   }
-  auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, key, options));
-  core_->executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
+  auto op =
+      std::make_shared<ReadOp>(core_->read_parts(), read_request(*core_, state_, key, options));
+  core_->runtime().executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
     if (auto result = op->local()) return answer(std::move(*result));
     op->remote(std::move(answer));
   });
@@ -148,13 +148,13 @@ void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHand
 
 std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
                                               const GetOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   for (std::size_t i = 0; i < keys.size(); ++i) {
     named_item("keys", i, [&] {
-      check_key(state_.name, keys[i], state_.policy.options.keyed, core_->key_rules);
+      check_key(state_.name, keys[i], state_.policy.options.keyed, core_->key_rules());
     });
   }
-  const SteadyTime deadline = core_->after(options.deadline);
+  const SteadyTime deadline = core_->runtime().after(options.deadline);
   struct Open {
     std::size_t index;
     std::shared_ptr<ReadOp> op;
@@ -163,11 +163,12 @@ std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
   std::vector<ReadResult> results(keys.size());
   std::vector<Open> open;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    auto op = std::make_shared<ReadOp>(core_, read_request(*core_, state_, keys[i], options));
+    auto op = std::make_shared<ReadOp>(core_->read_parts(),
+                                       read_request(*core_, state_, keys[i], options));
     if (auto result = op->local()) {
       results[i] = std::move(*result);
     } else {
-      open.push_back({i, std::move(op), std::make_shared<PendingRead>(*core_->executor)});
+      open.push_back({i, std::move(op), std::make_shared<PendingRead>(*core_->runtime().executor)});
     }
   }
   for (const Open& one : open) {
@@ -185,14 +186,14 @@ std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
 
 ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
                                     std::optional<milliseconds> ttl, const GetOptions& options) {
-  MemoryTier::Found found = core_->memory->find(state_.ref(key));
-  const Ticks ticks = core_->coarse_ticks();
+  MemoryTier::Found found = core_->local().memory().find(state_.ref(key));
+  const Ticks ticks = core_->runtime().coarse_ticks();
   if (servable_from_memory(found, ticks)) {
     state_.counters.memory_hits.add();
     return memory_result(std::move(found), ticks);
   }
-  core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  core_->runtime().check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   ReadRequest request = read_request(*core_, state_, key, options);
   request.callback = std::move(callback);
   request.ttl = ttl;
@@ -200,11 +201,11 @@ ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
 }
 
 ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
-  core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
-  const SteadyTime until = core_->after(deadline);
+  core_->runtime().check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
+  const SteadyTime until = core_->runtime().after(deadline);
   RefreshRequest request{.dataset = &state_, .id = state_.id(key), .reason = RefreshReason::asked};
-  if (!core_->refresh_path->has_source(request)) {
+  if (!core_->refreshes().has_source(request)) {
     throw BadConfiguration("dataset \"" + state_.name + "\" has no refresh callback to run");
   }
   struct Answer {
@@ -212,8 +213,8 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
     FlightResult flight;
   };
   auto answer = std::make_shared<Answer>();
-  answer->event = core_->executor->make_event();
-  core_->refresh_path->run(std::move(request), [answer](const FlightResult& result) {
+  answer->event = core_->runtime().executor->make_event();
+  core_->refreshes().run(std::move(request), [answer](const FlightResult& result) {
     answer->flight = result;
     answer->event->set();
   });
@@ -232,7 +233,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
     passage.source = answer_of(answer->flight.status);
     passage.source_why = answer->flight.why;
     if (answer->flight.status == FlightResult::Status::failed) {
-      passage.source_why += core_->refresh_path->next_try(state_.id(key));
+      passage.source_why += core_->refreshes().next_try(state_.id(key));
     }
     const bool served = result.resident && result.tier != Tier::none;
     if (served && passage.source == TierAnswer::hit) result.tier = Tier::source;
@@ -244,9 +245,9 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
 // --- Looking ---
 
 std::optional<EntryInfo> DatasetCore::info(std::string_view key) {
-  core_->check_open();
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
-  const EntryPtr entry = core_->newest_local(state_, state_.id(key));
+  core_->runtime().check_open();
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
+  const EntryPtr entry = core_->local().find(state_, state_.id(key));
   if (!entry || entry->kind == EntryKind::tombstone) return std::nullopt;
   return EntryInfo{.version = entry->version,
                    .size = entry->document->size(),
@@ -262,9 +263,9 @@ bool DatasetCore::contains(std::string_view key) {
 }
 
 KeyPage DatasetCore::keys(std::optional<std::string_view> after, std::size_t limit) {
-  core_->check_open();
+  core_->runtime().check_open();
   KeyPage page;
-  page.keys = core_->files->index().page(state_.name, after, limit);
+  page.keys = core_->local().index().page(state_.name, after, limit);
   if (limit > 0 && page.keys.size() == limit) page.next = page.keys.back();
   return page;
 }

@@ -10,11 +10,9 @@
 #include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
-#include "cache/named_item.h"
-#include "cache/read_op.h"
-#include "cache/refresh_path.h"
-#include "cache/write_path.h"
-#include "cache/write_receipts.h"
+#include "cache/runtime/named_item.h"
+#include "cache/writing/write_path.h"
+#include "cache/writing/write_receipts.h"
 #include "json/document.h"
 #include "json/envelope.h"
 #include "system/process.h"
@@ -41,11 +39,11 @@ std::string what_codec_threw(const std::exception_ptr& fault) {
 
 // Turns what the caller gave into a change, or throws what is wrong with it.
 Change change_of(const Core& core, DatasetState& dataset, PutItem item, const PutOptions& options) {
-  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.key_rules);
+  check_key(dataset.name, item.key, dataset.policy.options.keyed, core.key_rules());
   const std::string what = "document for dataset \"" + dataset.name + "\": ";
   if (item.fault)
     throw InvalidDocument(what + what_codec_threw(item.fault) + ". Nothing was stored.");
-  if (const auto fault = check_document(*item.document, core.rules)) {
+  if (const auto fault = check_document(*item.document, core.runtime().rules)) {
     throw InvalidDocument(what + fault->to_string() + ". Nothing was stored.");
   }
   if (const auto fault = metadata_fault(options.metadata)) {
@@ -70,7 +68,7 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   change.entry.metadata = std::string(options.metadata);
   change.entry.cache_version = dataset.policy.options.cache_version;
   change.entry.fresh_for = lifetime_from(options.fresh_for);
-  change.entry.clocks.last_fetch = core.fetch_time(dataset.id(change.key));
+  change.entry.clocks.last_fetch = core.local().fetch_time(dataset.id(change.key));
   change.value = std::move(item.value);
   change.value_bytes = item.value_bytes;
   change.if_version = options.if_version;
@@ -78,20 +76,20 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
 }
 
 bool waits_for_store(const Core& core, const PutOptions& options) {
-  return options.durability == Durability::store && core.drain;
+  return options.durability == Durability::store && core.store_writer().sends();
 }
 
 // A call's wait for the store.
 class StoreWait {
  public:
   explicit StoreWait(Core& core) : core_(core), answer_(std::make_shared<Answer>()) {
-    answer_->event = core.executor->make_event();
+    answer_->event = core.runtime().executor->make_event();
     waiter_ = std::make_shared<Settlements::Waiter>([answer = answer_](const Settled& settled) {
       answer->settled = settled;
       answer->event->set();
     });
   }
-  ~StoreWait() { core_.settlements.forget(waiter_); }
+  ~StoreWait() { core_.settlements().forget(waiter_); }
   StoreWait(const StoreWait&) = delete;
   StoreWait& operator=(const StoreWait&) = delete;
 
@@ -116,7 +114,7 @@ class StoreWait {
 // version: else it would stand for a write whose fate is not known.
 bool is_base_unconfirmed(const Core& core, const EntryId& id, const Change& change) {
   Version unsettled;
-  return change.if_version && core.journal->is_unsettled(id, &unsettled) &&
+  return change.if_version && core.local().journal().is_unsettled(id, &unsettled) &&
          unsettled == *change.if_version;
 }
 
@@ -124,12 +122,11 @@ void wait_for_base(Core& core, const DatasetState& dataset, const Change& change
                    SteadyTime deadline) {
   const EntryId id = dataset.id(change.key);
   if (!is_base_unconfirmed(core, id, change)) return;
-  const std::shared_ptr<Event> ended = core.executor->make_event();
-  core.write_path->when_under_way_no_more(id, *change.if_version, deadline,
-                                          [ended] { ended->set(); });
+  const std::shared_ptr<Event> ended = core.runtime().executor->make_event();
+  core.store_writer().when_settled(id, *change.if_version, deadline, [ended] { ended->set(); });
   ended->wait_until(deadline);
   if (!is_base_unconfirmed(core, id, change)) return;
-  throw_base_unconfirmed(core, dataset,
+  throw_base_unconfirmed(core.waiting(), dataset,
                          written_as(dataset, change.key, *change.if_version, RecordKind::content));
 }
 
@@ -142,12 +139,13 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
         dataset_(dataset),
         waits_(waits_for_store(*core_, options)),
         span_(options.deadline),
-        deadline_(core_->after(options.deadline)),
+        deadline_(core_->runtime().after(options.deadline)),
         handler_(std::move(handler)) {}
   // The executor has dropped what was to make it or to answer it: the cache is closed.
   ~PendingPut() {
     if (answered_.load()) return;
-    handler_({}, std::make_exception_ptr(Closed("the cache of project \"" + core_->options.project +
+    handler_({}, std::make_exception_ptr(Closed("the cache of project \"" +
+                                                core_->runtime().options.project +
                                                 "\" was closed before this write was answered")));
   }
   PendingPut(const PendingPut&) = delete;
@@ -158,12 +156,12 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     auto shared = std::make_shared<Change>(std::move(change));
     if (!waits_ || !is_base_unconfirmed(*core_, id, *shared)) return write(std::move(shared));
     const Version base = *shared->if_version;
-    core_->write_path->when_under_way_no_more(
+    core_->store_writer().when_settled(
         id, base, deadline_, [self = shared_from_this(), shared, id] {
           if (!is_base_unconfirmed(*self->core_, id, *shared)) return self->write(shared);
           self->answer([&]() -> PutReceipt {
             throw_base_unconfirmed(
-                *self->core_, self->dataset_,
+                self->core_->waiting(), self->dataset_,
                 written_as(self->dataset_, shared->key, *shared->if_version, RecordKind::content));
           });
         });
@@ -182,14 +180,15 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
     auto once = std::make_shared<AnswerOnce<Told>>(
         [handler = handler_](const Told& told) { handler(told.first, told.second); },
         Told{receipt, error});
-    core_->executor->post(Lane::compute, [once, told = Told{receipt, error}] { once->tell(told); });
+    core_->runtime().executor->post(Lane::compute,
+                                    [once, told = Told{receipt, error}] { once->tell(told); });
   }
 
  private:
   void write(std::shared_ptr<Change> change) {
-    if (!core_->is_open()) {
+    if (!core_->runtime().is_open()) {
       return answer([this]() -> PutReceipt {
-        core_->check_open();
+        core_->runtime().check_open();
         return {};
       });
     }
@@ -197,15 +196,12 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       change->waiter = std::make_shared<Settlements::Waiter>(
           [self = shared_from_this()](const Settled& settled) { self->settled(settled); });
     }
-    core_->executor->post(Lane::disk, [self = shared_from_this(), change] {
+    core_->runtime().executor->post(Lane::disk, [self = shared_from_this(), change] {
       const Settlements::WaiterPtr waiter = change->waiter;
       const std::string key = change->key;
-      std::vector<Change> changes;
-      changes.push_back(std::move(*change));
-      self->core_->write_path->write(std::move(changes), self->span_,
-                                     [self, waiter, key](const std::vector<ChangeResult>& results) {
-                                       self->written(key, results.front(), waiter);
-                                     });
+      self->core_->writes().write_one(
+          std::move(*change), self->span_,
+          [self, waiter, key](const ChangeResult& result) { self->written(key, result, waiter); });
     });
   }
   // The store may have settled it before this is told.
@@ -228,12 +224,14 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       if (settled_) return conclude();
     }
     const OutboxWrite write = written_as(dataset_, key, result.version, RecordKind::content);
-    core_->executor->schedule(deadline_, Lane::compute, [self = shared_from_this(), waiter, write] {
-      self->core_->settlements.forget(waiter);
-      self->answer(
-          [&]() -> PutReceipt { throw_not_stored_in_time(*self->core_, self->dataset_, write); });
-    });
-    core_->drain->kick();
+    core_->runtime().executor->schedule(
+        deadline_, Lane::compute, [self = shared_from_this(), waiter, write] {
+          self->core_->settlements().forget(waiter);
+          self->answer([&]() -> PutReceipt {
+            throw_not_stored_in_time(self->core_->waiting(), self->dataset_, write);
+          });
+        });
+    core_->store_writer().kick();
   }
   void conclude() {
     answer([this] { return settled_or_throw(dataset_, *receipt_, *settled_); });
@@ -252,7 +250,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
 };
 
 void require_store(const Core& core, const PutOptions& options) {
-  if (options.durability == Durability::store && !core.store) {
+  if (options.durability == Durability::store && !core.store_calls().has_store()) {
     throw BadConfiguration(
         "Durability::store was asked for, but this cache has no store (or it is "
         "switched off). Nothing was stored.");
@@ -260,7 +258,7 @@ void require_store(const Core& core, const PutOptions& options) {
 }
 
 PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const PutOptions& options) {
-  const SteadyTime deadline = core.after(options.deadline);
+  const SteadyTime deadline = core.runtime().after(options.deadline);
   std::optional<StoreWait> wait;
   if (waits_for_store(core, options)) {
     wait_for_base(core, dataset, change, deadline);
@@ -269,13 +267,13 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
   OutboxWrite write = written_as(dataset, change.key, {}, change.kind);
   std::vector<Change> changes;
   changes.push_back(std::move(change));
-  const auto results = core.write_path->write_and_wait(std::move(changes), options.deadline);
+  const auto results = core.writes().write_and_wait(std::move(changes), options.deadline);
   const PutReceipt receipt = receipt_or_throw(dataset, results.front());
   if (!wait || !receipt.journaled) return receipt;
-  core.drain->kick();
+  core.store_writer().kick();
   const std::optional<Settled> settled = wait->until(deadline);
   write.version = receipt.version;
-  if (!settled) throw_not_stored_in_time(core, dataset, write);
+  if (!settled) throw_not_stored_in_time(core.waiting(), dataset, write);
   return settled_or_throw(dataset, receipt, *settled);
 }
 
@@ -290,7 +288,7 @@ void wait_for_items(const Core& core, const std::vector<OutboxWrite>& writes,
     if (!settled) {
       OutboxWrite write = writes[i];
       write.version = receipt.version;
-      receipt.why = not_stored_in_time(core, write);
+      receipt.why = not_stored_in_time(core.waiting(), write);
     } else {
       receipt = settled_receipt(receipt, *settled);
     }
@@ -300,7 +298,7 @@ void wait_for_items(const Core& core, const std::vector<OutboxWrite>& writes,
 }  // namespace
 
 PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   require_store(*core_, options);
   Change change = change_of(*core_, state_, std::move(item), options);
   state_.counters.puts.add();
@@ -308,10 +306,10 @@ PutReceipt DatasetCore::put(PutItem item, const PutOptions& options) {
 }
 
 void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler handler) {
-  core_->check_process();  // a forked child has no thread to answer
+  core_->runtime().check_process();  // a forked child has no thread to answer
   auto pending = std::make_shared<PendingPut>(core_, state_, options, std::move(handler));
   try {
-    core_->check_open();
+    core_->runtime().check_open();
     require_store(*core_, options);
     Change change = change_of(*core_, state_, std::move(item), options);
     state_.counters.puts.add();
@@ -323,9 +321,9 @@ void DatasetCore::put_async(PutItem item, const PutOptions& options, PutHandler 
 
 std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
                                               const PutOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   require_store(*core_, options);
-  const SteadyTime deadline = core_->after(options.deadline);
+  const SteadyTime deadline = core_->runtime().after(options.deadline);
   std::vector<Change> changes;
   std::vector<std::unique_ptr<StoreWait>> waits;
   changes.reserve(items.size());
@@ -344,7 +342,7 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   }
   if (changes.empty()) return {};
   state_.counters.puts.add(changes.size());
-  const auto results = core_->write_path->write_and_wait(std::move(changes), options.deadline);
+  const auto results = core_->writes().write_and_wait(std::move(changes), options.deadline);
   std::vector<PutReceipt> receipts;
   receipts.reserve(results.size());
   for (const ChangeResult& result : results) receipts.push_back(receipt_of_item(result));
@@ -353,15 +351,15 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   });
   if (!any) throw_none_written(state_, results);
   if (waits.empty()) return receipts;
-  core_->drain->kick();
+  core_->store_writer().kick();
   wait_for_items(*core_, writes, waits, deadline, &receipts);
   return receipts;
 }
 
 PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -372,9 +370,9 @@ PutReceipt DatasetCore::erase(std::string_view key, const PutOptions& options) {
 }
 
 PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   require_store(*core_, options);
-  check_glob(state_.name, glob, core_->key_rules);
+  check_glob(state_.name, glob, core_->key_rules());
   state_.counters.erases.add();
   Change change;
   change.dataset = &state_;
@@ -385,15 +383,15 @@ PutReceipt DatasetCore::erase_matching(std::string_view glob, const PutOptions& 
 }
 
 PutReceipt DatasetCore::invalidate(std::string_view key, const PutOptions& options) {
-  core_->check_open();
+  core_->runtime().check_open();
   require_store(*core_, options);
-  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules);
+  check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   Change change;
   change.dataset = &state_;
   change.kind = RecordKind::clocks;
   change.key = std::string(key);
   change.entry.metadata.clear();
-  change.entry.clocks.invalidated_at = core_->now().wall;
+  change.entry.clocks.invalidated_at = core_->runtime().now().wall;
   return write_one(*core_, state_, std::move(change), options);
 }
 

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "cache/core.h"
-#include "cache/file_writer.h"
-#include "cache/scrub.h"
 #include "system/process.h"
 #include "tiercache/cache.h"
 #include "tiercache/error.h"
@@ -20,7 +18,7 @@ using std::chrono::milliseconds;
 Cache::Cache(CacheOptions options) : core_(detail::Core::open(std::move(options))) {}
 
 Cache::~Cache() {
-  if (forks_so_far() == core_->forks_at_open) core_->close(milliseconds(0));
+  if (core_->runtime().is_own_process()) core_->close(milliseconds(0));
 }
 
 std::shared_ptr<detail::DatasetCore> Cache::open_dataset(const std::string& name,
@@ -29,30 +27,15 @@ std::shared_ptr<detail::DatasetCore> Cache::open_dataset(const std::string& name
 }
 
 bool Cache::flush(milliseconds deadline) {
-  return core_->flush(core_->after(deadline));
+  return core_->flush(core_->runtime().after(deadline));
 }
-
-namespace {
-
-// A name with a slip in it would find nothing wrong with what it does not look at.
-void check_is_here(const detail::Core& core, const std::string& dataset) {
-  if (dataset.empty() || core.find_dataset(dataset) != nullptr) return;
-  const std::vector<std::string> there = core.files->index().datasets();
-  if (std::ranges::find(there, dataset) != there.end()) return;
-  throw BadConfiguration("the scrub cannot work:\n  dataset = \"" + dataset +
-                         "\": must be one that is open or has entries in the directory");
-}
-
-}  // namespace
 
 ScrubReport Cache::scrub(const ScrubOptions& options) {
-  core_->check_open();
-  check_is_here(*core_, options.dataset);
-  return detail::Scrub(*core_, options).run();
+  return core_->scrub(options);
 }
 
 bool Cache::warm_up(milliseconds deadline) {
-  return core_->warm_up(core_->after(deadline));
+  return core_->warm_up(core_->runtime().after(deadline));
 }
 
 bool Cache::accept_store() {
@@ -60,17 +43,17 @@ bool Cache::accept_store() {
 }
 
 Stats Cache::stats() const {
-  core_->check_process();
+  core_->runtime().check_process();
   return core_->stats();
 }
 
 Health Cache::health() const {
-  core_->check_process();
+  core_->runtime().check_process();
   return core_->health();
 }
 
 CloseReceipt Cache::close(milliseconds deadline) {
-  core_->check_process();
+  core_->runtime().check_process();
   return core_->close(deadline);
 }
 

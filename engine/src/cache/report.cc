@@ -1,13 +1,7 @@
 // What an open cache says of itself: `stats` and `health`.
 #include <utility>
 
-#include "cache/change_feed.h"
 #include "cache/core.h"
-#include "cache/directory_keeper.h"
-#include "cache/file_eviction.h"
-#include "cache/file_writer.h"
-#include "cache/retention.h"
-#include "cache/store_identity.h"
 
 namespace tiercache::detail {
 
@@ -51,23 +45,23 @@ TierHealth health_of(const Breaker::State& store) {
 
 Stats Core::stats() const {
   Stats stats;
-  const MemoryStats in_memory = memory->stats();
+  const MemoryStats in_memory = local_->memory().stats();
   stats.memory_entries = in_memory.entries;
   stats.memory_bytes_charged = in_memory.bytes_charged;
   stats.memory_bytes_pinned = in_memory.bytes_pinned;
   stats.memory_evictions = in_memory.evictions;
   stats.memory_refused_promotions = in_memory.refused_promotions;
-  stats.files_entries = files->index().size();
-  stats.files_bytes = files->index().totals().bytes;
-  stats.files_evictions = file_eviction->evicted();
-  stats.files_lost = directory_keeper->lost_documents();
-  stats.files_quarantined = files->quarantined();
-  const QuarantineStats aside = quarantine->stats();
+  stats.files_entries = local_->index().size();
+  stats.files_bytes = local_->index().totals().bytes;
+  stats.files_evictions = upkeep_->eviction.evicted();
+  stats.files_lost = upkeep_->keeper.lost_documents();
+  stats.files_quarantined = local_->files().quarantined();
+  const QuarantineStats aside = local_->quarantine().stats();
   stats.quarantine_bytes = aside.bytes;
   stats.quarantine_deleted = aside.deleted;
-  stats.files_waiting = file_writer->waiting();
-  stats.files_failed_writes = file_writer->failed_writes();
-  const JournalStats in_journal = journal->stats();
+  stats.files_waiting = file_writer_->waiting();
+  stats.files_failed_writes = file_writer_->failed_writes();
+  const JournalStats in_journal = local_->journal().stats();
   stats.journal_live_records = in_journal.live_records;
   stats.journal_live_bytes = in_journal.live_bytes;
   stats.journal_disk_bytes = in_journal.disk_bytes;
@@ -79,61 +73,63 @@ Stats Core::stats() const {
   stats.outbox_depth = in_journal.unsettled;
   stats.outbox_parked = in_journal.parked;
   stats.outbox_parked_bytes = in_journal.parked_bytes;
-  stats.store_loads = store_loads.read();
-  stats.store_saves = store_saves.read();
-  stats.store_polls = store_polls.read();
-  stats.store_purges = store_purges.read();
-  stats.store_hints = store_hints.read();
-  stats.store_corrupt_rows = store_corrupt_rows.read();
-  stats.store_failures = store_failures.read();
-  stats.retention_purged = retention->purged_in_store();
-  stats.retention_dropped = retention->dropped_here();
-  if (breaker) {
-    const Breaker::State asked = breaker->state();
+  stats.store_loads = calls_->loads.read();
+  stats.store_saves = calls_->saves.read();
+  stats.store_polls = calls_->polls.read();
+  stats.store_purges = calls_->purges.read();
+  stats.store_hints = upkeep_->feed.hints();
+  stats.store_corrupt_rows = calls_->corrupt_rows.read();
+  stats.store_failures = calls_->failures.read();
+  stats.retention_purged = upkeep_->retention.purged_in_store();
+  stats.retention_dropped = upkeep_->retention.dropped_here();
+  if (calls_->has_store()) {
+    const Breaker::State asked = calls_->breaker()->state();
     stats.store_not_asked = asked.refused;
     stats.store_outages = asked.opened;
     stats.store_probes = asked.probes;
   }
-  stats.refresh_running = static_cast<std::uint64_t>(flights->callbacks_running());
-  stats.put_latency = put_latency.read();
-  stats.store_latency = store_latency.read();
-  Lock lock(mutex_);
-  for (const auto& [name, dataset] : datasets_) {
-    stats.datasets.push_back(stats_of(*dataset, files->index()));
-  }
+  stats.refresh_running = static_cast<std::uint64_t>(refreshes_->callbacks_running());
+  stats.put_latency = writes_->latency.read();
+  stats.store_latency = calls_->latency.read();
+  runtime_.datasets.for_each([&](const DatasetState& dataset) {
+    stats.datasets.push_back(stats_of(dataset, local_->index()));
+  });
   return stats;
 }
 
 Health Core::health() const {
   Health health;
-  health.memory.last_worked = clock->wall_now();  // it is this process's own
-  const TierHealth directory = marks->directory.read();
+  health.memory.last_worked = runtime_.clock->wall_now();  // it is this process's own
+  const TierHealth directory = runtime_.marks.directory.read();
   health.files =
-      merged(directory, merged(marks->file_writes.read(),
-                               merged(marks->file_syncs.read(), marks->file_reads.read())));
-  health.journal = merged(directory, merged(marks->journal.read(), marks->adoption.read()));
-  health.store.enabled = store != nullptr;
-  if (breaker) health.store = merged(health_of(breaker->state()), marks->saves.read());
-  health.store_replaced_since = store_identity->replaced_since();
+      merged(directory,
+             merged(runtime_.marks.file_writes.read(),
+                    merged(runtime_.marks.file_syncs.read(), runtime_.marks.file_reads.read())));
+  health.journal =
+      merged(directory, merged(runtime_.marks.journal.read(), runtime_.marks.adoption.read()));
+  health.store.enabled = calls_->has_store();
+  if (calls_->has_store())
+    health.store = merged(health_of(calls_->breaker()->state()), runtime_.marks.saves.read());
+  health.store_replaced_since = identity_->replaced_since();
   if (health.store_replaced_since) {
-    StoreIdentity::Names names = store_identity->names();
+    StoreIdentity::Names names = identity_->names();
     health.store_expected = std::move(names.expected);
     health.store_met = std::move(names.met);
   }
-  if (!store && options.store) health.store.why = "switched off by the flag store_enabled";
-  health.store_feed = change_feed->health();
-  health.store_hints = change_feed->hints_health();
-  const JournalStats in_journal = journal->stats();
+  if (!calls_->has_store() && runtime_.options.store)
+    health.store.why = "switched off by the flag store_enabled";
+  health.store_feed = upkeep_->feed.health();
+  health.store_hints = upkeep_->feed.hints_health();
+  const JournalStats in_journal = local_->journal().stats();
   health.outbox_depth = in_journal.unsettled;
   health.parked = in_journal.parked;
-  Lock lock(mutex_);
-  for (const auto& [name, dataset] : datasets_) {
-    TierHealth source = dataset->source.read();
+  runtime_.datasets.for_each([&](const DatasetState& dataset) {
+    TierHealth source = dataset.source.read();
     const bool asked = source.last_worked || !source.working;
-    if (asked || dataset->policy.refresh || dataset->policy.rich_refresh) {
-      health.sources.emplace_back(name, std::move(source));
+    if (asked || dataset.policy.refresh || dataset.policy.rich_refresh) {
+      health.sources.emplace_back(dataset.name, std::move(source));
     }
-  }
+  });
   return health;
 }
 

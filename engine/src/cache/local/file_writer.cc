@@ -1,0 +1,280 @@
+#include "cache/local/file_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "tiercache/store_rules.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+constexpr std::chrono::milliseconds kBusyDelay{5};     // another process holds the key's lock
+constexpr std::chrono::milliseconds kFirstRetry{100};  // the disk refuses
+constexpr std::chrono::milliseconds kLongestRetry{5'000};
+
+}  // namespace
+
+void FileWriter::dirty(const EntryId& id) {
+  Lock lock(mutex_);
+  dirty_.insert(id);
+  if (failures_ == 0) arm(runtime_.options.files.write_behind);
+}
+
+void FileWriter::arm(std::chrono::milliseconds delay) {
+  if (armed_ || stopped_) return;
+  armed_ = true;
+  runtime_.tasks.later(runtime_.after(delay), Lane::disk, [this] { run(); });
+}
+
+void FileWriter::arm_sync() {
+  if (sync_armed_ || stopped_) return;
+  sync_armed_ = true;
+  runtime_.tasks.later(runtime_.after(runtime_.options.files.sync_every), Lane::disk,
+                       [this] { sync(); });
+}
+
+void FileWriter::arm_save() {
+  Lock lock(mutex_);
+  if (std::exchange(save_armed_, true)) return;
+  runtime_.tasks.post_if_alive(Lane::disk, [this] { save_index(); });
+}
+
+// Part by part, so that other work of the disk lane comes in between.
+void FileWriter::save_index() {
+  {
+    Lock lock(mutex_);
+    save_armed_ = false;
+    if (stopped_) return;
+  }
+  bool more = false;
+  const IoStatus status = local_.files().save_index(&more);
+  if (!status.ok()) runtime_.log.warn(LogTopic::files, "the index was not saved: {}", status.what);
+  if (more) arm_save();
+}
+
+void FileWriter::run() {
+  {
+    Lock lock(mutex_);
+    armed_ = false;
+    if (stopped_) return;
+  }
+  flush();
+}
+
+bool FileWriter::flush() {
+  if (waiting() > 0 && !local_.stands()) {
+    local_.events().gone();
+    end_flush(false, {});
+    return false;
+  }
+  bool all = true;
+  std::size_t rounds = waiting() + 1;  // each key once, also while others keep writing
+  std::set<EntryId> retry;
+  for (; rounds > 0; --rounds) {
+    std::optional<EntryId> id;
+    {
+      Lock lock(mutex_);
+      if (dirty_.empty()) break;
+      id = dirty_.extract(dirty_.begin()).value();
+      ++in_progress_;
+    }
+    const Written written = write_one(*id);
+    Lock lock(mutex_);
+    --in_progress_;
+    if (written == Written::retry) {
+      retry.insert(std::move(*id));
+      all = false;
+    } else {
+      unsynced_ = true;
+      written_.insert(std::move(*id));
+    }
+  }
+  end_flush(all, std::move(retry));
+  return all;
+}
+
+void FileWriter::end_flush(bool all, std::set<EntryId> retry) {
+  {
+    Lock lock(mutex_);
+    failures_ = all ? 0 : failures_ + 1;
+    dirty_.merge(retry);
+    const int doublings = std::min(failures_, 6);
+    if (!dirty_.empty()) {
+      arm(all ? runtime_.options.files.write_behind
+              : std::min(kLongestRetry, kFirstRetry * (1 << doublings) / 2));
+    }
+    if (unsynced_) arm_sync();
+  }
+  if (!local_.events().filed()) {
+    Lock lock(mutex_);
+    arm(runtime_.options.files.write_behind);
+  }
+  runtime_.changed.notify();
+}
+
+bool FileWriter::for_each_waiting(const std::function<void(const EntryId&)>& visit) const {
+  Lock lock(mutex_);
+  for (const EntryId& id : dirty_) visit(id);
+  return in_progress_ == 0;
+}
+
+FileWriter::Written FileWriter::write_one(const EntryId& id) {
+  DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset == nullptr) return Written::done;
+  const KeyRef ref = dataset->ref(id.key);
+  const MemoryTier::Found found = local_.memory().peek(ref);
+  if (!found.resident || found.resident->kind == ResidentKind::not_found) return Written::done;
+  const Entry& entry = found.resident->entry;
+  if (gives_way(id, ref, entry) || local_.withdraw_late(id, entry.version)) {
+    return Written::done;
+  }
+  const auto sync = local_.journal().cover_file_write(id, entry.version) ? EntryFiles::Sync::none
+                                                                         : EntryFiles::Sync::before;
+  const FileWriteResult result = local_.files().write(id, entry, sync);
+  switch (result.status) {
+    case FileWriteResult::Status::busy: {
+      Lock lock(mutex_);
+      dirty_.insert(id);
+      arm(kBusyDelay);
+      return Written::done;
+    }
+    case FileWriteResult::Status::failed: {
+      runtime_.marks.file_writes.failed(without_key(result.io.what, id));
+      Lock lock(mutex_);
+      ++failed_writes_;
+      return Written::retry;
+    }
+    case FileWriteResult::Status::newer_there:
+      local_.journal().file_written(id, entry.version, entry.clocks);
+      if (result.current) local_.take(id, result.current);
+      local_.memory().unpin(ref, entry.version);
+      return Written::done;
+    case FileWriteResult::Status::written:
+      runtime_.marks.file_writes.worked();
+      local_.journal().file_written(id, entry.version, entry.clocks);
+      local_.withdraw_late(id, entry.version);
+      if (local_.memory().peek(ref).resident == found.resident) {
+        local_.memory().unpin(ref, entry.version);
+      }
+      return Written::done;
+  }
+  return Written::done;
+}
+
+// A guarded write does not replace what another process wrote since: the store would refuse it, and
+// by then the other write might be nowhere here (I5).
+bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry) {
+  const std::optional<Guard> guard = local_.journal().guard_of(id, entry.version);
+  if (!guard) return false;
+  const EntryPtr there = local_.files().read(id).entry;
+  if (!there || there->version >= entry.version) return false;
+  if (guard_holds(guard->not_newer_than, guard->made_from, there->version)) return false;
+  local_.memory().remove(ref, entry.version);
+  local_.take(id, there);
+  local_.journal().file_written(id, entry.version, entry.clocks);
+  return true;
+}
+
+void FileWriter::lacks(const EntryId& id) {
+  const bool journaled = local_.journal().holds(id);
+  Lock lock(mutex_);
+  if (journaled) suspect_.insert(id);
+  dirty_.insert(id);
+  unsynced_ = true;
+  arm(runtime_.options.files.write_behind);
+  arm_sync();
+}
+
+void FileWriter::touched() {
+  Lock lock(mutex_);
+  unsynced_ = true;
+  arm_sync();
+}
+
+bool FileWriter::sync() {
+  {
+    Lock lock(mutex_);
+    sync_armed_ = false;
+  }
+  if (!local_.stands()) {
+    local_.events().gone();
+    return sync_failed({ENOENT, "the directory was deleted"}, {});
+  }
+  local_.erase_files_again();
+  std::set<EntryId> written;
+  const bool sound = rewrite_suspects(&written);
+  {
+    Lock lock(mutex_);
+    unsynced_ = false;
+    written.merge(written_);
+    written_.clear();
+  }
+  const std::uint64_t mark = local_.journal().files_mark();
+  const IoStatus status = local_.files().sync();
+  if (syncs_failed() || !sound) return sync_failed(status, std::move(written));
+  runtime_.marks.file_syncs.worked();
+  if (local_.files().is_saving()) arm_save();
+  local_.journal().files_synced(mark);
+  const IoStatus compacted = local_.journal().compact(Journal::Compact::when_due);
+  if (!compacted.ok()) {
+    runtime_.log.warn(LogTopic::journal, "journal not compacted: {}", compacted.what);
+  }
+  local_.events().grew();
+  return true;
+}
+
+bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
+  std::set<EntryId> suspects;
+  {
+    Lock lock(mutex_);
+    suspects.swap(suspect_);
+  }
+  std::set<EntryId> left;
+  for (const EntryId& id : suspects) {
+    const auto record = local_.journal().live_content(id);
+    const FileWriteResult result = local_.files().rewrite(id, record ? &record->entry : nullptr);
+    const bool done = result.status == FileWriteResult::Status::written;
+    (done ? *rewritten : left).insert(id);
+  }
+  Lock lock(mutex_);
+  suspect_.merge(left);
+  return suspect_.empty();
+}
+
+bool FileWriter::syncs_failed() {
+  const std::uint64_t failed = local_.files().failed_syncs();
+  Lock lock(mutex_);
+  return std::exchange(failed_syncs_, failed) != failed;
+}
+
+// The files written since the last good sync may lack bytes on the disk, whatever the next sync
+// says.
+bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
+  if (!status.ok()) runtime_.marks.file_syncs.failed(status.what);
+  Lock lock(mutex_);
+  suspect_.merge(written);
+  suspect_.merge(written_);  // while that sync ran
+  unsynced_ = true;
+  arm_sync();
+  return false;
+}
+
+std::size_t FileWriter::waiting() const {
+  Lock lock(mutex_);
+  return dirty_.size() + in_progress_;
+}
+
+std::uint64_t FileWriter::failed_writes() const {
+  Lock lock(mutex_);
+  return failed_writes_;
+}
+
+void FileWriter::stop() {
+  Lock lock(mutex_);
+  stopped_ = true;
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,148 @@
+// What the local tiers give up: for the store, for a pattern, for good.
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/local/local_tiers.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// Of a refused write the file is on its way for milliseconds at most.
+constexpr std::size_t kWithdrawnKept = 4'096;
+
+}  // namespace
+
+// What the journal holds has yet to reach the store or its file.
+bool LocalTiers::drop(const EntryId& id, Version version) {
+  if (journal_->holds(id)) return false;
+  if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
+  if (const DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
+    memory_.remove(dataset->ref(id.key), version);
+  }
+  events_.left(id);
+  return true;
+}
+
+void LocalTiers::forget_missing(const EntryId& id, Version up_to) {
+  if (const DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
+    memory_.remove(dataset->ref(id.key), up_to);
+  }
+  files_.index().remove(id, up_to);
+}
+
+bool LocalTiers::drop_deleted(const EntryId& id, Version deleted_up_to) {
+  const auto item = index().find(id);
+  if (!item || item->kind != EntryKind::document || item->version > deleted_up_to) return false;
+  return drop(id, item->version);
+}
+
+// --- For the store ---
+
+void LocalTiers::remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row) {
+  Lock lock(mutex_);
+  if (withdrawn_.insert_or_assign(id, Withdrawn{ours, row}).second) withdrawn_order_.push_back(id);
+  if (withdrawn_order_.size() <= kWithdrawnKept) return;
+  withdrawn_.erase(withdrawn_order_.front());
+  withdrawn_order_.pop_front();
+}
+
+bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
+  EntryPtr row;
+  {
+    Lock lock(mutex_);
+    const auto found = withdrawn_.find(id);
+    if (found == withdrawn_.end() || found->second.version != version) return false;
+    row = found->second.row;
+  }
+  if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
+    memory_.remove(dataset->ref(id.key), version);
+  }
+  if (!withdraw_file(id, version, row).ok()) files_.remove(id, version);
+  files_.index().remove(id, version);
+  files_.notice(id);  // it knows the row's file, where there is one
+  return true;
+}
+
+IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
+  remember_withdrawn(id, ours, row);  // before anything else: a file may be on its way
+  if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
+  {
+    Lock lock(mutex_);
+    const auto unwritten = unwritten_.find(id);
+    if (unwritten != unwritten_.end() && unwritten->second->version <= ours) {
+      unwritten_.erase(unwritten);
+    }
+  }
+  if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
+    memory_.remove(dataset->ref(id.key), ours);
+  }
+  return withdraw_file(id, ours, row);  // it may just have come there from memory
+}
+
+IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryPtr& row) {
+  const FileReadResult file = files_.read(id);
+  if (file.entry && file.entry->version != ours) return {};  // another process's, or the row
+  const FileWriteResult given = row ? files_.replace(id, ours, *row) : files_.remove(id, ours);
+  if (given.is_there()) return {};
+  const bool may_be_there = file.entry || file.status == FileReadResult::Status::failed;
+  if (may_be_there) return given.io;
+  files_.remove(id, ours);  // the index alone tells of it
+  return {};
+}
+
+void LocalTiers::serve_what_was_below(const EntryId& id) {
+  Version unsettled;
+  if (!journal_->is_unsettled(id, &unsettled)) return;
+  const auto item = index().find(id);
+  if (item && item->version >= unsettled) return;
+  const auto record = journal_->live_content(id);
+  if (!record) return;
+  take(id, std::make_shared<Entry>(record->entry));
+  writer_.unfiled(id);
+}
+
+// --- For a pattern ---
+
+bool LocalTiers::erase_files_matching(const std::string& dataset, const std::string& glob,
+                                      Version version) {
+  bool all = files_.notice_all(dataset).ok();
+  std::vector<std::pair<EntryId, EntryPtr>> batch;
+  const auto write_batch = [&] {
+    for (const FileWriteResult& result : files_.write_synced(batch, EntryFiles::Sync::anew)) {
+      all = all && result.is_there();
+    }
+    batch.clear();
+  };
+  index().for_each(dataset, [&](const std::string& key, const IndexItem& item) {
+    if (item.version > version || !glob_matches(glob, key)) return;
+    auto tombstone = std::make_shared<Entry>();
+    tombstone->kind = EntryKind::tombstone;
+    tombstone->version = version;
+    tombstone->clocks = item.clocks;
+    const EntryId& id = batch.emplace_back(EntryId{dataset, key}, std::move(tombstone)).first;
+    events_.left(id);
+    if (batch.size() == kFilesAtOnce) write_batch();
+  });
+  write_batch();
+  if (!all) {
+    Lock lock(mutex_);
+    unfinished_erasures_.push_back({dataset, glob, version});
+  }
+  return all;
+}
+
+void LocalTiers::erase_files_again() {
+  std::vector<Erasure> unfinished;
+  {
+    Lock lock(mutex_);
+    unfinished.swap(unfinished_erasures_);
+  }
+  for (const Erasure& erasure : unfinished) {
+    if (erase_files_matching(erasure.dataset, erasure.glob, erasure.version)) {
+      journal_->files_erased({erasure.dataset, erasure.glob}, erasure.version);
+    }
+  }
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,62 @@
+// Brings what stopped caches had journaled into the entry files: at open, and when another process
+// on the directory has died.
+//
+// Nothing here relies on the journal that is read: its last records may be in the page cache alone,
+// when a process was killed before its sync, or after one that failed. A file is therefore synced
+// before it takes an older one's place, many at a time, even where the same can be read there
+// already.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "cache/local/file_writer.h"
+#include "cache/local/local_tiers.h"
+#include "cache/runtime/runtime.h"
+#include "files/entry_files.h"
+#include "journal/record.h"
+#include "tiercache/entry.h"
+
+namespace tiercache::detail {
+
+// Not thread-safe.
+class Replay {
+ public:
+  Replay(Runtime& runtime, LocalTiers& local, FileWriter& file_writer)
+      : runtime_(runtime), local_(local), file_writer_(file_writer) {}
+
+  // A record that the journal has adopted. Its file is written at once or with the next ones.
+  void take(const Record& record);
+  // Writes what waits. Due before another process may adopt: it relies on the files.
+  void write_files();
+  // The same, and tells the journal what is in the files. What could not be written is
+  // left to `LocalTiers::serve_unwritten` and stays in the journal. False when there was nothing.
+  bool finish();
+
+ private:
+  struct Filed {
+    RecordKind kind;
+    EntryId id;
+    Version version;
+    Clocks clocks;
+  };
+
+  void take_clocks(const Record& record);
+  bool superseded_in_files(const Record& record) const;
+  void add(const Record& record, Entry entry);
+  std::vector<FileWriteResult> write_in_turn(
+      const std::vector<std::pair<EntryId, EntryPtr>>& entries);
+  void forget_in_memory(const Filed& filed);
+
+  Runtime& runtime_;
+  LocalTiers& local_;
+  FileWriter& file_writer_;
+  bool any_ = false;
+  std::map<EntryId, Entry> batch_;
+  std::size_t batch_bytes_ = 0;
+  std::vector<Filed> waiting_;  // in the batch
+  std::vector<Filed> filed_;
+};
+
+}  // namespace tiercache::detail

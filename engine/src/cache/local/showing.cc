@@ -1,0 +1,95 @@
+// What this cache writes becomes visible, once it is durable.
+#include <exception>
+#include <utility>
+
+#include "base/glob.h"
+#include "cache/local/local_tiers.h"
+#include "tiercache/store_rules.h"
+
+namespace tiercache::detail {
+
+void LocalTiers::show(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
+                      std::uint32_t generation) {
+  const Entry& entry = resident->entry;
+  const Version version = entry.version;
+  if (hides(id, version)) return;
+  const IndexItem item{.kind = entry.kind,
+                       .version = version,
+                       .checksum = entry.checksum,
+                       .size = entry.document ? entry.document->size() : 0,
+                       .clocks = entry.clocks};
+  const Lifetimes lifetimes = judge(entry, dataset.ages, runtime_.now());
+  memory_.put(dataset.ref(id.key), std::move(resident), lifetimes, MemoryTier::Pin::yes,
+              generation);
+  files_.index().put(id, item);
+  writer_.unfiled(id);
+  withdraw_late(id, version);  // the store may have been quicker
+  events_.moved(dataset, id);
+}
+
+void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved) {
+  const KeyRef ref = dataset.ref(id.key);
+  // Each further try means that another write of the key came between: an erase must not be undone.
+  for (;;) {
+    MemoryTier::Stamp stamp = memory_.stamp(ref);
+    const ResidentPtr resident = with_clocks(dataset, id, moved, &stamp.generation);
+    if (!resident) {
+      // No file will take these clocks out of the journal, unless there is one that cannot be read
+      // now.
+      const auto filed = index().find(id);
+      if (filed && filed->kind == EntryKind::document) break;
+      journal_->file_written(id, {}, moved.clocks);
+      writer_.touched();
+      break;
+    }
+    const Entry& entry = resident->entry;
+    const IndexItem item{.kind = EntryKind::document,
+                         .version = entry.version,
+                         .checksum = entry.checksum,
+                         .size = entry.document->size(),
+                         .clocks = entry.clocks};
+    const Lifetimes lifetimes = judge(entry, dataset.ages, runtime_.now());
+    if (!memory_.promote(ref, resident, lifetimes, stamp, MemoryTier::Pin::yes)) continue;
+    files_.index().put(id, item);
+    writer_.unfiled(id);
+    break;
+  }
+  events_.moved(dataset, id);
+}
+
+// The key's document as memory or the file has it, with those clocks; null without one. The
+// generation becomes that of what memory has.
+ResidentPtr LocalTiers::with_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved,
+                                    std::uint32_t* generation) {
+  const MemoryTier::Found found = memory_.peek(dataset.ref(id.key));
+  std::shared_ptr<Resident> resident;
+  if (found.resident) {
+    resident = std::make_shared<Resident>(*found.resident);
+    *generation = found.generation;  // its file is still to be looked at if others changed it
+  } else {
+    const EntryPtr entry = read_file(id).entry;
+    if (!entry || entry->kind != EntryKind::document) return nullptr;
+    try {
+      resident = dataset.resident_of(*entry);
+    } catch (const std::exception&) {
+      return nullptr;  // undecodable: never overwritten but by a successful refresh or put
+    }
+  }
+  if (resident->kind != ResidentKind::document) return nullptr;
+  resident->entry.clocks = believable(resident->entry.clocks, runtime_.now().wall);
+  merge_clocks(&resident->entry, moved.clocks, moved.metadata,
+               resident->entry.version == moved.version);
+  return resident;
+}
+
+void LocalTiers::erase_matching(const DatasetState& dataset, const std::string& glob,
+                                Version version) {
+  memory_.remove_matching(dataset.number, version,
+                          [&](std::string_view key) { return glob_matches(glob, key); });
+  if (erase_files_matching(dataset.name, glob, version)) {
+    journal_->files_erased(dataset.id(glob), version);
+  }
+  writer_.touched();
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,149 @@
+// What the local tiers take from the store and from other caches on the directory.
+#include <exception>
+#include <limits>
+#include <utility>
+
+#include "cache/local/local_tiers.h"
+#include "tiercache/store_rules.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+// How often memory may refuse what a lower tier gave because of writes of other keys.
+constexpr int kShowTries = 4;
+
+Version just_below(Version version) {
+  if (version.writer > 0) return {.time = version.time, .writer = version.writer - 1};
+  return {.time = version.time - 1, .writer = std::numeric_limits<std::uint32_t>::max()};
+}
+
+}  // namespace
+
+bool LocalTiers::keep_in_files(const EntryId& id, const Entry& entry) {
+  if (hides(id, entry.version)) return true;
+  const FileWriteResult result = files_.write(id, entry, EntryFiles::Sync::before);
+  if (hides(id, entry.version)) files_.remove(id, entry.version);
+  events_.grew();
+  return result.is_there() || give_up_older_file(id, entry, result);
+}
+
+// A disk that takes nothing new will mostly still remove a file.
+bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
+                                    const FileWriteResult& not_written) {
+  using Status = FileWriteResult::Status;
+  if (not_written.status != Status::failed) return false;  // another process is at it
+  const FileWriteResult removed = files_.remove(id, just_below(entry.version));
+  if (removed.status == Status::newer_there) return entry.version < removed.current->version;
+  if (removed.status != Status::written) return false;
+  // Else an older write of ours would come back from the journal at the next open.
+  journal_->file_written(id, entry.version, entry.clocks);
+  writer_.touched();
+  return true;
+}
+
+void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
+  runtime_.versions.observe(entry->version);
+  DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  // What another process does to the file from here on is to be noticed.
+  const std::uint32_t generation =
+      dataset != nullptr ? memory_.stamp(dataset->ref(id.key)).generation : 0;
+  const bool kept = keep_in_files(id, *entry);
+  if (dataset == nullptr) {
+    if (!kept) keep_unwritten(id, entry);
+    return;
+  }
+  ResidentPtr resident;
+  try {
+    resident = dataset->resident_of(*entry);
+  } catch (const std::exception&) {
+    memory_.remove(dataset->ref(id.key), entry->version);
+    return;
+  }
+  // Memory must hide the older file until that can be replaced.
+  promote(*dataset, id, resident, generation, kept ? MemoryTier::Pin::no : MemoryTier::Pin::yes);
+  if (!kept) writer_.unfiled(id);
+  events_.moved(*dataset, id);
+}
+
+// Unless the key was written or erased while the entry was on its way here.
+void LocalTiers::promote(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+                         std::uint32_t generation, MemoryTier::Pin pin) {
+  const KeyRef ref = dataset.ref(id.key);
+  const Version version = resident->entry.version;
+  const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
+  for (int i = 0; i < kShowTries || pin == MemoryTier::Pin::yes; ++i) {
+    const MemoryTier::Stamp stamp{memory_.stamp(ref).writes, generation};
+    // Of what the disk refused memory alone may know something newer.
+    if (version < known(&dataset, id).visible()) return;
+    if (memory_.promote(ref, resident, lifetimes, stamp, pin)) return;
+  }
+  memory_.remove(ref, version);  // the file has it
+}
+
+bool LocalTiers::take_rows(const std::vector<ScannedEntry>& rows) {
+  std::vector<std::pair<EntryId, EntryPtr>> newer;
+  for (const ScannedEntry& row : rows) {
+    runtime_.versions.observe(row.entry->version);
+    if (hides(row.id, row.entry->version)) continue;
+    const Clocks clocks = clocks_with_pending(row.id, *row.entry);
+    if (const auto item = index().find(row.id)) {
+      Clocks merged = item->clocks;
+      merged.merge(clocks);
+      if (row.entry->version < item->version) continue;
+      if (row.entry->version == item->version && merged == item->clocks) continue;
+    }
+    auto taken = std::make_shared<Entry>(*row.entry);
+    taken->clocks = clocks;
+    if (const auto here = newest(row.id); here && here->version == taken->version) {
+      merge_clocks(taken.get(), here->clocks, here->metadata, true);
+    }
+    newer.emplace_back(row.id, std::move(taken));
+  }
+  const std::vector<FileWriteResult> results = files_.write_synced(newer);
+  events_.grew();
+  bool all = true;
+  for (std::size_t i = 0; i < newer.size(); ++i) {
+    const auto& [id, entry] = newer[i];
+    if (hides(id, entry->version)) {
+      files_.remove(id, entry->version);
+      continue;
+    }
+    const bool kept = results[i].is_there() || give_up_older_file(id, *entry, results[i]);
+    all = show_row(id, entry, kept) && all;
+  }
+  return all;
+}
+
+// False where the files have something older that neither they nor memory can give up for the row.
+bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
+  DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset == nullptr) {
+    if (!kept) keep_unwritten(id, row);
+    return true;
+  }
+  const ResidentPtr resident = memory_.peek(dataset->ref(id.key)).resident;
+  const bool moves =
+      resident &&
+      (resident->entry.version < row->version ||
+       (resident->entry.version == row->version && resident->entry.clocks != row->clocks));
+  const bool takes = moves || (!kept && !memory_.is_half_pinned());
+  if (takes) {
+    take(id, row);
+  } else {
+    events_.moved(*dataset, id);
+  }
+  return kept || takes;
+}
+
+// A write whose file another process's refresh had taken: where the store refused that refresh, its
+// cache may have put something older than ours in its place.
+void LocalTiers::hold_in_files(const EntryId& id, const Entry& entry) {
+  const auto known = index().find(id);
+  if (known && known->version <= entry.version) return;
+  Version unsettled;
+  if (journal_->is_unsettled(id, &unsettled) && unsettled > entry.version) return;
+  keep_in_files(id, entry);
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,56 @@
+// Entries whose file cannot be written: memory serves them, and the journal or the store has them.
+#include <exception>
+#include <utility>
+
+#include "cache/local/local_tiers.h"
+#include "tiercache/store_rules.h"
+
+namespace tiercache::detail {
+
+void LocalTiers::keep_unwritten(const EntryId& id, EntryPtr entry) {
+  Lock lock(mutex_);
+  EntryPtr& kept = unwritten_[id];
+  if (!kept || kept->version <= entry->version) kept = std::move(entry);
+}
+
+EntryPtr LocalTiers::unwritten(const EntryId& id) const {
+  Lock lock(mutex_);
+  const auto kept = unwritten_.find(id);
+  return kept != unwritten_.end() ? kept->second : nullptr;
+}
+
+bool LocalTiers::has_unwritten() const {
+  Lock lock(mutex_);
+  return !unwritten_.empty();
+}
+
+void LocalTiers::serve_unwritten() {
+  std::map<EntryId, EntryPtr> unwritten;
+  {
+    Lock lock(mutex_);
+    for (auto item = unwritten_.begin(); item != unwritten_.end();) {
+      const auto next = std::next(item);
+      if (runtime_.datasets.find(item->first.dataset)) unwritten.insert(unwritten_.extract(item));
+      item = next;
+    }
+  }
+  for (const auto& [id, entry] : unwritten) {
+    DatasetState& dataset = *runtime_.datasets.find(id.dataset);
+    const ResidentPtr here = memory_.peek(dataset.ref(id.key)).resident;
+    if (here && here->entry.version > entry->version) continue;
+    std::shared_ptr<Resident> resident;
+    try {
+      resident = dataset.resident_of(*entry);
+    } catch (const std::exception&) {
+      continue;  // undecodable: stays in the journal
+    }
+    if (here && here->entry.version == entry->version) {
+      merge_clocks(&resident->entry, here->entry.clocks, here->entry.metadata, true);
+    }
+    const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
+    memory_.put(dataset.ref(id.key), std::move(resident), lifetimes, MemoryTier::Pin::yes);
+    writer_.unfiled(id);
+  }
+}
+
+}  // namespace tiercache::detail

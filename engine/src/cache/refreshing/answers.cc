@@ -1,0 +1,178 @@
+#include "cache/refreshing/answers.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "cache/runtime/judge.h"
+#include "json/document.h"
+#include "json/envelope.h"
+
+namespace tiercache::detail {
+
+namespace {
+
+bool kept(const ChangeResult& result) {
+  return result.status == ChangeResult::Status::durable ||
+         result.status == ChangeResult::Status::stored ||
+         result.status == ChangeResult::Status::superseded;
+}
+
+FlightResult failed(std::string why) {
+  return {.status = FlightResult::Status::failed, .why = std::move(why)};
+}
+
+// An answer of «not modified» would leave what does not decode as it is, for ever.
+bool decodes(const DatasetState& dataset, const Entry& entry) {
+  if (entry.cache_version != dataset.policy.options.cache_version) return false;
+  try {
+    (void)dataset.decode(*entry.document);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+Change change_of(const RefreshRequest& request, const RefreshStart& start) {
+  Change change;
+  change.dataset = request.dataset;
+  change.key = request.id.key;
+  change.base = start.base;
+  change.begun = start.begun;
+  change.guard = start.guard;
+  return change;
+}
+
+}  // namespace
+
+// --- The start ---
+
+// What the callback gets as the previous entry.
+EntryPtr Answers::previous(DatasetState& dataset, const EntryId& id) {
+  const EntryPtr here = local_.find(dataset, id);
+  const bool document = here && here->kind == EntryKind::document;
+  return document && decodes(dataset, *here) ? here : nullptr;
+}
+
+RefreshStart Answers::start(const RefreshRequest& request) {
+  DatasetState& dataset = *request.dataset;
+  RefreshStart start;
+  start.begun = runtime_.versions.next();
+  const Known known = local_.known(&dataset, request.id);
+  start.base = known.version;
+  start.known = known.visible();
+  start.at = local_.fetch_time(request.id);
+  start.previous = previous(dataset, request.id);
+  // What the callback is given is what its answer stands for, and nothing that came since.
+  if (start.previous) start.base = start.known = start.previous->version;
+  start.guard = start.known.is_zero() ? runtime_.versions.next() : start.known;
+  start.both = !request.callback && request.cadence == Cadence::normal &&
+               dataset.policy.rich_refresh &&
+               (request.reason == RefreshReason::emergency || !start.previous);
+  return start;
+}
+
+// --- Applying ---
+
+void Answers::apply(const RefreshRequest& request, const RefreshStart& start, RefreshResult answer,
+                    const Finish& finish) {
+  if (auto* document = std::get_if<NewDocument>(&answer)) {
+    return apply_document(request, start, std::move(*document), finish);
+  }
+  if (const auto* not_modified = std::get_if<NotModified>(&answer)) {
+    return apply_not_modified(request, start, *not_modified, finish);
+  }
+  apply_not_found(request, start, finish);
+}
+
+void Answers::save(Change change, FlightResult saved, const char* what, const Finish& finish) {
+  writes_.write_one(
+      std::move(change), runtime_.options.store_calls.call_timeout,
+      [saved = std::move(saved), what, finish](const ChangeResult& result) {
+        finish(kept(result) ? saved
+                            : failed(std::string(what) + " could not be saved: " + result.why));
+      });
+}
+
+void Answers::apply_document(const RefreshRequest& request, const RefreshStart& start,
+                             NewDocument answer, const Finish& finish) {
+  DatasetState& dataset = *request.dataset;
+  if (!answer.document) return finish(failed("the callback returned no document"));
+  if (const auto fault = check_document(*answer.document, runtime_.rules)) {
+    return finish(failed("the source's document is not acceptable: " + fault->to_string()));
+  }
+  if (const auto fault = metadata_fault(answer.metadata)) {
+    return finish(failed("the metadata of the source's document " + *fault));
+  }
+  Change change = change_of(request, start);
+  try {
+    Decoded decoded = dataset.decode(*answer.document);
+    change.value = std::move(decoded.value);
+    change.value_bytes = decoded.bytes;
+  } catch (const std::exception& error) {
+    return finish(failed(std::string("the source's document was refused: ") + error.what()));
+  } catch (...) {
+    return finish(failed("the source's document was refused"));
+  }
+  change.entry.checksum = Checksum::of(*answer.document);
+  change.entry.document = std::move(answer.document);
+  change.entry.metadata = std::move(answer.metadata);
+  change.entry.cache_version = dataset.policy.options.cache_version;
+  change.entry.fresh_for = lifetime_from(request.ttl ? request.ttl : answer.fresh_for);
+  if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
+  if (request.cadence == Cadence::rich || start.both)
+    change.entry.clocks.last_rich_fetch = start.at;
+  save(std::move(change), {.status = FlightResult::Status::saved, .why = {}}, "its document",
+       finish);
+}
+
+void Answers::apply_not_modified(const RefreshRequest& request, const RefreshStart& start,
+                                 const NotModified& answer, const Finish& finish) {
+  if (!start.previous) {
+    return finish(failed("the source says «not modified», but nothing is cached"));
+  }
+  const auto fault = answer.metadata.empty() ? std::nullopt : metadata_fault(answer.metadata);
+  if (fault) return finish(failed("the metadata that came with «not modified» " + *fault));
+  request.dataset->counters.not_modified.add();
+  Change change = change_of(request, start);
+  change.kind = RecordKind::clocks;
+  change.entry.metadata = answer.metadata;
+  if (request.cadence == Cadence::normal) change.entry.clocks.last_fetch = start.at;
+  if (request.cadence == Cadence::rich) change.entry.clocks.last_rich_fetch = start.at;
+  save(std::move(change), {.status = FlightResult::Status::not_modified, .why = {}},
+       "that nothing was modified", finish);
+}
+
+void Answers::apply_not_found(const RefreshRequest& request, const RefreshStart& start,
+                              const Finish& finish) {
+  DatasetState& dataset = *request.dataset;
+  dataset.counters.not_found.add();
+  FlightResult not_found{.status = FlightResult::Status::not_found, .why = {}};
+  if (start.previous && dataset.policy.options.not_found_erases) {
+    Change change = change_of(request, start);
+    change.entry.kind = EntryKind::tombstone;
+    return save(std::move(change), std::move(not_found), "that there is none", finish);
+  }
+  if (!start.previous) remember_not_found(request, start);
+  finish(not_found);
+}
+
+void Answers::remember_not_found(const RefreshRequest& request, const RefreshStart& start) {
+  DatasetState& dataset = *request.dataset;
+  const auto remember_for = dataset.policy.options.not_found_for;
+  if (remember_for.count() <= 0) return;
+  auto resident = std::make_shared<Resident>();
+  resident->kind = ResidentKind::not_found;
+  resident->entry.version = start.known;
+  const Ticks now = runtime_.now().ticks;
+  const Ticks until = now + remember_for.count();
+  const KeyRef ref = dataset.ref(request.id.key);
+  const auto stamp = local_.memory().stamp(ref);
+  // A write since the start may be in its file alone by now: memory would not know of it. A
+  // tombstone on its way to its file must not lose its place in memory.
+  const bool pinned = local_.memory().peek(ref).pinned;
+  if (pinned || stamps_.newest(dataset, request.id) != start.known) return;
+  local_.memory().promote(ref, std::move(resident), {until, until, until, now}, stamp);
+}
+
+}  // namespace tiercache::detail

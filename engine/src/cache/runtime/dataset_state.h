@@ -1,0 +1,53 @@
+// One dataset of an open cache: its policy, its number, its counters.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/health_mark.h"
+#include "base/key_ref.h"
+#include "cache/runtime/counters.h"
+#include "cache/runtime/judge.h"
+#include "refresh/scheduler.h"
+#include "tiercache/detail/dataset_core.h"
+
+namespace tiercache::detail {
+
+struct DatasetCounters {
+  Counter memory_hits, file_hits, store_hits, source_hits;
+  Counter misses, stale_served;
+  Counter puts, erases, unchanged;
+  Counter refreshes, refresh_failures, not_modified, not_found;
+  Counter undecodable;
+  DurationCounter read_latency, refresh_lateness;
+};
+
+// Lives as long as the core. Thread-safe: the policy is fixed, the rest guards itself.
+struct DatasetState {
+  DatasetState(std::string dataset_name, std::uint32_t dataset_number, DatasetPolicy dataset_policy,
+               std::chrono::milliseconds memory_ttl, Log& log, const Clock& clock);
+
+  KeyRef ref(std::string_view key) const { return KeyRef(number, key); }
+  EntryId id(std::string_view key) const { return EntryId{name, std::string(key)}; }
+  Schedule schedule(Cadence cadence) const;
+  // The value of a document, checked by the dataset's `validate`. Throws when it does not decode or
+  // is not accepted.
+  Decoded decode(const std::string& document) const;
+  // The entry as memory holds it. Throws as `decode` does.
+  std::shared_ptr<Resident> resident_of(const Entry& entry) const;
+
+  const std::string name;
+  const std::uint32_t number;
+  const DatasetPolicy policy;
+  const AgePolicy ages;
+  DatasetCounters counters;
+  HealthMark source;  // how the refresh that ended last went, of whichever key and callback
+  // While a dataset's store timestamps are not known yet, nothing in it is judged overdue.
+  std::atomic<bool> hydrated{false};
+};
+
+}  // namespace tiercache::detail

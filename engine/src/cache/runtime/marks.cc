@@ -1,0 +1,52 @@
+#include "cache/runtime/marks.h"
+
+namespace tiercache::detail {
+
+Marks::Marks(Log& log, const Clock& clock)
+    : directory(log, clock,
+                {.topic = LogTopic::files,
+                 .level = spdlog::level::err,
+                 .subject = "making the deleted directory anew",
+                 .meanwhile = "what memory has is served"}),
+      file_reads(log, clock,
+                 {.topic = LogTopic::files,
+                  .subject = "reading entry files",
+                  .meanwhile = "memory, store and sources are asked"}),
+      file_writes(
+          log, clock,
+          {.topic = LogTopic::files,
+           .subject = "writing entry files",
+           .meanwhile = "what is not in them is served from memory and kept in the journal"}),
+      file_syncs(log, clock,
+                 {.topic = LogTopic::files,
+                  .level = spdlog::level::err,
+                  .subject = "syncing entry files",
+                  .meanwhile = "the journal keeps what is in them"}),
+      journal(log, clock,
+              {.topic = LogTopic::journal,
+               .level = spdlog::level::err,
+               .subject = "journaling",
+               .meanwhile = "a write goes to the store, or throws"}),
+      adoption(log, clock,
+               {.topic = LogTopic::journal,
+                .level = spdlog::level::err,
+                .subject = "taking over what a stopped cache left"}),
+      store(log, clock,
+            {.topic = LogTopic::store,
+             .subject = "the store",
+             .meanwhile = "reads go on from memory and files, writes wait in the journal"}),
+      saves(log, clock,
+            {.topic = LogTopic::outbox,
+             .subject = "sending a write that the store does not answer for, alone",
+             .meanwhile = "others go on, and it is tried again with more time"}),
+      feed(log, clock,
+           {.topic = LogTopic::store,
+            .subject = "noticing other machines' writes",
+            .meanwhile = "they are noticed late"}),
+      hints(log, clock,
+            {.topic = LogTopic::store,
+             .level = spdlog::level::info,
+             .subject = "hearing the store's hints of changes",
+             .meanwhile = "polls alone notice changes"}) {}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,25 @@
+// How the tiers are doing, each part where it can fail on its own: what works must not say that
+// what does not does.
+#pragma once
+
+#include "base/health_mark.h"
+#include "base/log.h"
+#include "tiercache/clock.h"
+
+namespace tiercache::detail {
+
+// Thread-safe, as each mark is. `log` and `clock` must outlive it.
+struct Marks {
+  Marks(Log& log, const Clock& clock);
+
+  HealthMark directory;  // deleted, and not made anew
+  HealthMark file_reads, file_writes, file_syncs;
+  HealthMark journal;
+  HealthMark adoption;  // of the journals of caches that stopped
+  HealthMark store;     // told by the breaker
+  HealthMark saves;     // one write fails alone, while the store answers others
+  HealthMark feed;      // held up by something in the store
+  HealthMark hints;
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,73 @@
+#include "cache/upkeep/adoption.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/disk_refusal.h"
+#include "cache/local/replay.h"
+
+namespace tiercache::detail {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kAdoptEvery{5'000};
+// How long an open waits for another process that adopts, with growing pauses.
+constexpr milliseconds kOpenPatience{10'000};
+constexpr milliseconds kFirstOpenPause{2};
+constexpr milliseconds kLongestOpenPause{256};
+
+}  // namespace
+
+void Adoption::open_journal() {
+  Replay replay(runtime_, local_, file_writer_);
+  const auto recovered = [&](const Record& record) { replay.take(record); };
+  const auto all_recovered = [&] { replay.write_files(); };
+  IoStatus status;
+  local_.open_journal(recovered, all_recovered, &status);
+  // Another process may be adopting what this cache's last life has acknowledged, or the disk may
+  // not read it just now. A journal of a later format stays as it is, however long one waits, and a
+  // disk that takes nothing new may stay so for hours.
+  const SteadyTime patience = runtime_.after(kOpenPatience);
+  milliseconds pause = kFirstOpenPause;
+  const auto may_yet_be = [&] { return status.error != ENOTSUP && !refuses_for_now(status.error); };
+  while (!status.ok() && may_yet_be() && runtime_.clock->steady_now() < patience) {
+    runtime_.pause(pause);
+    if (status.error != EAGAIN) pause = std::min(2 * pause, kLongestOpenPause);
+    status = local_.journal().adopt(recovered, all_recovered);
+  }
+  note(status);
+  replay.finish();
+}
+
+bool Adoption::adopt() {
+  if (!directory_keeper_.make_whole()) return false;
+  Replay replay(runtime_, local_, file_writer_);
+  const IoStatus status = local_.journal().adopt([&](const Record& record) { replay.take(record); },
+                                                 [&] { replay.write_files(); });
+  if (status.error != EAGAIN) note(status);
+  if (replay.finish()) {
+    local_.serve_unwritten();
+    store_writer_.wake();
+  }
+  return status.ok();
+}
+
+void Adoption::start() {
+  runtime_.tasks.while_open(runtime_.after(kAdoptEvery), Lane::disk, [this] {
+    adopt();
+    start();
+  });
+}
+
+// What was acknowledged by caches that stopped is served only once their journals are read.
+void Adoption::note(const IoStatus& status) {
+  if (status.ok()) return runtime_.marks.adoption.worked();
+  runtime_.marks.adoption.failed(
+      "older values may be served: a stopped cache's journal cannot be read (" + status.what + ')',
+      kAdoptEvery);
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,43 @@
+// Finishes what stopped caches left in the directory: at open, and whenever another process on it
+// has died. Their journals are read into the files, and what the store has not confirmed goes there
+// from this cache's own journal.
+#pragma once
+
+#include "cache/local/file_writer.h"
+#include "cache/local/local_tiers.h"
+#include "cache/runtime/runtime.h"
+#include "cache/upkeep/directory_keeper.h"
+#include "cache/writing/store_writer.h"
+
+namespace tiercache::detail {
+
+// Thread-safe, but for `open_journal`.
+class Adoption {
+ public:
+  Adoption(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
+           DirectoryKeeper& directory_keeper, StoreWriter& store_writer)
+      : runtime_(runtime),
+        local_(local),
+        file_writer_(file_writer),
+        directory_keeper_(directory_keeper),
+        store_writer_(store_writer) {}
+
+  // Opens the journal with what the directory's last lives have left. Another process may be
+  // adopting just that: it is waited for. Throws BadDirectory.
+  void open_journal();
+  // Adopts what is there now. False: another process is at it, or it cannot be read.
+  bool adopt();
+  // From now on every few seconds.
+  void start();
+
+ private:
+  void note(const IoStatus& status);
+
+  Runtime& runtime_;
+  LocalTiers& local_;
+  FileWriter& file_writer_;
+  DirectoryKeeper& directory_keeper_;
+  StoreWriter& store_writer_;
+};
+
+}  // namespace tiercache::detail

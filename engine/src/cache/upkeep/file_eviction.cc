@@ -1,0 +1,142 @@
+#include "cache/upkeep/file_eviction.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace tiercache::detail {
+
+namespace {
+
+// A choice walks the whole index, so it is of a part of it: however many have to go, sixteen are
+// looked at for each. What is chosen takes a fraction of the index's own memory.
+constexpr std::uint64_t kChosenPart = 16;
+constexpr std::uint64_t kMinChosen = 2'000;
+constexpr std::size_t kTurn = 2'000;  // of them, before others on the lane have theirs
+constexpr std::size_t kLooksAtOnce = 100;
+// Until another attempt where nothing could go: the store is away or lacks what is here.
+constexpr std::chrono::milliseconds kRetry{30'000};
+
+}  // namespace
+
+void FileEviction::begin_if_full() {
+  if (bounds_.are_passed() && !running_.exchange(true)) schedule(std::chrono::milliseconds(0));
+}
+
+void FileEviction::schedule(std::chrono::milliseconds delay) {
+  runtime_.tasks.while_open(runtime_.after(delay), Lane::store, [this] { run(); });
+}
+
+// A turn looks at so many at most; the next goes on after them, until all were looked at.
+void FileEviction::run() {
+  const SteadyTime now = runtime_.clock->steady_now();
+  if (!passed_ || now - began_ >= kRetry) {
+    start_over();
+    began_ = now;
+  }
+  if (left_.empty()) choose();
+  Progress progress = Progress::none;
+  for (std::size_t looked_at = 0; looked_at < kTurn;) {
+    const auto batch = next_batch();
+    if (batch.empty()) break;
+    progress = evict(batch);
+    if (progress == Progress::store_away) break;
+    if (progress == Progress::some) file_writer_.touched();
+    passed_ = batch.back();
+    left_ = left_.subspan(batch.size());
+    looked_at += batch.size();
+  }
+  if (bounds_.are_passed()) {
+    const bool more = progress != Progress::store_away && !(left_.empty() && all_chosen_);
+    if (!more) start_over();
+    return schedule(more ? std::chrono::milliseconds(0) : kRetry);
+  }
+  left_ = {};
+  chosen_ = {};
+  running_ = false;
+  begin_if_full();
+}
+
+void FileEviction::start_over() {
+  passed_.reset();
+  left_ = {};
+  chosen_ = {};
+}
+
+std::span<const FileEviction::Candidate> FileEviction::next_batch() const {
+  const Index::Totals needed = bounds_.excess();
+  Index::Totals sum;
+  std::size_t count = 0;
+  while (count < left_.size() && count < kLooksAtOnce &&
+         (sum.documents < needed.documents || sum.bytes < needed.bytes)) {
+    ++sum.documents;
+    sum.bytes += left_[count++].item.size;
+  }
+  return left_.first(count);
+}
+
+// The first of what stays is on top of the heap, and gives way to what has to go before it.
+void FileEviction::choose() {
+  const Index& index = local_.index();
+  const std::uint64_t limit = std::max(kMinChosen, index.totals().documents / kChosenPart);
+  chosen_.clear();
+  for (const std::string& name : index.datasets()) {
+    const DatasetState* dataset = runtime_.datasets.find(name);
+    index.for_each(name, [&](const std::string& key, const IndexItem& item) {
+      // A dataset of one document has no other that could be more worth its place.
+      if (item.kind != EntryKind::document || key.empty()) return;
+      if (local_.journal().holds({name, key})) return;
+      Candidate one{
+          in_memory(dataset, key), item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item};
+      if (passed_ && !(*passed_ < one)) return;
+      chosen_.push_back(std::move(one));
+      std::push_heap(chosen_.begin(), chosen_.end());
+      if (chosen_.size() <= limit) return;
+      std::pop_heap(chosen_.begin(), chosen_.end());
+      chosen_.pop_back();
+    });
+  }
+  std::sort_heap(chosen_.begin(), chosen_.end());
+  left_ = chosen_;
+  all_chosen_ = chosen_.size() < limit;
+}
+
+bool FileEviction::in_memory(const DatasetState* dataset, const std::string& key) const {
+  return dataset != nullptr && local_.memory().peek(dataset->ref(key)).resident != nullptr;
+}
+
+FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates) {
+  std::vector<EntryId> ids;
+  for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
+  const LoadReply rows = calls_.load(ids, kNever, Breaker::Urgency::background);
+  if (rows.status != StoreStatus::ok || !runtime_.is_open()) return Progress::store_away;
+  Progress progress = Progress::none;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (evict_one(candidates[i], rows.entries[i])) progress = Progress::some;
+  }
+  return progress;
+}
+
+// What the journal holds has yet to reach the store or its file. A write that comes meanwhile is of
+// a newer version, and its file stays.
+bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
+  const IndexItem& item = candidate.item;
+  const DatasetState* dataset = runtime_.datasets.find(candidate.id.dataset);
+  // Read since it was chosen, which may be a while ago: it stays longer by now.
+  if (!candidate.in_memory && in_memory(dataset, candidate.id.key)) return false;
+  const bool in_store = row && (row->version > item.version ||
+                                (row->version == item.version && row->checksum == item.checksum));
+  if (!in_store || local_.journal().holds(candidate.id)) return false;
+  const FileWriteResult removed = local_.files().remove(candidate.id, item.version);
+  if (removed.status != FileWriteResult::Status::written) return false;
+  if (local_.journal().holds(candidate.id)) {
+    local_.keep_in_files(candidate.id, *row);  // its clocks moved meanwhile
+    return false;
+  }
+  if (dataset != nullptr) local_.memory().remove(dataset->ref(candidate.id.key), item.version);
+  local_.events().left(candidate.id);
+  evicted_.add();
+  return true;
+}
+
+}  // namespace tiercache::detail

@@ -1,0 +1,68 @@
+// What does not stay for ever: tombstones, and documents whose dataset has a retention. Every few
+// hours they go from the store and then from the files. What then stands against a machine that was
+// away for longer is the horizon (store/purge_horizon.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/annotations.h"
+#include "base/backoff.h"
+#include "base/breaker.h"
+#include "base/mutex.h"
+#include "cache/local/file_writer.h"
+#include "cache/local/local_tiers.h"
+#include "cache/runtime/counters.h"
+#include "cache/runtime/runtime.h"
+#include "cache/store/purge_horizon.h"
+#include "cache/store/store_calls.h"
+#include "cache/store/store_identity.h"
+#include "files/index.h"
+#include "tiercache/store.h"
+
+namespace tiercache::detail {
+
+// Thread-safe.
+class Retention {
+ public:
+  Retention(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
+            const StoreIdentity& identity, PurgeHorizon& horizon)
+      : runtime_(runtime),
+        local_(local),
+        file_writer_(file_writer),
+        calls_(calls),
+        identity_(identity),
+        horizon_(horizon),
+        random_(runtime.seed + 6) {}
+
+  void start();
+
+  std::uint64_t purged_in_store() const { return purged_.read(); }
+  std::uint64_t dropped_here() const { return dropped_.read(); }
+
+ private:
+  void schedule();
+  void run();
+  struct Round {
+    WallTime now;
+    Version below;  // older tombstones go
+  };
+  // By the store's clock, from a reply of now; nullopt: it gave none, and nothing may go.
+  std::optional<Round> ask_round();
+  bool purge_store(Version below, WallTime now);
+  void purge_files(Version below, WallTime now, bool tombstones);
+
+  Runtime& runtime_;
+  LocalTiers& local_;
+  FileWriter& file_writer_;
+  StoreCalls& calls_;
+  const StoreIdentity& identity_;
+  PurgeHorizon& horizon_;
+  Counter purged_, dropped_;
+  mutable Mutex mutex_;
+  Random random_ TIERCACHE_GUARDED_BY(mutex_);
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,58 @@
+// What goes on in an open cache by itself, whether anybody reads or writes:
+//
+//     ChangeFeed        brings in what other machines wrote
+//     Hydration         brings in what the store has of a dataset that was opened
+//     Adoption          finishes what stopped caches left in the directory
+//     DirectoryKeeper   makes the directory anew when it was deleted
+//     FileEviction      keeps the files within their bounds
+//     Retention         deletes what is not kept for ever
+//     Scrub             compares all tiers, when somebody asks for it
+//
+// Each is handed the tiers that it works on. None is waited for by a read or a write, but that a
+// write may have to adopt what a process left which it waits for.
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "cache/local/file_bounds.h"
+#include "cache/local/file_writer.h"
+#include "cache/local/local_tiers.h"
+#include "cache/runtime/runtime.h"
+#include "cache/store/purge_horizon.h"
+#include "cache/store/store_calls.h"
+#include "cache/store/store_identity.h"
+#include "cache/upkeep/adoption.h"
+#include "cache/upkeep/change_feed.h"
+#include "cache/upkeep/directory_keeper.h"
+#include "cache/upkeep/file_eviction.h"
+#include "cache/upkeep/hydration.h"
+#include "cache/upkeep/retention.h"
+#include "cache/upkeep/scrub.h"
+#include "cache/writing/store_writer.h"
+
+namespace tiercache::detail {
+
+// The parts that live as long as the cache.
+struct Upkeep {
+  Upkeep(const ScrubParts& parts, std::function<void(DatasetState&)> hydrated)
+      : feed(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.identity,
+             parts.horizon),
+        hydration(parts.runtime, parts.local, parts.bounds, parts.calls, parts.identity, feed,
+                  std::move(hydrated)),
+        keeper(parts.runtime, parts.local, parts.file_writer, parts.identity, feed, hydration,
+               parts.store_writer),
+        adoption(parts.runtime, parts.local, parts.file_writer, keeper, parts.store_writer),
+        eviction(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.bounds),
+        retention(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.identity,
+                  parts.horizon) {}
+
+  ChangeFeed feed;
+  Hydration hydration;
+  DirectoryKeeper keeper;
+  Adoption adoption;
+  FileEviction eviction;
+  Retention retention;
+};
+
+}  // namespace tiercache::detail

@@ -1,0 +1,90 @@
+// The way of a write (design §4): stamp under the key's lock, journal, memory, then file and store
+// behind.
+//
+//     WriteStamps   which version it gets, and whether it may be made
+//     Journal       one sync for all that wait; from here on it is acknowledged
+//     memory        replaced, and pinned until its file is there
+//     FileWriter    the file, within some 50 ms
+//     StoreWriter   the store, and what its answer asks for; `Settlements` tell who waits for it
+//
+// Where the disk refuses the journal, the store is asked at once, as the last tier that can make
+// the write durable. The room has `ParkedWrites` too, which are what the store refused for good,
+// and the receipts that callers get.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/local/file_writer.h"
+#include "cache/local/local_tiers.h"
+#include "cache/runtime/runtime.h"
+#include "cache/store/store_calls.h"
+#include "cache/writing/change.h"
+#include "cache/writing/settlements.h"
+#include "cache/writing/store_writer.h"
+#include "cache/writing/write_stamps.h"
+#include "tiercache/detail/resident.h"
+
+namespace tiercache::detail {
+
+// Thread-safe.
+class WritePath {
+ public:
+  WritePath(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
+            StoreWriter& store_writer, Settlements& settlements, WriteStamps& stamps)
+      : runtime_(runtime),
+        local_(local),
+        file_writer_(file_writer),
+        calls_(calls),
+        store_writer_(store_writer),
+        settlements_(settlements),
+        stamps_(stamps) {}
+
+  using Done = std::function<void(std::vector<ChangeResult>)>;
+  // Journals all changes with one sync and makes them visible. `done` is called exactly once, from
+  // this call or from another thread's commit.
+  void write(std::vector<Change> changes, std::chrono::milliseconds deadline, Done done);
+  // The same of one change.
+  void write_one(Change change, std::chrono::milliseconds deadline,
+                 std::function<void(const ChangeResult&)> done);
+  // The same as `write`, waiting for the end; on the deadline what is still open is `unknown`.
+  std::vector<ChangeResult> write_and_wait(std::vector<Change> changes,
+                                           std::chrono::milliseconds deadline);
+
+  // Of every write, refreshes' and failed ones too, to its result.
+  DurationCounter latency;
+
+ private:
+  struct Batch;
+  void make_room();
+  // Whoever waits for the store is there before the write can be sent.
+  void expect_settlement(const Change& change);
+  void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
+                 const AppendResult& result);
+  std::string why_full() const;
+  void make_visible(const Change& change);
+  void make_clocks_visible(const Change& change);
+  void no_clocks_to_move(const Change& change);
+  // The key's document as memory or the file has it, with the change's clocks; null without one.
+  // The generation becomes that of what memory has.
+  ResidentPtr with_clocks_of(const Change& change, std::uint32_t* generation);
+  void make_matching_erase_visible(const Change& change);
+  void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
+                             AppendResult result);
+  void finish_one(const std::shared_ptr<Batch>& batch, std::size_t index, ChangeResult result);
+
+  Runtime& runtime_;
+  LocalTiers& local_;
+  FileWriter& file_writer_;
+  StoreCalls& calls_;
+  StoreWriter& store_writer_;
+  Settlements& settlements_;
+  WriteStamps& stamps_;
+};
+
+}  // namespace tiercache::detail
