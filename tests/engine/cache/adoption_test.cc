@@ -11,10 +11,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 class Adoption : public ::testing::Test {
  protected:
   // One write in its file, and a later one that only the journal of the dead has.

@@ -14,15 +14,11 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 1h, .stale_for = 24h, .hydrate = Hydrate::all()};
-}
-
 TEST(StoreThatThrows, counts_as_unavailable_until_it_works_again_I1_I7) {
   World world;
   world.store->on_call([](const std::string&) { throw std::runtime_error("out of order"); });
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(1min);
   EXPECT_FALSE(data.get("absent").has_value());
   data.put("k", "1");
@@ -40,7 +36,7 @@ TEST(StoreThatThrows, counts_as_unavailable_until_it_works_again_I1_I7) {
 TEST(StoreThatThrows, fails_a_probe_and_does_not_keep_its_permit_I7) {
   World world;
   auto cache = world.open([](CacheOptions& all) { all.store_calls.poll_every = 0ms; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(1s);
   world.store_down();
   EXPECT_FALSE(data.get("k").has_value());
@@ -92,12 +88,12 @@ TEST(TerseStore, rows_of_a_store_that_tells_of_no_corrupt_ones_are_read) {
   World world;
   auto cache =
       world.open([&](CacheOptions& all) { all.store = std::make_shared<TerseStore>(world.store); });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.wipe();
-  auto options = keyed();
+  auto options = hydrated_whole();
   options.hydrate = Hydrate::none();
   cache =
       world.open([&](CacheOptions& all) { all.store = std::make_shared<TerseStore>(world.store); });
@@ -216,7 +212,7 @@ TEST_F(StoreThatLies, entry_whose_bytes_do_not_hold_is_corrupt_and_not_served_I2
       reply.corrupt_text = {};
     };
     auto cache = open();
-    auto options = keyed();
+    auto options = hydrated_whole();
     options.hydrate = Hydrate::none();
     const auto read = cache->dataset("d", options).get("k");
     EXPECT_FALSE(read.has_value());
@@ -240,7 +236,7 @@ TEST_F(StoreThatLies, row_with_a_checksum_of_its_own_text_or_without_metadata_is
       for (EntryPtr& entry : reply.entries) entry = altered(entry, alter);
     };
     auto cache = open();
-    auto options = keyed();
+    auto options = hydrated_whole();
     options.hydrate = Hydrate::none();
     const auto read = cache->dataset("d", options).get("k");
     const std::string text = read.has_value() ? *read : "nothing";
@@ -260,7 +256,7 @@ TEST_F(StoreThatLies, more_or_fewer_rows_than_were_asked_for_are_no_answer) {
   put_row("k");
   lying->on_load = [](LoadReply& reply) { reply.entries.push_back(reply.entries.front()); };
   auto cache = open();
-  auto options = keyed();
+  auto options = hydrated_whole();
   options.hydrate = Hydrate::none();
   auto data = cache->dataset("d", options);
   const auto read = data.get("k");
@@ -273,7 +269,7 @@ TEST_F(StoreThatLies, more_or_fewer_rows_than_were_asked_for_are_no_answer) {
 
 TEST_F(StoreThatLies, more_or_fewer_results_than_writes_are_no_answer) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   lying->on_save = [](SaveReply& reply) { reply.results.push_back(reply.results.front()); };
   EXPECT_EQ(why_not_stored(data), "the store contradicts itself: 2 results for 1 write");
   lying->on_save = [](SaveReply& reply) { reply.results.clear(); };
@@ -284,7 +280,7 @@ TEST_F(StoreThatLies, more_or_fewer_results_than_writes_are_no_answer) {
 
 TEST_F(StoreThatLies, row_that_won_and_does_not_hold_is_not_taken_I2) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   lying->on_save = [this](SaveReply& reply) {
     for (SaveResult& result : reply.results) {
       const EntryPtr row = world.store->row("test", {"d", "k"});
@@ -306,7 +302,7 @@ TEST_F(StoreThatLies, row_that_won_and_does_not_hold_is_not_taken_I2) {
 
 TEST_F(StoreThatLies, write_that_lost_to_the_row_of_its_own_version_is_no_contradiction) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   lying->on_save = [this](SaveReply& reply) {
     for (SaveResult& result : reply.results) {
       result = {SaveOutcome::superseded, world.store->row("test", {"d", "k"}), {}};
@@ -325,7 +321,7 @@ TEST_F(StoreThatLies, scan_that_does_not_move_on_is_left) {
     reply.next = "the same";
   };
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   ASSERT_TRUE(cache->warm_up());
   EXPECT_EQ(world.store->calls("scan"), 2u);
   EXPECT_TRUE(data.info("k").has_value());
@@ -345,7 +341,7 @@ TEST_F(StoreThatLies, page_of_a_scan_is_taken_without_what_is_no_entry_I2) {
                              })});
   };
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   ASSERT_TRUE(cache->warm_up());
   EXPECT_TRUE(data.info("k").has_value());
   EXPECT_FALSE(data.info("odd").has_value());
@@ -354,7 +350,7 @@ TEST_F(StoreThatLies, page_of_a_scan_is_taken_without_what_is_no_entry_I2) {
 
 TEST_F(StoreThatLies, older_row_that_is_said_to_have_won_replaces_nothing_I3) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   const EntryPtr old = world.store->row("test", {"d", "k"});
@@ -371,7 +367,7 @@ TEST_F(StoreThatLies, older_row_that_is_said_to_have_won_replaces_nothing_I3) {
 
 TEST_F(StoreThatLies, outcome_that_there_is_not_is_no_answer) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   lying->on_save = [](SaveReply& reply) {
     for (SaveResult& result : reply.results) result.outcome = static_cast<SaveOutcome>(77);
   };
@@ -383,7 +379,7 @@ TEST_F(StoreThatLies, outcome_that_there_is_not_is_no_answer) {
 
 TEST_F(StoreThatLies, pieces_and_pages_that_do_not_move_on_make_no_hot_loop) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   lying->erase_next = "a";
@@ -401,7 +397,7 @@ TEST_F(StoreThatLies, pieces_and_pages_that_do_not_move_on_make_no_hot_loop) {
 
 TEST_F(StoreThatLies, reason_of_a_refusal_is_kept_at_a_readable_length_I8) {
   auto cache = open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   lying->on_save = [](SaveReply& reply) {
     for (SaveResult& result : reply.results) {
       result = {SaveOutcome::refused, nullptr, std::string(1 << 20, 'x')};

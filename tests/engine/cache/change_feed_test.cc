@@ -9,14 +9,10 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed(Hydrate hydrate = Hydrate::all()) {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = hydrate};
-}
-
 TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll_I10) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -32,7 +28,7 @@ TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll
 TEST(ChangeFeed, erase_of_another_machine_takes_the_entry_away_I4_I10) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -45,7 +41,7 @@ TEST(ChangeFeed, erase_of_another_machine_takes_the_entry_away_I4_I10) {
 TEST(ChangeFeed, invalidation_of_another_machine_makes_the_entry_stale_I10) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -59,12 +55,12 @@ TEST(ChangeFeed, invalidation_of_another_machine_makes_the_entry_stale_I10) {
 TEST(ChangeFeed, what_was_erased_while_the_cache_was_closed_does_not_come_back_I4) {
   World world;
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_whole()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.write_elsewhere("k", std::nullopt);
   cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(1s);
   world.store_down();
   EXPECT_FALSE(data.get("k").has_value());
@@ -73,14 +69,14 @@ TEST(ChangeFeed, what_was_erased_while_the_cache_was_closed_does_not_come_back_I
 TEST(ChangeFeed, start_after_a_kill_goes_on_from_the_cursor_that_was_kept_I10) {
   World world;
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_whole()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(30s);
   world.kill(cache);
   world.write_elsewhere("k", "2");
   const std::uint64_t loads = world.store->calls("load");
   cache = world.open();
-  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(1s);
   EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "2");
   EXPECT_EQ(world.store->calls("load"), loads + 1);
@@ -89,14 +85,14 @@ TEST(ChangeFeed, start_after_a_kill_goes_on_from_the_cursor_that_was_kept_I10) {
 TEST(ChangeFeed, store_that_was_away_at_the_start_is_compared_once_it_is_back_I10) {
   World world;
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_whole()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.disk.boot()->remove_file("/cache/changes");
   world.write_elsewhere("k", "2");
   world.store_down();
   cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(10s);
   EXPECT_EQ(*data.get("k"), "1");
   world.store_up();
@@ -108,7 +104,7 @@ TEST(ChangeFeed, erase_before_the_first_cursor_reaches_an_empty_start_with_the_s
   World world;
   world.store_down();
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(5min);
   data.put("k", "1");
   world.executor->run_for(5min);
@@ -122,7 +118,7 @@ TEST(ChangeFeed, erase_before_the_first_cursor_reaches_an_empty_start_with_the_s
 TEST(ChangeFeed, gap_makes_every_known_key_be_compared_with_its_row_I10) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   for (int i = 0; i < 250; ++i) data.put(std::to_string(i), "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -136,13 +132,13 @@ TEST(ChangeFeed, gap_makes_every_known_key_be_compared_with_its_row_I10) {
 TEST(ChangeFeed, damaged_cursor_is_as_good_as_none_I9) {
   World world;
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_whole()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.write_elsewhere("k", "2");
   world.disk.write("/cache/changes", "tiercache-cursor 1\n1-9\n0123456789abcdef0123456789abcdef");
   cache = world.open();
-  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(1s);
   EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "2");
 }
@@ -150,7 +146,7 @@ TEST(ChangeFeed, damaged_cursor_is_as_good_as_none_I9) {
 TEST(ChangeFeed, own_writes_and_keys_nobody_reads_cost_no_load) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed(Hydrate::none()));
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(2s);
   const std::uint64_t loads = world.store->calls("load");
   for (int i = 0; i < 20; ++i) data.put(std::to_string(i), "1");
@@ -165,7 +161,7 @@ TEST(ChangeFeed, own_writes_and_keys_nobody_reads_cost_no_load) {
 TEST(ChangeFeed, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -185,7 +181,7 @@ TEST(ChangeFeed, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
 TEST(ChangeFeed, poll_of_zero_never_asks) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(1min);
   EXPECT_EQ(world.store->calls("changes"), 0u);
 }
@@ -193,7 +189,7 @@ TEST(ChangeFeed, poll_of_zero_never_asks) {
 TEST(ChangeFeed, more_changes_than_one_look_tells_are_taken_without_a_pause_I10) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 10min; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(5s);
   for (int i = 0; i < 2'100; ++i) world.write_elsewhere(std::to_string(i), "1");
   world.executor->run_for(10min);
@@ -203,7 +199,7 @@ TEST(ChangeFeed, more_changes_than_one_look_tells_are_taken_without_a_pause_I10)
 TEST(ChangeFeed, empty_directory_has_nothing_to_compare) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(5s);
   EXPECT_EQ(world.store->calls("purge"), 0u) << "nobody needs to know how far the store has purged";
 }
@@ -211,7 +207,7 @@ TEST(ChangeFeed, empty_directory_has_nothing_to_compare) {
 TEST(ChangeFeed, cursor_is_written_every_ten_seconds_at_most_and_not_while_nothing_changes) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   int written = 0;
   world.disk.set_fault([&](const std::string& operation, const std::string& path) {
     if (operation == "write_file" && path.starts_with("/cache/changes")) ++written;
@@ -234,7 +230,7 @@ TEST(ChangeFeed, cursor_is_written_every_ten_seconds_at_most_and_not_while_nothi
 TEST(ChangeFeed, damaged_row_is_not_taken_for_a_purged_one_I1_I9) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(2s);
@@ -252,7 +248,7 @@ TEST(ChangeFeed, damaged_row_is_not_taken_for_a_purged_one_I1_I9) {
 TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(2s);
   world.store_down();
   const std::uint64_t before = world.store->calls("changes");
@@ -267,7 +263,7 @@ TEST(ChangeFeed, outage_backs_off_and_ends_I7) {
 TEST(ChangeFeed, feed_that_is_held_up_shows_in_health_until_it_tells_again_I13) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);
@@ -322,7 +318,7 @@ TEST(ChangeFeed, hint_brings_a_write_of_another_machine_long_before_the_poll_I10
   World world;
   world.store->give_hints();
   auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);
@@ -338,7 +334,7 @@ TEST(ChangeFeed, hints_without_end_bring_about_a_bounded_number_of_polls_I8) {
   World world;
   world.store->give_hints();
   auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   world.executor->run_for(10s);
   const std::uint64_t before = world.store->calls("changes");
   for (int i = 0; i < 1'000; ++i) {
@@ -356,7 +352,7 @@ TEST(ChangeFeed, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
   World world;
   world.store->give_hints();
   auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);
@@ -374,7 +370,7 @@ TEST(ChangeFeed, hint_that_met_an_outage_does_not_wait_for_the_next_poll_I10) {
   World world;
   world.store->give_hints();
   auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);
@@ -392,7 +388,7 @@ TEST(ChangeFeed, lost_hints_show_in_health_and_leave_the_poll_as_it_was_I10) {
   World world;
   world.store->give_hints();
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_whole());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10s);

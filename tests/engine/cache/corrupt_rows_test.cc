@@ -9,10 +9,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 // What was kept of rows, in the order of the files' names.
 std::vector<std::string> rows_aside(World& world) {
   std::vector<std::string> found;

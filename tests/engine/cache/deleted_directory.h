@@ -16,14 +16,6 @@
 
 namespace tiercache::testing {
 
-inline DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
-inline std::string name(int i) {
-  return "k" + std::to_string(i);
-}
-
 inline std::string large(int i) {
   return '"' + std::string(400, static_cast<char>('a' + i % 26)) + '"';
 }

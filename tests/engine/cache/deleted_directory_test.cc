@@ -79,7 +79,7 @@ TEST_F(DeletedDirectory, what_memory_no_longer_held_is_counted_and_the_rest_is_s
   open(kLittleMemory);
   world_.store_down();
   for (int i = 0; i < kKeys; ++i) {
-    data_->put(name(i), large(i));
+    data_->put(key(i), large(i));
     if (i % 20 == 0) world_.executor->run_for(1s);
   }
   world_.executor->run_for(5s);
@@ -92,12 +92,12 @@ TEST_F(DeletedDirectory, what_memory_no_longer_held_is_counted_and_the_rest_is_s
   EXPECT_EQ(cache_->stats().outbox_depth, kKeys - lost);
   reopen(kLittleMemory);
   std::uint64_t here = 0;
-  for (int i = 0; i < kKeys; ++i) here += local(name(i)) == large(i) ? 1 : 0;
+  for (int i = 0; i < kKeys; ++i) here += local(key(i)) == large(i) ? 1 : 0;
   EXPECT_EQ(here, kKeys - lost);
   world_.store_up();
   ASSERT_TRUE(cache_->flush());
   std::uint64_t stored = 0;
-  for (int i = 0; i < kKeys; ++i) stored += in_store(name(i)) == large(i) ? 1 : 0;
+  for (int i = 0; i < kKeys; ++i) stored += in_store(key(i)) == large(i) ? 1 : 0;
   EXPECT_EQ(stored, kKeys - lost);
 }
 
@@ -107,7 +107,7 @@ TEST_F(DeletedDirectory, what_memory_evicted_is_read_again_from_the_segment_that
   open(little);
   world_.store_down();
   for (int i = 0; i < kKeys; ++i) {
-    data_->put(name(i), large(i));
+    data_->put(key(i), large(i));
     world_.executor->run_for(1s);
   }
   ASSERT_LT(cache_->stats().memory_entries, kKeys / 2u);
@@ -115,20 +115,20 @@ TEST_F(DeletedDirectory, what_memory_evicted_is_read_again_from_the_segment_that
   recover();
   EXPECT_EQ(cache_->stats().journal_lost, 0u);
   EXPECT_EQ(cache_->stats().journal_live_records, 100u);
-  for (int i = 0; i < kKeys; ++i) EXPECT_EQ(local(name(i)), large(i)) << i;
+  for (int i = 0; i < kKeys; ++i) EXPECT_EQ(local(key(i)), large(i)) << i;
   EXPECT_EQ(world_.entry_files(), static_cast<std::size_t>(kKeys));
 }
 
 TEST_F(DeletedDirectory, without_a_store_memory_fills_the_files_again_I1) {
   open(kWithoutStore);
-  for (int i = 0; i < 20; ++i) data_->put(name(i), large(i));
+  for (int i = 0; i < 20; ++i) data_->put(key(i), large(i));
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(10s);
   world_.wipe();
   recover();
   EXPECT_EQ(cache_->stats().files_lost, 0u);
   reopen(kWithoutStore);
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(local(name(i)), large(i));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(local(key(i)), large(i));
 }
 
 TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
@@ -142,7 +142,7 @@ TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
   });
   data_->put("none", "1");
   data_->erase("none");  // its tombstone is no loss
-  for (int i = 0; i < 200; ++i) data_->put(name(i), large(i));
+  for (int i = 0; i < 200; ++i) data_->put(key(i), large(i));
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(10s);
   world_.wipe();
@@ -157,7 +157,7 @@ TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
   EXPECT_THAT(log_->taken(), Not(HasSubstr("that only its files had")));
   reopen(little);
   std::uint64_t here = 0;
-  for (int i = 0; i < 200; ++i) here += local(name(i)) == large(i) ? 1 : 0;
+  for (int i = 0; i < 200; ++i) here += local(key(i)) == large(i) ? 1 : 0;
   EXPECT_LT(here, 200u);
   EXPECT_EQ(here + lost, 200u);
 }
@@ -168,14 +168,14 @@ TEST_F(DeletedDirectory, what_only_its_files_had_is_taken_from_the_store_again) 
   auto options = keyed();
   options.hydrate = Hydrate::all();
   auto all = cache_->dataset("all", options);
-  for (int i = 0; i < 100; ++i) all.put(name(i), large(i));
+  for (int i = 0; i < 100; ++i) all.put(key(i), large(i));
   ASSERT_TRUE(cache_->flush());
   world_.executor->run_for(10s);
   world_.wipe();
   recover();
   world_.store_down();
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(*all.get(name(i), {.reach = Reach::local}), large(i)) << i;
+    EXPECT_EQ(*all.get(key(i), {.reach = Reach::local}), large(i)) << i;
   }
   EXPECT_EQ(cache_->stats().files_lost, 0u);
   EXPECT_EQ(world_.entry_files(), 100u);
@@ -196,7 +196,7 @@ TEST_F(DeletedDirectory, operator_is_told_what_was_lost_and_that_it_is_made_anew
   EXPECT_THAT(told, Not(HasSubstr("acknowledged")));
   world_.store_down();
   for (int i = 0; i < 300; ++i) {
-    data_->put(name(i), large(i));
+    data_->put(key(i), large(i));
     if (i % 20 == 0) world_.executor->run_for(1s);
   }
   world_.executor->run_for(5s);
@@ -356,7 +356,7 @@ TEST_F(DeletedDirectory, disk_that_refuses_meanwhile_only_delays_it_I1) {
     SCOPED_TRACE(operation);
     open(kLittleMemory);
     world_.store_down();
-    for (int i = 0; i < 30; ++i) data_->put(name(i), '"' + operation + '"');
+    for (int i = 0; i < 30; ++i) data_->put(key(i), '"' + operation + '"');
     world_.executor->run_for(5s);
     world_.wipe();
     world_.disk.set_fault(
@@ -366,7 +366,7 @@ TEST_F(DeletedDirectory, disk_that_refuses_meanwhile_only_delays_it_I1) {
     recover();
     EXPECT_EQ(cache_->stats().journal_lost, 0u);
     reopen(kLittleMemory);
-    for (int i = 0; i < 30; ++i) EXPECT_EQ(local(name(i)), '"' + operation + '"');
+    for (int i = 0; i < 30; ++i) EXPECT_EQ(local(key(i)), '"' + operation + '"');
     world_.store_up();
     ASSERT_TRUE(cache_->flush());
     world_.kill(cache_);

@@ -12,12 +12,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
-
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h};
-}
-
 class Skewed : public Clock {
  public:
   Skewed(std::shared_ptr<Clock> true_one, std::chrono::minutes skew)
@@ -48,7 +42,7 @@ class EraseOrder : public ::testing::Test {
     });
   }
   static Dataset<JsonText> data(const std::unique_ptr<Cache>& cache) {
-    return cache->dataset("d", keyed());
+    return cache->dataset("d", hydrated_stale());
   }
   static std::string read(const std::unique_ptr<Cache>& cache, const std::string& key = "k") {
     const auto snapshot = data(cache).get(key, {.reach = Reach::local});
@@ -167,7 +161,7 @@ TEST_F(EraseOrder, files_that_the_eraser_never_heard_of_are_erased_I4) {
   {
     const auto writer = open();
     for (const std::string& key : keys) data(writer).put(key, "1");
-    writer->dataset("other", keyed()).put("k", "1");
+    writer->dataset("other", hydrated_stale()).put("k", "1");
     executor->run_for(1s);
     writer->close();
   }
@@ -175,7 +169,7 @@ TEST_F(EraseOrder, files_that_the_eraser_never_heard_of_are_erased_I4) {
   const auto reader = open();  // the eraser's journal hides them from the eraser alone
   for (const std::string& key : keys) EXPECT_EQ(read(reader, key), "nothing") << key;
   EXPECT_EQ(read(reader, "known"), "nothing");
-  EXPECT_EQ(*reader->dataset("other", keyed()).get("k"), "1");
+  EXPECT_EQ(*reader->dataset("other", hydrated_stale()).get("k"), "1");
 }
 
 TEST_F(EraseOrder, erase_says_so_when_another_process_does_not_file_what_it_wrote_I7) {

@@ -7,10 +7,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h};
-}
-
 // A fetch during which something else happens: the callback begins, then `meanwhile` runs as a task
 // of its own, and only then does the callback answer "late". No time passes.
 class Overtaken {
@@ -45,7 +41,7 @@ class Overtaken {
 TEST(Erase, erased_entry_stays_gone_through_kill_and_hydration_I4) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.store_down();
@@ -53,7 +49,7 @@ TEST(Erase, erased_entry_stays_gone_through_kill_and_hydration_I4) {
   world.kill(cache);
   world.store_up();
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", hydrated());
   ASSERT_TRUE(cache->warm_up());
   EXPECT_FALSE(data.get("k").has_value());
   ASSERT_TRUE(cache->flush());
@@ -78,7 +74,7 @@ TEST(Erase, refresh_begun_before_the_erase_does_not_bring_it_back_I4_I5) {
   EXPECT_EQ(world.store->row("test", {"d", "k"})->kind, EntryKind::tombstone);
   world.kill(cache);
   cache = world.open();
-  EXPECT_FALSE(cache->dataset("d", keyed()).get("k").has_value());
+  EXPECT_FALSE(cache->dataset("d", hydrated()).get("k").has_value());
 }
 
 TEST(Erase, refresh_of_an_unknown_key_begun_before_its_erase_does_not_bring_it_back_I4_I5) {
@@ -125,7 +121,7 @@ TEST(Erase, refresh_begun_before_a_put_does_not_replace_it_I5) {
 TEST(Erase, later_put_and_later_refresh_may_bring_it_back) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("k", "1");
   data.erase("k");
   EXPECT_TRUE(data.get("k").gone());
@@ -143,7 +139,7 @@ TEST(Erase, later_put_and_later_refresh_may_bring_it_back) {
 TEST(Erase, matching_erase_takes_all_tiers_and_only_the_matching_keys_I4) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   for (int i = 0; i < 20; ++i) data.put(make_key({"session", std::to_string(i)}), "1");
   data.put("other", "2");
   ASSERT_TRUE(cache->flush());
@@ -161,7 +157,7 @@ TEST(Erase, matching_erase_takes_all_tiers_and_only_the_matching_keys_I4) {
   EXPECT_EQ(world.store->row("test", {"d", "other"})->kind, EntryKind::document);
   cache->close();
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", hydrated());
   ASSERT_TRUE(cache->warm_up());
   EXPECT_FALSE(data.get("session:3").has_value());
   EXPECT_FALSE(data.get("session:pending").has_value());
@@ -172,7 +168,7 @@ TEST(Erase, matching_erase_takes_all_tiers_and_only_the_matching_keys_I4) {
 TEST(Erase, matching_erase_survives_kill_before_the_store_heard_of_it_I4) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("session:1", "1");
   data.put("x", "1");
   ASSERT_TRUE(cache->flush());
@@ -181,7 +177,7 @@ TEST(Erase, matching_erase_survives_kill_before_the_store_heard_of_it_I4) {
   data.erase_matching("session:*");
   world.kill(cache);
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", hydrated());
   EXPECT_FALSE(data.get("session:1").has_value());
   EXPECT_FALSE(data.get("session:2").has_value());
   EXPECT_TRUE(data.get("x").has_value());
@@ -195,7 +191,7 @@ TEST(Erase, row_that_no_file_has_is_hidden_by_a_matching_erase_on_its_way_I4) {
   world.write_elsewhere("session:9", "1");
   world.clock->advance(1s);
   auto cache = world.open();
-  auto options = keyed();
+  auto options = hydrated();
   options.hydrate = Hydrate::none();
   auto data = cache->dataset("d", options);
   world.store->set_fault([](const std::string& operation) {
@@ -212,7 +208,7 @@ TEST(Erase, row_that_no_file_has_is_hidden_by_a_matching_erase_on_its_way_I4) {
 TEST(Erase, refresh_after_a_matching_erase_that_no_file_shows_yet_reaches_the_store) {
   World world;
   auto cache = world.open();
-  auto options = keyed();
+  auto options = hydrated();
   options.refresh = [](RefreshContext&) { return std::string("\"fetched\""); };
   auto data = cache->dataset("d", options);
   data.put("k", "1");
@@ -231,7 +227,7 @@ TEST(Erase, refresh_after_a_matching_erase_that_no_file_shows_yet_reaches_the_st
 TEST(Erase, compare_and_set_sees_a_matching_erase_that_no_file_shows_yet) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   const Version first = data.put("k", "1").version;
   ASSERT_TRUE(cache->flush());
   world.disk.set_fault([](const std::string&, const std::string& path) {
@@ -297,7 +293,7 @@ TEST(Erase, invalidate_survives_restart_and_reaches_the_store) {
 TEST(Erase, invalidation_of_what_is_not_there_does_not_stay_in_the_journal) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.invalidate("never");
   data.put("erased", "1");
   data.erase("erased");

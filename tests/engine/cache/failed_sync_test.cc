@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 20;
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
-}
-
 void fail_sync_all(World& world) {
   world.disk.set_fault([](const std::string& operation, const std::string&) {
     return operation == "sync_all" ? EIO : 0;
@@ -23,14 +19,14 @@ void fail_sync_all(World& world) {
 }
 
 // Several files: a failed sync may well have written the one or the other.
-constexpr int kKeys = 20;
+constexpr int kSyncedKeys = 20;
 
 void put_all(Dataset<JsonText>& data, const std::string& document) {
-  for (int i = 0; i < kKeys; ++i) data.put(std::to_string(i), document);
+  for (int i = 0; i < kSyncedKeys; ++i) data.put(std::to_string(i), document);
 }
 
 void expect_all(Dataset<JsonText>& data, const std::string& document) {
-  for (int i = 0; i < kKeys; ++i) {
+  for (int i = 0; i < kSyncedKeys; ++i) {
     const auto snapshot = data.get(std::to_string(i));
     ASSERT_TRUE(snapshot.has_value()) << i;
     EXPECT_EQ(*snapshot, document) << i;
@@ -58,7 +54,7 @@ void expect_after_power_loss(World& world, Segments segments,
                      .file_system = disk->boot()};
     options.seed = 1000 + seed;
     Cache cache(std::move(options));
-    auto data = cache.dataset("d", keyed());
+    auto data = cache.dataset("d", keyed_stale());
     expect(data);
     executor.shutdown(world.clock->steady_now());
   }
@@ -68,7 +64,7 @@ void expect_after_power_loss(World& world, Segments segments,
 TEST(FailedSync, flush_after_the_disk_works_again_brings_all_to_the_store) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   fail_sync_all(world);
@@ -82,13 +78,13 @@ TEST(FailedSync, flush_after_the_disk_works_again_brings_all_to_the_store) {
 TEST(FailedSync, files_are_written_anew_from_the_journal_before_the_next_sync_counts_I1) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   ASSERT_TRUE(cache->flush());
   fail_sync_all(world);
   put_all(data, "1");
   world.executor->run_for(30s);
   EXPECT_EQ(cache->stats().outbox_depth, 0u);
-  EXPECT_EQ(cache->stats().journal_live_records, kKeys) << "no file is synced";
+  EXPECT_EQ(cache->stats().journal_live_records, kSyncedKeys) << "no file is synced";
   EXPECT_FALSE(cache->health().files.working);
   for (const std::string& path : world.disk.files()) {  // its pages were evicted
     if (path.find("/data/") != std::string::npos) world.disk.write(path, "");
@@ -103,7 +99,7 @@ TEST(FailedSync, files_are_written_anew_from_the_journal_before_the_next_sync_co
 TEST(FailedSync, file_that_cannot_be_written_anew_keeps_the_journal_I1) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data, "0");
   ASSERT_TRUE(cache->flush());
   fail_sync_all(world);
@@ -113,7 +109,7 @@ TEST(FailedSync, file_that_cannot_be_written_anew_keeps_the_journal_I1) {
     return operation == "write_at" && path.find("/tmp/") != std::string::npos ? ENOSPC : 0;
   });
   EXPECT_FALSE(cache->flush());
-  EXPECT_EQ(cache->stats().journal_live_records, kKeys);
+  EXPECT_EQ(cache->stats().journal_live_records, kSyncedKeys);
   expect_after_power_loss(world, Segments::stay,
                           [](Dataset<JsonText>& after) { expect_all(after, "1"); });
   world.disk.set_fault({});
@@ -126,7 +122,7 @@ TEST(FailedSync, file_that_cannot_be_written_anew_keeps_the_journal_I1) {
 TEST(FailedSync, files_are_written_anew_from_what_can_be_read_where_the_journal_cannot_I1) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   ASSERT_TRUE(cache->flush());
   fail_sync_all(world);
   put_all(data, "1");
@@ -146,22 +142,22 @@ TEST(FailedSync, files_are_written_anew_from_what_can_be_read_where_the_journal_
 TEST(FailedSync, moved_clocks_are_written_anew_without_a_record_of_the_content_I1) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data, "1");
   ASSERT_TRUE(cache->flush());
   ASSERT_EQ(cache->stats().journal_live_records, 0u);
   fail_sync_all(world);
   world.clock->advance(1s);
-  for (int i = 0; i < kKeys; ++i) data.invalidate(std::to_string(i));
+  for (int i = 0; i < kSyncedKeys; ++i) data.invalidate(std::to_string(i));
   world.executor->run_for(30s);
   ASSERT_EQ(cache->stats().outbox_depth, 0u);
-  ASSERT_EQ(cache->stats().journal_live_records, kKeys);
+  ASSERT_EQ(cache->stats().journal_live_records, kSyncedKeys);
   world.disk.set_fault({});
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(cache->stats().journal_live_records, 0u);
   expect_after_power_loss(world, Segments::are_deleted, [](Dataset<JsonText>& after) {
     expect_all(after, "1");
-    for (int i = 0; i < kKeys; ++i) {
+    for (int i = 0; i < kSyncedKeys; ++i) {
       EXPECT_EQ(after.get(std::to_string(i)).freshness(), Freshness::stale) << i;
     }
   });

@@ -13,29 +13,21 @@
 namespace tiercache::testing {
 namespace {
 
-constexpr int kKeys = 300;
+constexpr int kManyFiles = 300;
 constexpr std::uint64_t kBound = 100;
-
-DatasetOptions<JsonText> keyed(Hydrate hydrate = Hydrate::none()) {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = hydrate};
-}
 
 void bounded(CacheOptions& options) {
   options.files.max_entries = kBound;
 }
 
-std::string key(int i) {
-  return "k" + std::to_string(i);
-}
-
 void put_all(Dataset<JsonText>& data) {
-  for (int i = 0; i < kKeys; ++i) data.put(key(i), std::to_string(i));
+  for (int i = 0; i < kManyFiles; ++i) data.put(key(i), std::to_string(i));
 }
 
 // How many keys are answered, each rightly.
 int answered(Dataset<JsonText>& data, Reach reach) {
   int count = 0;
-  for (int i = 0; i < kKeys; ++i) {
+  for (int i = 0; i < kManyFiles; ++i) {
     const auto snapshot = data.get(key(i), {.reach = reach});
     if (!snapshot.has_value()) continue;
     EXPECT_EQ(*snapshot, std::to_string(i));
@@ -52,20 +44,20 @@ bool within_bound(World& world, Cache& cache) {
 TEST(FileEviction, files_stay_within_max_entries_and_the_store_has_the_rest) {
   World world;
   auto cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data);
   ASSERT_TRUE(cache->flush());
   ASSERT_TRUE(within_bound(world, *cache));
   EXPECT_LE(world.entry_files(), kBound);
-  EXPECT_GE(cache->stats().files_evictions, kKeys - kBound);
-  EXPECT_EQ(answered(data, Reach::store), kKeys);
+  EXPECT_GE(cache->stats().files_evictions, kManyFiles - kBound);
+  EXPECT_EQ(answered(data, Reach::store), kManyFiles);
   ASSERT_TRUE(within_bound(world, *cache)) << "what readers brought back counts too";
 }
 
 TEST(FileEviction, files_stay_within_max_bytes) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.files.max_bytes = 10'000; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   for (int i = 0; i < 50; ++i) data.put(key(i), '"' + std::string(998, 'x') + '"');
   ASSERT_TRUE(cache->flush());
   ASSERT_TRUE(world.run_until([&] { return cache->stats().files_bytes <= 10'000; }, 10min));
@@ -75,7 +67,7 @@ TEST(FileEviction, files_stay_within_max_bytes) {
 TEST(FileEviction, nothing_goes_while_the_store_is_away_I1) {
   World world;
   auto cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data);
   ASSERT_TRUE(cache->flush());
   world.store_down();
@@ -87,37 +79,37 @@ TEST(FileEviction, nothing_goes_while_the_store_is_away_I1) {
   world.store_up();
   ASSERT_TRUE(cache->flush());
   ASSERT_TRUE(within_bound(world, *cache));
-  EXPECT_EQ(answered(data, Reach::store), kKeys);
+  EXPECT_EQ(answered(data, Reach::store), kManyFiles);
 }
 
 TEST(FileEviction, unconfirmed_writes_stay_until_the_store_has_them_I1) {
   World world;
   auto cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   world.store_down();
   put_all(data);
   world.executor->run_for(10min);
-  EXPECT_EQ(world.entry_files(), static_cast<std::size_t>(kKeys));
-  EXPECT_EQ(answered(data, Reach::local), kKeys);
+  EXPECT_EQ(world.entry_files(), static_cast<std::size_t>(kManyFiles));
+  EXPECT_EQ(answered(data, Reach::local), kManyFiles);
   world.kill(cache);
   cache = world.open(bounded);
   world.store_up();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   ASSERT_TRUE(cache->flush());
   ASSERT_TRUE(within_bound(world, *cache));
-  EXPECT_EQ(world.store->rows(), static_cast<std::size_t>(kKeys));
-  EXPECT_EQ(answered(data, Reach::store), kKeys);
+  EXPECT_EQ(world.store->rows(), static_cast<std::size_t>(kManyFiles));
+  EXPECT_EQ(answered(data, Reach::store), kManyFiles);
 }
 
 TEST(FileEviction, entry_that_the_store_has_only_older_stays_I3) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data);
   ASSERT_TRUE(cache->flush());
   cache->close();
   // The store was restored from a backup.
-  for (int i = 0; i < kKeys; ++i) {
+  for (int i = 0; i < kManyFiles; ++i) {
     Entry row = *world.store->row("test", {"d", key(i)});
     --row.version.time;
     row.document = std::make_shared<const std::string>("\"old\"");
@@ -125,10 +117,10 @@ TEST(FileEviction, entry_that_the_store_has_only_older_stays_I3) {
     world.store->put_row("test", {"d", key(i)}, row);
   }
   cache = world.open(bounded);
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   world.executor->run_for(10min);
   EXPECT_EQ(cache->stats().files_evictions, 0u);
-  EXPECT_EQ(answered(data, Reach::store), kKeys);
+  EXPECT_EQ(answered(data, Reach::store), kManyFiles);
 }
 
 // More than are looked at in one turn: the store has lost what was confirmed.
@@ -136,7 +128,7 @@ TEST(FileEviction, many_that_cannot_go_do_not_keep_the_others_I8) {
   constexpr int kStuck = 2'300;
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   for (int i = 0; i < kStuck; ++i) data.put("stuck" + std::to_string(i), "1");
   ASSERT_TRUE(cache->flush());
   for (int i = 0; i < kStuck; ++i) {
@@ -147,7 +139,7 @@ TEST(FileEviction, many_that_cannot_go_do_not_keep_the_others_I8) {
   ASSERT_TRUE(cache->flush());
   cache->close();
   cache = world.open([](CacheOptions& options) { options.files.max_entries = kStuck + 100; });
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   const std::uint64_t loads = world.store->calls("load");
   EXPECT_TRUE(world.run_until([&] { return cache->stats().files_evictions >= 100; }, 1min));
   EXPECT_LE(world.store->calls("load"), loads + 60) << "each is looked at once in a while";
@@ -164,25 +156,25 @@ TEST(FileEviction, without_a_store_nothing_goes_I1) {
     bounded(options);
     options.store = nullptr;
   });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data);
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(10min);
-  EXPECT_EQ(answered(data, Reach::local), kKeys);
+  EXPECT_EQ(answered(data, Reach::local), kManyFiles);
 }
 
 TEST(FileEviction, longest_unfetched_goes_first_and_what_memory_holds_last) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.memory.max_bytes = 0; });
-  auto data = cache->dataset("d", keyed());
-  for (int i = 0; i < kKeys; ++i) {
+  auto data = cache->dataset("d", keyed_stale());
+  for (int i = 0; i < kManyFiles; ++i) {
     data.put(key(i), std::to_string(i));
     world.executor->run_for(1s);
   }
   ASSERT_TRUE(cache->flush());
   cache->close();
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   ASSERT_EQ(data.get(key(0)).tier(), Tier::files);
   cache->close();
 
@@ -190,19 +182,19 @@ TEST(FileEviction, longest_unfetched_goes_first_and_what_memory_holds_last) {
     bounded(options);
     options.store_calls.call_timeout = 1h;
   });
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   ASSERT_EQ(data.get(key(0)).tier(), Tier::files) << "now in memory";
   ASSERT_TRUE(within_bound(world, *cache));
   EXPECT_TRUE(data.contains(key(0)));
   EXPECT_FALSE(data.contains(key(1)));
-  EXPECT_TRUE(data.contains(key(kKeys - 1)));
+  EXPECT_TRUE(data.contains(key(kManyFiles - 1)));
 }
 
 TEST(FileEviction, what_is_read_while_others_go_stays) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
-  for (int i = 0; i < kKeys; ++i) {
+  auto data = cache->dataset("d", keyed_stale());
+  for (int i = 0; i < kManyFiles; ++i) {
     data.put(key(i), std::to_string(i));
     world.executor->run_for(1s);
   }
@@ -212,7 +204,7 @@ TEST(FileEviction, what_is_read_while_others_go_stays) {
     bounded(options);
     options.store_calls.call_timeout = 1h;
   });
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", keyed_stale());
   bool read = false;
   world.store->set_fault([&](const std::string& operation) {
     if (operation == "load" && !std::exchange(read, true)) {
@@ -231,7 +223,7 @@ TEST(FileEviction, what_is_read_while_others_go_stays) {
 TEST(FileEviction, erased_entry_does_not_come_back_when_others_go_I4) {
   World world;
   auto cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   put_all(data);
   for (int i = 0; i < 10; ++i) data.erase(key(i));
   ASSERT_TRUE(cache->flush());
@@ -243,13 +235,14 @@ TEST(FileEviction, erased_entry_does_not_come_back_when_others_go_I4) {
 TEST(FileEviction, hydration_ends_where_the_files_are_full) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   for (int i = 0; i < 5'000; ++i) data.put(key(i), "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.wipe();
   cache = world.open(bounded);
-  data = cache->dataset("d", keyed(Hydrate::all()));
+  data = cache->dataset(
+      "d", {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::all()});
   ASSERT_TRUE(cache->warm_up());
   EXPECT_LT(cache->stats().files_evictions, 2'000u);
   EXPECT_TRUE(within_bound(world, *cache));
@@ -260,7 +253,7 @@ TEST(FileEviction, hydration_ends_where_the_files_are_full) {
 // Entries of 100 bytes, fetched one after the other; confirmed, filed, and in no memory.
 void fill(World& world, int count) {
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   for (int i = 0; i < count; ++i) {
     data.put(key(i), '"' + std::string(98, 'x') + '"');
     world.executor->run_for(1s);
@@ -281,7 +274,7 @@ std::uint64_t left_after(World& world, const std::function<void(Entry&)>& alter)
     bounded(options);
     options.store_calls.poll_every = 0ms;
   });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(10min);
   return cache->stats().files_entries;
 }
@@ -291,7 +284,7 @@ TEST(FileEviction, one_above_the_bound_makes_room_of_a_twentieth_and_the_bound_i
     World world;
     fill(world, count);
     auto cache = world.open(bounded);
-    auto data = cache->dataset("d", keyed());
+    auto data = cache->dataset("d", keyed_stale());
     world.executor->run_for(10min);
     EXPECT_EQ(cache->stats().files_entries, count == 100 ? 100u : 95u);
     EXPECT_EQ(data.contains(key(5)), count == 100) << "the first to go";
@@ -304,7 +297,7 @@ TEST(FileEviction, bytes_above_the_bound_make_room_of_a_twentieth) {
     World world;
     fill(world, count);
     auto cache = world.open([](CacheOptions& options) { options.files.max_bytes = 10'000; });
-    auto data = cache->dataset("d", keyed());
+    auto data = cache->dataset("d", keyed_stale());
     world.executor->run_for(10min);
     EXPECT_EQ(cache->stats().files_bytes, count == 100 ? 10'000u : 9'500u);
   }
@@ -337,7 +330,7 @@ TEST(FileEviction, what_could_not_go_is_tried_again_every_half_minute) {
     world.store->drop_row("test", {"d", key(i)});
   }
   auto cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(1s);
   const std::uint64_t once = world.store->calls("load");
   EXPECT_GT(once, 0u);
@@ -360,7 +353,7 @@ TEST(FileEviction, dataset_of_one_document_keeps_it) {
   cache->close();
   fill(world, 101);
   cache = world.open(bounded);
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   world.executor->run_for(10min);
   EXPECT_TRUE(cache->dataset("one", {.fresh_for = 24h}).contains());
   EXPECT_EQ(cache->stats().files_entries, 95u);
@@ -370,7 +363,7 @@ TEST(FileEviction, evicted_entry_is_out_of_memory_and_off_the_schedule_too) {
   World world;
   auto cache = world.open(bounded);
   std::map<std::string, int> refreshed;
-  auto options = keyed();
+  auto options = keyed_stale();
   options.refresh_every = 1h;
   options.refresh_jitter = 0ms;
   options.refresh = [&](RefreshContext& context) {

@@ -14,10 +14,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 class FullAtOpen : public ::testing::TestWithParam<Refusal>, protected RefusingMachine {
  protected:
   ~FullAtOpen() override { end(GetParam()); }

@@ -11,8 +11,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
-
 class LineageTest : public ::testing::Test {
  protected:
   LineageTest() {

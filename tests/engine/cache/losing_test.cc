@@ -11,18 +11,12 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
-
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
-}
-
 // The store has "base", and a machine that has lost sight of the store refreshed it to "fetched".
 // Then it died, and another machine wrote "other", with a version between the two.
 class Losing : public ::testing::Test {
  protected:
   Losing() {
-    auto options = keyed();
+    auto options = keyed_stale();
     options.refresh = [](RefreshContext&) { return std::string("\"fetched\""); };
     auto cache = world.open();
     auto data = cache->dataset("d", options);
@@ -41,7 +35,7 @@ class Losing : public ::testing::Test {
   }
 
   std::string local(Cache& cache) const {
-    const auto snapshot = cache.dataset("d", keyed()).get("k", {.reach = Reach::local});
+    const auto snapshot = cache.dataset("d", keyed_stale()).get("k", {.reach = Reach::local});
     return snapshot.has_value() ? *snapshot : "nothing";
   }
   std::string row() const { return *world.store->row("test", kId)->document; }
@@ -57,7 +51,7 @@ TEST_F(Losing, refusal_on_replay_gives_the_local_tiers_the_stores_row_I5) {
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(row(), "\"other\"");
   EXPECT_EQ(local(*cache), "\"other\"");
-  EXPECT_EQ(*cache->dataset("d", keyed()).peek("k"), "\"other\"");
+  EXPECT_EQ(*cache->dataset("d", keyed_stale()).peek("k"), "\"other\"");
   EXPECT_EQ(cache->stats().outbox_depth, 0u);
   EXPECT_EQ(cache->stats().outbox_parked, 0u);
 }
@@ -138,7 +132,7 @@ TEST_F(Losing, next_write_of_the_key_is_above_the_refused_version_I3) {
   auto cache = world.open();
   world.store_up();
   ASSERT_TRUE(cache->flush());
-  const PutReceipt put = cache->dataset("d", keyed()).put("k", "\"put\"");
+  const PutReceipt put = cache->dataset("d", keyed_stale()).put("k", "\"put\"");
   EXPECT_GT(put.version, fetched);
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(row(), "\"put\"");

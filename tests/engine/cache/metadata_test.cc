@@ -11,7 +11,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
 const std::string kMetadata = R"({"etag":"abc"})";
 const std::string kNewer = R"({"etag":"def"})";
 

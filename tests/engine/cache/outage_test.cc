@@ -10,10 +10,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 class OutageTest : public ::testing::Test {
  protected:
   void open(const std::function<void(CacheOptions&)>& adjust = {}) {

@@ -11,10 +11,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 // A store that refuses whatever says "bad".
 class OutboxTest : public ::testing::Test {
  protected:

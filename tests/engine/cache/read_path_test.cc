@@ -5,14 +5,14 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
+DatasetOptions<JsonText> briefly_fresh() {
   return {.keyed = true, .fresh_for = 10min};
 }
 
 TEST(ReadPath, put_is_served_from_memory) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   const PutReceipt receipt = data.put("k", R"({"a":1})");
   EXPECT_TRUE(receipt.journaled);
   const auto snapshot = data.get("k");
@@ -25,7 +25,7 @@ TEST(ReadPath, put_is_served_from_memory) {
 TEST(ReadPath, miss_is_an_outcome_and_dereferencing_it_names_what_each_tier_said) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   const auto snapshot = data.get("nothing");
   EXPECT_FALSE(snapshot.has_value());
   EXPECT_EQ(snapshot.tier(), Tier::none);
@@ -44,7 +44,7 @@ TEST(ReadPath, each_tier_serves_in_turn) {
   World world;
   auto cache = world.open();
   int calls = 0;
-  DatasetOptions<JsonText> options = keyed();
+  DatasetOptions<JsonText> options = briefly_fresh();
   options.refresh = [&](RefreshContext& context) {
     ++calls;
     return R"({"key":")" + context.key() + "\"}";
@@ -74,7 +74,7 @@ TEST(ReadPath, document_of_a_store_that_keeps_values_is_promoted_with_its_own_te
   World world;
   world.store->keep_values_only();
   auto cache = world.open();
-  const PutReceipt receipt = cache->dataset("d", keyed()).put("k", "[1]");
+  const PutReceipt receipt = cache->dataset("d", briefly_fresh()).put("k", "[1]");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.wipe();
@@ -85,7 +85,7 @@ TEST(ReadPath, document_of_a_store_that_keeps_values_is_promoted_with_its_own_te
   cache->close();
   world.store_down();
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", briefly_fresh());
   const auto snapshot = data.get("k");
   EXPECT_EQ(snapshot.tier(), Tier::files);
   EXPECT_EQ(*snapshot, "[1] ");
@@ -95,7 +95,7 @@ TEST(ReadPath, document_of_a_store_that_keeps_values_is_promoted_with_its_own_te
 TEST(ReadPath, memory_is_trusted_for_its_ttl_then_the_file_is_looked_at) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.memory.ttl = 5min; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.executor->run_for(6min);
@@ -106,14 +106,14 @@ TEST(ReadPath, memory_is_trusted_for_its_ttl_then_the_file_is_looked_at) {
 TEST(ReadPath, age_counts_from_the_fetch_in_every_tier) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   world.executor->run_for(3min);
   EXPECT_EQ(data.get("k").age(), 3min);
   cache->close();
   world.clock->advance(1min);
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", briefly_fresh());
   EXPECT_EQ(data.get("k").age(), 4min);
 }
 
@@ -212,13 +212,13 @@ TEST(ReadPath, reach_bounds_how_far_a_read_goes) {
 TEST(ReadPath, local_answer_never_waits_for_a_hung_store_I6) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.store->on_call([&](const std::string&) { world.executor->sleep_for(1h); });
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", briefly_fresh());
   const auto began = world.clock->steady_now();
   EXPECT_EQ(data.get("k").tier(), Tier::files);
   EXPECT_EQ(data.get("k").tier(), Tier::memory);
@@ -296,12 +296,12 @@ TEST(ReadPath, get_many_loads_what_is_missing_in_batches) {
 TEST(ReadPath, get_many_takes_each_from_the_tier_that_has_it) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("file", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", briefly_fresh());
   data.put("memory", "2");
   const auto snapshots = data.get_many(std::vector<std::string>{"memory", "none", "file"});
   ASSERT_EQ(snapshots.size(), 3u);
@@ -315,7 +315,7 @@ TEST(ReadPath, get_many_takes_each_from_the_tier_that_has_it) {
 TEST(ReadPath, load_whose_outcome_is_unknown_is_told_as_timed_out) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   world.store->set_fault([](const std::string& operation) {
     return operation == "load" ? StoreFault::unknown_undone : StoreFault::none;
   });
@@ -327,7 +327,7 @@ TEST(ReadPath, load_whose_outcome_is_unknown_is_told_as_timed_out) {
 TEST(ReadPath, erased_entry_is_known_to_memory_and_the_file_is_not_looked_at) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   data.erase("k");
   const Passage passage = data.get("k").passage();
@@ -339,7 +339,7 @@ TEST(ReadPath, erased_entry_is_known_to_memory_and_the_file_is_not_looked_at) {
 TEST(ReadPath, file_counts_where_memory_has_something_newer_that_is_no_write_under_way) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.store = nullptr; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   const auto file = [&] {
     for (const auto& path : world.disk.files()) {
       if (path.find("/data/") != std::string::npos) return path;
@@ -364,14 +364,14 @@ TEST(ReadPath, file_counts_where_memory_has_something_newer_that_is_no_write_und
 TEST(ReadPath, refresh_of_a_dataset_without_a_source_is_refused) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   EXPECT_THROW(data.refresh("k"), BadConfiguration);
 }
 
 TEST(ReadPath, corrupt_file_is_kept_aside_and_healed_from_the_store_I9_I2) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", R"({"good":true})");
   ASSERT_TRUE(cache->flush());
   cache->close();
@@ -385,7 +385,7 @@ TEST(ReadPath, corrupt_file_is_kept_aside_and_healed_from_the_store_I9_I2) {
   }
   ASSERT_FALSE(damaged_path.empty());
   cache = world.open();
-  DatasetOptions<JsonText> options = keyed();
+  DatasetOptions<JsonText> options = briefly_fresh();
   options.hydrate = Hydrate::none();
   data = cache->dataset("d", options);
   const auto healed = data.get("k");
@@ -430,7 +430,7 @@ TEST(ReadPath, not_found_is_remembered_and_told_from_gone) {
   EXPECT_TRUE(data.get("k").not_found());
   EXPECT_EQ(calls, 2);
 
-  auto plain = cache->dataset("plain", keyed());
+  auto plain = cache->dataset("plain", briefly_fresh());
   plain.put("k", "1");
   plain.erase("k");
   EXPECT_TRUE(plain.get("k").gone());
@@ -440,12 +440,12 @@ TEST(ReadPath, not_found_is_remembered_and_told_from_gone) {
 TEST(ReadPath, other_cache_version_is_undecodable_and_left_alone) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   cache = world.open();
-  DatasetOptions<JsonText> newer = keyed();
+  DatasetOptions<JsonText> newer = briefly_fresh();
   newer.cache_version = "2.0";
   newer.hydrate = Hydrate::none();
   auto data2 = cache->dataset("d", newer);
@@ -455,24 +455,24 @@ TEST(ReadPath, other_cache_version_is_undecodable_and_left_alone) {
   EXPECT_EQ(world.entry_files(), 1u);
   cache->close();
   cache = world.open();
-  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+  EXPECT_EQ(*cache->dataset("d", briefly_fresh()).get("k"), "1");
 }
 
 TEST(ReadPath, works_without_a_store) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.store = nullptr; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   world.kill(cache);
   cache = world.open([](CacheOptions& o) { o.store = nullptr; });
-  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+  EXPECT_EQ(*cache->dataset("d", briefly_fresh()).get("k"), "1");
 }
 
 TEST(ReadPath, snapshots_keep_their_value_and_memory_reads_work_after_close) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", briefly_fresh());
   data.put("k", "1");
   const auto snapshot = data.get("k");
   cache->close();

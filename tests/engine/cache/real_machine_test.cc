@@ -36,31 +36,27 @@ class RealMachine : public ::testing::Test {
   const fs::path root_ = scratch_.path();
 };
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h};
-}
-
 TEST_F(RealMachine, entries_survive_restart_and_a_wiped_directory) {
   {
     Cache cache(options());
-    auto data = cache.dataset("d", keyed());
+    auto data = cache.dataset("d", hydrated());
     for (int i = 0; i < 200; ++i) data.put("k" + std::to_string(i), std::to_string(i));
     EXPECT_EQ(cache.close().left_in_outbox, 0u);
   }
   {
     Cache cache(options());
-    EXPECT_EQ(*cache.dataset("d", keyed()).get("k7"), "7");
+    EXPECT_EQ(*cache.dataset("d", hydrated()).get("k7"), "7");
   }
   fs::remove_all(root_ / "cache");
   Cache cache(options());
-  auto data = cache.dataset("d", keyed());
+  auto data = cache.dataset("d", hydrated());
   ASSERT_TRUE(cache.warm_up());
   for (int i = 0; i < 200; ++i) EXPECT_EQ(*data.get("k" + std::to_string(i)), std::to_string(i));
 }
 
 TEST_F(RealMachine, threads_read_and_write_side_by_side) {
   Cache cache(options());
-  auto data = cache.dataset("d", keyed());
+  auto data = cache.dataset("d", hydrated());
   constexpr int kThreads = 4;
   constexpr int kKeys = 16;
   std::atomic<int> wrong{0};
@@ -94,7 +90,7 @@ TEST_F(RealMachine,
   std::atomic<int> errors{0};
   {
     Cache cache(options());
-    auto data = cache.dataset("d", keyed());
+    auto data = cache.dataset("d", hydrated());
     for (int i = 0; i < kCalls; ++i) {
       data.put_async("k" + std::to_string(i), "1", {},
                      [&, i](PutReceipt, std::exception_ptr error) {
@@ -113,8 +109,8 @@ TEST_F(RealMachine,
 TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
   Cache first(options());
   Cache second(options());
-  auto a = first.dataset("d", keyed());
-  auto b = second.dataset("d", keyed());
+  auto a = first.dataset("d", hydrated());
+  auto b = second.dataset("d", hydrated());
   a.put("k", "1");
   ASSERT_TRUE(first.flush());
   EXPECT_EQ(*b.get("k"), "1");
@@ -128,8 +124,8 @@ TEST_F(RealMachine, two_caches_share_one_directory_and_store) {
 TEST_F(RealMachine, deleted_parts_of_the_directory_are_shared_anew_by_two_caches_I10) {
   Cache one(options());
   Cache two(options());
-  auto ones = one.dataset("d", keyed());
-  auto twos = two.dataset("d", keyed());
+  auto ones = one.dataset("d", hydrated());
+  auto twos = two.dataset("d", hydrated());
   const auto holds = [](const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + 1min;
     while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
@@ -159,7 +155,7 @@ TEST_F(RealMachine, deleted_parts_of_the_directory_are_shared_anew_by_two_caches
 TEST_F(RealMachine, static_cache_closes_at_exit) {
   const auto run = [this] {
     static Cache cache(options());
-    auto data = cache.dataset("d", keyed());
+    auto data = cache.dataset("d", hydrated());
     for (int i = 0; i < 50; ++i) {
       data.put(std::to_string(i), '"' + std::string(9'000, 'x') + '"');
     }
@@ -175,7 +171,7 @@ TEST_F(RealMachine, forked_child_gets_an_error_and_parent_goes_on) {
   GTEST_SKIP() << "a sanitizer's allocator may be locked by another thread when the child is made";
 #endif
   Cache cache(options());
-  auto data = cache.dataset("d", keyed());
+  auto data = cache.dataset("d", hydrated());
   data.put("k", "1");
   const pid_t child = ::fork();
   if (child == 0) {
@@ -196,7 +192,7 @@ TEST_F(RealMachine, forked_child_gets_an_error_and_parent_goes_on) {
 
 TEST_F(RealMachine, files_and_directories_are_private_I11) {
   Cache cache(options());
-  cache.dataset("d", keyed()).put("k", "1");
+  cache.dataset("d", hydrated()).put("k", "1");
   ASSERT_TRUE(cache.flush());
   for (const auto& item : fs::recursive_directory_iterator(root_ / "cache")) {
     const auto mode = fs::status(item).permissions() & fs::perms::mask;
@@ -208,7 +204,7 @@ TEST_F(RealMachine, files_and_directories_are_private_I11) {
 
 TEST_F(RealMachine, file_is_plain_json_with_the_document_last) {
   Cache cache(options());
-  cache.dataset("d", keyed()).put("k", R"({"b": 1,  "a": [1.50]})");
+  cache.dataset("d", hydrated()).put("k", R"({"b": 1,  "a": [1.50]})");
   ASSERT_TRUE(cache.flush());
   const std::string command = "jq -c .data '" + (root_ / "cache/data/d").string() + "'/*/k.json";
   FILE* pipe = ::popen(command.c_str(), "r");
@@ -222,14 +218,14 @@ TEST_F(RealMachine, file_is_plain_json_with_the_document_last) {
 TEST_F(RealMachine, corrupt_store_file_does_not_stop_the_cache) {
   {
     Cache cache(options());
-    cache.dataset("d", keyed()).put("k", "1");
+    cache.dataset("d", hydrated()).put("k", "1");
     ASSERT_TRUE(cache.flush());
   }
   for (const char* suffix : {"", "-wal", "-shm"})
     fs::remove(root_ / (std::string("store.db") + suffix));
   fs::create_directory(root_ / "store.db");
   Cache cache(options());
-  auto data = cache.dataset("d", keyed());
+  auto data = cache.dataset("d", hydrated());
   EXPECT_EQ(*data.get("k"), "1");
   data.put("k2", "2");
   EXPECT_EQ(cache.close(200ms).left_in_outbox, 1u);

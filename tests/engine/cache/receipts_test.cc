@@ -10,7 +10,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
 constexpr PutOptions kStored{.durability = Durability::store};
 
 class Receipts : public ::testing::Test {

@@ -77,10 +77,6 @@ void fail_next_sync_all(World& world) {
 
 constexpr std::uint64_t kSeeds = 40;
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
-}
-
 std::string after_power_loss(World& world, std::uint64_t seed) {
   World later;
   later.store_down();

@@ -11,14 +11,10 @@ namespace {
 
 constexpr auto kMonth = 24h * 31;
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h * 365, .hydrate = Hydrate::none()};
-}
-
 // Two machines, "/here" and "/away", one store; one of them runs at a time.
 class RetentionTest : public ::testing::Test {
  protected:
-  void open(const std::string& directory, DatasetOptions<JsonText> options = keyed()) {
+  void open(const std::string& directory, DatasetOptions<JsonText> options = keyed_for_a_year()) {
     cache = world.open([&](CacheOptions& all) { all.directory = directory; });
     data.emplace(cache->dataset("d", std::move(options)));
   }
@@ -183,7 +179,7 @@ TEST_F(RetentionTest, scrub_with_repair_does_not_send_what_was_purged_again_I4) 
     all.directory = "/away";
     all.store_calls.poll_every = 0ms;
   });
-  data.emplace(cache->dataset("d", keyed()));
+  data.emplace(cache->dataset("d", keyed_for_a_year()));
   ASSERT_EQ(local("k"), "\"old\"") << "without the feed nobody has told it";
   EXPECT_TRUE(cache->scrub({.dataset = "d", .repair = true}).complete);
   ASSERT_TRUE(cache->flush());
@@ -208,7 +204,7 @@ TEST_F(RetentionTest, same_store_is_known_again_after_a_restart_and_a_wiped_dire
 }
 
 TEST_F(RetentionTest, documents_past_their_retention_go_from_files_and_store) {
-  auto options = keyed();
+  auto options = keyed_for_a_year();
   options.fresh_for = 1h;
   options.retention = 24h;
   open("/here", options);
@@ -266,7 +262,7 @@ TEST_F(RetentionTest, read_does_not_serve_what_it_learns_was_purged_I4) {
 }
 
 TEST_F(RetentionTest, without_a_store_files_alone_let_go) {
-  auto options = keyed();
+  auto options = keyed_for_a_year();
   options.fresh_for = 1h;
   options.retention = 24h;
   cache = world.open([](CacheOptions& all) { all.store = nullptr; });
@@ -289,7 +285,7 @@ class RetentionByTheStoresClock : public RetentionTest {
   }
   // No polls: nothing but the round itself asks the store.
   void open_without_polls(const std::string& directory) {
-    auto options = keyed();
+    auto options = keyed_for_a_year();
     options.fresh_for = 1h;
     options.retention = 48h;
     cache = world.open([&](CacheOptions& all) {
@@ -340,7 +336,7 @@ TEST_F(RetentionByTheStoresClock, what_is_old_by_the_stores_clock_goes_though_ou
 }
 
 TEST_F(RetentionTest, retention_shorter_than_what_is_served_is_refused) {
-  auto options = keyed();
+  auto options = keyed_for_a_year();
   options.fresh_for = 2h;
   options.retention = 1h;
   EXPECT_THROW(open("/here", options), BadConfiguration);

@@ -10,22 +10,14 @@
 namespace tiercache::testing {
 namespace {
 
-constexpr std::uint64_t kKeys = 25;
-
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
-}
-
-std::string key(std::uint64_t i) {
-  return "k" + std::to_string(i);
-}
+constexpr std::uint64_t kScrubbedKeys = 25;
 
 // A confirmed document per key; memory is empty, so that files are looked at.
 class Scrubbing : public ::testing::Test {
  protected:
   Scrubbing() {
     reopen();
-    for (std::uint64_t i = 0; i < kKeys; ++i) data().put(key(i), std::to_string(i));
+    for (std::uint64_t i = 0; i < kScrubbedKeys; ++i) data().put(key(i), std::to_string(i));
     EXPECT_TRUE(cache->flush());
     reopen();
   }
@@ -35,7 +27,7 @@ class Scrubbing : public ::testing::Test {
     cache = world.open([](CacheOptions& options) { options.store_calls.poll_every = 0ms; });
     data();
   }
-  Dataset<JsonText> data() { return cache->dataset("d", keyed()); }
+  Dataset<JsonText> data() { return cache->dataset("d", keyed_stale()); }
   ScrubReport look() { return cache->scrub({.page = 10}); }
   ScrubReport repair() {
     ScrubReport report = cache->scrub({.repair = true, .page = 10});
@@ -86,7 +78,7 @@ class Scrubbing : public ::testing::Test {
     const ScrubReport report = look();
     EXPECT_TRUE(report.complete) << report.to_string();
     EXPECT_EQ(report.differences(), 0u) << report.to_string();
-    EXPECT_EQ(report.keys, kKeys);
+    EXPECT_EQ(report.keys, kScrubbedKeys);
   }
 
   World world;
@@ -141,15 +133,15 @@ TEST_F(Scrubbing, tombstone_in_the_store_is_taken_I4) {
 }
 
 TEST_F(Scrubbing, older_row_is_written_again_after_a_restore_I1) {
-  for (std::uint64_t i = 0; i < kKeys; ++i) {
+  for (std::uint64_t i = 0; i < kScrubbedKeys; ++i) {
     change_row(key(i), [](Entry& row) {
       row.version.time -= 1000;
       set_text(row, "\"backup\"");
     });
   }
-  EXPECT_EQ(look().store_behind, kKeys);
+  EXPECT_EQ(look().store_behind, kScrubbedKeys);
   EXPECT_EQ(row("k3"), "\"backup\"");
-  EXPECT_EQ(repair().repaired, kKeys);
+  EXPECT_EQ(repair().repaired, kScrubbedKeys);
   EXPECT_EQ(row("k3"), "3");
   expect_sound();
 }
@@ -161,10 +153,10 @@ TEST_F(Scrubbing, lost_rows_are_written_again_after_a_reset_I1) {
   world.store = std::make_shared<MemoryStore>(world.clock);
   world.store->set_limits({});
   reopen();
-  EXPECT_EQ(look().store_missing, kKeys);
+  EXPECT_EQ(look().store_missing, kScrubbedKeys);
   const ScrubReport report = repair();
-  EXPECT_EQ(report.repaired, kKeys);
-  EXPECT_EQ(world.store->rows(), kKeys);
+  EXPECT_EQ(report.repaired, kScrubbedKeys);
+  EXPECT_EQ(world.store->rows(), kScrubbedKeys);
   EXPECT_EQ(row("k3"), "3");
   EXPECT_EQ(world.store->row("test", {"d", "k1"})->kind, EntryKind::tombstone);
   EXPECT_EQ(cache->stats().outbox_depth, 0u);
@@ -227,7 +219,8 @@ TEST_F(Scrubbing, damaged_file_is_counted_alone_without_repair) {
   EXPECT_EQ(report.differences(), 1u) << report.to_string();
   EXPECT_EQ(report.repaired, 0u);
   world.executor->run_for(1s);
-  EXPECT_EQ(world.entry_files(), kKeys - 1) << "it is in the quarantine, and nothing in its place";
+  EXPECT_EQ(world.entry_files(), kScrubbedKeys - 1)
+      << "it is in the quarantine, and nothing in its place";
 }
 
 TEST_F(Scrubbing, file_older_than_memory_is_written_from_memory_I3) {
@@ -326,10 +319,10 @@ TEST_F(Scrubbing, dataset_that_is_not_open_is_mended_too_I9) {
 }
 
 TEST_F(Scrubbing, one_dataset_alone_is_looked_at_where_that_is_asked_for) {
-  cache->dataset("e", keyed()).put("k", "1");
+  cache->dataset("e", keyed_stale()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(cache->scrub({.dataset = "e"}).keys, 1u);
-  EXPECT_EQ(cache->scrub().keys, kKeys + 1);
+  EXPECT_EQ(cache->scrub().keys, kScrubbedKeys + 1);
 }
 
 TEST_F(Scrubbing, file_that_went_away_comes_back_from_the_store) {
@@ -345,7 +338,7 @@ TEST_F(Scrubbing, what_another_process_evicted_is_not_lost) {
   cache->close();
   cache = world.open([](CacheOptions& options) {
     options.store_calls.poll_every = 0ms;
-    options.files.max_entries = kKeys + 1;
+    options.files.max_entries = kScrubbedKeys + 1;
   });
   CacheOptions options;
   options.project = "test";
@@ -356,7 +349,7 @@ TEST_F(Scrubbing, what_another_process_evicted_is_not_lost) {
       .clock = world.clock, .executor = world.executor, .file_system = world.disk.boot()};
   options.seed = 77;
   Cache other(std::move(options));
-  other.dataset("d", keyed()).put("k0", "0");
+  other.dataset("d", keyed_stale()).put("k0", "0");
   ASSERT_TRUE(other.flush());
   ASSERT_TRUE(world.run_until([&] { return world.entry_files() <= 10; }, 10min));
   const ScrubReport report = repair();
@@ -401,7 +394,7 @@ TEST_F(Scrubbing, store_that_is_away_ends_it_and_says_why) {
   const ScrubReport report = look();
   EXPECT_FALSE(report.complete);
   EXPECT_FALSE(report.why.empty());
-  EXPECT_LT(report.keys, kKeys);
+  EXPECT_LT(report.keys, kScrubbedKeys);
 }
 
 TEST_F(Scrubbing, deadline_ends_it) {
@@ -448,7 +441,7 @@ TEST_F(Scrubbing, closed_cache_refuses) {
 TEST(Scrub, without_a_store_files_are_looked_at) {
   World world;
   auto cache = world.open([](CacheOptions& options) { options.store = nullptr; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_stale());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
   const ScrubReport report = cache->scrub({.repair = true});
@@ -461,7 +454,7 @@ TEST(Scrub, without_a_store_a_file_that_went_away_is_lost) {
   World world;
   const auto alone = [](CacheOptions& options) { options.store = nullptr; };
   auto cache = world.open(alone);
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", keyed_stale()).put("k", "1");
   ASSERT_TRUE(cache->flush());
   cache->close();
   cache = world.open(alone);

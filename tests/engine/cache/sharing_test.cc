@@ -15,10 +15,6 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h};
-}
-
 using Locks = std::vector<std::unique_ptr<FileLock>>;
 
 // The turns of all keys, as another process would hold them.
@@ -44,30 +40,30 @@ TEST(Sharing, open_waits_for_a_process_that_is_adopting_the_last_life_I1) {
   World world;
   world.store_down();
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_stale()).put("k", "1");
   world.kill(cache);
   auto adopting = std::make_shared<Locks>(1);
   ASSERT_TRUE(world.disk.boot()->try_lock("/cache/journal/adopting", &adopting->front()).ok());
   cache = world.open([&](CacheOptions& options) { let_go_later(options, adopting); });
-  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+  EXPECT_EQ(*cache->dataset("d", hydrated_stale()).get("k"), "1");
 }
 
 TEST(Sharing, open_waits_for_turns_that_another_process_holds_I1) {
   World world;
   world.store_down();
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_stale()).put("k", "1");
   world.kill(cache);
   auto turns = std::make_shared<Locks>(take_all_turns(world));
   cache = world.open([&](CacheOptions& options) { let_go_later(options, turns); });
-  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+  EXPECT_EQ(*cache->dataset("d", hydrated_stale()).get("k"), "1");
 }
 
 TEST(Sharing, adopting_ends_only_once_the_files_are_written_I1) {
   World world;
   world.store_down();
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_stale()).put("k", "1");
   world.kill(cache);
   auto turns = std::make_shared<Locks>(take_all_turns(world));
   bool others_may_adopt = true;
@@ -86,10 +82,10 @@ TEST(Sharing, what_is_adopted_and_cannot_be_filed_is_served_from_memory_I1) {
   World world;
   world.store_down();
   auto living = world.open();
-  auto data = living->dataset("d", keyed());
+  auto data = living->dataset("d", hydrated_stale());
   const auto living_executor = std::exchange(world.executor, nullptr);
   auto dying = world.open();
-  dying->dataset("d", keyed()).put("k", "1");
+  dying->dataset("d", hydrated_stale()).put("k", "1");
   world.kill(dying);
   const Locks turns = take_all_turns(world);
   living_executor->run_for(10s);
@@ -101,13 +97,13 @@ TEST(Sharing, matching_erase_hides_what_another_journal_still_holds_I4) {
   World world;
   world.store_down();
   auto dying = world.open();
-  dying->dataset("d", keyed()).put("k", "1");
+  dying->dataset("d", hydrated_stale()).put("k", "1");
   world.kill(dying);
   auto adopter = world.open();
   const auto adopters_executor = std::exchange(world.executor, nullptr);
   auto eraser = world.open();
   world.store_up();
-  eraser->dataset("d", keyed()).erase_matching("*");
+  eraser->dataset("d", hydrated_stale()).erase_matching("*");
   ASSERT_TRUE(eraser->flush());
   eraser->close();
   eraser.reset();
@@ -116,20 +112,20 @@ TEST(Sharing, matching_erase_hides_what_another_journal_still_holds_I4) {
   adopters_executor->shutdown(world.clock->steady_now());
   adopter.reset();
   auto cache = world.open();
-  EXPECT_FALSE(cache->dataset("d", keyed()).get("k").has_value());
+  EXPECT_FALSE(cache->dataset("d", hydrated_stale()).get("k").has_value());
 }
 
 TEST(Sharing, write_after_a_matching_erase_is_newer_with_the_clock_set_back_I3) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_stale());
   data.put("k", "1");
   const PutReceipt erased = data.erase_matching("*");
   ASSERT_TRUE(cache->flush());
   cache->close();
   world.clock->set_wall(world.clock->wall_now() - 5min);
   cache = world.open();
-  data = cache->dataset("d", keyed());
+  data = cache->dataset("d", hydrated_stale());
   EXPECT_GT(data.put("k", "2").version, erased.version);
   ASSERT_TRUE(cache->flush());
   EXPECT_EQ(*data.get("k"), "2");
@@ -141,7 +137,7 @@ TEST(Sharing, refresh_does_not_come_after_a_matching_erase_that_waits_for_turns_
   World world;
   auto cache = world.open();
   Locks turns;
-  DatasetOptions<JsonText> options = keyed();
+  DatasetOptions<JsonText> options = hydrated_stale();
   options.refresh = [&](RefreshContext&) {
     turns = take_all_turns(world);
     cache->dataset("d").erase_matching("*");
@@ -194,7 +190,7 @@ TEST(Sharing, winner_that_the_store_told_of_does_not_come_after_an_erase_I4) {
   const auto store = std::make_shared<InterruptedStore>(world.store);
   world.store_down();
   auto cache = world.open([&](CacheOptions& options) { options.store = store; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_stale());
   Version theirs = data.put("k", "1").version;
   ++theirs.time;
   world.store_up();
@@ -221,7 +217,7 @@ TEST(Sharing, invalidation_does_not_undo_an_erase_that_comes_while_it_reads_the_
   World world;
   auto cache = world.open([](CacheOptions& options) { options.memory.max_bytes = 0; });
   bool erase = false;
-  DatasetOptions<JsonText> options = keyed();
+  DatasetOptions<JsonText> options = hydrated_stale();
   options.validate = [&](const std::string&) {
     if (std::exchange(erase, false)) cache->dataset("d").erase_matching("*");
     return true;
@@ -237,18 +233,18 @@ TEST(Sharing, invalidation_does_not_undo_an_erase_that_comes_while_it_reads_the_
 }
 
 // Two caches on one directory, each with an executor that runs when the test says so.
-class TwoProcesses {
+class TwoCaches {
  public:
-  explicit TwoProcesses(World& world)
+  explicit TwoCaches(World& world)
       : world_(world), first(world.open()), first_executor_(take_executor()), second(world.open()) {
     second_executor_ = world.executor;
   }
-  ~TwoProcesses() {
+  ~TwoCaches() {
     first_executor_->shutdown(world_.clock->steady_now());
     second_executor_->shutdown(world_.clock->steady_now());
   }
-  TwoProcesses(const TwoProcesses&) = delete;
-  TwoProcesses& operator=(const TwoProcesses&) = delete;
+  TwoCaches(const TwoCaches&) = delete;
+  TwoCaches& operator=(const TwoCaches&) = delete;
 
   void run_second(std::chrono::nanoseconds span) { second_executor_->run_for(span); }
 
@@ -273,9 +269,9 @@ class TwoProcesses {
 
 TEST(Sharing, refresh_that_the_store_refuses_does_not_bring_back_what_another_erased_I4) {
   World world;
-  TwoProcesses both(world);
-  auto theirs = both.second->dataset("d", keyed());
-  DatasetOptions<JsonText> options = keyed();
+  TwoCaches both(world);
+  auto theirs = both.second->dataset("d", hydrated_stale());
+  DatasetOptions<JsonText> options = hydrated_stale();
   options.refresh = [&](RefreshContext&) {
     world.clock->advance(1s);
     theirs.put("k", "2");
@@ -297,9 +293,9 @@ TEST(Sharing, refresh_that_the_store_refuses_does_not_bring_back_what_another_er
 
 TEST(Sharing, erase_that_gave_way_to_a_refresh_stands_once_that_is_refused_I4) {
   World world;
-  TwoProcesses both(world);
-  auto theirs = both.second->dataset("d", keyed());
-  DatasetOptions<JsonText> options = keyed();
+  TwoCaches both(world);
+  auto theirs = both.second->dataset("d", hydrated_stale());
+  DatasetOptions<JsonText> options = hydrated_stale();
   options.refresh = [&](RefreshContext&) {
     const Locks turns = take_all_turns(world);
     world.clock->advance(1s);
@@ -329,9 +325,9 @@ TEST(Sharing, erase_that_gave_way_to_a_refresh_stands_once_that_is_refused_I4) {
 // The other one cannot know of the erase, and takes the row into a file of both.
 TEST(Sharing, row_that_another_process_took_meanwhile_does_not_outlast_a_matching_erase_I4) {
   World world;
-  TwoProcesses both(world);
-  auto ours = both.first->dataset("d", keyed());
-  auto theirs = both.second->dataset("d", keyed());
+  TwoCaches both(world);
+  auto ours = both.first->dataset("d", hydrated_stale());
+  auto theirs = both.second->dataset("d", hydrated_stale());
   world.write_elsewhere("k", "1");
   world.clock->advance(1s);
   world.store->set_fault([](const std::string& operation) {
@@ -349,7 +345,7 @@ TEST(Sharing, row_that_another_process_took_meanwhile_does_not_outlast_a_matchin
 TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_stale());
   data.put("erased", "1");
   data.put("replaced", "1");
   ASSERT_TRUE(cache->flush());
@@ -374,11 +370,11 @@ TEST(Sharing, store_serves_nothing_older_than_a_file_that_cannot_be_read_I3_I4) 
 TEST(Sharing, entry_of_a_clock_that_was_ahead_is_stale_once_invalidated_I1) {
   World world;
   auto cache = world.open();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated_stale()).put("k", "1");
   cache->close();
   world.clock->set_wall(world.clock->wall_now() - 30s);
   cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated_stale());
   data.invalidate("k");
   EXPECT_EQ(data.get("k", {.reach = Reach::local}).freshness(), Freshness::stale);
 }
@@ -387,7 +383,7 @@ TEST(Sharing, clock_set_back_does_not_make_refreshes_run_without_pause) {
   World world;
   int asked = 0;
   const auto with_source = [&] {
-    DatasetOptions<JsonText> options = keyed();
+    DatasetOptions<JsonText> options = hydrated_stale();
     options.refresh_every = 1min;
     options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
       ++asked;
@@ -410,7 +406,7 @@ TEST(Sharing, clock_set_back_does_not_make_refreshes_run_without_pause) {
 void refreshes_go_on(bool with_store, bool not_modified) {
   World world;
   int asked = 0;
-  DatasetOptions<JsonText> options = keyed();
+  DatasetOptions<JsonText> options = hydrated_stale();
   options.refresh_every = 1min;
   options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
     ++asked;

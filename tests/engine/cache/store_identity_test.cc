@@ -13,16 +13,12 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h * 365, .hydrate = Hydrate::none()};
-}
-
 class StoreIdentityTest : public ::testing::Test {
  protected:
   // One life of a cache that leaves "k" confirmed and the store known, then a reset of the store.
   void leave_a_directory_and_reset_the_store() {
     auto cache = world.open();
-    cache->dataset("d", keyed()).put("k", "1");
+    cache->dataset("d", keyed_for_a_year()).put("k", "1");
     ASSERT_TRUE(cache->flush());
     cache->close();
     world.store->lose_change_cursors();
@@ -48,12 +44,12 @@ class StoreIdentityTest : public ::testing::Test {
 TEST_F(StoreIdentityTest, repair_by_one_process_is_known_to_the_others_on_the_directory_I10) {
   leave_a_directory_and_reset_the_store();
   auto one = world.open();
-  auto of_one = one->dataset("d", keyed());
+  auto of_one = one->dataset("d", keyed_for_a_year());
   world.executor->run_for(10s);
   ASSERT_TRUE(replaced(*one));
   const auto executor_of_one = std::exchange(world.executor, nullptr);
   auto two = world.open();
-  auto of_two = two->dataset("d", keyed());
+  auto of_two = two->dataset("d", keyed_for_a_year());
   world.executor->run_for(10s);
   ASSERT_TRUE(replaced(*two));
   EXPECT_TRUE(two->scrub({.repair = true}).complete);
@@ -71,7 +67,7 @@ TEST_F(StoreIdentityTest, document_below_the_horizon_whose_clocks_move_is_parked
   purge_everything();
   auto cache = world.open();
   auto data = cache->dataset("d", [] {
-    auto options = keyed();
+    auto options = keyed_for_a_year();
     options.refresh = [](RefreshContext&) { return Refreshed<std::string>{.value = "1"}; };
     return options;
   }());
@@ -87,7 +83,7 @@ TEST_F(StoreIdentityTest, document_below_the_horizon_whose_clocks_move_is_parked
 // What the store had purged before says nothing of what it lacks after a reset.
 TEST_F(StoreIdentityTest, horizon_from_before_a_reset_is_forgotten_while_the_cache_is_open_I1_I4) {
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_for_a_year());
   data.put("k", "1");
   data.erase("erased");
   ASSERT_TRUE(cache->flush());
@@ -109,7 +105,7 @@ TEST_F(StoreIdentityTest, note_that_cannot_be_read_for_a_while_is_not_overwritte
     return operation == "read_file" && path == "/cache/store" ? EIO : 0;
   });
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_for_a_year());
   world.executor->run_for(1min);
   EXPECT_FALSE(replaced(*cache)) << "not known now";
   EXPECT_TRUE(data.contains("k")) << "nothing is dropped meanwhile";
@@ -124,7 +120,7 @@ TEST_F(StoreIdentityTest, note_that_is_damaged_counts_as_another_store_until_rep
   purge_everything();
   world.disk.write("/cache/store", "tiercache-store 1\ntorn");
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", keyed_for_a_year());
   world.executor->run_for(1min);
   EXPECT_TRUE(replaced(*cache));
   EXPECT_TRUE(data.contains("k"));

@@ -11,8 +11,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
-
 // The store and both processes begin with "base". Then the dying one puts "put", and the living
 // one, which does not know of it, refreshes to "fetched", with a version above that. The store is
 // away.

@@ -10,7 +10,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
 const std::string kText = R"({"a":1})";
 
 class Unchanged : public ::testing::Test {

@@ -19,6 +19,38 @@ namespace tiercache::testing {
 
 using namespace std::chrono_literals;
 
+// Of dataset "d", the key that most tests write.
+inline const EntryId kId{"d", "k"};
+// One of many keys.
+inline std::string key(std::uint64_t i) {
+  return "k" + std::to_string(i);
+}
+
+// How datasets of many keys are opened where a test does not ask for something else: fresh for a
+// day, and nothing comes from the store unless it is asked for.
+inline DatasetOptions<JsonText> keyed() {
+  return {.keyed = true, .fresh_for = 24h, .hydrate = Hydrate::none()};
+}
+// The same, served for another day once it is stale.
+inline DatasetOptions<JsonText> keyed_stale() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::none()};
+}
+// What the store has comes when the dataset is opened, as it does by default.
+inline DatasetOptions<JsonText> hydrated() {
+  return {.keyed = true, .fresh_for = 24h};
+}
+inline DatasetOptions<JsonText> hydrated_stale() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h};
+}
+// All of it.
+inline DatasetOptions<JsonText> hydrated_whole() {
+  return {.keyed = true, .fresh_for = 24h, .stale_for = 24h, .hydrate = Hydrate::all()};
+}
+// For tests that move time by months.
+inline DatasetOptions<JsonText> keyed_for_a_year() {
+  return {.keyed = true, .fresh_for = 24h * 365, .hydrate = Hydrate::none()};
+}
+
 class World {
  public:
   explicit World(std::uint64_t seed = 1) : seed_(seed) { store->set_limits({}); }

@@ -11,18 +11,14 @@
 namespace tiercache::testing {
 namespace {
 
-DatasetOptions<JsonText> keyed() {
-  return {.keyed = true, .fresh_for = 24h};
-}
-
 TEST(WritePath, acknowledged_write_survives_kill_I1) {
   World world;
   auto cache = world.open();
   world.store_down();
-  cache->dataset("d", keyed()).put("k", "1");
+  cache->dataset("d", hydrated()).put("k", "1");
   world.kill(cache);
   cache = world.open();
-  EXPECT_EQ(*cache->dataset("d", keyed()).get("k"), "1");
+  EXPECT_EQ(*cache->dataset("d", hydrated()).get("k"), "1");
   world.store_up();
   ASSERT_TRUE(cache->flush());
   EXPECT_NE(world.store->row("test", {"d", "k"}), nullptr);
@@ -34,14 +30,14 @@ TEST(WritePath, acknowledged_write_survives_power_loss_I1) {
     World world(seed);
     auto cache = world.open();
     world.store_down();
-    auto data = cache->dataset("d", keyed());
+    auto data = cache->dataset("d", hydrated());
     for (int i = 0; i < 10; ++i) {
       data.put("k" + std::to_string(i % 3), std::to_string(i));
       world.executor->run_for(std::chrono::milliseconds(7 * static_cast<int>(seed % 5)));
     }
     world.lose_power(cache, seed);
     cache = world.open();
-    data = cache->dataset("d", keyed());
+    data = cache->dataset("d", hydrated());
     EXPECT_EQ(*data.get("k0"), "9") << seed;
     EXPECT_EQ(*data.get("k1"), "7") << seed;
     EXPECT_EQ(*data.get("k2"), "8") << seed;
@@ -51,7 +47,7 @@ TEST(WritePath, acknowledged_write_survives_power_loss_I1) {
 TEST(WritePath, durability_store_waits_for_the_store_and_says_so) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   EXPECT_FALSE(data.put("a", "1").stored);
   EXPECT_TRUE(data.put("b", "1", {.durability = Durability::store}).stored);
   EXPECT_NE(world.store->row("test", {"d", "b"}), nullptr);
@@ -67,7 +63,7 @@ TEST(WritePath, durability_store_waits_for_the_store_and_says_so) {
 TEST(WritePath, durability_store_holds_for_an_invalidation_and_a_matching_erase_too) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("a", "1", {.durability = Durability::store});
   data.put("b", "1", {.durability = Durability::store});
   world.store_down();
@@ -86,7 +82,7 @@ TEST(WritePath, durability_store_holds_for_an_invalidation_and_a_matching_erase_
 TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store_down();
   std::exception_ptr failure;
   const auto began = world.clock->steady_now();
@@ -101,7 +97,7 @@ TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7)
 TEST(WritePath, close_answers_puts_that_wait_for_the_store) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store_down();
   std::exception_ptr failure;
   data.put_async("k", "1", {.durability = Durability::store, .deadline = 1h},
@@ -116,7 +112,7 @@ TEST(WritePath, close_answers_puts_that_wait_for_the_store) {
 TEST(WritePath, asynchronous_put_that_the_store_refuses_says_so) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store->set_refusal([](const StoreWrite&) { return std::optional<std::string>("no room"); });
   std::exception_ptr failure;
   data.put_async("k", "1", {.durability = Durability::store},
@@ -128,7 +124,7 @@ TEST(WritePath, asynchronous_put_that_the_store_refuses_says_so) {
 TEST(WritePath, compare_and_set_refuses_another_version) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   const auto first = data.put("k", "1", {.if_version = Version{}});
   EXPECT_THROW(data.put("k", "2", {.if_version = Version{}}), VersionConflict);
   const auto second = data.put("k", "2", {.if_version = first.version});
@@ -147,7 +143,7 @@ TEST(WritePath, compare_and_set_goes_on_after_a_write_that_the_full_journal_refu
     options.journal.segment_bytes = 64 << 10;
     options.journal.max_bytes = 1 << 20;
   });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   const Version first = data.put("k", "1").version;
   world.store_down();
   EXPECT_THROW(data.put("k", '"' + std::string(2 << 20, 'x') + '"'), NotDurable);
@@ -162,7 +158,7 @@ TEST(WritePath, put_over_a_row_that_no_file_has_yet_keeps_its_rich_fetch) {
   row.clocks.last_rich_fetch = world.clock->wall_now();
   world.store->put_row("test", {"d", "k"}, row);
   auto cache = world.open();
-  auto options = keyed();
+  auto options = hydrated();
   options.hydrate = Hydrate::none();
   auto data = cache->dataset("d", options);
   world.disk.set_fault([](const std::string&, const std::string& path) {
@@ -180,7 +176,7 @@ TEST(WritePath, put_over_a_row_that_no_file_has_yet_keeps_its_rich_fetch) {
 TEST(WritePath, newer_row_of_another_machine_supersedes_and_is_taken_I3) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store_down();
   const auto mine = data.put("k", "\"mine\"");
   Entry theirs;
@@ -202,7 +198,7 @@ TEST(WritePath, newer_row_of_another_machine_supersedes_and_is_taken_I3) {
 TEST(WritePath, refused_write_is_parked_served_locally_and_reported) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store->set_refusal([](const StoreWrite& write) -> std::optional<std::string> {
     if (write.id.key == "bad") return "the table has a check that refuses it";
     return std::nullopt;
@@ -219,7 +215,7 @@ TEST(WritePath, refused_write_is_parked_served_locally_and_reported) {
 TEST(WritePath, outage_of_the_store_delays_but_loses_nothing) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   world.store_down();
   for (int i = 0; i < 250; ++i) data.put("k" + std::to_string(i), std::to_string(i));
   world.executor->run_for(1h);
@@ -236,7 +232,7 @@ TEST(WritePath, outage_of_the_store_delays_but_loses_nothing) {
 TEST(WritePath, unknown_outcomes_of_the_store_are_repeated_until_settled) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   int call = 0;
   world.store->set_fault([&](const std::string& operation) {
     if (operation != "save") return StoreFault::none;
@@ -255,7 +251,7 @@ TEST(WritePath, unknown_outcomes_of_the_store_are_repeated_until_settled) {
 TEST(WritePath, disk_that_refuses_sends_the_write_to_the_store_or_throws) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("a", "1");
   world.disk.set_fault([](const std::string& operation, const std::string&) {
     return operation == "write_at" || operation == "sync_data" || operation == "open" ||
@@ -306,13 +302,13 @@ class RefusedWrite : public ::testing::Test {
     const Version next = data.put("k", "3", {.if_version = version}).version;
     EXPECT_TRUE(cache->flush());
     const auto other = world.open_beside();
-    EXPECT_NO_THROW(other->dataset("d", keyed()).put("k", "4", {.if_version = next}));
+    EXPECT_NO_THROW(other->dataset("d", hydrated()).put("k", "4", {.if_version = next}));
     other->close();
   }
 
   World world;
   std::unique_ptr<Cache> cache = world.open();
-  Dataset<JsonText> data = cache->dataset("d", keyed());
+  Dataset<JsonText> data = cache->dataset("d", hydrated());
   Version first;
 };
 
@@ -355,7 +351,7 @@ TEST(WritePath, bad_documents_are_refused_with_the_reason_and_place_and_nothing_
     o.limits.max_document_bytes = 1000;
     o.limits.max_depth = 10;
   });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("k", "1");
   for (const std::string& bad :
        {std::string(R"({"a":1,"a":2})"), std::string("{"), std::string(""), std::string("\xff"),
@@ -374,7 +370,7 @@ TEST(WritePath, bad_documents_are_refused_with_the_reason_and_place_and_nothing_
 TEST(WritePath, bad_keys_are_refused) {
   World world;
   auto cache = world.open();
-  auto many = cache->dataset("many", keyed());
+  auto many = cache->dataset("many", hydrated());
   auto one = cache->dataset("one", {});
   EXPECT_THROW(many.put("", "1"), InvalidKey);
   EXPECT_THROW(many.put(std::string(1025, 'x'), "1"), InvalidKey);
@@ -387,7 +383,7 @@ TEST(WritePath, bad_keys_are_refused) {
 TEST(WritePath, put_many_is_one_sync_and_all_or_nothing_when_one_is_bad) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   const auto before = cache->stats().journal_syncs;
   std::vector<std::pair<std::string, std::string>> values;
   for (int i = 0; i < 50; ++i) values.emplace_back("k" + std::to_string(i), std::to_string(i));
@@ -402,7 +398,7 @@ TEST(WritePath, put_many_is_one_sync_and_all_or_nothing_when_one_is_bad) {
 TEST(WritePath, flags_do_not_break_durability_I1) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.flags.store_enabled = false; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("k", "1");
   EXPECT_FALSE(cache->health().store.enabled);
   cache->close();
@@ -415,7 +411,7 @@ TEST(WritePath, flags_do_not_break_durability_I1) {
 TEST(WritePath, without_background_retry_a_write_waits_for_flush) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.flags.background_retry = false; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("first", "1");
   ASSERT_TRUE(cache->flush());
   world.store_down();
@@ -433,7 +429,7 @@ TEST(WritePath, without_background_retry_a_write_waits_for_flush) {
 TEST(WritePath, close_tells_what_is_left_and_drops_nothing) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("a", "1");
   ASSERT_TRUE(cache->flush());
   world.store_down();
@@ -452,7 +448,7 @@ TEST(WritePath, close_tells_what_is_left_and_drops_nothing) {
 TEST(WritePath, memory_stays_within_its_budget_while_writes_are_pending_I8) {
   World world;
   auto cache = world.open([](CacheOptions& o) { o.memory.max_bytes = 1 << 20; });
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   const std::string document = '"' + std::string(10'000, 'x') + '"';
   for (int i = 0; i < 1'000; ++i) {
     data.put("k" + std::to_string(i), document);
@@ -466,7 +462,7 @@ TEST(WritePath, memory_stays_within_its_budget_while_writes_are_pending_I8) {
 TEST(WritePath, writes_of_other_threads_do_not_lose_updates_under_compare_and_set) {
   World world;
   auto cache = world.open();
-  auto data = cache->dataset("d", keyed());
+  auto data = cache->dataset("d", hydrated());
   data.put("n", "0");
   int conflicts = 0;
   int done = 0;

@@ -10,8 +10,6 @@
 namespace tiercache::testing {
 namespace {
 
-const EntryId kId{"d", "k"};
-
 class WrongStore : public ::testing::Test {
  protected:
   WrongStore() {
