@@ -57,8 +57,10 @@ endfunction()
 
 # tiercache_test(<name> SOURCES <files...> [ROOMS <rooms linked as objects...>]
 #                [LIBRARIES <libs...>] [LABELS <labels...>] [TIMEOUT <seconds>])
-# A GoogleTest program, each of whose cases ctest runs. With ROOMS it links only those rooms' objects, so
-# that a room is tested without the rest; without, name tiercache::engine in LIBRARIES.
+# A GoogleTest program, each of whose cases ctest runs; with TIERCACHE_TEST_SHARDS ctest runs the program
+# that many times, each with its share of the cases, since under a sanitizer a process takes half a second to
+# start. With ROOMS it links only those rooms' objects, so that a room is tested without the rest; without, name
+# tiercache::engine in LIBRARIES.
 function(tiercache_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;ROOMS;LIBRARIES;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
@@ -75,6 +77,15 @@ function(tiercache_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 300)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120
-    PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+  if(TIERCACHE_TEST_SHARDS)
+    math(EXPR last "${TIERCACHE_TEST_SHARDS} - 1")
+    foreach(shard RANGE ${last})
+      add_test(NAME ${name}.${shard} COMMAND ${name} --gtest_brief=1)
+      set_tests_properties(${name}.${shard} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT 900 ENVIRONMENT
+        "GTEST_TOTAL_SHARDS=${TIERCACHE_TEST_SHARDS};GTEST_SHARD_INDEX=${shard}")
+    endforeach()
+  else()
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120
+      PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+  endif()
 endfunction()
