@@ -6,7 +6,8 @@ namespace tiercache::detail {
 
 namespace {
 
-// Below a bound by this part there is room again.
+// Once a bound is passed, one part in so many is freed, so that eviction does not run for each
+// file.
 constexpr std::uint64_t kRoom = 20;
 
 std::uint64_t above(std::uint64_t have, std::uint64_t bound) {

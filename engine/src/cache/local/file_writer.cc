@@ -11,8 +11,10 @@ namespace tiercache::detail {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBusyDelay{5};     // another process holds the key's lock
-constexpr std::chrono::milliseconds kFirstRetry{100};  // the disk refuses
+// Until a file is tried again while another process holds the key's lock.
+constexpr std::chrono::milliseconds kBusyDelay{5};
+// And after the disk has refused one; doubled with each failure.
+constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLongestRetry{5'000};
 
 }  // namespace
@@ -42,7 +44,7 @@ void FileWriter::arm_save() {
   runtime_.tasks.post_if_alive(Lane::disk, [this] { save_index(); });
 }
 
-// Part by part, so that other work of the disk lane comes in between.
+// The index is saved in parts, so that other work of the disk lane gets its turn in between.
 void FileWriter::save_index() {
   {
     Lock lock(mutex_);
@@ -164,8 +166,8 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
   return Written::done;
 }
 
-// A guarded write does not replace what another process wrote since: the store would refuse it, and
-// by then the other write might be nowhere here (I5).
+// A guarded write must not replace what another process has written since. The store would refuse
+// it anyway, and by then the other process's write could be gone from this directory (I5).
 bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry) {
   const std::optional<Guard> guard = local_.journal().guard_of(id, entry.version);
   if (!guard) return false;
@@ -250,8 +252,8 @@ bool FileWriter::syncs_failed() {
   return std::exchange(failed_syncs_, failed) != failed;
 }
 
-// The files written since the last good sync may lack bytes on the disk, whatever the next sync
-// says.
+// Files that were written since the last good sync may be incomplete on the disk, even if the next
+// sync succeeds: the kernel reports a failed write-back once and then forgets it.
 bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
   if (!status.ok()) runtime_.marks.file_syncs.failed(status.what);
   Lock lock(mutex_);

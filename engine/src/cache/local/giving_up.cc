@@ -8,12 +8,12 @@ namespace tiercache::detail {
 
 namespace {
 
-// Of a refused write the file is on its way for milliseconds at most.
+// A refused write is remembered while its file may still be on its way, which takes milliseconds.
 constexpr std::size_t kWithdrawnKept = 4'096;
 
 }  // namespace
 
-// What the journal holds has yet to reach the store or its file.
+// An entry that the journal still holds has not reached the store or its file yet, and stays.
 bool LocalTiers::drop(const EntryId& id, Version version) {
   if (journal_->holds(id)) return false;
   if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;

@@ -18,13 +18,14 @@ namespace {
 // Room for the envelope's header around the largest document.
 constexpr std::size_t kHeaderRoom = 128 << 10;
 
-// The largest entry file. A store that keeps values gives a document back with a blank behind each
-// comma and colon, which of the densest ones makes half as much again.
+// The largest entry file. A store that keeps values instead of text (JSONB) returns a document with
+// a blank after each comma and colon, which makes the densest documents half as large again.
 std::size_t max_file_bytes(const Limits& limits) {
   return limits.max_document_bytes + limits.max_document_bytes / 2 + kHeaderRoom;
 }
 
-// What runs from a seed has to run alike on every machine.
+// With an executor of the caller's own, the number of shards must not depend on the machine: a test
+// that runs from a seed has to run alike everywhere.
 unsigned memory_shards(const Runtime& runtime) {
   if (!runtime.owns_executor) return 0;
   return MemoryTier::shards_for(runtime.options.memory.max_bytes, processors());
@@ -60,7 +61,7 @@ std::uint64_t LocalTiers::open_files() {
   return slot_in_order();
 }
 
-// Who only reads files has none.
+// A cache that cannot write files, as on a read-only disk, has no slot.
 std::uint64_t LocalTiers::slot_in_order() const {
   return files_.away().ok() ? files_.slot() : WriteOrder::kSlots;
 }
@@ -142,7 +143,9 @@ EntryPtr LocalTiers::find(DatasetState& dataset, const EntryId& id) {
   const bool trusted = !found.outdated && runtime_.coarse_ticks() < found.lifetimes.trusted_until;
   if (!trusted) {
     const FileReadResult file = read_file(id);
-    // An older file of another process tells that the store has refused what memory has.
+    // Unless memory's entry is still on its way to its file, the file is right, even where it is
+    // older: then another process has put the store's row there, because the store refused what
+    // memory has.
     const bool stands = file.entry && (!found.pinned || file.entry->version > entry.version);
     const bool removed = file.status == FileReadResult::Status::absent && found.outdated;
     if (stands || (removed && !found.pinned)) return file.entry;

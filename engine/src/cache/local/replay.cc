@@ -14,7 +14,7 @@ namespace tiercache::detail {
 namespace {
 
 constexpr std::size_t kBatchBytes = 8 << 20;
-// Between tries for what another process holds for a moment, and how many.
+// How long, and how often, to wait for a key that another process is writing just now.
 constexpr std::chrono::milliseconds kTurnPause{2};
 constexpr int kTurnTries = 1'000;
 
@@ -70,8 +70,8 @@ void Replay::take_clocks(const Record& record) {
   add(record, std::move(entry));
 }
 
-// The store refused this write by its guard and the winner, of a lower version, took its place
-// (I5).
+// True where the store has refused this write by its guard and the winner, which may have a lower
+// version, has already taken its place in the files (I5).
 bool Replay::superseded_in_files(const Record& record) const {
   if (!record.not_newer_than) return false;
   const EntryPtr there = local_.files().read(record.id).entry;
@@ -109,7 +109,7 @@ void Replay::write_files() {
   waiting_.clear();
 }
 
-// Others hold a key's turn only for a moment.
+// Other processes hold a key's lock for a moment only, so it is waited for here.
 std::vector<FileWriteResult> Replay::write_in_turn(
     const std::vector<std::pair<EntryId, EntryPtr>>& entries) {
   constexpr auto kAnew = EntryFiles::Sync::anew;
@@ -124,7 +124,7 @@ std::vector<FileWriteResult> Replay::write_in_turn(
   return results;
 }
 
-// The files have it now; what memory holds is older.
+// The file is the newest there is now, so memory must not go on serving what it has.
 void Replay::forget_in_memory(const Filed& filed) {
   DatasetState* dataset = runtime_.datasets.find(filed.id.dataset);
   if (dataset == nullptr) return;

@@ -29,7 +29,8 @@ void LocalTiers::show(DatasetState& dataset, const EntryId& id, ResidentPtr resi
 
 void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved) {
   const KeyRef ref = dataset.ref(id.key);
-  // Each further try means that another write of the key came between: an erase must not be undone.
+  // Memory refuses the promotion if the key was written in between. Then everything is read again,
+  // since that write may have been an erase, which must not be undone.
   for (;;) {
     MemoryTier::Stamp stamp = memory_.stamp(ref);
     const ResidentPtr resident = with_clocks(dataset, id, moved, &stamp.generation);
@@ -57,8 +58,8 @@ void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Ent
   events_.moved(dataset, id);
 }
 
-// The key's document as memory or the file has it, with those clocks; null without one. The
-// generation becomes that of what memory has.
+// Returns the key's document as memory or its file has it, with the clocks of `moved` merged in;
+// null if there is no document. `*generation` is set to that of memory's entry.
 ResidentPtr LocalTiers::with_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved,
                                     std::uint32_t* generation) {
   const MemoryTier::Found found = memory_.peek(dataset.ref(id.key));

@@ -10,7 +10,8 @@ namespace tiercache::detail {
 
 namespace {
 
-// How often memory may refuse what a lower tier gave because of writes of other keys.
+// Memory may refuse a promotion because of writes to other keys of its shard; so it is tried again,
+// this often.
 constexpr int kShowTries = 4;
 
 Version just_below(Version version) {
@@ -28,7 +29,8 @@ bool LocalTiers::keep_in_files(const EntryId& id, const Entry& entry) {
   return result.is_there() || give_up_older_file(id, entry, result);
 }
 
-// A disk that takes nothing new will mostly still remove a file.
+// The disk did not take the new file. Most disks that refuse writes still remove files, and without
+// the older one nothing outdated is served.
 bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
                                     const FileWriteResult& not_written) {
   using Status = FileWriteResult::Status;
@@ -36,7 +38,7 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   const FileWriteResult removed = files_.remove(id, just_below(entry.version));
   if (removed.status == Status::newer_there) return entry.version < removed.current->version;
   if (removed.status != Status::written) return false;
-  // Else an older write of ours would come back from the journal at the next open.
+  // Otherwise an older write of this cache would come back from the journal at the next open.
   journal_->file_written(id, entry.version, entry.clocks);
   writer_.touched();
   return true;
@@ -45,7 +47,7 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
 void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
   runtime_.versions.observe(entry->version);
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
-  // What another process does to the file from here on is to be noticed.
+  // Taken before the file is written, so that whatever another process does to it later is noticed.
   const std::uint32_t generation =
       dataset != nullptr ? memory_.stamp(dataset->ref(id.key)).generation : 0;
   const bool kept = keep_in_files(id, *entry);
@@ -60,13 +62,13 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
     memory_.remove(dataset->ref(id.key), entry->version);
     return;
   }
-  // Memory must hide the older file until that can be replaced.
+  // If the file could not be replaced, memory must hide it, and must not evict the entry meanwhile.
   promote(*dataset, id, resident, generation, kept ? MemoryTier::Pin::no : MemoryTier::Pin::yes);
   if (!kept) writer_.unfiled(id);
   events_.moved(*dataset, id);
 }
 
-// Unless the key was written or erased while the entry was on its way here.
+// Puts the entry into memory, unless the key was written or erased while it was on its way here.
 void LocalTiers::promote(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
                          std::uint32_t generation, MemoryTier::Pin pin) {
   const KeyRef ref = dataset.ref(id.key);
@@ -74,7 +76,7 @@ void LocalTiers::promote(DatasetState& dataset, const EntryId& id, const Residen
   const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
   for (int i = 0; i < kShowTries || pin == MemoryTier::Pin::yes; ++i) {
     const MemoryTier::Stamp stamp{memory_.stamp(ref).writes, generation};
-    // Of what the disk refused memory alone may know something newer.
+    // Memory counts here as well: it alone knows what a refusing disk did not take.
     if (version < known(&dataset, id).visible()) return;
     if (memory_.promote(ref, resident, lifetimes, stamp, pin)) return;
   }
@@ -115,7 +117,8 @@ bool LocalTiers::take_rows(const std::vector<ScannedEntry>& rows) {
   return all;
 }
 
-// False where the files have something older that neither they nor memory can give up for the row.
+// Returns false if something older than the row stays visible, because neither the disk nor memory
+// had room for the row.
 bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   if (dataset == nullptr) {
@@ -136,8 +139,9 @@ bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
   return kept || takes;
 }
 
-// A write whose file another process's refresh had taken: where the store refused that refresh, its
-// cache may have put something older than ours in its place.
+// The write was confirmed, but its file may have been replaced by another process's refresh which
+// the store then refused. That process put the store's row of that moment in its place, and this
+// may have been older than our write.
 void LocalTiers::hold_in_files(const EntryId& id, const Entry& entry) {
   const auto known = index().find(id);
   if (known && known->version <= entry.version) return;

@@ -46,7 +46,8 @@ void Behind::due(const EntryId& id, Cadence cadence, std::chrono::milliseconds l
   if (dataset == nullptr || !runtime_.is_open()) return;
   dataset->counters.refresh_lateness.add(lateness);
   const auto standing = parts_.local.known(dataset, id).standing();
-  // With nothing to enrich yet, the turn brings the document first.
+  // If there is no document yet that a rich refresh could add to, the turn fetches the document
+  // first.
   if (cadence == Cadence::rich && (!dataset->policy.refresh || standing)) {
     return parts_.refreshes.run(
         {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence}, {});

@@ -80,8 +80,8 @@ ReadOp::Next ReadOp::ask_memory() {
     answer(Tier::memory, TierAnswer::miss);
     return Next::lower;
   }
-  // An own write on its way to its file is looked up like anything else: another process may have
-  // replaced the file with something newer meanwhile.
+  // Memory is not trusted blindly even if it holds this process's own write on its way to its file:
+  // another process may have put something newer into the file meanwhile.
   const bool trusted = runtime_.coarse_ticks() < found.lifetimes.trusted_until && !found.outdated;
   newest_local_ = found.resident->entry.version;
   if (found.pinned) pinned_ = found.resident;
@@ -146,7 +146,8 @@ void ReadOp::take_file(const EntryPtr& entry) {
       return answer(Tier::files, TierAnswer::miss,
                     "what memory has is newer and not in its file yet");
     }
-    // The store refused what memory has, and another process took the winner into the file.
+    // Memory is ahead of the file without being on its way there: the store has refused its write,
+    // and another process has put the winner into the file.
     local_.memory().remove(ref_, newest_local_);
     drop_candidate();
     newest_local_ = Version{};
@@ -202,7 +203,7 @@ void ReadOp::consider(const EntryPtr& entry, Tier tier) {
   answer(tier, answer_of(freshness_at(lifetimes, runtime_.coarse_ticks())));
 }
 
-// Why it could not be; nullopt when it was.
+// Decodes the document; returns why that failed, or nullopt.
 std::optional<std::string> ReadOp::decode_into(Resident& resident) const {
   const Entry& entry = resident.entry;
   const std::string& wanted = dataset_.policy.options.cache_version;
@@ -281,7 +282,8 @@ void ReadOp::take_row(const EntryPtr& row) {
   consider(taken, Tier::store);
   if (!keeps) return;
   runtime_.tasks.post(Lane::disk, [&local = local_, &dataset = dataset_, id = id_, row = taken] {
-    // Gone from memory again: something was written or erased since, or there was no room.
+    // If memory has dropped it again, something was written or erased since, or there was no
+    // room.
     const auto found = local.memory().peek(dataset.ref(id.key));
     if (!found.resident || found.resident->entry.version != row->version) return;
     if (!local.keep_in_files(id, *row)) local.take(id, row);
@@ -317,7 +319,8 @@ void ReadOp::ask_source() {
                        [self = shared_from_this()](const FlightResult& r) { self->on_source(r); });
 }
 
-// A reader with something stale in hand waits for the fresh one, but not for ever.
+// A reader that could be served something stale waits for the refresh, but only for the soft
+// timeout.
 void ReadOp::wait_softly() {
   const auto soft = dataset_.policy.options.soft_timeout;
   if (request_.behind || soft.count() == 0 || !can_serve()) return;

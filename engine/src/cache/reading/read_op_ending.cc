@@ -70,8 +70,8 @@ bool ReadOp::asks_behind() const {
   return !request_.behind && request_.reach == Reach::source && asked() != Tier::source;
 }
 
-// What was served is old, or nothing was: says why the source has not helped, where it has not
-// answered itself.
+// Something stale was served, or nothing: the passage says why the source has not helped, unless
+// the source has answered itself.
 void ReadOp::explain_source(bool stale_served) {
   if (request_.behind || passage().source != TierAnswer::not_asked || !has_source()) return;
   SourceWord word = parts_.refreshes.why_not_newer(id_);

@@ -22,7 +22,8 @@ FlightResult failed(std::string why) {
   return {.status = FlightResult::Status::failed, .why = std::move(why)};
 }
 
-// An answer of «not modified» would leave what does not decode as it is, for ever.
+// A document that does not decode is not offered as the previous one: the source would answer «not
+// modified», and it would stay as it is for ever.
 bool decodes(const DatasetState& dataset, const Entry& entry) {
   if (entry.cache_version != dataset.policy.options.cache_version) return false;
   try {
@@ -63,7 +64,8 @@ RefreshStart Answers::start(const RefreshRequest& request) {
   start.known = known.visible();
   start.at = local_.fetch_time(request.id);
   start.previous = previous(dataset, request.id);
-  // What the callback is given is what its answer stands for, and nothing that came since.
+  // The answer will stand for what the callback was given, so it is compared with that version, and
+  // not with what may have come since it was read.
   if (start.previous) start.base = start.known = start.previous->version;
   start.guard = start.known.is_zero() ? runtime_.versions.next() : start.known;
   start.both = !request.callback && request.cadence == Cadence::normal &&
@@ -168,8 +170,8 @@ void Answers::remember_not_found(const RefreshRequest& request, const RefreshSta
   const Ticks until = now + remember_for.count();
   const KeyRef ref = dataset.ref(request.id.key);
   const auto stamp = local_.memory().stamp(ref);
-  // A write since the start may be in its file alone by now: memory would not know of it. A
-  // tombstone on its way to its file must not lose its place in memory.
+  // Nothing is remembered if the key was written since the refresh began: memory might not know of
+  // that write any more. Nor may a tombstone on its way to its file lose its place in memory.
   const bool pinned = local_.memory().peek(ref).pinned;
   if (pinned || stamps_.newest(dataset, request.id) != start.known) return;
   local_.memory().promote(ref, std::move(resident), {until, until, until, now}, stamp);

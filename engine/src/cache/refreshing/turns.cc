@@ -36,7 +36,8 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
     const Schedule schedule = dataset.schedule(cadence);
     if (schedule.every.count() == 0) continue;
     const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
-    // After a failure what is due waits; what is not is no sooner due for it.
+    // After a failure a turn that is due waits for the back-off; one that is not due yet keeps its
+    // time.
     if (retry_at && due_at(schedule, last, now, kNoMove) <= *retry_at) {
       scheduler_->arm_at(id, cadence, *retry_at);
     } else {
@@ -72,7 +73,7 @@ void Turns::stop() {
   scheduler_->stop();
 }
 
-// Until when the key's source is left alone after a failure, by the time of day.
+// The time of day until which the key's source is left alone after a failure.
 std::optional<WallTime> Turns::retry_time(const EntryId& id) const {
   const auto retry_at = flights_.retry_at(id);
   if (!retry_at) return std::nullopt;

@@ -13,8 +13,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// What the cache takes, and what its store takes, which is asked although it may be switched off:
-// what is put meanwhile is for it too.
+// The limits of the cache and of its store together. The store's count even while it is switched
+// off, since what is put meanwhile will be sent to it later.
 DocumentRules rules_of(const CacheOptions& options) {
   DocumentRules rules;
   rules.max_bytes = options.limits.max_document_bytes;
@@ -29,7 +29,8 @@ DocumentRules rules_of(const CacheOptions& options) {
   return rules;
 }
 
-// Whoever changes the working directory later leaves the cache where it is.
+// The path is made absolute once, so that a process that changes its working directory later does
+// not move the cache.
 std::string absolute(FileSystem& file_system, const std::string& directory) {
   std::string fixed;
   const IoStatus status = file_system.absolute(directory, &fixed);

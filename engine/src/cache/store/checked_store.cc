@@ -11,7 +11,8 @@ namespace tiercache::detail {
 
 namespace {
 
-// A reason is for a person to read, and goes to the journal.
+// Reasons are for people to read, and are kept in the journal, so they are cut to a sensible
+// length.
 constexpr std::size_t kLongestWhy = 4'096;
 
 template <class Reply>
@@ -40,7 +41,7 @@ bool is_known(SaveOutcome outcome) {
   return false;
 }
 
-// Why the answer to one write cannot be; empty: it can.
+// Says why this cannot be the answer to one write; empty if it can.
 std::string fault_of(const StoreWrite& write, const SaveResult& result) {
   if (!is_known(result.outcome)) return "an outcome that there is not";
   if (!result.current) return {};
@@ -51,7 +52,8 @@ std::string fault_of(const StoreWrite& write, const SaveResult& result) {
   return lost ? "a write was superseded by an older row" : std::string();
 }
 
-// An entry that does not hold is handed on as what it is: bytes to be kept aside.
+// An entry that fails its checksum is reported as corrupt, with its bytes, which are to be kept
+// aside.
 void check_entry(std::size_t i, LoadReply* reply) {
   const EntryPtr& entry = reply->entries[i];
   if (!entry || is_whole(*entry)) return;

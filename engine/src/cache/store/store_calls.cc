@@ -120,7 +120,8 @@ void StoreCalls::answered(const StoreReply& reply, std::chrono::nanoseconds took
   if (reply.status != StoreStatus::ok) failures.add();
   if (!reply.incarnation.empty()) events_.named(reply.incarnation);
   if (!reply.store_time) return;
-  // Within the call's own length and the clocks' resolution the two clocks may well agree.
+  // A difference no larger than the call's own duration, plus the clocks' resolution, is taken for
+  // none.
   const auto offset = *reply.store_time - runtime_.clock->wall_now();
   const auto noise = std::chrono::duration_cast<milliseconds>(took) + milliseconds(100);
   runtime_.versions.set_offset(offset > noise || offset < -noise ? offset : milliseconds(0));

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kNoteHead = "tiercache-store 1\n";
 constexpr std::string_view kNameHead = "tiercache-store-name 1\n";
-// Between looks whether another process on the directory has accepted a replaced store.
+// How often to look whether another process on the directory has accepted the store meanwhile.
 constexpr std::chrono::milliseconds kLookEvery{1'000};
 
 }  // namespace
@@ -35,7 +35,8 @@ void StoreIdentity::seen(const std::string& incarnation) {
 
 void StoreIdentity::compare() {
   using State = KeptText::State;
-  // Another process on the directory may have been first, or have accepted it.
+  // Read again each time: another process on the directory may have written it first, or accepted
+  // the store.
   const KeptText kept = read_kept_text(*runtime_.file_system, path_, kNoteHead);
   same_ = false;
   if (kept.state == State::failed) {
@@ -61,8 +62,8 @@ void StoreIdentity::remember_first() {
   runtime_.log.warn(LogTopic::files, "which store the directory belongs to was not kept");
 }
 
-// Of the store that the directory belongs to, as it is called now. Without it a store of another
-// incarnation counts as another one.
+// Remembers what the directory's store calls itself. A store with this name and another incarnation
+// is the same one after a reset or restore; without the note it would count as a different store.
 void StoreIdentity::keep_name() {
   const std::string name = calls_.store()->describe();
   if (known_name_.empty()) {
@@ -109,7 +110,7 @@ bool StoreIdentity::may_send(Breaker::Urgency urgency) {
   return is_meant();
 }
 
-// A note that is damaged says nothing against a store of the same name.
+// A damaged note is no evidence against a store that has the right name.
 bool StoreIdentity::is_meant() const {
   return same_ || (damaged_ && known_name_ == calls_.store()->describe());
 }

@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kAdoptEvery{5'000};
-// How long an open waits for another process that adopts, with growing pauses.
+// How long opening waits for another process that is adopting, and the pauses in between.
 constexpr milliseconds kOpenPatience{10'000};
 constexpr milliseconds kFirstOpenPause{2};
 constexpr milliseconds kLongestOpenPause{256};
@@ -62,7 +62,7 @@ void Adoption::start() {
   });
 }
 
-// What was acknowledged by caches that stopped is served only once their journals are read.
+// Until a stopped cache's journal has been read, its last acknowledged writes are not served.
 void Adoption::note(const IoStatus& status) {
   if (status.ok()) return runtime_.marks.adoption.worked();
   runtime_.marks.adoption.failed(

@@ -15,11 +15,13 @@ namespace {
 constexpr std::size_t kChangesAtOnce = 1'000;
 constexpr std::size_t kRowsAtOnce = 100;
 constexpr std::chrono::milliseconds kLongestPause{30'000};
-// Between looks that hints bring about: where writes come all the time, so do hints.
+// The shortest pause between polls that hints ask for: under steady writes hints never stop.
 constexpr std::chrono::milliseconds kHintGap{100};
-// A hint came and nothing was told: a transaction that began before is still running.
+// When to poll again if a hint came but the feed told nothing: then an older transaction is still
+// running in the store, and holds the feed back.
 constexpr std::chrono::milliseconds kSoon{1'000};
-// An older cursor than need be costs only looks at rows that are here already.
+// How often the cursor is written to the directory. An old one only means that some rows are looked
+// at again.
 constexpr std::chrono::milliseconds kKeepEvery{10'000};
 constexpr std::string_view kHead = "tiercache-cursor 1\n";
 
@@ -142,7 +144,8 @@ void ChangeFeed::poll(std::uint64_t turn) {
 // --- Hints ---
 
 void ChangeFeed::watch() {
-  // On a thread of the store's: the cache must not end there.
+  // The hint comes on a thread of the store's. The cache must not be destroyed there, so the thread
+  // only posts a task.
   const std::function<void()> heard = runtime_.tasks.if_alive([this] {
     if (runtime_.is_open()) on_hint();
   });
@@ -207,10 +210,11 @@ ChangeFeed::Pace ChangeFeed::ask() {
   const ChangesReply reply = calls_.changes(cursor, kChangesAtOnce, Breaker::Urgency::reader);
   note(reply);
   if (reply.status != StoreStatus::ok) return Pace::backed_off;
-  // The cursor stays where it is: once the store is accepted, what it has told until then is looked
-  // at.
+  // The cursor does not move, so that everything told meanwhile is looked at once the store is
+  // accepted.
   if (!identity_.may_keep()) return Pace::usual;
-  // What is here may be older than a cursor that begins now, however the files came to have it.
+  // A feed that begins now does not tell what changed before. If there are entries here already,
+  // they may be out of date, so all of them are compared.
   const bool behind = reply.gap || (cursor.empty() && local_.index().size() > 0);
   if (reply.gap) {
     runtime_.log.warn(LogTopic::store,
@@ -227,7 +231,8 @@ ChangeFeed::Pace ChangeFeed::ask() {
   return reply.changes.empty() ? Pace::soon : Pace::usual;
 }
 
-// That the store does not answer is its own mark's to tell the log.
+// The log learns of a store that does not answer from the store's own mark, so only `health` is
+// told.
 void ChangeFeed::note(const ChangesReply& reply) {
   {
     Lock lock(mutex_);
@@ -254,7 +259,7 @@ bool ChangeFeed::take(const ChangesReply& reply) {
   return load(wanted);
 }
 
-// This cache's own writes come back too, and keys that nobody here reads.
+// The feed also tells this cache's own writes, and keys that nobody here has ever read.
 bool ChangeFeed::is_wanted(const StoreChange& change) const {
   const DatasetState* dataset = runtime_.datasets.find(change.id.dataset);
   const Known known = local_.known(dataset, change.id);
@@ -310,8 +315,8 @@ void ChangeFeed::keep_cursor(bool now) {
     cursor = cursor_;
     tried_at_ = time;
   }
-  // The files that it vouches for must be on the disk before it is, also those that the disk would
-  // not take at first.
+  // The cursor vouches for everything before it, so all of those files must be on the disk first,
+  // including those that the disk refused at first.
   if (!file_writer_.flush() || !file_writer_.sync() || local_.has_unwritten()) return;
   if (!local_.keep_note(path_, kHead, cursor)) {
     runtime_.log.warn(LogTopic::files, "the change feed's cursor was not kept");

@@ -144,8 +144,8 @@ IoStatus DirectoryKeeper::restore_journal() {
   return status;
 }
 
-// What memory has, and what the journal has brought along, goes into files again. The rest is read
-// from the store when it is asked for; where there is none, nothing else has it.
+// Writes again what memory holds and what the journal has kept. Everything else is read from the
+// store when somebody asks for it; without a store it is lost, and counted.
 void DirectoryKeeper::fill_files() {
   std::vector<std::pair<EntryId, EntryPtr>> batch;
   const auto write_batch = [&] {

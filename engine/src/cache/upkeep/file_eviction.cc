@@ -8,13 +8,14 @@ namespace tiercache::detail {
 
 namespace {
 
-// A choice walks the whole index, so it is of a part of it: however many have to go, sixteen are
-// looked at for each. What is chosen takes a fraction of the index's own memory.
+// Choosing walks the whole index, so a sixteenth of all entries is chosen at once: however many
+// have to go, the index is walked sixteen times at most, and the choice takes a fraction of the
+// index's memory.
 constexpr std::uint64_t kChosenPart = 16;
 constexpr std::uint64_t kMinChosen = 2'000;
 constexpr std::size_t kTurn = 2'000;  // of them, before others on the lane have theirs
 constexpr std::size_t kLooksAtOnce = 100;
-// Until another attempt where nothing could go: the store is away or lacks what is here.
+// When to try again if nothing could be evicted, because the store is away or lacks the entries.
 constexpr std::chrono::milliseconds kRetry{30'000};
 
 }  // namespace
@@ -27,7 +28,7 @@ void FileEviction::schedule(std::chrono::milliseconds delay) {
   runtime_.tasks.while_open(runtime_.after(delay), Lane::store, [this] { run(); });
 }
 
-// A turn looks at so many at most; the next goes on after them, until all were looked at.
+// One turn looks at kTurn candidates at most; the next one goes on after them.
 void FileEviction::run() {
   const SteadyTime now = runtime_.clock->steady_now();
   if (!passed_ || now - began_ >= kRetry) {
@@ -75,7 +76,8 @@ std::span<const FileEviction::Candidate> FileEviction::next_batch() const {
   return left_.first(count);
 }
 
-// The first of what stays is on top of the heap, and gives way to what has to go before it.
+// Keeps the `limit` entries that should go first. The heap's top is the one of them that should
+// stay longest, and is replaced when an entry is met that should go before it.
 void FileEviction::choose() {
   const Index& index = local_.index();
   const std::uint64_t limit = std::max(kMinChosen, index.totals().documents / kChosenPart);
@@ -117,12 +119,13 @@ FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates
   return progress;
 }
 
-// What the journal holds has yet to reach the store or its file. A write that comes meanwhile is of
-// a newer version, and its file stays.
+// An entry that the journal holds has not reached the store or its file yet, and stays. A write
+// that comes meanwhile has a newer version, so that `remove` leaves its file alone.
 bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   const IndexItem& item = candidate.item;
   const DatasetState* dataset = runtime_.datasets.find(candidate.id.dataset);
-  // Read since it was chosen, which may be a while ago: it stays longer by now.
+  // Somebody has read it since it was chosen, which may be a while ago, so others should go first
+  // now.
   if (!candidate.in_memory && in_memory(dataset, candidate.id.key)) return false;
   const bool in_store = row && (row->version > item.version ||
                                 (row->version == item.version && row->checksum == item.checksum));

@@ -7,10 +7,10 @@ namespace tiercache::detail {
 
 namespace {
 
-// Between two rounds of one cache: this, give or take half. Many caches share the work.
+// Time between two rounds of one cache, give or take half, so that many caches share the work.
 constexpr std::chrono::milliseconds kEvery = std::chrono::hours(6);
 constexpr std::size_t kPurgedAtOnce = 1'000;
-// A store that always has more to purge is left alone until the next round.
+// A round ends after so many calls even if the store has more to purge; the next round goes on.
 constexpr int kCallsInARound = 1'000;
 
 Version stamped_at(WallTime time) {
@@ -39,16 +39,16 @@ void Retention::schedule() {
 void Retention::run() {
   const std::optional<Round> round = ask_round();
   if (!round) return;
-  // As long as the store may still have what a tombstone hides, or is not the one it was, ours
-  // stay.
+  // Our tombstones stay as long as the store may still have what they hide, or is not the
+  // directory's store.
   const bool purges = calls_.has_store() && calls_.store()->has_purge();
   const bool store_done = !calls_.has_store() ||
                           (purges && identity_.is_same() && purge_store(round->below, round->now));
   purge_files(round->below, round->now, store_done);
 }
 
-// What a round deletes is gone for all machines: one whose clock is wrong must not decide it, nor
-// one whose last word from the store is a while ago.
+// What a round deletes is gone for all machines, so the store's clock decides, as of a reply that
+// has just come: this machine's own clock may be wrong.
 std::optional<Retention::Round> Retention::ask_round() {
   const auto kept = runtime_.options.tombstone_retention;
   if (!calls_.has_store() || !calls_.store()->has_purge()) {
@@ -58,8 +58,8 @@ std::optional<Retention::Round> Retention::ask_round() {
   const PurgeReply reply = horizon_.ask(Breaker::Urgency::background);
   if (reply.status != StoreStatus::ok || !reply.store_time) return std::nullopt;
   const WallTime now = *reply.store_time;
-  // Machines that move to a new store bring old tombstones. The horizon that these leave would
-  // stand against the documents of machines that come later.
+  // Machines that move to a new store bring old tombstones along. If those were purged at once, the
+  // horizon that they leave would stand against the documents of machines that come later.
   const bool is_new = reply.project_since && *reply.project_since > now - kept;
   return Round{now, is_new ? Version{} : stamped_at(now - kept)};
 }

@@ -50,7 +50,8 @@ ScrubReport Scrub::run() {
   }
   report_.complete = !stopped_;
   const bool all = report_.complete && options_.dataset.empty() && report_.failed == 0;
-  // What a store that was reset or restored lacked is on its way there.
+  // Everything that a reset or restored store lacked is on its way there now, so the store is
+  // accepted.
   if (options_.repair && all) identity_.accept();
   runtime_.log.info(LogTopic::lifecycle, "scrub: {}", report_.to_string());
   return report_;
@@ -113,7 +114,7 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
       mended(false, file.why);
       return false;
   }
-  // A file that is newer than the index is another process's write, or one of just now.
+  // A file that is newer than the index is fine: another process's write, or one of this moment.
   const bool older = file.entry->version < item.version;
   const bool other = file.entry->version == item.version && !same_content(item, *file.entry);
   if (older || other) {
@@ -169,7 +170,7 @@ void Scrub::compare(const std::vector<Subject>& subjects) {
   std::vector<EntryId> ids;
   for (const Subject& subject : subjects) ids.push_back(subject.id);
   if (ids.empty()) return;
-  // What was purged there could be taken for lost.
+  // Without the horizon a purged tombstone could be taken for one that the store has lost.
   if (!horizon_known_) return stop("the store did not say how far it has purged");
   const LoadReply rows = calls_.load(ids, deadline_, Breaker::Urgency::forced);
   if (rows.status != StoreStatus::ok) return stop(rows.message);
@@ -190,7 +191,8 @@ Scrub::Difference Scrub::difference(const Subject& subject, const EntryPtr& row,
   if (!file) return row && !corrupt ? Difference::store_ahead : Difference::none;
   if (corrupt) return Difference::store_corrupt;
   if (!row) {
-    // What a tombstone stands against is refused there once the horizon has passed it.
+    // Once the horizon has passed a tombstone, the store itself refuses what the tombstone stands
+    // against.
     const bool purged = file->kind == EntryKind::tombstone && file->version <= horizon_.version();
     return purged ? Difference::none : Difference::store_missing;
   }
@@ -213,7 +215,7 @@ void Scrub::confirm(Subject subject) {
     if (!subject.corrupt && is_evicted(subject, rows.entries.front())) return;
     if (!subject.corrupt) ++report_.file_lost;
     if (!options_.repair) return;
-    // Nobody has it: a miss, which the source heals.
+    // Nobody has it any more: the next read is a miss, and asks the source.
     return found == Difference::none ? mended(true, {})
                                      : mend(subject, found, rows.entries.front());
   }
@@ -222,7 +224,8 @@ void Scrub::confirm(Subject subject) {
   if (options_.repair) mend(subject, found, rows.entries.front());
 }
 
-// A scrub of everything says that the store is meant, whichever it is; one of a part does not.
+// A repairing scrub of all datasets says that this store is meant, whichever it is; a scrub of one
+// dataset says no such thing.
 bool Scrub::may_take() const {
   return options_.dataset.empty() || identity_.may_keep();
 }

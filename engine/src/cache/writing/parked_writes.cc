@@ -12,7 +12,7 @@ namespace tiercache::detail {
 namespace {
 
 constexpr std::size_t kWritesAtOnce = 100;
-// Between looks at whether another thread has done writing to the journal.
+// How long to wait for another thread that is writing to the journal, before asking again.
 constexpr std::chrono::milliseconds kForgetPause{2};
 
 }  // namespace
@@ -49,7 +49,7 @@ std::vector<EntryId> ParkedWrites::ids_of(const OutboxWrite& parked) const {
   return ids;
 }
 
-// `done` for those whose place is the row's.
+// Gives each write's place to the store's row; `done` where that worked.
 std::vector<OutboxOutcome> ParkedWrites::take_rows_instead(std::span<const EntryVersion> ours,
                                                            SteadyTime deadline) {
   std::vector<OutboxOutcome> outcomes(ours.size(), OutboxOutcome::store_unavailable);
@@ -65,7 +65,8 @@ std::vector<OutboxOutcome> ParkedWrites::take_rows_instead(std::span<const Entry
     outcomes[i] = withdrawn.ok() ? OutboxOutcome::done : OutboxOutcome::disk_failed;
     if (!withdrawn.ok()) report_not_discarded(ids[i], withdrawn);
   }
-  // Another process's write may have given way to ours in the files and come to the store since.
+  // The rows are read again: another process's write may have given way to ours in the files, and
+  // have come to the store only now.
   const LoadReply standing = calls_.load(ids, deadline, Breaker::Urgency::forced);
   const bool again = standing.status == StoreStatus::ok;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -109,7 +110,8 @@ std::vector<OutboxOutcome> ParkedWrites::discard(std::span<const OutboxId> ids,
       if (taken[i] != OutboxOutcome::done) outcomes[of[begin + i]] = taken[i];
     }
   }
-  // Else an old file could come back after a power loss, and no record would tell that it is wrong.
+  // Otherwise an old file could come back after a power loss, and no record would say that it is
+  // wrong.
   const bool synced = affected.empty() || file_writer_.sync();
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (outcomes[i] != OutboxOutcome::done) continue;

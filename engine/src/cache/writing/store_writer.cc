@@ -74,8 +74,8 @@ std::string StoreWriter::describe_slow(const OutboxWrite& write) const {
 
 // --- What the drain asks before it settles ---
 
-// Not while a crash would leave the key with less than it had: without the document that its clocks
-// stand for, or without the row that is to replace what the store did not take.
+// A write is settled only once a crash would not leave the key with less than it had: without the
+// document that its clocks belong to, or without the row that replaces what the store did not take.
 bool StoreWriter::may_settle(const UnsettledWrite& write, const EntryPtr& winner) {
   const EntryId& id = write.write.id;
   if (write.kind == RecordKind::clocks) return winner || !send_lost(id, write.write.entry);
@@ -84,8 +84,8 @@ bool StoreWriter::may_settle(const UnsettledWrite& write, const EntryPtr& winner
   return (winner && winner->version >= ours) || local_.withdraw(id, ours, winner).ok();
 }
 
-// Another process has erased it since, by a pattern perhaps, of which the store keeps nothing where
-// it had no row. Then the tombstone goes there in the write's stead.
+// Another process may have erased the key since, perhaps by a pattern; of that the store keeps
+// nothing for a key without a row. The tombstone is then sent in this write's stead.
 bool StoreWriter::sends_tombstone_instead(const UnsettledWrite& write) {
   if (write.kind != RecordKind::content) return false;
   const EntryId& id = write.write.id;
@@ -104,14 +104,15 @@ bool StoreWriter::sends_tombstone_instead(const UnsettledWrite& write) {
   return true;
 }
 
-// Clocks were to move of what the store has no row of: it was confirmed before the store was reset,
-// or another store was given. False when there is nothing here either that could become the row.
+// The clocks of a row were to move that the store does not have: it was confirmed before the store
+// was reset, or by another store. The document is sent again, with its clocks. Returns false if
+// there is no document here either.
 bool StoreWriter::send_lost(const EntryId& id, const Entry& moved) {
   const FileReadResult file = local_.files().read(id);
   if (file.status == FileReadResult::Status::failed) return true;
   const EntryPtr there = file.entry;
   if (!there || there->version != moved.version || there->kind != EntryKind::document) return false;
-  // Else the store has refused it as a row.
+  // Where it is parked the store has refused it as a row, and would again.
   if (!local_.journal().parked_of(id, there->version).empty()) return false;
   Entry entry = *there;
   merge_clocks(&entry, moved.clocks, moved.metadata, true);
@@ -153,7 +154,8 @@ void StoreWriter::on_settled(const UnsettledWrite& write, const SaveResult& resu
                        result.why);
   }
   if (!refused && write.kind == RecordKind::erase_matching) {
-    // Another process, which could not know of it, may have taken a row into its file meanwhile.
+    // Another process that did not know of the erase may have taken a row into a file meanwhile, so
+    // the files are erased once more.
     local_.erase_files_matching(id.dataset, id.key, ours.version);
     file_writer_.touched();
   }
@@ -172,18 +174,19 @@ void StoreWriter::on_settled(const UnsettledWrite& write, const SaveResult& resu
 
 void StoreWriter::take_winner(const EntryId& id, Version ours, const EntryPtr& winner) {
   if (winner && winner->version >= ours) return local_.take(id, winner);
-  // Written since the drain withdrew it, on a disk that takes no more: the store has what is to be
-  // there.
+  // The drain has withdrawn it once; a file may have been written since, on a disk that now
+  // refuses. Then the file is removed: the store has what should stand.
   if (!local_.withdraw(id, ours, winner).ok()) local_.files().remove(id, ours);
   if (const EntryPtr standing = newest_row(id, winner)) local_.take(id, standing);
-  // Else a crash could bring the refused entry back, from its old file or from the journal.
+  // Otherwise a crash could bring the refused entry back, from its old file or from the journal.
   local_.journal().file_written(id, ours, {});
   file_writer_.sync();
   local_.serve_what_was_below(id);
 }
 
-// Another process's write that gave way to ours in the files may have come to the store only after
-// `winner` was read; later than this its own cache sees to its file (`hold_in_files`).
+// The row as it is now. Another process's write that gave way to ours in the files may have come to
+// the store after `winner` was read. If it comes later still, its own cache sees to its file
+// (`hold_in_files`).
 EntryPtr StoreWriter::newest_row(const EntryId& id, const EntryPtr& winner) {
   const LoadReply reply = calls_.load({&id, 1}, kNever, Breaker::Urgency::forced);
   const bool found = reply.status == StoreStatus::ok && reply.entries.front();

@@ -98,8 +98,8 @@ void WritePath::expect_settlement(const Change& change) {
                       change.waiter);
 }
 
-// Writes that wait for their files are pinned in memory; past half the budget the writers bring
-// them there themselves (I8).
+// Writes are pinned in memory until their files are written. Once they take up half of the budget,
+// the writing threads write files themselves (I8).
 void WritePath::make_room() {
   if (local_.memory().is_half_pinned()) file_writer_.flush();
 }
