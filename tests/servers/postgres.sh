@@ -287,6 +287,7 @@ auth_type = scram-sha-256
 auth_file = $folder/users.txt
 pool_mode = transaction
 default_pool_size = 2
+server_login_retry = 1
 max_client_conn = 200
 logfile = $folder/pgbouncer.log
 pidfile = $folder/pgbouncer.pid
