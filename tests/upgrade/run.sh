@@ -7,19 +7,21 @@ usage() {
 usage: tests/upgrade/run.sh [--commit HASH] [--seconds N] [--seed S] [--build DIR] [--help]
 
   --commit HASH   the version to upgrade from (default: the commit that CHANGELOG.md names for the newest release)
-  --seconds N     how long both run side by side (default 60)
+  --seconds N     how long both are killed side by side (default 60)
   --seed S        of what they do and of when they are killed (default: another one each time)
   --build DIR     take this version's programs from that build directory (default: build/dev, built first)
 
 One after the other: either version leaves a directory and a SQLite store, once closed in order and once killed
 with writes of every kind that the store has not confirmed; the other one opens them, finds everything, uses
-them and is killed; the first one opens them again and finds everything; only the release before may refuse them, and must then
-name the format.
-Both are also shown formats newer than they know, which they must refuse by name.
+them and is killed; the first one opens them again and finds everything. Only the release before may refuse
+them; then it must name the format, and this version must still find everything. Both are also shown formats
+that neither knows, which they must refuse by name.
 Side by side: up to three processes at once, of either version, write and read in one directory, with a store
 that comes and goes, and are killed at any moment (tests/crash); in one half of the time this version compares
-what is there with what was acknowledged, in the other half the release before does. Left out where
-the release before refused what this version had left.
+what is there with what was acknowledged, in the other half the release before does. Then two processes of
+each, with clocks apart, whose calls are compared by their times (tests/history), 100 operations of each for a
+second that was asked for, with either version as the judge. All of this is left out where the release before
+refused what this version had left.
 Installs what is missing (apt-get, through sudo unless root); writes to build/dev and build/upgrade alone, and
 to a temporary directory that is removed. The first lines of a broken promise begin with VIOLATION, the last
 lines give figures. Exit status: 0 every promise held, 1 some broke, 2 could not run, 77 this clone's history
@@ -46,6 +48,7 @@ fi
 
 # --- The programs of both versions ---
 
+targets=(upgrade_state crash_driver crash_worker history)
 before=$root/build/upgrade/${full:0:12}
 
 unpack_release() {
@@ -64,12 +67,12 @@ build_release() {
   cmake -S "$root/tests/upgrade/release" -B "$before/build" -G Ninja -D "TIERCACHE_RELEASE=$before/source" \
     -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_FLAGS_DEBUG=-O1 -D CMAKE_UNITY_BUILD=ON "${launcher[@]}" >/dev/null ||
     search_fail "cmake could not configure $full"
-  cmake --build "$before/build" --target upgrade_state crash_driver crash_worker ||
+  cmake --build "$before/build" --target "${targets[@]}" ||
     search_fail "$full does not build with this tree's tests"
 }
 
 if [[ -z $build ]]; then
-  search_build "$root" upgrade_state crash_driver crash_worker
+  search_build "$root" "${targets[@]}"
   build=$root/build/dev
 else
   # shellcheck source=examples/lib/install.sh
@@ -77,11 +80,11 @@ else
 fi
 build_release
 
-declare -A state=([old]=$before/build/state/upgrade_state [new]=$build/tests/upgrade/state/upgrade_state)
-old_crash=$before/build/crash
-new_crash=$build/tests/crash
-expected=$root/tests/corpus/0.1.0/expected.json
-for program in "${state[new]}" "$new_crash/crash_driver" "$new_crash/crash_worker"; do
+old=$before/build
+new=$build/tests
+declare -A state=([old]=$old/state/upgrade_state [new]=$new/upgrade/state/upgrade_state)
+expected=$(printf '%s\n' "$root"/tests/corpus/*.*.*/expected.json | sort -V | tail -n 1)
+for program in "${state[new]}" "$new/crash/crash_driver" "$new/crash/crash_worker" "$new/history/history"; do
   [[ -x $program ]] || search_fail "$program is not there"
 done
 
@@ -115,7 +118,7 @@ finds() {
     return 0
   fi
   if [[ $1 == old && $said =~ (format|schema)\ [0-9]+,\ this\ (library|program) ]]; then
-    echo "old refuses what $5 left: $said"
+    echo "old refuses what $5 left: $(grep -m 1 -E "${BASH_REMATCH[0]}" <<<"$said")"
     refused=$((refused + 1))
   else
     violation "$1 does not find what $5 left ('$3', status $status): $said"
@@ -123,17 +126,24 @@ finds() {
   return 1
 }
 
+# comes_back WHOSE FIRST STEP PLACE: FIRST finds what the step left, or, where it refuses it, WHOSE still does.
+comes_back() {
+  local before_it=$refused
+  if finds "$2" check "$3" "$4" "$1"; then return 0; fi
+  if ((refused > before_it)); then finds "$1" check "$3" "$4" "$1"; fi
+  return 1
+}
+
 # upgrade FIRST SECOND: the first version writes, the second goes on, the first comes back.
 upgrade() {
   local closed=$TMPDIR/$1-to-$2/closed killed=$TMPDIR/$1-to-$2/killed
-  mkdir -p "$closed" "$killed"
-  acts "$1" 0 closed "$closed" && finds "$2" check closed "$closed" "$1"
-  acts "$1" 137 killed "$killed" && finds "$2" check killed "$killed" "$1" &&
-    acts "$2" 137 use "$killed" && finds "$1" check used "$killed" "$2" &&
-    finds "$1" settled used "$killed" "$1" && finds "$2" settled used "$killed" "$1"
+  acts "$1" 0 closed "$closed" && comes_back "$1" "$2" closed "$closed"
+  acts "$1" 137 killed "$killed" && comes_back "$1" "$2" killed "$killed" || return
+  acts "$2" 137 use "$killed" && comes_back "$2" "$1" used "$killed" || return
+  finds "$1" settled used "$killed" "$1" && finds "$2" settled used "$killed" "$1"
   # Used at once, without a version having settled anything in between.
   rm -rf "$killed"
-  acts "$1" 137 killed "$killed" && acts "$2" 137 use "$killed" && finds "$1" check used "$killed" "$2"
+  acts "$1" 137 killed "$killed" && acts "$2" 137 use "$killed" && comes_back "$2" "$1" used "$killed"
 }
 
 # complains VERSION PLACE FILE WORDS: opened, it says these words, and the file stays as it is.
@@ -145,9 +155,9 @@ complains() {
   [[ $(cksum <"$3") == "$before_it" ]] || violation "$1 changed ${3##*/}, which is of a newer format"
 }
 
-# byte FILE OFFSET: becomes 2.
+# byte FILE OFFSET: becomes 99.
 byte() {
-  printf '\2' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+  printf '\143' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 # Formats that neither version knows.
@@ -156,23 +166,32 @@ newer_formats() {
   acts "$1" 137 killed "$place/journal" && acts "$1" 0 closed "$place/store" || return
   cp -a "$place/store" "$place/marker" || return
   file=$place/marker/cache/tiercache.json
-  sed -i 's/"tiercache_directory":1/"tiercache_directory":2/' "$file"
-  complains "$1" "$place/marker" "$file" 'directory format 2, this library reads 1'
-  file=$(echo "$place"/journal/cache/journal/*/0000000001.seg)
+  sed -i 's/"tiercache_directory":1/"tiercache_directory":99/' "$file"
+  complains "$1" "$place/marker" "$file" 'directory format 99, this library reads '
+  file=$(echo "$place"/journal/cache/journal/*/*.seg)
   byte "$file" 8
   byte "$file" $(($(stat -c %s "$file") - 56))
-  complains "$1" "$place/journal" "$file" 'format 2, this library reads up to 1'
+  complains "$1" "$place/journal" "$file" 'format 99, this library reads up to '
   file=$place/store/store/store.db
   byte "$file" 63
-  complains "$1" "$place/store" "$file" 'schema 2, this program knows 1'
+  complains "$1" "$place/store" "$file" 'schema 99, this program knows '
 }
 
-# side_by_side DRIVER SECONDS SEED: workers of both versions.
-side_by_side() {
+# judges PROGRAM ARGUMENT...: of processes of both versions, side by side.
+judges() {
   local status=0
-  "$1" --worker "$new_crash/crash_worker" --worker "$old_crash/crash_worker" --seconds "$2" --seed "$3" || status=$?
+  "$@" || status=$?
   ((status <= 1)) || exit 2
   broken=$((broken + status))
+}
+
+side_by_side() {
+  local half=$((seconds / 2)) operations=$((100 * seconds))
+  local workers=(--worker "$new/crash/crash_worker" --worker "$old/crash/crash_worker")
+  judges "$new/crash/crash_driver" "${workers[@]}" --seconds "$half" --seed "$seed"
+  judges "$old/crash/crash_driver" "${workers[@]}" --seconds $((seconds - half)) --seed $((seed + 1))
+  judges "$new/history/history" --beside "$old/history/history" --operations "$operations" --seed "$seed"
+  judges "$old/history/history" --beside "$new/history/history" --operations "$operations" --seed $((seed + 1))
 }
 
 everything() {
@@ -183,9 +202,7 @@ everything() {
   if ((refused > 0)); then
     echo "side by side: left out, since the release before refuses what this version leaves"
   else
-    local half=$((seconds / 2))
-    side_by_side "$new_crash/crash_driver" "$half" "$seed"
-    side_by_side "$old_crash/crash_driver" $((seconds - half)) $((seed + 1))
+    side_by_side
   fi
   echo "upgrade: $broken violations between ${full:0:12} and this tree: everything found $kept times, refused by" \
     "name $refused times, seed $seed"
