@@ -36,8 +36,9 @@ using Moment = std::chrono::steady_clock::time_point;
 struct Settings {
   std::uint64_t kills = 25;
   std::uint64_t seed = 0;
-  std::uint64_t minutes = 0;  // a soak: no number of kills but a time
-  std::string worker;
+  std::uint64_t minutes = 0;         // a soak: no number of kills but a time
+  std::uint64_t seconds = 0;         // no number of kills but a time
+  std::vector<std::string> workers;  // programs; each life is one of them
 };
 
 struct Figures {
@@ -88,8 +89,10 @@ class Driver {
   }
 
   bool run() {
-    const Moment end = std::chrono::steady_clock::now() + std::chrono::minutes(arguments_.minutes);
-    while (is_soak() ? std::chrono::steady_clock::now() < end : figures_.kills < arguments_.kills) {
+    const seconds time(arguments_.minutes * 60 + arguments_.seconds);
+    const Moment end = std::chrono::steady_clock::now() + time;
+    while (time > seconds(0) ? std::chrono::steady_clock::now() < end
+                             : figures_.kills < arguments_.kills) {
       run_until_all_are_dead();
       check_directory("the directory after " + std::to_string(figures_.kills) + " kills");
     }
@@ -129,7 +132,7 @@ class Driver {
     while (running_.contains(worker)) worker = (worker + 1) % kWorkers;
     Running running;
     running.process = std::make_unique<WorkerProcess>(
-        WorkerProcess::Start{.program = arguments_.worker,
+        WorkerProcess::Start{.program = any_program(),
                              .directory = directory_,
                              .store = store_,
                              .worker = worker,
@@ -142,6 +145,12 @@ class Driver {
     running.until =
         std::chrono::steady_clock::now() + (kind < 2 ? milliseconds(dice_.below(40)) : seconds(30));
     running_.emplace(worker, std::move(running));
+  }
+
+  // Draws no number where there is but one, so that its seeds do what they did.
+  const std::string& any_program() {
+    const auto& programs = arguments_.workers;
+    return programs.size() == 1 ? programs.front() : programs[dice_.below(programs.size())];
   }
 
   void listen() {
@@ -193,7 +202,7 @@ class Driver {
     running_.erase(worker);
     const int status = running.process->wait();
     if (WIFEXITED(status) && WEXITSTATUS(status) == WorkerProcess::kNotStarted) {
-      throw std::runtime_error("cannot run " + arguments_.worker);
+      throw std::runtime_error("cannot run " + running.process->program());
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       ++figures_.kills;
@@ -299,18 +308,20 @@ bool parse(int count, char** values, Settings* out) {
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view name = values[i];
     if (name == "--worker") {
-      out->worker = values[i + 1];
+      out->workers.emplace_back(values[i + 1]);
     } else if (name == "--kills") {
       if (!parse_number(values[i + 1], &out->kills) || out->kills == 0) return false;
     } else if (name == "--minutes") {
       if (!parse_number(values[i + 1], &out->minutes)) return false;
+    } else if (name == "--seconds") {
+      if (!parse_number(values[i + 1], &out->seconds)) return false;
     } else if (name == "--seed") {
       if (!parse_number(values[i + 1], &out->seed)) return false;
     } else {
       return false;
     }
   }
-  return count % 2 == 1 && !out->worker.empty();
+  return count % 2 == 1 && !out->workers.empty();
 }
 
 }  // namespace
@@ -321,7 +332,8 @@ int main(int count, char** values) {
   Settings arguments;
   if (!parse(count, values, &arguments)) {
     std::fprintf(stderr,
-                 "usage: crash_driver --worker PROGRAM [--kills N | --minutes N] [--seed S]\n");
+                 "usage: crash_driver --worker PROGRAM [--worker PROGRAM]... "
+                 "[--kills N | --minutes N | --seconds N] [--seed S]\n");
     return 2;
   }
   std::string root = (fs::temp_directory_path() / "tiercache-crash-XXXXXX").string();

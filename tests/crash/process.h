@@ -34,6 +34,7 @@ class WorkerProcess {
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
   int pipe() const { return pipe_; }
+  const std::string& program() const { return start_.program; }
   int worker() const { return start_.worker; }
   std::uint64_t life() const { return start_.life; }
   // What it has told since the last call. Blocks while there is nothing; `*ended` once there will

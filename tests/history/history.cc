@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "history/checker.h"
@@ -40,8 +41,29 @@ std::vector<std::chrono::milliseconds> skews(std::uint64_t processes, std::uint6
   return all;
 }
 
-// Before this process has a thread: none of its locks can be held in the children.
-void run_processes(const Arguments& arguments, const std::filesystem::path& root) {
+// Becomes one process of `program`, which is this one over another version of the library.
+[[noreturn]] void become(const std::string& program, const WorkerStart& start) {
+  const std::string process = std::to_string(start.process);
+  const std::string operations = std::to_string(start.operations);
+  const std::string seed = std::to_string(start.seed);
+  const std::string skew = std::to_string(start.skew.count());
+  ::execl(program.c_str(), program.c_str(), "--worker", start.root.c_str(), process.c_str(),
+          operations.c_str(), seed.c_str(), skew.c_str(), nullptr);
+  ::_exit(127);
+}
+
+int work_as_told(char** words) {
+  return work({.root = words[0],
+               .process = std::strtoull(words[1], nullptr, 10),
+               .operations = std::strtoull(words[2], nullptr, 10),
+               .seed = std::strtoull(words[3], nullptr, 10),
+               .skew = std::chrono::milliseconds(std::strtoll(words[4], nullptr, 10))});
+}
+
+// Before this process has a thread: none of its locks can be held in the children. `beside`: the
+// program of every second process; empty: this one.
+void run_processes(const Arguments& arguments, const std::string& beside,
+                   const std::filesystem::path& root) {
   const std::uint64_t processes = arguments["--processes"];
   const auto skew = skews(processes, arguments["--seed"]);
   std::vector<pid_t> children;
@@ -51,13 +73,15 @@ void run_processes(const Arguments& arguments, const std::filesystem::path& root
     const pid_t child = ::fork();
     if (child < 0) throw std::runtime_error("cannot fork");
     if (child == 0) {
-      const int status =
-          work({.root = root,
-                .process = i,
-                .operations = arguments["--operations"],
-                .seed = arguments["--seed"],
-                .skew = skew[i],
-                .disk = stalls ? std::make_shared<StallingDisk>(gates) : posix_file_system()});
+      const WorkerStart start{
+          .root = root,
+          .process = i,
+          .operations = arguments["--operations"],
+          .seed = arguments["--seed"],
+          .skew = skew[i],
+          .disk = stalls ? std::make_shared<StallingDisk>(gates) : posix_file_system()};
+      if (!beside.empty() && i % 2 == 1) become(beside, start);
+      const int status = work(start);
       std::fflush(stdout);
       ::_exit(status);
     }
@@ -105,9 +129,9 @@ void check_end(Checker& checker, const std::filesystem::path& root) {
   }
 }
 
-int run(const Arguments& arguments) {
+int run(const Arguments& arguments, const std::string& beside) {
   ScratchDirectory scratch("history");
-  run_processes(arguments, scratch.path());
+  run_processes(arguments, beside, scratch.path());
   Checker checker;
   for (std::uint64_t i = 0; i < arguments["--processes"]; ++i) {
     for (int thread = 0; thread < kThreads; ++thread) {
@@ -146,15 +170,25 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   using namespace tiercache::testing;
+  if (count == 7 && std::string_view(words[1]) == "--worker") return work_as_told(words + 2);
   Arguments arguments({{"--operations", 2'000},
                        {"--processes", 4},
                        {"--seed", 1},
                        {"--stalls", 0},
                        {"--stall-ms", 3'000}});
+  std::string beside;
+  if (count > 2 && std::string_view(words[1]) == "--beside") {
+    beside = words[2];
+    words[2] = words[0];
+    words += 2;
+    count -= 2;
+  }
   if (!arguments.parse(count, words)) return 2;
   if (arguments["--processes"] < 1 || arguments["--processes"] > kMostProcesses) return 2;
+  // Its gates are in the memory of those that were forked.
+  if (!beside.empty() && arguments["--stalls"] > 0) return 2;
   try {
-    return run(arguments);
+    return run(arguments, beside);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "history: %s\n", error.what());
     return 2;
