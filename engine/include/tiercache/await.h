@@ -5,6 +5,9 @@
 //       auto snapshot = co_await tiercache::await_get(activities, request.key);
 //       …
 //     }
+//
+// What is given to `co_await` is awaited once, and stays where it is until the coroutine has
+// resumed, as it does in such an expression.
 #pragma once
 
 #include <coroutine>
