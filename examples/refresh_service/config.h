@@ -1,16 +1,20 @@
-// The service's configuration: one JSON file, checked as a whole before anything is opened.
+// The service's configuration: one JSON file, which is checked as a whole before anything is
+// opened.
+//
+// config.cc says which member goes where, forms.h what each of them must be, and config_checks.h
+// which of them must fit each other.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "refresh_service/bad_config.h"
 #include "refresh_service/stores.h"
 #include "tiercache/options.h"
 
@@ -36,6 +40,8 @@ struct Checks {
   std::size_t min_items = 0;          // items of the array, or members of the object
 };
 
+// One dataset: what is kept, where it comes from, and how fresh it has to be.
+//
 // | field     | meaning                                                    | default              |
 // |-----------|------------------------------------------------------------|----------------------|
 // | name      | the dataset, and its place under /v1/                      | required             |
@@ -59,6 +65,8 @@ struct DatasetConfig {
   Checks checks;
 };
 
+// The whole service.
+//
 // | field     | meaning                                                    | default         |
 // |-----------|------------------------------------------------------------|-----------------|
 // | listen    | {"address", "port"}; port 0: any free one                  | 127.0.0.1, 8080 |
@@ -82,22 +90,10 @@ struct Config {
   std::string store_off_why;  // why a store that was asked for is not used; empty: it is
 };
 
-// Lists every fault, one a line: field, value, allowed range.
-class BadConfig : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// Throws BadConfig. Members that the tables above do not name are faults, duplicates too.
+// Throws BadConfig, which lists every fault. Members that the tables above do not name are faults,
+// and so are members that are given twice.
 Config parse_config(std::string_view text);
+// Reads the file and parses it; what it throws names the file.
 Config read_config(const std::filesystem::path& file);
-
-// What names of projects and datasets may be, and whether one is.
-inline constexpr const char* kNameForm = "1 to 100 of A-Z a-z 0-9 . _ -, not beginning with '.'";
-bool is_name(const std::string& text);
-
-// "250ms", "30s", "5m", "6h", "2d"; "0" alone needs no unit. Nullopt for anything else.
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-// "4096", "64KiB", "64MiB", "2GiB".
-std::optional<std::size_t> parse_size(std::string_view text);
 
 }  // namespace refresh_service

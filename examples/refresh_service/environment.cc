@@ -5,8 +5,8 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
+
+#include "refresh_service/forms.h"
 
 namespace refresh_service {
 
@@ -92,45 +92,21 @@ void read_project(Reader& reader, Environment& environment) {
   const std::string text = reader.text("PROJECT_ID");
   if (text.empty()) return;
   environment.project = text;
-  if (!is_name(text)) reader.fault("PROJECT_ID", '"' + text.substr(0, 60) + '"', kNameForm);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
-// Without its quotes, or up to a comment; nullopt where quotes do not close.
-std::optional<std::string> unquoted(std::string_view value) {
-  if (!value.empty() && (value.front() == '"' || value.front() == '\'')) {
-    const auto end = value.find(value.front(), 1);
-    if (end == value.npos) return std::nullopt;
-    const auto rest = trimmed(value.substr(end + 1));
-    if (!rest.empty() && rest.front() != '#') return std::nullopt;
-    return std::string(value.substr(1, end - 1));
+  if (!forms::is_name(text)) {
+    reader.fault("PROJECT_ID", '"' + text.substr(0, 60) + '"', forms::kName.allowed);
   }
-  return std::string(trimmed(value.substr(0, value.find(" #"))));
 }
 
-bool is_variable_name(std::string_view name) {
-  return !name.empty() && std::isdigit(static_cast<unsigned char>(name.front())) == 0 &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
-}
-
-void read_line(std::string_view line, std::size_t number, Variables& variables) {
-  line = trimmed(line);
-  if (line.empty() || line.front() == '#') return;
-  if (line.starts_with("export ")) line = trimmed(line.substr(7));
-  const auto equals = line.find('=');
-  const auto name = trimmed(line.substr(0, equals));
-  const auto value =
-      equals == line.npos ? std::nullopt : unquoted(trimmed(line.substr(equals + 1)));
-  if (!value || !is_variable_name(name)) {
-    throw BadConfig("line " + std::to_string(number) + " is not NAME=value");
+void choose_store(const Environment& environment, const std::optional<StoreChoice>& store,
+                  Config& config) {
+  if (store) {
+    config.store = *store;
+  } else if (environment.store_enabled && !environment.database_url.empty()) {
+    config.store = {StoreChoice::Kind::postgres, environment.database_url};
+  } else if (environment.store_enabled) {
+    config.store = {};
+    config.store_off_why = "SUPABASE_ENABLED is true, but DATABASE_URL is not set";
   }
-  variables[std::string(name)] = *value;
 }
 
 }  // namespace
@@ -149,31 +125,6 @@ Environment parse_environment(const Variables& variables) {
   return environment;
 }
 
-Variables parse_env_file(std::string_view text) {
-  Variables variables;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    read_line(text.substr(0, end), number, variables);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return variables;
-}
-
-Variables read_env_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in) throw BadConfig(file.string() + " cannot be read");
-  try {
-    return parse_env_file(text);
-  } catch (const BadConfig& error) {
-    throw BadConfig(file.string() + ": " + error.what());
-  }
-}
-
-void add_to_process(const Variables& variables) {
-  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 0);
-}
-
 Variables process_variables() {
   Variables variables;
   for (const char* name : kNames) {
@@ -187,14 +138,7 @@ void apply(const Environment& environment, const std::optional<StoreChoice>& sto
   if (environment.project) config.project = *environment.project;
   if (environment.memory_ttl) config.memory.ttl = *environment.memory_ttl;
   config.flags = environment.flags;
-  if (store) {
-    config.store = *store;
-  } else if (environment.store_enabled && !environment.database_url.empty()) {
-    config.store = {StoreChoice::Kind::postgres, environment.database_url};
-  } else if (environment.store_enabled) {
-    config.store = {};
-    config.store_off_why = "SUPABASE_ENABLED is true, but DATABASE_URL is not set";
-  }
+  choose_store(environment, store, config);
 }
 
 }  // namespace refresh_service

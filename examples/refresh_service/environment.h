@@ -1,22 +1,20 @@
-// What the environment says; .env.example at the root of the repository lists it.
+// What the environment says, and how it changes the configuration. The file .env.example at the
+// root of the repository lists the variables.
 #pragma once
 
 #include <chrono>
-#include <filesystem>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "refresh_service/config.h"
+#include "refresh_service/env_file.h"
 #include "refresh_service/stores.h"
 #include "tiercache/options.h"
 
 namespace refresh_service {
 
-using Variables = std::map<std::string, std::string>;
-
+// The variables, read and checked.
+//
 // | variable          | meaning                                       | values             | default     |
 // |-------------------|-----------------------------------------------|--------------------|-------------|
 // | SUPABASE_ENABLED  | the store of DATABASE_URL is used             | true, false        | false       |
@@ -41,17 +39,10 @@ struct Environment {
 // DATABASE_URL is not shown.
 Environment parse_environment(const Variables& variables);
 
-// Lines NAME=value, with comments (#), `export` and quotes as shells take them, but without
-// expansion. Throws BadConfig with the number of a line that is none, never with its text.
-Variables parse_env_file(std::string_view text);
-Variables read_env_file(const std::filesystem::path& file);
-
-// Puts into the process's environment what is not there yet. Before any thread.
-void add_to_process(const Variables& variables);
-// Those of the table that the process has.
+// The variables of the table that the process has.
 Variables process_variables();
 
-// What the environment says goes before the file; `store` (--store) before both.
+// What the environment says goes before what the file says, and `store` (--store) goes before both.
 void apply(const Environment& environment, const std::optional<StoreChoice>& store, Config& config);
 
 }  // namespace refresh_service

@@ -43,13 +43,6 @@ const nlohmann::json* Fields::find(const std::string& name, Need need, std::stri
   return nullptr;
 }
 
-void Fields::read_bool(const std::string& name, bool& value) {
-  read(name, Need::optional, "true or false", [&](const nlohmann::json& given) {
-    if (given.is_boolean()) value = given.get<bool>();
-    return given.is_boolean();
-  });
-}
-
 void Fields::finish() {
   std::string names;
   for (const std::string& name : known_) names += (names.empty() ? "" : ", ") + name;

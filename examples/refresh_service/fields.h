@@ -1,7 +1,9 @@
-// Reads the members of one JSON object and keeps a list of everything that is wrong with them.
+// Reads the members of one JSON object, and keeps a list of everything that is wrong with them. So
+// the operator sees all faults of a file at once, each with its place and with what is allowed.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +25,14 @@ class Faults {
   std::vector<std::string> lines_;
 };
 
+// What a value must be: in words, for "must be …", and as the function that takes it. The function
+// answers nullopt for a value that is not allowed.
+template <class T>
+struct Form {
+  const char* allowed;
+  std::optional<T> (*take)(const nlohmann::json& value);
+};
+
 // One object of the file, at `path` ("datasets[2]", empty for the whole). A member is read by
 // naming it; `finish` makes those that nobody named faults. An absent member leaves the default,
 // unless it is required.
@@ -32,29 +42,36 @@ class Fields {
 
   Fields(const nlohmann::json& object, std::string path, Faults& faults);
 
-  // Null when absent.
-  const nlohmann::json* find(const std::string& name, Need need, std::string_view allowed);
-
-  // Calls `take` with the member; what it returns says whether the value is allowed.
-  template <class Take>
-  void read(const std::string& name, Need need, std::string_view allowed, Take take) {
-    const nlohmann::json* value = find(name, need, allowed);
-    if (value && !take(*value)) faults_.add(path_of(name), value, allowed);
+  // Puts the member into `place` if it has the form, and else adds a fault.
+  template <class T, class Place>
+  void read(const std::string& name, Need need, const Form<T>& form, Place& place) {
+    const nlohmann::json* value = find(name, need, form.allowed);
+    if (!value) return;
+    if (std::optional<T> taken = form.take(*value)) {
+      place = std::move(*taken);
+    } else {
+      faults_.add(path_of(name), value, form.allowed);
+    }
   }
-  // The same for a string, given as its text.
-  template <class Take>
-  void read_text(const std::string& name, Need need, std::string_view allowed, Take take) {
-    read(name, need, allowed, [&](const nlohmann::json& value) {
-      return value.is_string() && take(value.get_ref<const std::string&>());
-    });
+  // Calls `read` with the member and its path if it is an object, and else adds a fault.
+  template <class Read>
+  void read_object(const std::string& name, Need need, Read read) {
+    static constexpr std::string_view kAllowed = "an object";
+    const nlohmann::json* value = find(name, need, kAllowed);
+    if (!value) return;
+    if (!value->is_object()) return faults_.add(path_of(name), value, kAllowed);
+    read(*value, path_of(name));
   }
-  void read_bool(const std::string& name, bool& value);
 
+  // Makes a fault of every member that was not read.
   void finish();
+  // The member's place in the file.
   std::string path_of(const std::string& name) const;
-  Faults& faults() { return faults_; }
 
  private:
+  // The member, or null when it is absent, which is a fault if it is required.
+  const nlohmann::json* find(const std::string& name, Need need, std::string_view allowed);
+
   const nlohmann::json& object_;
   const std::string path_;
   Faults& faults_;

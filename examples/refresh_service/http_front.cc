@@ -2,71 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "refresh_service/answers.h"
+#include "refresh_service/dataset_options.h"
+#include "refresh_service/http_caching.h"
 #include "refresh_service/json_views.h"
-#include "refresh_service/sources.h"
 
 namespace refresh_service {
 
 using nlohmann::json;
-using std::chrono::seconds;
 using tiercache::TierAnswer;
 
 namespace {
 
 constexpr std::size_t kLargestBody = std::size_t{64} << 20;
 constexpr char kThisMachineAlone[] = "the outbox answers this machine alone";
-
-void answer_json(httplib::Response& response, int status, const json& body) {
-  response.status = status;
-  response.set_content(body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
-                       "application/json");
-}
-
-void answer_error(httplib::Response& response, int status, const std::string& error) {
-  answer_json(response, status, {{"error", error}});
-}
-
-// Turns what the cache throws into an answer. Its `what()` is fit for outsiders, others' may not
-// be.
-void answer_exception(httplib::Response& response, std::exception_ptr thrown) {
-  try {
-    std::rethrow_exception(std::move(thrown));
-  } catch (const tiercache::InvalidKey& error) {
-    answer_error(response, 400, error.what());
-  } catch (const tiercache::InvalidDocument& error) {
-    answer_error(response, 422, error.what());
-  } catch (const tiercache::Error& error) {
-    response.set_header("Retry-After", "1");
-    answer_error(response, 503, error.what());
-  } catch (...) {
-    answer_error(response, 500, "the request could not be served");
-  }
-}
-
-std::string etag_of(const tiercache::Snapshot<tiercache::JsonText>& snapshot) {
-  return '"' + snapshot.checksum().to_string() + '"';
-}
-
-// If-None-Match: "*", or a list of tags, compared weakly.
-bool names_tag(const std::string& condition, const std::string& etag) {
-  return condition == "*" || condition.find(etag) != std::string::npos;
-}
-
-long whole_seconds(std::chrono::milliseconds duration) {
-  return std::chrono::duration_cast<seconds>(duration).count();
-}
-
-// What RFC 9111 and RFC 5861 call what the dataset promises. Clients subtract `Age` themselves.
-std::string cache_control_of(const DatasetConfig& config) {
-  const auto unscheduled = config.every.count() > 0 ? config.every : tiercache::ttl::kMedium;
-  const std::string stale = std::to_string(whole_seconds(config.stale_for));
-  return "max-age=" + std::to_string(whole_seconds(config.fresh_for.value_or(unscheduled))) +
-         ", stale-while-revalidate=" + stale + ", stale-if-error=" + stale;
-}
 
 // Every tier that was asked knows that there is no such document.
 bool surely_none(const tiercache::Passage& passage) {
@@ -90,16 +42,6 @@ void answer_nothing(const tiercache::Snapshot<tiercache::JsonText>& snapshot,
   answer_json(response, 503, body);
 }
 
-tiercache::DatasetOptions<tiercache::JsonText> options_of(const DatasetConfig& config) {
-  return {.keyed = config.keyed,
-          .refresh_every = config.every,
-          .fresh_for = config.fresh_for,
-          .stale_for = config.stale_for,
-          .hydrate = config.hydrate,
-          .refresh = make_source(config),
-          .validate = make_validate(config.checks)};
-}
-
 std::string key_of(const httplib::Request& request) {
   return request.matches.size() > 2 ? request.matches[2].str() : std::string();
 }
@@ -115,8 +57,9 @@ HttpFront::HttpFront(tiercache::Cache& cache, const std::vector<DatasetConfig>& 
                      std::string store_off_why)
     : cache_(cache), store_off_why_(std::move(store_off_why)) {
   for (const DatasetConfig& config : datasets) {
-    datasets_.emplace(config.name, Served{config, cache.dataset(config.name, options_of(config)),
-                                          cache_control_of(config)});
+    datasets_.emplace(config.name,
+                      Served{config, cache.dataset(config.name, dataset_options(config)),
+                             cache_control_of(config)});
   }
   add_routes();
 }
@@ -172,14 +115,8 @@ void HttpFront::get(const Request& request, Response& response) const {
   if (!dataset) return;
   const auto snapshot = dataset->documents.get(key_of(request));
   if (!snapshot) return answer_nothing(snapshot, response);
-  const std::string etag = etag_of(snapshot);
-  response.set_header("ETag", etag);
-  response.set_header("Age", std::to_string(whole_seconds(snapshot.age())));
-  response.set_header("Cache-Control", dataset->cache_control);
-  response.set_header("X-Tiercache-Tier", std::string(to_string(snapshot.tier())));
-  response.set_header("X-Tiercache-Freshness", std::string(to_string(snapshot.freshness())));
-  response.set_header("X-Tiercache-Version", snapshot.version().to_string());
-  if (names_tag(request.get_header_value("If-None-Match"), etag)) {
+  set_headers(snapshot, dataset->cache_control, response);
+  if (client_has_it(request, snapshot)) {
     response.status = 304;
     return;
   }

@@ -1,4 +1,5 @@
-// The service's HTTP side.
+// The service's HTTP side: which request gets which answer. How an answer looks is in answers.h,
+// http_caching.h and json_views.h.
 #pragma once
 
 #include <atomic>

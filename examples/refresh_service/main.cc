@@ -1,23 +1,38 @@
-// A service that keeps datasets by tiercache and serves them over HTTP.
+// A service that keeps the documents of slow sources by tiercache and serves them over HTTP.
+//
+// A JSON file says which datasets there are, where their documents come from (a folder or an HTTP
+// API), and how fresh they have to be. The service refreshes each on its schedule. What it has it
+// serves at once, from memory or files, also while the source or the store is down, and tells in
+// headers how old it is. Datasets that are writable take PUT and DELETE. /health, /stats and
+// /outbox are for those who run it.
+//
+// How it is put together:
+//
+//     arguments.h, environment.h, config.h   what the operator asks for, checked as a whole
+//     stores.h                               the store behind the cache: SQLite, Postgres or none
+//     dataset_options.h                      a dataset's policy, as tiercache takes it
+//     sources.h, document_checks.h           its refresh callback, and what it accepts
+//     http_front.h                           a request becomes a call of the cache
+//     service.h                              opens the cache, serves, and closes it
+//
+// With --upstream-from it also plays the upstream (upstream.h), so that one can try all of this
+// without anybody's API. It ends with SIGTERM or SIGINT, and with status 2 for a configuration that
+// cannot work.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <ctime>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <string>
 
-#include "refresh_service/config.h"
-#include "refresh_service/environment.h"
-#include "refresh_service/http_front.h"
-#include "refresh_service/stores.h"
+#include "refresh_service/arguments.h"
+#include "refresh_service/local_server.h"
+#include "refresh_service/service.h"
+#include "refresh_service/stop_signals.h"
 #include "refresh_service/upstream.h"
-#include "tiercache/tiercache.h"
 
 namespace {
 
@@ -26,99 +41,26 @@ using namespace refresh_service;
 
 constexpr int kBadConfiguration = 2;
 
-// SIGTERM and SIGINT are taken by `wait` alone. Make it before any thread.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+void wait_for(const StopSignals& stop) {
+  while (!stop.wait(3'600'000ms)) {
   }
-  // True once a signal came.
-  bool wait(std::chrono::milliseconds longest) const {
-    const timespec time = {.tv_sec = longest.count() / 1000,
-                           .tv_nsec = longest.count() % 1000 * 1'000'000};
-    return sigtimedwait(&signals_, nullptr, &time) > 0;
-  }
-
- private:
-  sigset_t signals_;
-};
-
-// For programs that started this one: what they wait for, at once, on standard output.
-void say(const std::string& line) {
-  std::cout << line << std::endl;
 }
 
-tiercache::CacheOptions cache_options(const Config& config,
-                                      std::shared_ptr<spdlog::logger> logger) {
-  tiercache::CacheOptions options;
-  options.project = config.project;
-  options.directory = config.directory;
-  options.memory = config.memory;
-  options.flags = config.flags;
-  options.store = open_store(config.store);
-  // A file of this machine answers in milliseconds, or it is away.
-  if (config.store.kind == StoreChoice::Kind::sqlite) options.store_calls.call_timeout = 2s;
-  options.store_calls.retry_cap = 5s;
-  options.logger = std::move(logger);
-  return options;
-}
-
-void serve(const Config& config, const StopSignals& stop,
-           const std::shared_ptr<spdlog::logger>& logger) {
-  tiercache::Cache cache(cache_options(config, logger));
-  if (!config.store_off_why.empty()) {
-    logger->warn("{}: running on memory and files alone", config.store_off_why);
-  }
-  HttpFront front(cache, config.datasets, config.store_off_why);
-  const int port = front.start(config.address, config.port);
-  say("listening on " + url_of(config.address, port));
-  bool ready = false;
-  while (!stop.wait(ready ? 3'600'000ms : 0ms)) {
-    if (ready || !(ready = cache.warm_up(200ms))) continue;
-    front.set_ready();
-    logger->info("ready");
-  }
-  front.stop();
-  say("closed: " + cache.close(10s).to_string());
-}
-
-struct Arguments {
-  std::string config_file;
-  std::string env_file;
-  std::string store;
-  std::string upstream_from;
-  int upstream_port = 0;
-};
-
-Config configuration(const Arguments& arguments) {
-  if (!arguments.env_file.empty()) add_to_process(read_env_file(arguments.env_file));
-  Config config = read_config(arguments.config_file);
-  std::optional<StoreChoice> store;
-  if (!arguments.store.empty()) {
-    store = parse_store(arguments.store);
-    if (!store) throw BadConfig(std::string("--store must be ") + kStoreForms);
-  }
-  apply(parse_environment(process_variables()), store, config);
-  return config;
-}
-
-int run(const Arguments& arguments, Upstream* upstream, const StopSignals& stop,
-        const std::shared_ptr<spdlog::logger>& logger) {
+// The configuration is read first, since nothing may be started when it cannot work.
+void run(const Arguments& arguments, const StopSignals& stop,
+         const std::shared_ptr<spdlog::logger>& logger) {
+  std::optional<Upstream> upstream;
+  if (!arguments.upstream_from.empty()) upstream.emplace(arguments.upstream_from);
   std::optional<Config> config;
-  if (!arguments.config_file.empty()) config = configuration(arguments);
+  if (!arguments.config_file.empty()) config = read_configuration(arguments);
   if (upstream) {
     say("upstream on " + url_of("127.0.0.1", upstream->start(arguments.upstream_port)));
   }
   if (config) {
     serve(*config, stop, logger);
-    return EXIT_SUCCESS;
+  } else {
+    wait_for(stop);
   }
-  while (!stop.wait(3'600'000ms)) {
-  }
-  return EXIT_SUCCESS;
 }
 
 }  // namespace
@@ -126,17 +68,7 @@ int run(const Arguments& arguments, Upstream* upstream, const StopSignals& stop,
 int main(int argc, char** argv) {
   CLI::App app("Keeps documents of slow sources by tiercache and serves them over HTTP.");
   Arguments arguments;
-  app.add_option("--config", arguments.config_file, "the service's JSON configuration");
-  app.add_option("--env-file", arguments.env_file,
-                 "a file of environment variables, as .env.example; what is set already stays");
-  app.add_option("--store", arguments.store,
-                 std::string(kStoreForms) + ", before configuration and environment");
-  auto* from = app.add_option("--upstream-from", arguments.upstream_from,
-                              "also (or, without --config, only) serve this folder as an upstream");
-  app.add_option("--upstream-port", arguments.upstream_port, "the upstream's port; 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->needs(from);
-  from->check(CLI::ExistingDirectory);
+  add_options(app, arguments);
   CLI11_PARSE(app, argc, argv);
   if (arguments.config_file.empty() && arguments.upstream_from.empty()) {
     std::cerr << "Nothing to do: give --config, --upstream-from or both.\n" << app.help();
@@ -146,9 +78,8 @@ int main(int argc, char** argv) {
   const StopSignals stop;
   const auto logger = spdlog::stderr_logger_mt("refresh_service");
   try {
-    std::optional<Upstream> upstream;
-    if (!arguments.upstream_from.empty()) upstream.emplace(arguments.upstream_from);
-    return run(arguments, upstream ? &*upstream : nullptr, stop, logger);
+    run(arguments, stop, logger);
+    return EXIT_SUCCESS;
   } catch (const BadConfig& error) {
     std::cerr << error.what() << '\n';
     return kBadConfiguration;

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "refresh_service/config.h"
+#include "refresh_service/bad_config.h"
 #include "tiercache/sqlite.h"
 #ifdef TIERCACHE_WITH_POSTGRES
 #include "tiercache/postgres.h"

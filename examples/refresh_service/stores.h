@@ -1,4 +1,4 @@
-// Which store the service uses, and opening it.
+// Which store the service uses, and how it is opened.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 
 namespace refresh_service {
 
+// What the operator asked for, before anything is opened.
 struct StoreChoice {
   enum class Kind { none, sqlite, postgres };
   Kind kind = Kind::none;
@@ -18,11 +19,11 @@ struct StoreChoice {
 // What may be written for a store; for messages.
 inline constexpr const char* kStoreForms = R"("sqlite:PATH", "postgres://…" or "none")";
 
-// Nullopt for what is none of `kStoreForms`.
+// The choice that the text says; nullopt for what is none of `kStoreForms`.
 std::optional<StoreChoice> parse_store(const std::string& text);
 
-// Null for none. Throws BadConfig where the adapter is not in this build, BadConfiguration where
-// the place can never work.
+// The store, or null for none. Throws BadConfig where the adapter is not in this build, and
+// BadConfiguration where the place can never work.
 std::shared_ptr<tiercache::Store> open_store(const StoreChoice& choice);
 
 }  // namespace refresh_service

@@ -1,10 +1,11 @@
 #include "refresh_service/upstream.h"
 
-#include <fstream>
-#include <iterator>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
+#include "refresh_service/text_file.h"
 #include "tiercache/entry.h"
 
 namespace refresh_service {
@@ -19,29 +20,33 @@ Upstream::Upstream(std::filesystem::path folder) : folder_(std::move(folder)) {
 }
 
 void Upstream::serve(const httplib::Request& request, httplib::Response& response) {
-  {
-    std::lock_guard lock(mutex_);
-    ++calls_[request.target];
-    if (failing_status_ != 0) {
-      response.status = failing_status_;
-      if (!retry_after_.empty()) response.set_header("Retry-After", retry_after_);
-      return;
-    }
-  }
+  if (!counts_and_fails(request, response)) send_file(request, response);
+}
+
+bool Upstream::counts_and_fails(const httplib::Request& request, httplib::Response& response) {
+  std::lock_guard lock(mutex_);
+  ++calls_[request.target];
+  if (failing_status_ == 0) return false;
+  response.status = failing_status_;
+  if (!retry_after_.empty()) response.set_header("Retry-After", retry_after_);
+  return true;
+}
+
+void Upstream::send_file(const httplib::Request& request, httplib::Response& response) const {
   const std::string name = request.matches[1];
-  std::ifstream in(folder_ / name, std::ios::binary);
-  if (name.front() == '.' || !std::filesystem::is_regular_file(folder_ / name) || !in) {
+  const bool is_served = name.front() != '.' && std::filesystem::is_regular_file(folder_ / name);
+  auto text = is_served ? read_text_file(folder_ / name) : std::nullopt;
+  if (!text) {
     response.status = 404;
     return;
   }
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const std::string etag = '"' + tiercache::Checksum::of(text).to_string() + '"';
+  const std::string etag = '"' + tiercache::Checksum::of(*text).to_string() + '"';
   response.set_header("ETag", etag);
   if (request.get_header_value("If-None-Match") == etag) {
     response.status = 304;
     return;
   }
-  response.set_content(std::move(text), "application/json");
+  response.set_content(std::move(*text), "application/json");
 }
 
 void Upstream::tell_calls(httplib::Response& response) {

@@ -1,4 +1,5 @@
-// A small HTTP upstream of the service's own: stands for somebody else's API in tours and tests.
+// A small HTTP upstream of the service's own, which stands for somebody else's API in tours and
+// tests.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,9 @@ class Upstream {
 
  private:
   void serve(const httplib::Request& request, httplib::Response& response);
+  // Counts the call. True where it has answered as `/_fail` said.
+  bool counts_and_fails(const httplib::Request& request, httplib::Response& response);
+  void send_file(const httplib::Request& request, httplib::Response& response) const;
   void tell_calls(httplib::Response& response);
   void set_failure(const httplib::Request& request, httplib::Response& response);
 

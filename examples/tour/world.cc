@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "refresh_service/sources.h"
+#include "refresh_service/percent_encoding.h"
 
 namespace tour {
 

@@ -66,6 +66,8 @@ TEST(Configuration, every_option_is_documented_and_every_documented_one_is_there
   FieldsByStruct declared = fields_declared(read_document("engine/include/tiercache/options.h"));
   declared["ThreadCounts"] =
       fields_declared(read_document("engine/include/tiercache/executor.h"))["ThreadCounts"];
+  declared["Refreshed"] =
+      fields_declared(read_document("engine/include/tiercache/refresh.h"))["Refreshed"];
   for (const std::string adapter : {"sqlite", "postgres"}) {
     const std::string header = "adapters/" + adapter + "/include/tiercache/" + adapter + ".h";
     declared[adapter + "::Options"] = fields_declared(read_document(header))["Options"];

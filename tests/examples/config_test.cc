@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "refresh_service/units.h"
+
 namespace refresh_service {
 namespace {
 

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "refresh_service/env_file.h"
+
 namespace refresh_service {
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "common/scratch.h"
 #include "refresh_service/json_views.h"
-#include "refresh_service/sources.h"
+#include "refresh_service/percent_encoding.h"
 
 namespace refresh_service {
 namespace {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "common/scratch.h"
+#include "refresh_service/document_checks.h"
 #include "refresh_service/upstream.h"
 
 namespace refresh_service {

@@ -11,6 +11,9 @@ namespace {
 constexpr int kMostConnections = 256;
 // Postgres' own bound on a value in jsonb is 256 MiB less one byte.
 constexpr std::size_t kLargestDocument = std::size_t{255} << 20;
+// An index entry is at most 2,704 bytes, where nothing in it compresses; the project's number and
+// the lengths are in it too.
+constexpr std::size_t kMostKeyBytes = 2'600;
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24);
 constexpr std::chrono::hours kLongestKeep{24 * 3'650};
 
@@ -54,6 +57,14 @@ void check_options(const Options& options) {
   }
   if (!options.clock) fault("postgres.clock: null");
   if (!faults.empty()) throw BadConfiguration(faults);
+}
+
+StoreLimits limits_of(const Options& options) {
+  return {.max_document_bytes = options.max_document_bytes,
+          .max_key_bytes = kMostKeyBytes,
+          .refuses_nul_escape = true,
+          .refuses_unbounded_numbers = true,
+          .writes_numbers_out = true};
 }
 
 }  // namespace tiercache::postgres

@@ -43,12 +43,12 @@ bool has_number_for_none(const Entry& entry) {
 }
 
 // What can be told without the server.
-std::string refusal(const StoreWrite& write, const Options& options) {
+std::string refusal(const StoreWrite& write, std::size_t max_document_bytes) {
   const auto& document = write.entry.document;
-  if (document && document->size() > options.max_document_bytes) {
+  if (document && document->size() > max_document_bytes) {
     return "the document has " + std::to_string(document->size()) +
            " bytes, more than the store's max_document_bytes of " +
-           std::to_string(options.max_document_bytes);
+           std::to_string(max_document_bytes);
   }
   if (write.entry.version.time > kMostTime) {
     return "the version is beyond what the store can hold";
@@ -185,14 +185,14 @@ class Saving {
 
 }  // namespace
 
-void save_batch(Session& session, const Options& options, const std::string& project,
+void save_batch(Session& session, std::size_t max_document_bytes, const std::string& project,
                 const std::vector<StoreWrite>& writes, SaveReply& reply) {
   reply.results.resize(writes.size());
   Saving saving(session, project, writes, reply);
   std::vector<std::size_t> statement;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < writes.size(); ++i) {
-    if (std::string why = refusal(writes[i], options); !why.empty()) {
+    if (std::string why = refusal(writes[i], max_document_bytes); !why.empty()) {
       reply.results[i] = {SaveOutcome::refused, nullptr, std::move(why)};
       continue;
     }

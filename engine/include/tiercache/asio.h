@@ -1,7 +1,7 @@
 // Opt-in: reads and writes as Boost.Asio operations, for every completion token.
 //
-//     auto snapshot = co_await tiercache::async_get(activities, "key", {},
-//     boost::asio::use_awaitable);
+//     auto snapshot =
+//         co_await tiercache::async_get(activities, "key", {}, boost::asio::use_awaitable);
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
@@ -19,21 +19,9 @@
 namespace tiercache {
 
 namespace detail {
-
-// Keeps a handler and its executor's work until the cache answers, then calls it there.
 template <class Handler>
-auto resume_on_executor(Handler&& handler) {
-  using Plain = std::decay_t<Handler>;
-  auto shared = std::make_shared<Plain>(std::forward<Handler>(handler));
-  auto executor = boost::asio::get_associated_executor(*shared);
-  return [shared, work = boost::asio::make_work_guard(executor)](auto... results) {
-    boost::asio::post(work.get_executor(), [shared, ... results = std::move(results)]() mutable {
-      std::move (*shared)(std::move(results)...);
-    });
-  };
+auto resume_on_executor(Handler&& handler);
 }
-
-}  // namespace detail
 
 // Completes with a `Snapshot<T>` on the handler's executor; for a bad key or a closed cache with
 // one that has no value, see `Dataset::get_async`.
@@ -63,5 +51,24 @@ auto async_put(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptio
       },
       token, std::move(dataset), std::move(key), std::move(value), std::move(options));
 }
+
+// --- Implementation ---
+
+namespace detail {
+
+// Keeps a handler and its executor's work until the cache answers, then calls it there.
+template <class Handler>
+auto resume_on_executor(Handler&& handler) {
+  using Plain = std::decay_t<Handler>;
+  auto shared = std::make_shared<Plain>(std::forward<Handler>(handler));
+  auto executor = boost::asio::get_associated_executor(*shared);
+  return [shared, work = boost::asio::make_work_guard(executor)](auto... results) {
+    boost::asio::post(work.get_executor(), [shared, ... results = std::move(results)]() mutable {
+      std::move (*shared)(std::move(results)...);
+    });
+  };
+}
+
+}  // namespace detail
 
 }  // namespace tiercache

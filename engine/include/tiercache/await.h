@@ -5,6 +5,9 @@
 //       auto snapshot = co_await tiercache::await_get(activities, request.key);
 //       …
 //     }
+//
+// What is given to `co_await` is awaited once, and stays where it is until the coroutine has
+// resumed, as it does in such an expression.
 #pragma once
 
 #include <coroutine>
@@ -16,6 +19,28 @@
 #include "tiercache/dataset.h"
 
 namespace tiercache {
+
+template <class T>
+class GetAwaitable;
+template <class T>
+class PutAwaitable;
+
+// `co_await` it for what `Dataset::get` would return. A bad key throws `InvalidKey`; of a closed
+// cache it is a snapshot without a value (see `Dataset::get_async`), unless memory has one that is
+// fresh.
+template <class T>
+GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions options = {}) {
+  return GetAwaitable<T>(std::move(dataset), std::move(key), options);
+}
+
+// `co_await` it for what `Dataset::put` would return or throw.
+template <class T>
+PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> value,
+                          PutOptions options = {}) {
+  return PutAwaitable<T>(std::move(dataset), std::move(key), std::move(value), std::move(options));
+}
+
+// --- What they give to `co_await` ---
 
 // Suspends until the read has ended, unless memory serves at once. Resumes on the cache's executor.
 template <class T>
@@ -46,14 +71,6 @@ class GetAwaitable {
   GetOptions options_;
   Snapshot<T> snapshot_;
 };
-
-// `co_await` it for what `Dataset::get` would return. A bad key throws `InvalidKey`; of a closed
-// cache it is a snapshot without a value (see `Dataset::get_async`), unless memory has one that is
-// fresh.
-template <class T>
-GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions options = {}) {
-  return GetAwaitable<T>(std::move(dataset), std::move(key), options);
-}
 
 // Suspends until the write is as durable as asked; throws what `put` throws. `options.metadata`
 // must live until it is awaited.
@@ -92,12 +109,5 @@ class PutAwaitable {
   PutReceipt receipt_;
   std::exception_ptr error_;
 };
-
-// `co_await` it for what `Dataset::put` would return or throw.
-template <class T>
-PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> value,
-                          PutOptions options = {}) {
-  return PutAwaitable<T>(std::move(dataset), std::move(key), std::move(value), std::move(options));
-}
 
 }  // namespace tiercache

@@ -1,4 +1,10 @@
 // The multi-tier cache of one application: memory, files, store, refresh callback.
+//
+//     tiercache::Cache cache({.project = "price-service",
+//                             .directory = "/var/lib/price-service/cache",
+//                             .store = tiercache::postgres::open(url)});
+//     auto rates = cache.dataset("rates", {.refresh_every = 1h, .refresh = fetch_rates});
+//     if (auto snapshot = rates.get()) use(*snapshot);
 #pragma once
 
 #include <chrono>
@@ -8,6 +14,7 @@
 #include <vector>
 
 #include "tiercache/dataset.h"
+#include "tiercache/detail/untyped.h"
 #include "tiercache/error.h"
 #include "tiercache/options.h"
 #include "tiercache/outbox.h"
@@ -34,7 +41,7 @@ class Cache {
   // stay. A name is 1 to 100 bytes of UTF-8 without control characters.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
-    return Dataset<T>(open_dataset(name, Dataset<T>::make_policy(std::move(options))));
+    return Dataset<T>(open_dataset(name, detail::untyped_policy<T>(std::move(options))));
   }
   // Untyped: documents are JSON text.
   Dataset<JsonText> dataset(const std::string& name, DatasetOptions<JsonText> options = {}) {

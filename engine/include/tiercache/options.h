@@ -1,10 +1,16 @@
-// How a cache, a dataset and a call are configured. All defaults are meant for production.
+// How a cache, a dataset and a call are configured: `CacheOptions`, `BasicDatasetOptions`,
+// `GetOptions` and `PutOptions`. All defaults are meant for production. Plain values without
+// locks; what cannot work is refused by the call that takes them.
+//
+//     CacheOptions{.project = "shop", .directory = "cache", .memory = {.max_bytes = 1 << 30}}
+//     DatasetOptions<Rates>{.refresh_every = 1h, .stale_for = 24h, .refresh = fetch_rates}
+//     GetOptions{.deadline = 50ms, .reach = Reach::local}
+//     PutOptions{.durability = Durability::store, .if_version = snapshot.version()}
 #pragma once
 
 #include <spdlog/fwd.h>
 
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -13,12 +19,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <utility>
-#include <variant>
 
 #include "tiercache/clock.h"
-#include "tiercache/codec.h"
 #include "tiercache/executor.h"
 #include "tiercache/file_system.h"
 #include "tiercache/refresh.h"
@@ -26,6 +28,8 @@
 #include "tiercache/version.h"
 
 namespace tiercache {
+
+// --- A cache ---
 
 // The memory tier.
 //
@@ -171,6 +175,8 @@ struct CacheOptions {
   std::uint64_t seed = 0;
 };
 
+// --- A dataset ---
+
 // How much of a dataset is brought from the store into the files when it is opened.
 struct Hydrate {
   std::size_t most_recent = 10'000;  // how many entries, those updated last first; 0: none
@@ -181,42 +187,6 @@ struct Hydrate {
   static constexpr Hydrate recent(std::size_t n) { return {n}; }
   // All entries of the dataset.
   static constexpr Hydrate all() { return {SIZE_MAX}; }
-};
-
-// A typed answer of a refresh callback with its metadata and lifetime.
-template <class Value>
-struct Refreshed {
-  Value value;                  // what the source has
-  std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
-  // The lifetime of this entry; absent: the dataset's. A negative one, as of a source that says
-  // that its answer is old already, counts as zero: stale at once.
-  std::optional<std::chrono::milliseconds> fresh_for = {};
-};
-
-// What a typed refresh callback may return: the value itself, `Refreshed`, `NotModified`,
-// `NotFound`. That of an untyped dataset returns JSON text, as a std::string.
-template <class Value>
-class RefreshAnswer {
- public:
-  // A value alone, without metadata and with the dataset's lifetime.
-  template <class V>
-  requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
-      : answer_(Refreshed<Value>{
-            .value = Value(std::forward<V>(value)), .metadata = "{}", .fresh_for = {}}) {
-    static_assert(!std::same_as<Value, std::string> || detail::Text<std::remove_cvref_t<V>>,
-                  "tiercache: the callback of an untyped dataset returns JSON text, as "
-                  "nlohmann::json::dump() gives it; to return values, open dataset<T>");
-  }
-  // Each of the other answers.
-  RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
-  RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
-  RefreshAnswer(NotFound not_found) : answer_(not_found) {}
-
-  // The answer itself, for who takes it apart.
-  std::variant<Refreshed<Value>, NotModified, NotFound>& get() { return answer_; }
-
- private:
-  std::variant<Refreshed<Value>, NotModified, NotFound> answer_;
 };
 
 // The policy of one dataset.
@@ -267,6 +237,8 @@ struct BasicDatasetOptions {
   std::function<bool(const Value&)> validate = {};
   std::optional<Value> fallback = {};
 };
+
+// --- One call ---
 
 // How far down a read may go. Each includes those before it.
 enum class Reach : std::uint8_t {

@@ -1,4 +1,11 @@
 // What a read or write came to: closed enums and plain structs, never exceptions.
+//
+//     const auto order = orders.get("42");
+//     if (!order) logger->warn("order 42: {}", order.passage().to_string());
+//     const PutReceipt receipt = orders.put("43", text);
+//     if (receipt.journaled && !receipt.stored && !receipt.superseded) {
+//       ++on_their_way;  // safe on this disk, and not yet in the store
+//     }
 #pragma once
 
 #include <chrono>

@@ -1,37 +1,34 @@
 // What a refresh callback is given and what it may answer.
+//
+//     RefreshAnswer<Rates> fetch(RefreshContext& context) {
+//       const Reply reply = bank.get("/rates", context.previous_metadata("etag"));
+//       if (reply.status == 304) return NotModified{};
+//       if (reply.status == 404) return NotFound{};
+//       if (reply.status != 200) throw RetryAfter(reply.retry_after, reply.reason);
+//       return Refreshed<Rates>{.value = reply.rates, .metadata = reply.etag_as_json};
+//     }
+//
+// The cache may call it for several keys at once, on several threads, but never twice at once for
+// the same key.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "tiercache/codec.h"
+#include "tiercache/detail/owning.h"
 #include "tiercache/entry.h"
 #include "tiercache/time.h"
 
 namespace tiercache {
-
-// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). The key is
-// left alone that long, at most a day, even by a refresh that was asked for.
-class RetryAfter : public std::runtime_error {
- public:
-  // `why` is what the source said, for logs and `health`: no secrets in it.
-  RetryAfter(std::chrono::milliseconds delay, const std::string& why)
-      : std::runtime_error(why), delay_(delay) {}
-  // How long the source asked to be left alone; less than zero counts as zero.
-  std::chrono::milliseconds delay() const { return delay_; }
-
- private:
-  std::chrono::milliseconds delay_;
-};
 
 namespace detail {
 struct CancelFlag;
@@ -89,41 +86,58 @@ struct NotModified {
 // The source says there is no such document.
 struct NotFound {};
 
-// A new document.
-struct NewDocument {
-  std::shared_ptr<const std::string> document = {};         // JSON text
-  std::string metadata = "{}";                              // a JSON object, kept with the entry
-  std::optional<std::chrono::milliseconds> fresh_for = {};  // its lifetime; absent: the dataset's
-  // The document decoded already, of the dataset's type; null: the cache decodes `document`.
-  std::shared_ptr<const void> value = {};
+// A value with its metadata and lifetime.
+template <class Value>
+struct Refreshed {
+  Value value;                  // what the source has
+  std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
+  // The lifetime of this entry; absent: the dataset's. A negative one, as of a source that says
+  // that its answer is old already, counts as zero: stale at once.
+  std::optional<std::chrono::milliseconds> fresh_for = {};
 };
 
-// An answer of an untyped callback. Throw to fail: the entry is kept and the retry throttled. The
-// exception's text, cut to 300 bytes, goes to the log, to `health` and into passages: no secrets in
-// it.
-using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
-
-namespace detail {
-
-// What refers to something that it does not keep alive.
-template <class T>
-inline constexpr bool kBorrows = std::is_pointer_v<T> || std::is_same_v<T, std::string_view>;
-template <class T>
-inline constexpr bool kBorrows<std::reference_wrapper<T>> = true;
-
-template <class Function, class... Values>
-struct Owning {
-  decltype(auto) operator()(RefreshContext& context) const {
-    return std::apply(
-        [&](const Values&... values) -> decltype(auto) { return function(context, values...); },
-        kept);
+// What a refresh callback may return: the value itself, `Refreshed`, `NotModified`, `NotFound`.
+// That of an untyped dataset returns JSON text, as a std::string.
+//
+// Throw to fail: the entry is kept and the retry throttled. The exception's text, cut to 300 bytes,
+// goes to the log, to `health` and into passages: no secrets in it.
+template <class Value>
+class RefreshAnswer {
+ public:
+  // A value alone, without metadata and with the dataset's lifetime.
+  template <class V>
+  requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
+      : answer_(Refreshed<Value>{
+            .value = Value(std::forward<V>(value)), .metadata = "{}", .fresh_for = {}}) {
+    static_assert(!std::same_as<Value, std::string> || detail::Text<std::remove_cvref_t<V>>,
+                  "tiercache: the callback of an untyped dataset returns JSON text, as "
+                  "nlohmann::json::dump() gives it; to return values, open dataset<T>");
   }
+  // Each of the other answers.
+  RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
+  RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
+  RefreshAnswer(NotFound not_found) : answer_(not_found) {}
 
-  Function function;
-  std::tuple<Values...> kept;
+  // The answer itself, for who takes it apart.
+  std::variant<Refreshed<Value>, NotModified, NotFound>& get() { return answer_; }
+
+ private:
+  std::variant<Refreshed<Value>, NotModified, NotFound> answer_;
 };
 
-}  // namespace detail
+// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). The key is
+// left alone that long, at most a day, even by a refresh that was asked for.
+class RetryAfter : public std::runtime_error {
+ public:
+  // `why` is what the source said, for logs and `health`: no secrets in it.
+  RetryAfter(std::chrono::milliseconds delay, const std::string& why)
+      : std::runtime_error(why), delay_(delay) {}
+  // How long the source asked to be left alone; less than zero counts as zero.
+  std::chrono::milliseconds delay() const { return delay_; }
+
+ private:
+  std::chrono::milliseconds delay_;
+};
 
 // A refresh callback that cannot outlive what it uses, because it owns it: `function` captures
 // nothing and is called with the context and with the copies that are kept here, as const
@@ -140,22 +154,7 @@ struct Owning {
 // threads may call it at once, for several keys.
 template <class Function, class... Values>
 auto owning(Function function, Values&&... values) {
-  static_assert(std::is_empty_v<Function>,
-                "tiercache::owning: the function captures something; hand it over behind the "
-                "function instead, to be copied and passed to it");
-  const auto kept = []<class V>(V&& value) {
-    if constexpr (std::is_same_v<std::decay_t<V>, const char*> ||
-                  std::is_same_v<std::decay_t<V>, char*>) {
-      return std::string(value);
-    } else {
-      static_assert(!detail::kBorrows<std::decay_t<V>>,
-                    "tiercache::owning: a pointer, reference or view may outlive what it refers "
-                    "to; hand over a value or a std::shared_ptr");
-      return std::decay_t<V>(std::forward<V>(value));
-    }
-  };
-  return detail::Owning<Function, decltype(kept(std::forward<Values>(values)))...>{
-      std::move(function), {kept(std::forward<Values>(values))...}};
+  return detail::make_owning(std::move(function), std::forward<Values>(values)...);
 }
 
 }  // namespace tiercache

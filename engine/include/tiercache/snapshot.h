@@ -1,4 +1,9 @@
 // What a read gives: an immutable value shared with the memory tier, and where it came from.
+//
+//     const auto rates = dataset.get();
+//     if (!rates) return unavailable(rates.passage().summary());
+//     if (rates.freshness() == Freshness::stale) warn(rates.age());
+//     return rates->at("EUR");
 #pragma once
 
 #include <chrono>
@@ -9,27 +14,12 @@
 #include <utility>
 
 #include "tiercache/codec.h"
-#include "tiercache/detail/resident.h"
-#include "tiercache/error.h"
+#include "tiercache/detail/read_result.h"
+#include "tiercache/entry.h"
 #include "tiercache/outcome.h"
+#include "tiercache/version.h"
 
 namespace tiercache {
-
-namespace detail {
-
-// The untyped answer of a read. Copying shares.
-struct ReadResult {
-  ResidentPtr resident;  // null: nothing served
-  Tier tier = Tier::none;
-  Freshness freshness = Freshness::expired;
-  std::chrono::milliseconds age{0};
-  std::shared_ptr<const Passage> passage;  // null: memory served
-};
-
-[[noreturn]] void throw_no_data(const ReadResult& result);
-Passage passage_of(const ReadResult& result);
-
-}  // namespace detail
 
 // What a read gave. Cheap to copy. Keeps its value for ever, whatever happens to the cache. A miss
 // is a snapshot without a value. Reading one object from several threads is safe.

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "tiercache/refresh.h"
+#include "tiercache/detail/refresh_result.h"
 
 namespace tiercache {
 

@@ -11,8 +11,8 @@
 
 #include "base/backoff.h"
 #include "tiercache/clock.h"
+#include "tiercache/detail/refresh_result.h"
 #include "tiercache/executor.h"
-#include "tiercache/refresh.h"
 
 namespace tiercache {
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -16,9 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "tiercache/detail/read_result.h"
+#include "tiercache/detail/refresh_result.h"
+#include "tiercache/detail/resident.h"
 #include "tiercache/options.h"
 #include "tiercache/outcome.h"
-#include "tiercache/snapshot.h"
 #include "tiercache/stats.h"
 
 namespace tiercache::detail {
@@ -32,6 +33,8 @@ struct Decoded {
   std::size_t bytes = 0;
 };
 
+using Callback = std::function<RefreshResult(RefreshContext&)>;
+
 // A dataset's options with the type taken out. Functions may be empty.
 struct DatasetPolicy {
   BasicDatasetOptions<std::string>
@@ -39,8 +42,8 @@ struct DatasetPolicy {
   std::type_index type = typeid(void);
   std::function<Decoded(const std::string& document)> decode;  // empty: untyped; throws
   std::function<bool(const void* value)> validate;             // may throw
-  std::function<RefreshResult(RefreshContext&)> refresh;
-  std::function<RefreshResult(RefreshContext&)> rich_refresh;
+  Callback refresh;
+  Callback rich_refresh;
   ResidentPtr fallback;
 };
 
@@ -56,7 +59,6 @@ struct PutItem {
 // Exactly one of the two is meaningful: an error, or the receipt.
 using PutHandler = std::function<void(PutReceipt receipt, std::exception_ptr error)>;
 using ReadHandler = std::function<void(ReadResult)>;
-using Callback = std::function<RefreshResult(RefreshContext&)>;
 
 // A handle: shares the cache's core, so it outlives the `Cache`. Thread-safe.
 class DatasetCore {

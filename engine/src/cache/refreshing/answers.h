@@ -14,6 +14,7 @@
 #include "refresh/scheduler.h"
 #include "refresh/single_flight.h"
 #include "tiercache/detail/dataset_core.h"
+#include "tiercache/detail/refresh_result.h"
 #include "tiercache/entry.h"
 #include "tiercache/refresh.h"
 
