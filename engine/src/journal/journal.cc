@@ -21,10 +21,6 @@ IoStatus closed_status() {
 
 }  // namespace
 
-SlotName slot_of(const UnsettledWrite& write) {
-  return {write.kind, write.write.id};
-}
-
 QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version) {
   QueuedRecord queued;
   queued.record.kind = kind;

@@ -23,13 +23,12 @@
 
 #include "base/quarantine.h"
 #include "journal/record.h"
+#include "journal/unsettled_write.h"
 #include "tiercache/file_system.h"
 #include "tiercache/outbox.h"
 #include "tiercache/store.h"
 
 namespace tiercache {
-
-struct SlotName;
 
 struct JournalOptions {
   std::string directory;  // `<cache directory>/journal`
@@ -52,14 +51,6 @@ enum class AppendStatus : std::uint8_t {
 struct AppendResult {
   AppendStatus status = AppendStatus::durable;
   IoStatus io;  // with `not_applied` and `unknown`
-};
-
-// One write the store has not settled, as the drain takes it.
-struct UnsettledWrite {
-  StoreWrite write;
-  RecordKind kind =
-      RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
-  Lineage made_from = {};   // with a guard
 };
 
 struct JournalStats {

@@ -68,8 +68,6 @@ struct QueuedRecord {
   std::uint64_t bytes() const { return frame_bytes(payload.size()); }
 };
 
-SlotName slot_of(const UnsettledWrite& write);
-RecordKind record_kind_of(OutboxKind kind);
 std::vector<QueuedRecord*> pointers(std::vector<QueuedRecord>* records);
 // A done or parked record that speaks of the slot.
 QueuedRecord marker(RecordKind kind, const SlotName& slot, Version version);

@@ -49,17 +49,6 @@ std::vector<OutboxWrite> writes_of(std::vector<ListedSlot> listed, OutboxState s
 
 }  // namespace
 
-RecordKind record_kind_of(OutboxKind kind) {
-  switch (kind) {
-    case OutboxKind::clocks:
-      return RecordKind::clocks;
-    case OutboxKind::erase_matching:
-      return RecordKind::erase_matching;
-    default:
-      return RecordKind::content;
-  }
-}
-
 void Journal::Impl::park(const UnsettledWrite& write, const std::string& why) {
   const SlotName slot = slot_of(write);
   const Version version = write.write.entry.version;

@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
-#include "engine/journal/outbox_drain_fixture.h"
-#include "journal/outbox_drain.h"
+#include "engine/outbox/outbox_drain_fixture.h"
+#include "outbox/outbox_drain.h"
 
 namespace tiercache {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "journal/journal.h"
+#include "journal/unsettled_write.h"
 #include "tiercache/store.h"
 #include "tiercache/time.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/journal/journal_fixture.h"
-#include "journal/outbox_drain.h"
+#include "outbox/outbox_drain.h"
 #include "tiercache/testing/memory_store.h"
 #include "tiercache/testing/seeded_executor.h"
 

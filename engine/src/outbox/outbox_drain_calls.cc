@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "journal/outbox_drain_impl.h"
+#include "outbox/outbox_drain_impl.h"
 
 namespace tiercache {
 

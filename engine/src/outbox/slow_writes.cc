@@ -1,9 +1,8 @@
-#include "journal/slow_writes.h"
+#include "outbox/slow_writes.h"
 
 #include <algorithm>
 
 #include "base/spoken.h"
-#include "journal/journal_impl.h"
 
 namespace tiercache {
 

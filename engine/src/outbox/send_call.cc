@@ -1,4 +1,4 @@
-#include "journal/send_call.h"
+#include "outbox/send_call.h"
 
 #include <utility>
 

@@ -1,10 +1,10 @@
-#include "journal/outbox_drain.h"
+#include "outbox/outbox_drain.h"
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
-#include "engine/journal/outbox_drain_fixture.h"
+#include "engine/outbox/outbox_drain_fixture.h"
 
 namespace tiercache {
 namespace {

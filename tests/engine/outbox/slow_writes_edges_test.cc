@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/journal/journal_fixture.h"
-#include "journal/slow_writes.h"
+#include "outbox/slow_writes.h"
 
 namespace tiercache {
 namespace {

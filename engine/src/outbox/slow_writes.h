@@ -21,8 +21,7 @@
 #include <vector>
 
 #include "base/backoff.h"
-#include "journal/journal.h"
-#include "journal/live_index.h"
+#include "journal/unsettled_write.h"
 #include "tiercache/time.h"
 
 namespace tiercache {

@@ -1,5 +1,5 @@
 // One call into the store: what is sent, with which guard, and what is made of its answers.
-#include "journal/send_call.h"
+#include "outbox/send_call.h"
 
 #include <gtest/gtest.h>
 

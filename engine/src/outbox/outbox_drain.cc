@@ -1,10 +1,10 @@
-#include "journal/outbox_drain.h"
+#include "outbox/outbox_drain.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "journal/outbox_drain_impl.h"
+#include "outbox/outbox_drain_impl.h"
 
 namespace tiercache {
 

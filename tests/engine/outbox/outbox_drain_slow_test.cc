@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/journal/outbox_drain_fixture.h"
+#include "engine/outbox/outbox_drain_fixture.h"
 
 namespace tiercache {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/journal/outbox_drain_fixture.h"
+#include "engine/outbox/outbox_drain_fixture.h"
 
 namespace tiercache {
 namespace {

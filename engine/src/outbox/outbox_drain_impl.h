@@ -9,10 +9,11 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
-#include "journal/journal_impl.h"
-#include "journal/outbox_drain.h"
-#include "journal/send_call.h"
-#include "journal/slow_writes.h"
+#include "journal/journal.h"
+#include "journal/unsettled_write.h"
+#include "outbox/outbox_drain.h"
+#include "outbox/send_call.h"
+#include "outbox/slow_writes.h"
 
 namespace tiercache {
 

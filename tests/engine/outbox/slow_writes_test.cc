@@ -1,4 +1,4 @@
-#include "journal/slow_writes.h"
+#include "outbox/slow_writes.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,7 @@
-// Sends the journal's unsettled writes to the store in the background, in batches, oldest version
-// first, until each is settled or parked (design §4, step 5).
+// The outbox: what the journal holds and the store has not settled. It is sent in the background,
+// in batches, oldest version first, until each write is settled or parked (design §4, step 5). The
+// journal decides what there is to send and remembers it over a crash; this room decides when to
+// send it and with what, makes the calls (send_call.h), and tells the journal what came of them.
 //
 // One write never stops others. Those of a call that failed are sent beside the rest from then on,
 // by a second call, in smaller groups and then alone (slow_writes.h).
