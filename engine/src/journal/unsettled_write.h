@@ -28,6 +28,9 @@ struct UnsettledWrite {
   Lineage made_from = {};   // with a guard
 };
 
+// Why the store has nothing more to decide of a write: it has it, or something newer.
+enum class Settlement : std::uint8_t { saved, superseded };
+
 inline SlotName slot_of(const UnsettledWrite& write) {
   return {write.kind, write.write.id};
 }
