@@ -113,7 +113,7 @@ IoStatus FolderAdoption::adopt_segment(const std::shared_ptr<JournalFolder>& of,
   segment->file_bytes = bytes.size();
   SegmentContents contents = read_frames(bytes, header.salt);
   segment->used_bytes = contents.end - kSegmentHeaderBytes;
-  table_.add_met(segment);
+  if (!table_.add_met(segment)) return {EBADF, "the journal is closed"};
   replay->segments.insert(segment->number);
   // Without a record behind it, it may be a crash while the segment was made.
   if (!contents.frames.empty() && !bytes.starts_with(encode_segment_header(header))) {

@@ -82,13 +82,15 @@ void SegmentTable::make_live(std::span<QueuedRecord* const> records, JournalSegm
 
 // --- Adopting ---
 
-void SegmentTable::add_met(const SegmentPtr& met) {
+bool SegmentTable::add_met(const SegmentPtr& met) {
   Lock lock(mutex_);
+  if (!open_) return false;
   met->number = next_number_++;
   segments_.emplace(met->number, met);
   ++met->folder->segments;
   index_.add_segment(met->number);
   index_.pin(met->number);
+  return true;
 }
 
 std::set<std::uint64_t> SegmentTable::forget(const JournalFolder& of) {

@@ -75,8 +75,8 @@ class SegmentTable {
                  std::uint64_t used_bytes);
 
   // --- Adopting ---
-  // A dead owner's segment, which gets its number and is pinned.
-  void add_met(const SegmentPtr& met);
+  // A dead owner's segment, which gets its number and is pinned. False once closed.
+  bool add_met(const SegmentPtr& met);
   // Forgets the folder's segments, which were met and are pinned: all of it stays for somebody who
   // can read it. Their numbers.
   std::set<std::uint64_t> forget(const JournalFolder& of);
