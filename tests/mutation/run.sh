@@ -9,7 +9,7 @@ usage: tests/mutation/run.sh [--rooms "ROOM..."] [--mutants N] [--seed S] [--min
                              [--patience S] [--jobs N] [--again] [--help]
 
   --rooms "ROOM..."  where: folders of engine/src, and adapters; default all that have tests of their own:
-                     base system json memory files journal refresh cache postgres sqlite http
+                     base system json memory files journal outbox refresh cache postgres sqlite http
   --mutants N        how many in each room, chosen by the seed (default 20); 0 for every one
   --seed S           (default 1)
   --minutes M        begins with no further mutant after so many minutes of hunting (default 0: no limit)
@@ -38,7 +38,7 @@ source "$root/tests/lib/search.sh"
 # shellcheck source=examples/lib/install.sh
 source "$root/examples/lib/install.sh"
 
-rooms="base system json memory files journal refresh cache postgres sqlite http"
+rooms="base system json memory files journal outbox refresh cache postgres sqlite http"
 mutants=20
 seed=1
 minutes=0

@@ -15,6 +15,8 @@ const Owners kOwners = {
     {"json/document.h", "room:json"},
     {"files/index.h", "room:files"},
     {"memory/memory_tier.h", "room:memory"},
+    {"journal/journal.h", "room:journal"},
+    {"outbox/outbox_drain.h", "room:outbox"},
     {"refresh/scheduler.h", "room:refresh"},
     {"cache/core.h", "room:cache"},
     {"cache/runtime/runtime.h", "room:cache_runtime"},
@@ -36,6 +38,8 @@ TEST(Layering, edges_of_the_design_are_allowed) {
   EXPECT_TRUE(allowed("engine/src/files/index.cc", "\"files/index.h\""));
   EXPECT_TRUE(allowed("engine/src/refresh/scheduler.cc", "\"base/mutex.h\""));
   EXPECT_TRUE(allowed("engine/src/cache/core.cc", "\"refresh/scheduler.h\""));
+  EXPECT_TRUE(allowed("engine/src/outbox/outbox_drain.cc", "\"journal/journal.h\""));
+  EXPECT_TRUE(allowed("engine/src/cache/writing/store_writer.h", "\"outbox/outbox_drain.h\""));
   EXPECT_TRUE(allowed("engine/src/system/posix.cc", "<sys/stat.h>"));
   EXPECT_TRUE(
       allowed("engine/testing/src/manual_clock.cc", "\"tiercache/testing/manual_clock.h\""));
@@ -55,6 +59,8 @@ TEST(Layering, every_other_edge_is_refused) {
   EXPECT_FALSE(allowed("engine/src/memory/tier.cc", "\"json/document.h\""));
   EXPECT_FALSE(allowed("engine/src/refresh/scheduler.cc", "\"files/index.h\""));
   EXPECT_FALSE(allowed("engine/src/files/index.cc", "\"cache/core.h\""));
+  EXPECT_FALSE(allowed("engine/src/journal/journal.cc", "\"outbox/outbox_drain.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/local/giving_up.cc", "\"outbox/outbox_drain.h\""));
   EXPECT_FALSE(allowed("engine/src/files/index.cc", "\"memory/memory_tier.h\""));
   EXPECT_FALSE(allowed("engine/src/files/index.cc", "<unistd.h>"));
   EXPECT_FALSE(allowed("engine/src/cache/core.cc", "\"tiercache/sqlite.h\""));

@@ -1,11 +1,14 @@
-// Recovery: taking over the folders of owners that died, or that closed with writes left.
+#include "journal/adoption.h"
+
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/same_file.h"
-#include "journal/journal_impl.h"
+#include "journal/place_reader.h"
 
 namespace tiercache {
 namespace {
@@ -32,7 +35,7 @@ bool has_owner(const std::vector<DirectoryItem>& items) {
 }  // namespace
 
 // What is met while the folders are read and can only be judged once all are.
-struct Journal::Impl::Replay {
+struct FolderAdoption::Replay {
   struct Marker {
     std::uint64_t sequence = 0;
     Record record;
@@ -50,47 +53,43 @@ struct Journal::Impl::Replay {
 
 // --- Reading ---
 
-bool Journal::Impl::quarantine(const JournalFolder& of, std::uint64_t number, std::uint64_t offset,
-                               std::string_view bytes) {
-  {
-    Lock lock(mutex);
-    ++counters.corrupt_records;
-  }
+bool FolderAdoption::keep_aside(const JournalFolder& of, std::uint64_t number, std::uint64_t offset,
+                                std::string_view bytes) {
+  ++counters_.corrupt_records;
   const std::string name =
       "journal-" + last_name(of.path) + "-" + std::to_string(number) + "-" + std::to_string(offset);
-  return quarantined->write(name, bytes).ok();
+  return quarantine_.write(name, bytes).ok();
 }
 
-void Journal::Impl::replay_frame(const FoundFrame& found, const JournalSegment& segment,
-                                 std::string_view bytes, Replay* replay) {
+void FolderAdoption::replay_frame(const FoundFrame& found, const JournalSegment& segment,
+                                  std::string_view bytes, Replay* replay) {
   const Frame& frame = found.frame;
   const auto size = static_cast<std::uint32_t>(frame_bytes(frame.payload.size()));
   const Place place{segment.number, found.offset, size};
   Record record;
   if (!decode_record(frame.payload, &record, DocumentBytes::skip)) {
-    quarantine(*segment.folder, segment.number, found.offset, bytes.substr(found.offset, size));
+    keep_aside(*segment.folder, segment.number, found.offset, bytes.substr(found.offset, size));
     return;
   }
-  Lock lock(mutex);
-  next_sequence = std::max(next_sequence, frame.sequence + 1);
+  table_.sequence_met(frame.sequence);
   const SlotName slot{record.subject, record.id};
   if (record.kind == RecordKind::parked) {
-    Replay::Marker& marker = replay->markers[slot];
-    if (marker.sequence < frame.sequence) marker = {frame.sequence, std::move(record), place};
+    Replay::Marker& latest = replay->markers[slot];
+    if (latest.sequence < frame.sequence) latest = {frame.sequence, std::move(record), place};
   } else if (record.kind == RecordKind::done) {
     Replay::Done& done = replay->done[slot];
     done.version = std::max(done.version, record.entry.version);
     done.clocks.merge(record.entry.clocks);
   } else {
-    index.add(record, place);
+    table_.with_index([&](LiveIndex& index) { index.add(record, place); });
   }
 }
 
-IoStatus Journal::Impl::adopt_segment(const std::shared_ptr<JournalFolder>& of,
-                                      std::uint64_t number, Replay* replay) {
+IoStatus FolderAdoption::adopt_segment(const std::shared_ptr<JournalFolder>& of,
+                                       std::uint64_t number, Replay* replay) {
   const std::string path = of->path + "/" + segment_name(number);
   std::string bytes;
-  IoStatus status = file_system->read_file(path, SIZE_MAX, &bytes);
+  IoStatus status = file_system_.read_file(path, SIZE_MAX, &bytes);
   if (!status.ok()) return status;
   SegmentHeader header;
   std::uint32_t format = 0;
@@ -100,7 +99,7 @@ IoStatus Journal::Impl::adopt_segment(const std::shared_ptr<JournalFolder>& of,
                            ", this library reads up to " + std::to_string(kSegmentFormat) +
                            ": open the directory with a newer version of the library"};
     case SegmentState::damaged:
-      if (!quarantine(*of, number, 0, bytes)) of->keep = true;
+      if (!keep_aside(*of, number, 0, bytes)) of->keep = true;
       return {};
     case SegmentState::empty:
       return {};
@@ -114,14 +113,7 @@ IoStatus Journal::Impl::adopt_segment(const std::shared_ptr<JournalFolder>& of,
   segment->file_bytes = bytes.size();
   SegmentContents contents = read_frames(bytes, header.salt);
   segment->used_bytes = contents.end - kSegmentHeaderBytes;
-  {
-    Lock lock(mutex);
-    segment->number = next_segment++;
-    segments.emplace(segment->number, segment);
-    ++of->segments;
-    index.add_segment(segment->number);
-    index.pin(segment->number);
-  }
+  if (!table_.add_met(segment)) return {EBADF, "the journal is closed"};
   replay->segments.insert(segment->number);
   // Without a record behind it, it may be a crash while the segment was made.
   if (!contents.frames.empty() && !bytes.starts_with(encode_segment_header(header))) {
@@ -129,24 +121,24 @@ IoStatus Journal::Impl::adopt_segment(const std::shared_ptr<JournalFolder>& of,
   }
   for (const SegmentDamage& damage : contents.damage) {
     const auto bad = std::string_view(bytes).substr(damage.offset, damage.size);
-    if (!quarantine(*of, number, damage.offset, bad)) of->keep = true;
+    if (!keep_aside(*of, number, damage.offset, bad)) of->keep = true;
   }
   for (const FoundFrame& found : contents.frames) replay_frame(found, *segment, bytes, replay);
   return {};
 }
 
-IoStatus Journal::Impl::adopt_folder(const std::string& path, Replay* replay) {
+IoStatus FolderAdoption::adopt_folder(const std::string& path, Replay* replay) {
   std::vector<DirectoryItem> items;
-  IoStatus status = file_system->list(path, &items);
+  IoStatus status = file_system_.list(path, &items);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
   // A folder without either is being made by its owner right now.
   if (!has_owner(items) && segment_numbers(items).empty()) return {};
   auto of = std::make_shared<JournalFolder>();
   of->path = path;
-  status = file_system->try_lock(owner_path(*of), &of->lock);
+  status = file_system_.try_lock(owner_path(*of), &of->lock);
   if (status.error == EAGAIN || status.absent()) return {};
-  of->owner = identity_of(*file_system, owner_path(*of));
-  if (status.ok()) status = file_system->list(path, &items);
+  of->owner = identity_of(file_system_, owner_path(*of));
+  if (status.ok()) status = file_system_.list(path, &items);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
   for (std::uint64_t number : segment_numbers(items)) {
     status = adopt_segment(of, number, replay);
@@ -159,18 +151,8 @@ IoStatus Journal::Impl::adopt_folder(const std::string& path, Replay* replay) {
   return {};
 }
 
-// Lets go of a folder that cannot be read to its end: all of it stays for somebody who can.
-void Journal::Impl::forget(const JournalFolder& of, Replay* replay) {
-  Lock lock(mutex);
-  for (auto it = segments.begin(); it != segments.end();) {
-    const std::uint64_t number = it->first;
-    if (it->second->folder.get() != &of) {
-      ++it;
-      continue;
-    }
-    it = segments.erase(it);
-    index.unpin(number);
-    index.forget_segment(number);
+void FolderAdoption::forget(const JournalFolder& of, Replay* replay) {
+  for (const std::uint64_t number : table_.forget(of)) {
     replay->segments.erase(number);
     std::erase_if(replay->markers,
                   [&](const auto& item) { return item.second.place.segment == number; });
@@ -180,42 +162,43 @@ void Journal::Impl::forget(const JournalFolder& of, Replay* replay) {
 // --- Taking over ---
 
 // Then it does not matter that the disk takes no lock.
-bool Journal::Impl::nobody_left_anything() const {
+bool FolderAdoption::nobody_left_anything() const {
   std::vector<DirectoryItem> items;
-  const IoStatus status = file_system->list(options.directory, &items);
+  const IoStatus status = file_system_.list(directory_, &items);
   if (!status.ok()) return status.absent();
   return std::none_of(items.begin(), items.end(), [&](const DirectoryItem& item) {
-    return item.directory && item.name != options.name;
+    return item.directory && item.name != own_name_;
   });
 }
 
-void Journal::Impl::finish(Replay* replay) {
-  Lock lock(mutex);
-  for (const auto& [slot, done] : replay->done) {
-    index.settle(slot, done.version, done.clocks, slot.kind == RecordKind::clocks);
-  }
-  for (const auto& [slot, marker] : replay->markers) {
-    if (marker.record.why.empty()) continue;
-    if (index.park(slot, marker.record.entry.version, marker.record.why)) {
-      index.add_parked_marker(marker.record, marker.place);
+void FolderAdoption::judge(const Replay& replay) {
+  table_.with_index([&](LiveIndex& index) {
+    for (const auto& [slot, done] : replay.done) {
+      index.settle(slot, done.version, done.clocks, slot.kind == RecordKind::clocks);
     }
-  }
-  if (!replay->segments.empty()) index.guard_erasures(*replay->segments.rbegin());
+    for (const auto& [slot, latest] : replay.markers) {
+      if (latest.record.why.empty()) continue;
+      if (index.park(slot, latest.record.entry.version, latest.record.why)) {
+        index.add_parked_marker(latest.record, latest.place);
+      }
+    }
+    if (!replay.segments.empty()) index.guard_erasures(*replay.segments.rbegin());
+  });
 }
 
-// Folders that hold what cannot be read for now are let go of; `*live_bytes`: of all that is live.
-IoStatus Journal::Impl::tell(const Recovered& recovered, Replay* replay,
-                             std::uint64_t* live_bytes) {
-  std::vector<SlotPlaces> live;
-  PlaceReader reader(*file_system);
-  {
-    Lock lock(mutex);
-    live = index.live_in_any(replay->segments);
-    for (const SlotPlaces& item : live) {
-      for (const Place& place : item.places) index.pin(place.segment);
-      add_sources(item.places, &reader);
-    }
-  }
+// `*live_bytes`: of all that is live in what was adopted.
+IoStatus FolderAdoption::tell(const Recovered& recovered, Replay* replay,
+                              std::uint64_t* live_bytes) {
+  PlaceReader reader(file_system_);
+  const std::vector<SlotPlaces> live =
+      table_.while_open([&](LiveIndex& index, const SegmentMap& segments) {
+        std::vector<SlotPlaces> all = index.live_in_any(replay->segments);
+        for (const SlotPlaces& item : all) {
+          for (const Place& place : item.places) index.pin(place.segment);
+          reader.add(item.places, segments);
+        }
+        return all;
+      });
   std::vector<SlotPlaces> lost;
   std::vector<SlotPlaces> later;  // the disk says no for now
   IoStatus first;
@@ -229,60 +212,58 @@ IoStatus Journal::Impl::tell(const Recovered& recovered, Replay* replay,
       recovered(record);
     }
   }
-  std::set<const JournalFolder*> unread;
-  {
-    Lock lock(mutex);
-    for (const SlotPlaces& item : lost) park_unreadable(item.slot, item.version);
-    for (const SlotPlaces& item : later) {
-      for (const Place& place : item.places)
-        unread.insert(segments.at(place.segment)->folder.get());
-    }
-    for (const SlotPlaces& item : live) {
-      for (const Place& place : item.places) index.unpin(place.segment);
-    }
-  }
-  std::erase_if(replay->folders, [&](const std::shared_ptr<JournalFolder>& of) {
-    const bool let_go = unread.contains(of.get());
-    if (let_go) forget(*of, replay);
-    return let_go;
-  });
+  reading_.give_up(lost);
+  for (const SlotPlaces& item : live) table_.unpin(item.places);
+  let_go_of_folders_of(later, replay);
   return first;
 }
 
-IoStatus Journal::Impl::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
+void FolderAdoption::let_go_of_folders_of(std::span<const SlotPlaces> unread, Replay* replay) {
+  std::set<const JournalFolder*> folders;
+  table_.with_segments([&](const LiveIndex&, const SegmentMap& segments) {
+    for (const SlotPlaces& item : unread) {
+      for (const Place& place : item.places) {
+        const auto found = segments.find(place.segment);
+        if (found != segments.end()) folders.insert(found->second->folder.get());
+      }
+    }
+  });
+  std::erase_if(replay->folders, [&](const std::shared_ptr<JournalFolder>& of) {
+    const bool let_go = folders.contains(of.get());
+    if (let_go) forget(*of, replay);
+    return let_go;
+  });
+}
+
+void FolderAdoption::remove_emptied(const Replay& replay) {
+  for (const std::uint64_t number : replay.segments) table_.unpin(number);
+  table_.trim();
+  for (const auto& of : replay.folders) {
+    if (table_.is_emptied(of)) file_system_.remove_tree(of->path);
+  }
+}
+
+IoStatus FolderAdoption::adopt(const Recovered& recovered, const AllRecovered& all_recovered) {
   std::unique_ptr<FileLock> adopting;
-  IoStatus status = file_system->try_lock(options.directory + "/adopting", &adopting);
+  IoStatus status = file_system_.try_lock(directory_ + "/adopting", &adopting);
   if (!status.ok() && status.error != EAGAIN && nobody_left_anything()) return {};
   std::vector<DirectoryItem> items;
-  if (status.ok()) status = file_system->list(options.directory, &items);
+  if (status.ok()) status = file_system_.list(directory_, &items);
   if (!status.ok()) return status;
   Replay replay;
   for (const DirectoryItem& item : items) {
     if (!item.directory) continue;
-    const IoStatus adopted = adopt_folder(options.directory + "/" + item.name, &replay);
+    const IoStatus adopted = adopt_folder(directory_ + "/" + item.name, &replay);
     if (status.ok()) status = adopted;
   }
-  finish(&replay);
+  judge(replay);
   std::uint64_t live_bytes = 0;
   const IoStatus told = tell(recovered, &replay, &live_bytes);
   if (status.ok()) status = told;
   if (all_recovered) all_recovered();
-  {
-    Lock lock(mutex);
-    for (std::uint64_t number : replay.segments) index.unpin(number);
-  }
-  trim();
-  for (const auto& of : replay.folders) {
-    bool emptied = false;
-    {
-      Lock lock(mutex);
-      emptied = of->segments == 0 && !of->keep;
-      if (of->keep && folder) kept.push_back(of);
-    }
-    if (emptied) file_system->remove_tree(of->path);
-  }
-  if (live_bytes == 0 || live_bytes > options.segment_bytes) return status;
-  for (std::uint64_t number : replay.segments) compact_segment(number);
+  remove_emptied(replay);
+  if (live_bytes == 0 || live_bytes > small_bytes_) return status;
+  for (std::uint64_t number : replay.segments) compaction_.copy_forward(number);
   return status;
 }
 

@@ -21,61 +21,14 @@
 #include <string_view>
 #include <vector>
 
-#include "base/quarantine.h"
+#include "journal/journal_types.h"
 #include "journal/record.h"
+#include "journal/unsettled_write.h"
 #include "tiercache/file_system.h"
 #include "tiercache/outbox.h"
 #include "tiercache/store.h"
 
 namespace tiercache {
-
-struct SlotName;
-
-struct JournalOptions {
-  std::string directory;  // `<cache directory>/journal`
-  std::string name;       // of this open cache; a folder that nobody used before
-  // Drawn from the system's entropy: makes the segments' salts unlike any other's.
-  std::uint64_t seed = 0;
-  std::uint64_t segment_bytes = 4 << 20;  // preallocated; a larger record gets a segment of its own
-  std::uint64_t max_bytes = 1ull << 30;   // live bytes; at it `append` answers `full`
-  bool has_store = true;                  // false: records live only until their file is synced
-  std::shared_ptr<Quarantine> quarantine = {};  // null: one of its own, of the default size
-};
-
-enum class AppendStatus : std::uint8_t {
-  durable,      // synced
-  full,         // `max_bytes` of live records: nothing was written
-  not_applied,  // the disk refused; the record is nowhere and never will be
-  unknown,      // the disk refused in the middle; the record may be found at the next open
-};
-
-struct AppendResult {
-  AppendStatus status = AppendStatus::durable;
-  IoStatus io;  // with `not_applied` and `unknown`
-};
-
-// One write the store has not settled, as the drain takes it.
-struct UnsettledWrite {
-  StoreWrite write;
-  RecordKind kind =
-      RecordKind::content;  // content, clocks or erase_matching (then `write.id.key` is the glob)
-  Lineage made_from = {};   // with a guard
-};
-
-struct JournalStats {
-  std::uint64_t live_records = 0;
-  std::uint64_t live_bytes = 0;
-  std::uint64_t disk_bytes = 0;  // of all segments
-  std::uint64_t segments = 0;
-  std::uint64_t unsettled = 0;  // waiting for the store: the outbox's depth
-  std::uint64_t parked = 0;
-  std::uint64_t parked_bytes = 0;  // of the live ones
-  std::uint64_t syncs = 0;
-  std::uint64_t records_synced = 0;  // records_synced / syncs: the group commit's size
-  std::uint64_t segments_abandoned = 0;
-  std::uint64_t corrupt_records = 0;  // met at recovery and kept aside
-  std::uint64_t lost_records = 0;     // of writes that only a deleted directory had
-};
 
 // Thread-safe.
 class Journal {
@@ -166,7 +119,7 @@ class Journal {
   // The store settled the key up to this version. `kind` clocks settles the clocks record alone.
   // Content that was saved took the clocks sent with it along; content that was superseded did not,
   // and they are sent again by themselves.
-  enum class Settlement : std::uint8_t { saved, superseded };
+  using Settlement = tiercache::Settlement;  // saved, superseded
   void settled(const UnsettledWrite& write, Settlement how = Settlement::saved);
   // The store refused it for good: kept on disk and listed until retried or discarded. On disk from
   // the next `commit` on.
@@ -226,7 +179,7 @@ class Journal {
   // segment while dead bytes outweigh live ones. The owner calls it now and then on the disk lane.
   // `all`: whatever the proportion, out of all segments but the newest. Segments without live
   // records are deleted at once, by whatever call emptied them.
-  enum class Compact : std::uint8_t { when_due, all };
+  using Compact = tiercache::Compact;  // when_due, all
   IoStatus compact(Compact how);
 
   JournalStats stats() const;

@@ -10,7 +10,6 @@
 // judges the guarded one against it.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +24,7 @@
 
 #include "base/hash.h"
 #include "journal/record.h"
+#include "journal/unsettled_write.h"
 
 namespace tiercache {
 
@@ -35,15 +35,6 @@ struct Place {
   std::uint32_t size = 0;
 
   friend bool operator==(const Place&, const Place&) = default;
-};
-
-// A slot by name: content, clocks or erase_matching (then `id.key` is the glob).
-struct SlotName {
-  RecordKind kind = RecordKind::content;
-  EntryId id;
-  bool below = false;  // with content: of what the newest content has not seen
-
-  friend auto operator<=>(const SlotName&, const SlotName&) = default;
 };
 
 // One write to be sent. A key's clocks travel with its content.

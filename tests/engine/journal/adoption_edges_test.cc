@@ -414,5 +414,24 @@ TEST_F(AdoptedDamage, quarantine_that_is_handed_in_is_used) {
                           [](const std::string& file) { return file.starts_with("/elsewhere/"); }));
 }
 
+TEST(AdoptionWhileClosing, folder_is_left_to_the_next_I1) {
+  MemoryDisk disk;
+  JournalOnDisk first(disk), second(disk), third(disk);
+  ASSERT_TRUE(first.open().ok());
+  ASSERT_TRUE(second.open().ok());
+  first.put(content("a", 1, document("a", 3'000)));
+  first.put(content("b", 2, document("b", 3'000)));
+  first.journal.reset();
+  int segments_read = 0;
+  disk.set_fault([&](const std::string& name, const std::string&) {
+    if (name == "read_file" && ++segments_read == 2) second.journal->close();
+    return 0;
+  });
+  EXPECT_EQ(second.journal->adopt([](const Record&) { FAIL(); }).error, EBADF);
+  disk.set_fault(nullptr);
+  ASSERT_TRUE(third.open().ok());
+  EXPECT_EQ(third.recovered.size(), 2u);
+}
+
 }  // namespace
 }  // namespace tiercache

@@ -130,5 +130,35 @@ TEST(JournalThreads, every_record_is_answered_once_while_the_journal_closes) {
   }
 }
 
+TEST(JournalThreads, last_word_on_a_parked_write_is_the_last_on_the_disk_too_I1) {
+  MemoryDisk disk;
+  JournalOnDisk log(disk);
+  for (int life = 0; life < 20; ++life) {
+    ASSERT_TRUE(log.open().ok());
+    const Record record = content("k", 5, "1");
+    if (life == 0) log.put(record);
+    Journal& journal = *log.journal;
+    {
+      std::vector<std::jthread> threads;
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) journal.park(testing::write_of(record), "no");
+      });
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) journal.retry_parked(record.id);
+      });
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) journal.commit();
+      });
+    }
+    while (!journal.commit()) {
+    }
+    const std::size_t parked = journal.parked().size();
+    log.kill();
+    ASSERT_TRUE(log.open().ok());
+    EXPECT_EQ(log.journal->parked().size(), parked);
+    log.kill();
+  }
+}
+
 }  // namespace
 }  // namespace tiercache

@@ -58,6 +58,22 @@ TEST_F(RestoringAgain, what_was_acknowledged_before_is_on_the_disk_again_after_i
   EXPECT_EQ(*log.recovered_content("k")->entry.document, document("k"));
 }
 
+TEST_F(RestoringAgain, copy_whose_sync_fails_is_brought_to_another_segment_I1) {
+  log.put(content("k", 5, document("k")));
+  delete_folder();
+  int syncs = 0;  // the first one is of the segment while it is made
+  disk.set_fault([&](const std::string& operation, const std::string&) {
+    return operation == "sync_data" && ++syncs == 2 ? EIO : 0;
+  });
+  ASSERT_TRUE(restore().ok());
+  EXPECT_EQ(journal().stats().segments_abandoned, 1u);
+  EXPECT_EQ(lost(), 0u);
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_NE(log.recovered_content("k"), nullptr);
+  EXPECT_EQ(*log.recovered_content("k")->entry.document, document("k"));
+}
+
 TEST_F(RestoringAgain, folder_that_comes_back_after_a_try_that_failed_is_restored_all_the_same) {
   log.put(content("k", 5, document("k")));
   ASSERT_TRUE(disk.boot()->rename(testing::kDirectory, "/cache/away").ok());

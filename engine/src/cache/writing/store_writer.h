@@ -24,7 +24,7 @@
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
 #include "cache/writing/settlements.h"
-#include "journal/outbox_drain.h"
+#include "outbox/outbox_drain.h"
 #include "tiercache/outbox.h"
 
 namespace tiercache::detail {

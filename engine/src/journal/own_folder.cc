@@ -1,0 +1,141 @@
+#include "journal/own_folder.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/disk_refusal.h"
+#include "base/same_file.h"
+
+namespace tiercache {
+namespace {
+
+// How many names are tried for the folder before giving up.
+constexpr int kNamesTried = 8;
+
+}  // namespace
+
+OwnFolder::OwnFolder(FileSystem& file_system, std::string directory, std::string name)
+    : file_system_(file_system), directory_(std::move(directory)), name_(std::move(name)) {}
+
+// --- What is asked of it ---
+
+std::shared_ptr<JournalFolder> OwnFolder::get() const {
+  Lock lock(mutex_);
+  return folder_;
+}
+
+IoStatus OwnFolder::away() const {
+  Lock lock(mutex_);
+  return away_;
+}
+
+bool OwnFolder::is_there() const {
+  Lock lock(mutex_);
+  return folder_ && away_.ok();
+}
+
+IoStatus OwnFolder::refusal() const {
+  Lock lock(mutex_);
+  return restoring_ ? IoStatus{ENOENT, "the journal's folder was deleted"} : away_;
+}
+
+void OwnFolder::close() {
+  std::shared_ptr<JournalFolder> closed;
+  Lock lock(mutex_);
+  closed.swap(folder_);
+}
+
+bool OwnFolder::begin_restoring() {
+  Lock lock(mutex_);
+  if (!folder_) return false;
+  restoring_ = true;
+  return true;
+}
+
+void OwnFolder::end_restoring(bool whole) {
+  Lock lock(mutex_);
+  restoring_ = !whole;
+}
+
+bool OwnFolder::is_restoring() const {
+  Lock lock(mutex_);
+  return restoring_;
+}
+
+// --- Making it ---
+
+IoStatus OwnFolder::make(std::shared_ptr<JournalFolder>* out) {
+  IoStatus status;
+  for (int tries = 0; tries < kNamesTried; ++tries) {
+    // One that was deleted may still be tidied up: its name is not used again.
+    const int number = names_used_++;
+    auto made = std::make_shared<JournalFolder>();
+    made->own = true;
+    made->path = directory_ + "/" + name_;
+    if (number != 0) made->path.append("-").append(std::to_string(number));
+    FileInfo info;
+    if (file_system_.info(made->path, &info).ok()) continue;
+    status = file_system_.make_directories(made->path);
+    if (!status.ok()) return status;
+    status = take_lock(made.get());
+    // An adopter may take a folder in the instant between its making and its locking.
+    if (status.error == EAGAIN || status.absent()) continue;
+    if (!status.ok()) {
+      file_system_.remove_tree(made->path);  // on a full disk it may have been the last inode
+      return status;
+    }
+    *out = std::move(made);
+    return {};
+  }
+  return status.ok() ? IoStatus{EEXIST, "journal folder " + name_ + " exists already"} : status;
+}
+
+IoStatus OwnFolder::take_lock(JournalFolder* made) {
+  IoStatus status = file_system_.try_lock(owner_path(*made), &made->lock);
+  if (!status.ok()) return status;
+  made->owner = identity_of(file_system_, owner_path(*made));
+  status = file_system_.sync_directory(made->path);
+  if (status.ok()) status = file_system_.sync_directory(directory_);
+  if (status.ok()) status = file_system_.sync_directory(parent_of(directory_));
+  return status;
+}
+
+std::shared_ptr<JournalFolder> OwnFolder::missing() const {
+  auto missing = std::make_shared<JournalFolder>();
+  missing->path = directory_ + "/" + name_;
+  missing->own = true;
+  missing->gone = true;
+  return missing;
+}
+
+IoStatus OwnFolder::open() {
+  std::shared_ptr<JournalFolder> made;
+  const IoStatus status = make(&made);
+  if (!status.ok() && !refuses_for_now(status.error)) return status;
+  Lock lock(mutex_);
+  folder_ = status.ok() ? std::move(made) : missing();
+  away_ = status;
+  return {};
+}
+
+IoStatus OwnFolder::come_back() {
+  std::shared_ptr<JournalFolder> made;
+  const IoStatus status = make(&made);
+  Lock lock(mutex_);
+  away_ = status;
+  if (folder_ && status.ok()) folder_.swap(made);
+  return status;
+}
+
+IoStatus OwnFolder::replace() {
+  std::shared_ptr<JournalFolder> made;
+  const IoStatus status = make(&made);
+  if (!status.ok()) return status;
+  Lock lock(mutex_);
+  if (!folder_) return {EBADF, "the journal is closed"};
+  folder_.swap(made);
+  away_ = {};
+  return {};
+}
+
+}  // namespace tiercache

@@ -1,0 +1,108 @@
+#include "journal/round_writer.h"
+
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include "journal/place_reader.h"
+
+namespace tiercache {
+namespace {
+
+// The frame's length is 32 bits.
+constexpr std::uint64_t kMaxPayloadBytes = 1ull << 31;
+
+// What is copied, and what says that a write is settled or parked, adds nothing that must be
+// limited.
+bool grows(const QueuedRecord& one) {
+  return !one.copy_of &&
+         (one.record.kind == RecordKind::content || one.record.kind == RecordKind::clocks);
+}
+
+}  // namespace
+
+// Whoever writes on and on would leave no turn for the restoring.
+bool RoundWriter::refuse_without_folder(std::vector<QueuedRecord>* batch) const {
+  const IoStatus why = own_folder_.refusal();
+  if (why.ok()) return false;
+  for (QueuedRecord& one : *batch) one.result = {AppendStatus::not_applied, why};
+  return true;
+}
+
+std::vector<QueuedRecord*> RoundWriter::admit(std::vector<QueuedRecord>* batch) {
+  std::vector<QueuedRecord*> admitted;
+  std::uint64_t more = 0;
+  table_.with_index([&](const LiveIndex& index) {
+    for (QueuedRecord& one : *batch) {
+      const std::uint64_t old = grows(one) ? index.replaced_bytes(one.record) : 0;
+      const std::uint64_t growth = one.bytes() > old && grows(one) ? one.bytes() - old : 0;
+      if (one.payload.size() > kMaxPayloadBytes) {
+        one.result = {AppendStatus::not_applied, {EFBIG, "record too large for the journal"}};
+      } else if (growth > 0 && index.live_bytes() + more + growth > max_bytes_) {
+        one.result = {AppendStatus::full, {}};
+      } else {
+        more += growth;
+        admitted.push_back(&one);
+      }
+    }
+  });
+  return admitted;
+}
+
+void RoundWriter::merge_with_live_clocks(Record* record) {
+  Record earlier;
+  PlaceReader reader(file_system_);
+  SlotPlaces places;
+  const bool found = table_.with_segments([&](LiveIndex& index, const SegmentMap& segments) {
+    if (!index.find_clocks(record->id, &places, &earlier.entry.clocks)) return false;
+    for (const Place& place : places.places) index.pin(place.segment);
+    reader.add(places.places, segments);
+    return true;
+  });
+  if (!found) return;
+  earlier.entry.version = places.version;
+  earlier.entry.metadata.clear();
+  const Entry& later = record->entry;
+  if (places.version > later.version ||
+      (places.version == later.version && later.metadata.empty())) {
+    // Its metadata is on the disk alone; where that cannot be read its clocks still count.
+    Record read;
+    if (reader.read(places.places, &read).ok()) {
+      earlier = std::move(read);
+    } else {
+      earlier.entry.version = {};
+    }
+  }
+  merge_clocks_records(earlier, record);
+  table_.unpin(places.places);
+}
+
+void RoundWriter::merge_clocks(std::vector<QueuedRecord>* batch) {
+  std::map<EntryId, const Record*> earlier;
+  for (QueuedRecord& one : *batch) {
+    if (one.record.kind != RecordKind::clocks || one.copy_of) continue;
+    if (one.result.status != AppendStatus::durable) continue;
+    const auto [found, first] = earlier.try_emplace(one.record.id, &one.record);
+    if (first) {
+      merge_with_live_clocks(&one.record);
+    } else {
+      merge_clocks_records(*found->second, &one.record);
+      found->second = &one.record;
+    }
+    one.payload = encode_record(one.record);
+  }
+}
+
+void RoundWriter::write(std::vector<QueuedRecord>* batch, Sync sync) {
+  if (refuse_without_folder(batch)) return;
+  std::vector<QueuedRecord> copies;
+  writer_.collect_left_behind(&copies);
+  std::vector<QueuedRecord*> records = pointers(&copies);
+  const std::vector<QueuedRecord*> admitted = admit(batch);
+  merge_clocks(batch);
+  records.insert(records.end(), admitted.begin(), admitted.end());
+  // What moves was synced where it was.
+  if (writer_.write(records, copies.empty() ? sync : Sync::yes).ok()) writer_.forget_left_behind();
+}
+
+}  // namespace tiercache

@@ -1,0 +1,149 @@
+#include "journal/segment_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace tiercache {
+namespace {
+
+void answer(std::span<QueuedRecord* const> records, AppendStatus status, const IoStatus& io) {
+  for (QueuedRecord* one : records) one->result = {status, io};
+}
+
+}  // namespace
+
+SegmentWriter::SegmentWriter(FileSystem& file_system, std::uint64_t segment_bytes,
+                             std::uint64_t seed, OwnFolder& own_folder, SegmentTable& table,
+                             RecordReading& reading, JournalCounters& counters)
+    : segment_bytes_(segment_bytes),
+      own_folder_(own_folder),
+      table_(table),
+      reading_(reading),
+      counters_(counters),
+      current_(file_system, seed) {}
+
+// --- Writing ---
+
+std::size_t SegmentWriter::fitting(std::span<QueuedRecord* const> records) const {
+  std::size_t count = 0;
+  for (std::uint64_t bytes = 0; count < records.size(); ++count) {
+    bytes += records[count]->bytes();
+    if (!current_.fits(bytes)) break;
+  }
+  return count;
+}
+
+IoStatus SegmentWriter::write(std::span<QueuedRecord* const> records, Sync sync) {
+  while (!records.empty()) {
+    const QueuedRecord& first = *records.front();
+    if (!current_.fits(first.bytes())) {
+      // Only notes are left, which come last and are not worth a segment.
+      if (first.record.kind == RecordKind::done) break;
+      const IoStatus io = start_segment(first.bytes());
+      if (!io.ok()) {
+        answer(records, AppendStatus::not_applied, io);
+        return io;
+      }
+    }
+    const auto chunk = records.first(fitting(records));
+    records = records.subspan(chunk.size());
+    const IoStatus io = write_chunk(chunk, sync);
+    if (!io.ok()) {
+      answer(chunk, AppendStatus::unknown, io);
+      answer(records, AppendStatus::not_applied, io);
+      return io;
+    }
+  }
+  return {};
+}
+
+IoStatus SegmentWriter::start_segment(std::uint64_t bytes) {
+  auto made = std::make_shared<JournalSegment>();
+  made->folder = own_folder_.get();
+  if (!made->folder) return {EBADF, "the journal is closed"};
+  made->number = table_.take_number();
+  const IoStatus status = current_.start(made, std::max(segment_bytes_, bytes));
+  if (status.ok()) table_.add_current(made);
+  return status;
+}
+
+IoStatus SegmentWriter::write_chunk(std::span<QueuedRecord* const> chunk, Sync sync) {
+  const IoStatus status = put(chunk, sync);
+  if (!status.ok()) return rescue(chunk);
+  make_live(chunk, sync);
+  return status;
+}
+
+IoStatus SegmentWriter::put(std::span<QueuedRecord* const> records, Sync sync) {
+  const std::uint64_t sequence = table_.reserve_sequences(records.size());
+  return current_.put(current_.place(records, sequence), sync);
+}
+
+IoStatus SegmentWriter::rescue(std::span<QueuedRecord* const> records) {
+  const SegmentPtr failed = current_.segment();
+  left_behind_.push_back({failed, current_.leave()});
+  table_.abandon_current(*failed);
+  ++counters_.segments_abandoned;
+  std::vector<QueuedRecord> copies;
+  collect_left_behind(&copies);
+  std::vector<QueuedRecord*> all = pointers(&copies);
+  all.insert(all.end(), records.begin(), records.end());
+  IoStatus status = start_segment(total_bytes(all));
+  if (!status.ok()) return status;
+  status = put(all, Sync::yes);
+  if (!status.ok()) {
+    leave();  // nothing live is in it: the round's end deletes it
+    return status;
+  }
+  make_live(all, Sync::yes);
+  forget_left_behind();
+  return status;
+}
+
+void SegmentWriter::make_live(std::span<QueuedRecord* const> records, Sync sync) {
+  table_.make_live(records, *current_.segment(), current_.used_bytes());
+  if (sync == Sync::no) return;
+  ++counters_.syncs;
+  counters_.records_synced += records.size();
+}
+
+// --- Leaving a segment ---
+
+void SegmentWriter::leave() {
+  current_.leave();
+  table_.leave_current();
+}
+
+void SegmentWriter::leave_behind() {
+  const SegmentPtr left = current_.segment();
+  if (left) left_behind_.push_back({left, current_.leave()});
+  table_.leave_current();
+}
+
+void SegmentWriter::collect_left_behind(std::vector<QueuedRecord>* copies) {
+  for (const LeftBehind& left : left_behind_) {
+    reading_.read_live(*left.segment, left.file.get(), copies);
+  }
+}
+
+void SegmentWriter::forget_left_behind() {
+  left_behind_.clear();
+}
+
+void SegmentWriter::forget_left_behind(const SegmentPtr& segment) {
+  std::erase_if(left_behind_, [&](const LeftBehind& left) { return left.segment == segment; });
+}
+
+File* SegmentWriter::file_of(const SegmentPtr& segment) const {
+  const auto left = std::find_if(left_behind_.begin(), left_behind_.end(),
+                                 [&](const LeftBehind& one) { return one.segment == segment; });
+  return left == left_behind_.end() ? nullptr : left->file.get();
+}
+
+void SegmentWriter::let_go() {
+  current_.leave();
+  left_behind_.clear();
+}
+
+}  // namespace tiercache
