@@ -8,8 +8,8 @@
 
 namespace tiercache {
 
-// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down, in a unit that leaves two digits or
-// more where the time is long enough. Negative times are "0 ms".
+// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down to a whole unit. Seconds and minutes
+// are used below 100 of them, hours below 48. Negative times are "0 ms".
 std::string spoken(std::chrono::milliseconds span);
 
 // "1 key", "2 keys", "0 keys". `many` is given where it is not `one` with an s.
