@@ -33,8 +33,8 @@ EnvelopeResult unreadable(const JsonReader& reader) {
                  ")");
 }
 
-// Splits the header line off and verifies its checksum and the format number. `*members` becomes
-// what the checksum covers, `*body` everything behind the line.
+// Splits the header line off and verifies its checksum. `*members` becomes what the checksum
+// covers, `*body` everything behind the line.
 EnvelopeResult open_header(std::string_view bytes, std::string_view* members,
                            std::string_view* body) {
   const std::string_view head = bytes.substr(0, kMaxHeaderBytes);

@@ -12,7 +12,8 @@ namespace tiercache {
 
 namespace {
 
-// All but the signals that a thread's own faults and profilers raise.
+// Blocks all signals, except those that a thread's own faults and profilers raise. A thread started
+// meanwhile inherits that.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -55,7 +56,7 @@ void WorkerPool::post(Task task) {
   if (wake) work_or_close_.notify_one();
 }
 
-// The new thread's first act is to take `mutex_`, so it sees its `Worker` complete.
+// The first thing a new thread does is to take `mutex_`, so it sees its `Worker` complete.
 void WorkerPool::start_worker() {
   Worker& worker = workers_.emplace_back();
   try {
@@ -121,7 +122,7 @@ int WorkerPool::wait(SteadyTime deadline) {
   worker_changed_.wait_until(lock, deadline, [this] {
     return all_workers([](const Worker& w) { return w.finished || w.waiting; });
   });
-  // Threads outside a task end at once, whatever the deadline.
+  // Threads outside a task end at once, so they are waited for whatever the deadline is.
   worker_changed_.wait(lock, [this] {
     return all_workers([](const Worker& w) { return w.finished || w.running; });
   });
