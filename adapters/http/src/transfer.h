@@ -57,8 +57,7 @@ class Transfers {
 
   const std::shared_ptr<Clock> clock_;
   std::mutex mutex_;
-  // Guarded by `mutex_`.
-  std::vector<std::unique_ptr<Handle>> idle_;
+  std::vector<std::unique_ptr<Handle>> idle_;  // guarded by `mutex_`
 };
 
 }  // namespace tiercache::http

@@ -54,7 +54,7 @@ class Log {
   Log(std::shared_ptr<spdlog::logger> logger, const Clock& clock)
       : logger_(std::move(logger)), clock_(clock) {}
 
-  // A promise is at risk.
+  // Something that was promised is at risk.
   template <class... Args>
   void error(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::err, {}, format, std::forward<Args>(args)...);
@@ -64,7 +64,7 @@ class Log {
              Args&&... args) {
     write(topic, spdlog::level::err, subject, format, std::forward<Args>(args)...);
   }
-  // Degraded but serving.
+  // The cache is degraded but goes on serving.
   template <class... Args>
   void warn(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::warn, {}, format, std::forward<Args>(args)...);
@@ -74,7 +74,7 @@ class Log {
             Args&&... args) {
     write(topic, spdlog::level::warn, subject, format, std::forward<Args>(args)...);
   }
-  // State changed.
+  // The state of something has changed.
   template <class... Args>
   void info(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::info, {}, format, std::forward<Args>(args)...);

@@ -60,7 +60,7 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   struct Delivery {
     std::vector<Handler> handlers;
     FlightResult result;
-    std::function<void(const FlightResult&)> ended;  // the flight's
+    std::function<void(const FlightResult&)> ended;  // that of the flight
   };
 
   // What `stop` takes out, to be told and destroyed outside the lock.
@@ -92,13 +92,13 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   void work();
   RecordPtr begin_next(RefreshContext* context) TIERCACHE_REQUIRES(mutex);
   void end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
-  // What comes after the callback.
+  // The steps after the callback.
   void apply(const RecordPtr& record, RefreshResult result);
   void finish(const RecordPtr& record, FlightResult result);
   void fail(const RecordPtr& record, std::string why, milliseconds source_delay)
       TIERCACHE_REQUIRES(mutex);
   void end(const RecordPtr& record, FlightResult result) TIERCACHE_REQUIRES(mutex);
-  // Time running out.
+  // The steps when time runs out.
   void set_timer(const RecordPtr& record) TIERCACHE_REQUIRES(mutex);
   void drop_timer(Record& record) TIERCACHE_REQUIRES(mutex);
   void on_timeout(const RecordPtr& record, Phase phase);
@@ -192,7 +192,7 @@ void SingleFlight::State::make(const RecordPtr& record, const Make& make) {
     why = "the refresh could not be prepared";
   }
   Lock lock(mutex);
-  if (record->phase != Phase::making) return;  // stopped meanwhile
+  if (record->phase != Phase::making) return;  // `stop` has ended it meanwhile
   std::swap(record->flight, flight);
   if (!why.empty()) return fail(record, std::move(why), milliseconds(0));
   enter_line(record);

@@ -15,8 +15,8 @@
 //       was not on the list: give it up
 //     lock the file, put it on the list
 //
-// The child inherits no lock this way that it does not close, and no system call that may take long
-// is made under the mutex.
+// So the child keeps no lock that it inherits, and no system call that may take long is made under
+// the mutex.
 #include "system/posix_lock.h"
 
 #include <pthread.h>

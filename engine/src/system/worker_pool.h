@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <list>
@@ -41,13 +42,16 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
   int wait(SteadyTime deadline);
 
  private:
+  enum class State : std::uint8_t {
+    idle,
+    running,   // inside a task
+    waiting,   // inside a task that is inside `wait`; to wait for it there could last for ever
+    finished,  // does not touch the pool any more
+  };
   struct Worker {
     std::thread thread;
     std::thread::id id;
-    bool running = false;  // inside a task
-    // Its task is inside `wait`; to wait for it there could last for ever.
-    bool waiting = false;
-    bool finished = false;  // does not touch the pool any more
+    State state = State::idle;
   };
 
   void start_worker();
