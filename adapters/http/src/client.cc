@@ -19,23 +19,24 @@ namespace {
 
 constexpr const char* kEtag = "etag";
 constexpr const char* kLastModified = "last_modified";
-// Of what the validators are, so that those of another URL or part are not sent.
+// Says what the validators belong to, so that those of another URL or another part are not sent.
 constexpr const char* kSource = "source";
 constexpr std::size_t kLongestValidator = 1024;
 
-// Few enough bits that a secret in the URL cannot be found by it.
+// It has so few bits that a secret in the URL cannot be found by it.
 std::string fingerprint_of(const Options& options) {
   return Checksum::of(options.url + '\n' + options.select).to_string().substr(0, 8);
 }
 
-// What may be kept and sent back as a header's value: printable ASCII.
+// Returns the text if it may be kept and sent back as a header's value (printable ASCII), else
+// nothing.
 std::string validator(const std::string& text) {
   const bool plain =
       std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f; });
   return plain && text.size() <= kLongestValidator ? text : "";
 }
 
-// In a header, and not split by it.
+// True if a header can hold the token and is not split by it.
 bool may_be_token(const std::string& token) {
   return !token.empty() && std::all_of(token.begin(), token.end(),
                                        [](unsigned char c) { return c > ' ' && c < 0x7f; });
@@ -51,7 +52,7 @@ bool sets_accept(const std::vector<Header>& headers) {
   });
 }
 
-// JSON never begins so; pages of proxies, captive portals and error handlers do.
+// JSON never begins like this, but the pages of proxies, captive portals and error handlers do.
 bool looks_like_markup(const std::string& body) {
   const auto first = body.find_first_not_of(" \t\r\n");
   return first != std::string::npos && body[first] == '<';
@@ -61,7 +62,7 @@ bool is_blank(const std::string& body) {
   return body.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
-// Editors' mark of UTF-8, which is no part of JSON.
+// Some editors put a mark in front of UTF-8, which is not part of JSON.
 void drop_byte_order_mark(std::string& body) {
   if (body.starts_with("\xEF\xBB\xBF")) body.erase(0, 3);
 }
@@ -162,7 +163,7 @@ Request Client::request_for(const Target& target, Round& round) const {
   if (round.credentials_used) {
     if (!round.token.empty()) request.headers.push_back("Authorization: Bearer " + round.token);
     for (const Header& header : options_.headers) {
-      // How libcurl wants a header without a value.
+      // A header without a value is given to libcurl with a semicolon.
       const bool empty = header.value.empty();
       request.headers.push_back(header.name + (empty ? ";" : ": " + header.value));
     }
@@ -219,8 +220,8 @@ RefreshAnswer<std::string> Client::answer_of(Reply reply, const Round& round) co
   if (reply.status == 304 && conditional) return not_modified(reply, round);
   if (reply.status == 404 || reply.status == 410) return NotFound{};
   const std::string what = what_answered(reply, round);
-  // Some say 403 where others say 429, and any 5xx may come from a source that knows when it is
-  // back.
+  // Some sources answer 403 where others answer 429, and any 5xx may come from a source that knows
+  // when it will be back.
   if (reply.status >= 400) {
     const auto delay = retry_delay(reply.retry_after, reply.date, options_.clock->wall_now());
     if (delay) throw RetryAfter(*delay, "GET " + url_.shown() + ": " + what);
@@ -256,7 +257,8 @@ std::string Client::metadata_of(const Reply& reply) const {
   return metadata.dump();
 }
 
-// A 304 may bring validators that are newer than those it was asked with; members of others stay.
+// A 304 may bring newer validators than those that it was asked with. Other members of the metadata
+// stay.
 NotModified Client::not_modified(const Reply& reply, const Round& round) const {
   const std::string etag = validator(reply.etag);
   const std::string last_modified = validator(reply.last_modified);

@@ -1,4 +1,4 @@
-// What a refresh asks of its source, and what the answer means.
+// How a refresh asks its source, and what the answer means.
 #pragma once
 
 #include <optional>
@@ -14,26 +14,27 @@ namespace tiercache::http::detail {
 // Thread-safe.
 class Client {
  public:
-  // Of options that are in order.
+  // The options must have been checked.
   explicit Client(Options options);
 
   RefreshAnswer<std::string> fetch(const RefreshContext& context) const;
 
  private:
-  // One refresh: what all its requests share.
+  // What all requests of one refresh share.
   struct Round {
     const RefreshContext& context;
     SteadyTime deadline;
-    std::string etag;  // of the previous document; empty: not asked conditionally
+    // The validators of the previous document. If both are empty the request is unconditional.
+    std::string etag;
     std::string last_modified;
     std::string token;
     Origin origin;                  // of the last request
-    bool credentials_used = false;  // by the last request
+    bool credentials_used = false;  // whether the last request had the token, headers and user info
   };
 
   Round begin(const RefreshContext& context) const;
   std::string ask_token() const;
-  // Follows redirects.
+  // Asks the source and follows redirects.
   Reply ask(const std::string& url, Round& round) const;
   Request request_for(const Target& target, Round& round) const;
   Target redirect_from(const Target& from, const Reply& reply) const;
@@ -42,7 +43,7 @@ class Client {
   NotModified not_modified(const Reply& reply, const Round& round) const;
   std::string metadata_of(const Reply& reply) const;
   bool has_credentials(const Round& round) const;
-  // "answered 401", and where, after a redirect to another origin.
+  // "answered 401"; after a redirect to another origin also where.
   std::string what_answered(const Reply& reply, const Round& round) const;
   [[noreturn]] void fail(const std::string& what) const;
 

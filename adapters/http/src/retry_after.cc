@@ -18,7 +18,7 @@ bool all_digits(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-// The three forms of an HTTP date all name a time of day.
+// All three forms of an HTTP date have a time of day, so a text without a colon is not one.
 std::optional<seconds> parse_date(const std::string& text) {
   if (text.size() > kLongestDate || text.find(':') == std::string::npos) return std::nullopt;
   const time_t time = curl_getdate(text.c_str(), nullptr);
@@ -26,7 +26,7 @@ std::optional<seconds> parse_date(const std::string& text) {
   return seconds(time);
 }
 
-// Stops before it could overflow.
+// Stops reading before the number could overflow.
 seconds read_seconds(const std::string& digits) {
   seconds::rep number = 0;
   for (const char digit : digits) {

@@ -1,4 +1,4 @@
-// Reads when a server says to come back.
+// Reads when a server wants to be asked again.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@
 
 namespace tiercache::http {
 
-// The value of Retry-After, seconds or a date; nullopt when it is neither, or is no time to come. A
-// date counts from the answer's own `date` where that can be read, since the clocks of two machines
-// need not agree, else from `now`. At most a day.
+// Reads the value of Retry-After, seconds or a date; nullopt if it is neither, or lies in the past.
+// A date is compared with the answer's own `date`, since the clocks of two machines need not agree,
+// and with `now` only if that cannot be read. At most a day.
 std::optional<std::chrono::milliseconds> retry_delay(const std::string& value,
                                                      const std::string& date, WallTime now);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostTokens = 64;
 
-// Carries simdjson's errors up from where they are found.
+// Throws an error of simdjson's from where it was found.
 void check(error_code error) {
   if (error != simdjson::SUCCESS) {
     throw std::runtime_error(std::string("the answer is not valid JSON: ") +
@@ -37,7 +37,7 @@ std::string unescaped(std::string_view token) {
   return text;
 }
 
-// Nullopt for what is no index: "-", "01", a name.
+// Nullopt for a token that is not an index: "-", "01", a name.
 std::optional<std::size_t> index_of(const std::string& token) {
   if (token.size() > 1 && token.front() == '0') return std::nullopt;
   std::size_t index = 0;
@@ -47,7 +47,8 @@ std::optional<std::size_t> index_of(const std::string& token) {
   return index;
 }
 
-// Walks to the part and, so that nothing around it is believed unseen, on to the end.
+// Walks to the part, and then on to the end, so that nothing around the part is believed without
+// having been read.
 class Search {
  public:
   std::optional<std::string> run(std::string_view document, std::span<const std::string> tokens) {
@@ -127,7 +128,7 @@ class Search {
     } else {
       text = value.raw_json_token();
     }
-    // A scalar's token has the white space behind it.
+    // The token of a scalar includes the white space behind it.
     text.remove_suffix(text.size() - 1 - text.find_last_not_of(" \t\r\n"));
     found_ = std::string(text);
   }

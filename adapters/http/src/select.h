@@ -11,13 +11,14 @@ namespace tiercache::http {
 // Thread-safe.
 class JsonPointer {
  public:
-  // Throws std::invalid_argument for what is no pointer. The empty one names the whole document.
+  // Throws std::invalid_argument if the text is not a pointer. The empty pointer names the whole
+  // document.
   explicit JsonPointer(std::string_view text);
 
   bool names_all() const { return tokens_.empty(); }
-  // The bytes of the part, as they stand in the document; nullopt when there is no such part.
-  // Throws std::runtime_error when what is around the part is not well-formed, or names a member
-  // twice; the part itself is not looked into.
+  // The bytes of the part as they stand in the document; nullopt if there is no such part. Throws
+  // std::runtime_error if what is around the part is not well-formed, or names a selected member
+  // twice. The part itself is not looked into.
   std::optional<std::string> find_in(std::string_view document) const;
 
  private:

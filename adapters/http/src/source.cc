@@ -19,7 +19,7 @@ constexpr milliseconds kLongestTimeout = std::chrono::hours(24);
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr int kMostRedirects = 20;
 
-// Set by the adapter, or such that libcurl would misread the answer.
+// Headers that the adapter sets itself, or that would make libcurl misread the answer.
 constexpr std::array<std::string_view, 9> kOwnHeaders = {
     "accept-encoding",   "connection",    "content-length",      "host",
     "if-modified-since", "if-none-match", "proxy-authorization", "range",
@@ -37,7 +37,7 @@ bool is_header_value(const std::string& value) {
                       [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
 }
 
-// One line a fault: field, value, what is allowed.
+// Collects faults, one per line: the field, its value, and what is allowed.
 class Faults {
  public:
   void add(const std::string& field, const std::string& what) {
@@ -147,7 +147,7 @@ Answer Source::operator()(RefreshContext& context) const {
 
 Source source(Options options) {
   check(options);
-  // Read with each new connection, when the process may have another working directory.
+  // The file is read for each new connection, when the process may have another working directory.
   if (!options.ca_file.empty()) {
     const IoStatus status = posix_file_system()->absolute(options.ca_file, &options.ca_file);
     if (!status.ok()) throw BadConfiguration("http.ca_file: " + status.what);

@@ -17,10 +17,10 @@ namespace {
 
 // As many as a cache calls at once by default.
 constexpr std::size_t kMostIdle = 8;
-// How soon a cancelled transfer ends.
+// How often a transfer looks whether it was cancelled.
 constexpr milliseconds kLook{50};
 constexpr std::size_t kMostHeaderBytes = 256 << 10;
-// What is read of an answer that is no document, so that its connection can be used again.
+// How much of an answer that is not a document is read, so that its connection can be used again.
 constexpr std::size_t kMostIgnoredBytes = 64 << 10;
 
 struct FreeList {
@@ -39,7 +39,7 @@ HeaderList make_list(const std::vector<std::string>& lines) {
   return list;
 }
 
-// A short name out of an answer, for a message: what is no token's character is left out.
+// A short name from an answer, for a message. Characters that no token has are left out.
 std::string as_token(std::string text) {
   std::erase_if(text, [](unsigned char c) {
     return std::isalnum(c) == 0 &&
@@ -52,7 +52,7 @@ bool is_document(long status) {
   return status == 200 || status == 203;
 }
 
-// libcurl must be set up once per process, before its first handle, and is never torn down.
+// libcurl must be set up once per process, before its first handle is made. It is never torn down.
 void set_up_curl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) throw std::runtime_error("libcurl cannot be set up");
@@ -60,8 +60,8 @@ void set_up_curl() {
 
 }  // namespace
 
-// An easy handle in a multi handle of its own, which holds its connections: driven by steps, it
-// ends at once where `curl_easy_perform` would look up but once a second.
+// An easy handle in a multi handle of its own, which keeps its connections. It is driven in steps,
+// so that it can end at once; `curl_easy_perform` would look only once a second whether it should.
 class Transfers::Handle {
  public:
   Handle() : easy_(curl_easy_init()), multi_(curl_multi_init()) {
@@ -99,14 +99,14 @@ class Transfers::Handle {
 
   CURL* easy_;
   CURLM* multi_;
-  // Of the request under way.
+  // The request under way.
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::string body_;
   std::size_t max_bytes_ = 0;
   std::size_t header_bytes_ = 0;
   std::size_t ignored_bytes_ = 0;
-  const char* stopped_ = nullptr;  // why we ended it ourselves
-  bool enough_ = false;            // what is left of the answer is not wanted
+  const char* stopped_ = nullptr;  // why we ended it ourselves, if we did
+  bool enough_ = false;            // true once the rest of the answer is not wanted
 };
 
 void Transfers::Handle::set_up(const Request& request, curl_slist* headers) {
@@ -121,7 +121,7 @@ void Transfers::Handle::set_up(const Request& request, curl_slist* headers) {
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-  // A look-up that hangs is left behind rather than waited for.
+  // A look-up that hangs is left behind, and not waited for.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(request.connect_timeout.count()));
@@ -149,12 +149,12 @@ void Transfers::Handle::set_up(const Request& request, curl_slist* headers) {
 
 void Transfers::Handle::set_up_proxy(const Request& request) {
   curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  // What is for the source is not for the proxy.
+  // Headers for the source are not sent to the proxy.
   curl_easy_setopt(easy_, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   if (!request.environment_proxy) curl_easy_setopt(easy_, CURLOPT_PROXY, request.proxy.c_str());
 }
 
-// Decompressed, as it comes.
+// Takes the body part by part; libcurl has decompressed it already.
 std::size_t Transfers::Handle::take_body(const char* data, std::size_t size) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
@@ -240,7 +240,7 @@ Reply Transfers::Handle::run(const Request& request, const Clock& clock) {
   reply.date = header("Date");
   curl_multi_remove_handle(multi_, easy_);
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, nullptr);
-  // How an error page is packed does not matter.
+  // It does not matter how an error page is packed.
   if (code == CURLE_BAD_CONTENT_ENCODING && !is_document(reply.status)) enough_ = true;
   if (code != CURLE_OK && !enough_) throw std::runtime_error(why(code, request));
   reply.body = std::move(body_);

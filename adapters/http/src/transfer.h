@@ -18,8 +18,8 @@ struct Request {
   std::string url;
   std::vector<std::string> headers;      // "Name: value"
   std::optional<std::string> user_info;  // "user:password", decoded
-  std::string proxy;                     // as libcurl takes it: "" none
-  bool environment_proxy = false;        // leave the choice to the environment
+  std::string proxy;                     // as libcurl takes it; "" for none
+  bool environment_proxy = false;        // leaves the choice to the environment
   std::string ca_file;
   std::chrono::milliseconds connect_timeout{0};
   std::size_t max_bytes = 0;
@@ -30,7 +30,7 @@ struct Request {
 // Empty strings stand for headers that the answer lacks.
 struct Reply {
   long status = 0;
-  std::string body;      // of a 200 or 203 alone
+  std::string body;      // only of a 200 or 203
   std::string redirect;  // where a 3xx leads, as an absolute URL
   std::string etag;
   std::string last_modified;
@@ -38,14 +38,15 @@ struct Reply {
   std::string date;
 };
 
-// Easy handles with their connections, each in use by one request at a time. Thread-safe.
+// A pool of easy handles with their connections; each is in use by one request at a time.
+// Thread-safe.
 class Transfers {
  public:
   explicit Transfers(std::shared_ptr<Clock> clock);
   ~Transfers();
 
-  // Throws std::runtime_error, which says what libcurl says: never user info, header values or text
-  // of the answer.
+  // Throws std::runtime_error with what libcurl says, which never includes user info, header values
+  // or text of the answer.
   Reply run(const Request& request);
 
  private:
@@ -56,8 +57,7 @@ class Transfers {
 
   const std::shared_ptr<Clock> clock_;
   std::mutex mutex_;
-  // Guarded by `mutex_`.
-  std::vector<std::unique_ptr<Handle>> idle_;
+  std::vector<std::unique_ptr<Handle>> idle_;  // guarded by `mutex_`
 };
 
 }  // namespace tiercache::http

@@ -50,7 +50,7 @@ std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
-// "." or ".." as a segment, where a server that decodes the path would see one.
+// True if the path has "." or ".." as a segment for a server that decodes it first.
 bool has_dot_segment(std::string_view path) {
   const std::string decoded = percent_decoded(path);
   std::size_t begin = 0;
@@ -67,11 +67,11 @@ std::string_view path_of(std::string_view path_and_query) {
   return path_and_query.substr(0, path_and_query.find('?'));
 }
 
-// A text that looks like a URL, cut at what delimits its parts.
+// The parts of a text that looks like a URL.
 struct Parts {
   std::string_view scheme;     // with "://"
   std::string_view user_info;  // without "@"
-  std::string_view host;       // and port
+  std::string_view host;       // with the port
   std::string_view rest;
 };
 
@@ -91,7 +91,7 @@ Parts split(std::string_view text) {
   return parts;
 }
 
-// "a=…&b=…"; a part without a name is all value.
+// "a=…&b=…". A part without a name is taken for a value.
 std::string shown_query(std::string_view query) {
   std::string shown;
   while (true) {
@@ -125,7 +125,7 @@ void check_characters(std::string_view text) {
   }
 }
 
-// False where a port is there and is none.
+// False if there is a port that is not a valid one.
 bool has_good_port(std::string_view host_and_port) {
   const std::size_t colon = host_and_port.rfind(':');
   const std::size_t bracket = host_and_port.rfind(']');
@@ -139,7 +139,8 @@ bool has_good_port(std::string_view host_and_port) {
   return whole && number >= 1 && number <= 65'535;
 }
 
-// In front of an '@' that is not where it ends: "https://user:a/b@host/" has the host "user:a".
+// True if the host may be the beginning of user info that an unescaped "/" has cut off:
+// "https://user:a/b@host/" has the host "user:a".
 bool may_be_cut_password(const Parts& parts) {
   return !has_good_port(parts.host) && parts.rest.find('@') != parts.rest.npos;
 }
@@ -150,7 +151,7 @@ bool may_be_cut_password(const Parts& parts) {
 
 bool Origin::is_loopback() const {
   if (host == "localhost" || host == "[::1]") return true;
-  // Four numbers: "127.evil.example" is a name.
+  // Only four numbers count: "127.evil.example" is a name.
   return host.starts_with("127.") && std::count(host.begin(), host.end(), '.') == 3 &&
          host.find_first_not_of("0123456789.") == std::string::npos;
 }

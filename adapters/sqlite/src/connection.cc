@@ -11,9 +11,10 @@ namespace tiercache::sqlite {
 
 namespace {
 
-// How many of SQLite's virtual machine steps pass between two looks at the clock: some 10 µs.
+// How many steps of SQLite's virtual machine pass between two looks at the clock, which takes some
+// 10 µs.
 constexpr int kStepsBetweenLooks = 1'000;
-// A log that grew once is cut to this when it starts anew.
+// A log that has grown larger is cut to this size when it starts anew.
 constexpr const char* kLogSizeLimit = "PRAGMA journal_size_limit = 67108864";
 
 std::chrono::milliseconds busy_pause(int attempt) {
@@ -62,7 +63,8 @@ void Connection::configure(const Options& options) {
   if (options.max_bytes > 0) limit_pages(*this, options.max_bytes);
 }
 
-// SQLite does not wait here by itself when two connections open a new file at once.
+// SQLite does not wait here by itself if two connections open a new file at once, so this tries
+// again until the deadline.
 void Connection::switch_to_wal() {
   for (int attempt = 1;; ++attempt) {
     try {
@@ -106,8 +108,8 @@ void Connection::execute(const char* sql) {
   if (code != SQLITE_OK) fail(code);
 }
 
-// Needs no lock and is not to be cut short. A failure shows to whoever wants the connection next:
-// it is still in a transaction and is thrown away.
+// A rollback needs no lock and must not be cut short. If it fails, the connection is still in a
+// transaction, and whoever would use it next throws it away.
 void Connection::roll_back() {
   const SteadyTime deadline = std::exchange(deadline_, kNever);
   sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -214,7 +216,7 @@ Transaction::Transaction(Connection& connection, Kind kind) : connection_(connec
 }
 
 Transaction::~Transaction() {
-  // SQLite may have rolled back by itself.
+  // After some errors SQLite has already rolled back by itself.
   if (connection_.in_transaction()) connection_.roll_back();
 }
 
@@ -222,7 +224,8 @@ void Transaction::commit() {
   try {
     Query(connection_, "COMMIT").run();
   } catch (const SqlError& error) {
-    // Busy and interrupted commits have written nothing; any other may have reached the disk.
+    // A commit that was busy or interrupted has written nothing; any other one may have reached the
+    // disk.
     if (error.primary_code() == SQLITE_BUSY || error.primary_code() == SQLITE_INTERRUPT) throw;
     throw CommitInDoubt(error.what());
   }

@@ -16,8 +16,8 @@
 
 namespace tiercache::sqlite {
 
-// What SQLite (or opening its file) answered, with the extended result code. Ends a call of the
-// store, never leaves the adapter. The text holds no data.
+// An error of SQLite, or of opening its file, with the extended result code. It ends a call of the
+// store and never leaves the adapter. The text holds no data.
 class SqlError : public std::runtime_error {
  public:
   SqlError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -27,24 +27,26 @@ class SqlError : public std::runtime_error {
   int code_;
 };
 
-// One thread at a time. While a deadline is set, waits for other connections' locks and running
-// statements end at it.
+// Used by one thread at a time. At the deadline, running statements and waits for other
+// connections' locks end.
 class Connection {
  public:
-  // Opens the file, makes it and its schema when missing. Throws SqlError.
+  // Opens the file, and makes it and its schema if they are missing. Throws SqlError.
   Connection(const Options& options, SteadyTime deadline);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void set_deadline(SteadyTime deadline) { deadline_ = deadline; }
-  // Throws SqlError when the deadline has passed.
+  // Throws SqlError if the deadline has passed.
   void check_deadline() const;
-  // The file was replaced or removed under the connection: what it writes would be lost.
+  // True if the file was replaced or removed under the connection, so that what it writes would be
+  // lost.
   bool lost_its_file();
   void execute(const char* sql);
   void roll_back();
-  // Prepared once per connection; `sql` must be a literal (its address is the key).
+  // Prepares each statement once per connection. `sql` must be a literal, as its address is the
+  // key.
   sqlite3_stmt* prepared(const char* sql);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   [[noreturn]] void fail(int code) const;
@@ -63,8 +65,8 @@ class Connection {
   SteadyTime deadline_;
 };
 
-// One run of a prepared statement. Parameters count from 1, columns from 0. Borrowed texts must
-// live as long as the query; texts read live until the next step.
+// One run of a prepared statement. Parameters count from 1, columns from 0. A text that is bound
+// must live as long as the query; a text that was read lives until the next step.
 class Query {
  public:
   Query(Connection& connection, const char* sql)
@@ -78,9 +80,9 @@ class Query {
   Query& bind(int parameter, const std::optional<std::int64_t>& value);
   Query& bind_null(int parameter);
 
-  // True when there is a row to read; throws SqlError.
+  // True if there is a row to read. Throws SqlError.
   bool step();
-  // For statements that answer no row.
+  // Runs a statement that returns no rows.
   void run();
 
   bool is_null(int column) const;
@@ -95,7 +97,7 @@ class Query {
   sqlite3_stmt* const statement_;
 };
 
-// Rolled back unless committed.
+// A transaction, which is rolled back unless it is committed.
 class Transaction {
  public:
   enum class Kind : std::uint8_t { read, write };
@@ -104,7 +106,7 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  // Throws CommitInDoubt when it may have been done nevertheless.
+  // Throws CommitInDoubt if it failed but may have been done nevertheless.
   void commit();
 
  private:

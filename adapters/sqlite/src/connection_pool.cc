@@ -7,7 +7,7 @@ namespace tiercache::sqlite {
 
 namespace {
 
-// What the machine's clock can add to now without overflowing.
+// The longest wait that can be added to the machine's time without overflow.
 constexpr std::chrono::nanoseconds kLongestWait = std::chrono::hours(24 * 365);
 
 }  // namespace
@@ -26,7 +26,8 @@ ConnectionPool::Lease ConnectionPool::acquire(SteadyTime deadline) {
   }
 }
 
-// The deadline is by the options' clock; the wait measures what is left of it by the machine's.
+// The deadline is a time of the options' clock, but the wait goes by the machine's, so it is given
+// what is left until then.
 void ConnectionPool::wait_for_turn(SteadyTime deadline) {
   const SteadyTime now = options_.clock->steady_now();
   const auto can_take = [this] { return free_ > 0; };

@@ -1,4 +1,5 @@
-// A bounded number of connections, opened when first needed and again after they broke.
+// A bounded number of connections, which are opened when they are first needed, and again after
+// they broke.
 #pragma once
 
 #include <condition_variable>
@@ -11,11 +12,12 @@
 
 namespace tiercache::sqlite {
 
-// Thread-safe. Outlives its leases.
+// Thread-safe. Must outlive its leases.
 class ConnectionPool {
  public:
-  // Use of one connection. It goes back at the end, and is closed there if it broke: the next use
-  // opens a new one, and so finds a file that was mended, replaced or unlocked.
+  // The use of one connection. At the end it goes back to the pool, or is closed if it broke: the
+  // next use then opens a new one, and so finds a file that was mended, replaced or unlocked
+  // meanwhile.
   class Lease {
    public:
     Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection)
@@ -34,7 +36,7 @@ class ConnectionPool {
 
   ConnectionPool(const Options& options, int size) : options_(options), free_(size) {}
 
-  // Waits for a free one until `deadline`; throws SqlError.
+  // Waits for a free connection until `deadline`. Throws SqlError.
   Lease acquire(SteadyTime deadline);
 
  private:
@@ -44,9 +46,9 @@ class ConnectionPool {
 
   const Options& options_;
   std::mutex mutex_;
-  // All below are guarded by `mutex_`.
+  // Everything below is guarded by `mutex_`.
   std::condition_variable freed_;
-  int free_;  // connections that may be taken, open or not
+  int free_;  // how many connections may be taken, open or not
   std::vector<std::unique_ptr<Connection>> idle_;
 };
 

@@ -27,8 +27,9 @@ std::string directory_of(const std::string& path) {
   return std::filesystem::path(path).parent_path().string();
 }
 
-// Takes others' permissions from a file that is ours. By name: closing a descriptor of a database's
-// file would drop every lock that this process holds on it (POSIX), those of other connections too.
+// Takes away what a file of this user allows to others. It goes by the name: closing a descriptor
+// of a database's file would drop every lock that this process holds on it (POSIX), including those
+// of other connections.
 void make_private(const std::string& path) {
   struct stat info {};
   constexpr mode_t kOthers = S_IRWXG | S_IRWXO;

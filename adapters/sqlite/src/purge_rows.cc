@@ -1,4 +1,4 @@
-// What is purged, and how far.
+// Purging: which rows are old enough, and how far a project was purged.
 #include <charconv>
 
 #include "rows.h"
@@ -7,7 +7,7 @@ namespace tiercache::sqlite {
 
 namespace {
 
-// In `meta`: the horizon and the update, with a space between.
+// The name under which `meta` keeps the horizon and the update, with a space between them.
 std::string name_of(std::int64_t project) {
   return "purged " + std::to_string(project);
 }

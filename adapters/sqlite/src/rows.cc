@@ -35,7 +35,7 @@ enum Column : int {
   kData,
 };
 
-// Rows kept aside at most; the oldest go first.
+// Keeps the last 1,000 of the rows that were set aside.
 constexpr const char* kTrimQuarantine =
     "DELETE FROM cache_quarantine WHERE quarantine_id <= "
     "(SELECT max(quarantine_id) - 1000 FROM cache_quarantine)";
@@ -50,7 +50,7 @@ std::optional<WallTime> to_time(const std::optional<std::int64_t>& ms) {
   return WallTime(std::chrono::milliseconds(*ms));
 }
 
-// Framed, so that no two rows give the same bytes.
+// Puts the fields into one frame, so that no two rows give the same bytes.
 class Frame {
  public:
   void add(std::string_view text) {
@@ -76,8 +76,8 @@ std::optional<std::int64_t> fresh_for_ms(const Entry& entry) {
   return entry.fresh_for->count();
 }
 
-// Of every column but the numbers the database gave itself. The document enters by its own hash, so
-// a large one is not copied.
+// The checksum of every column except the numbers that the database itself has given. The document
+// enters by its own hash, so that a large one is not copied.
 std::string stored_checksum(const EntryId& id, const Entry& entry) {
   Frame frame;
   frame.add(id.dataset);
@@ -159,7 +159,8 @@ std::optional<StoredRow> find_row(Connection& connection, std::int64_t project, 
   query.bind(1, project).bind(2, id.dataset).bind(3, id.key);
   if (!query.step()) return std::nullopt;
   StoredRow row = read_row(query);
-  // The row is sound, the index that led to it is not: nothing may be read or written by way of it.
+  // The row is sound, but the index that led to it is not, so nothing may be read or written by way
+  // of it.
   if (row.id != id) throw SqlError(SQLITE_CORRUPT, "an index leads to the row of another key");
   return row;
 }
@@ -209,7 +210,7 @@ std::int64_t last_update(Connection& connection, std::int64_t project) {
   return query.step() ? query.integer(0) : 0;
 }
 
-// Matched here and not by SQL, whose GLOB has other rules than every tier's.
+// Keys are matched here and not by SQL, because its GLOB has other rules than the other tiers.
 std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t project,
                                        const MatchingErase& erase,
                                        std::optional<std::string>* next) {

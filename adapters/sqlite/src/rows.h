@@ -1,4 +1,4 @@
-// Rows of cache_storage as entries, checked when read.
+// Rows of cache_storage as entries, which are verified when they are read.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +12,27 @@
 
 namespace tiercache::sqlite {
 
-// A row as found. `entry` is null when the row fails its checksum.
+// A row as it was found. `entry` is null if the row does not match its checksum.
 struct StoredRow {
   std::int64_t entry_id = 0;
   EntryId id;
   std::int64_t updated = 0;
-  Version claimed_version;  // the row's version, good or not
+  Version claimed_version;  // the row's version, whether it is corrupt or not
   EntryPtr entry;
-  std::shared_ptr<const std::string>
-      corrupt_text;  // the document of a corrupt one, where it has one
+  // The document of a corrupt row, if it has one.
+  std::shared_ptr<const std::string> corrupt_text;
 
   bool corrupt() const { return entry == nullptr; }
 };
 
-// The project's number; nullopt while nothing was saved in it.
+// The project's number; nullopt as long as nothing was saved in it.
 std::optional<std::int64_t> find_project(Connection& connection, const std::string& name);
 std::int64_t find_or_add_project(Connection& connection, const std::string& name);
 
 std::optional<StoredRow> find_row(Connection& connection, std::int64_t project, const EntryId& id);
 
-// Documents of the dataset (of all when empty), updated before `before`, latest first, at most
-// `limit`. Corrupt ones are among them.
+// Reads the documents of the dataset (of all datasets if it is empty) that were updated before
+// `before`, latest first, at most `limit`. Corrupt ones are among them.
 class RowScan {
  public:
   RowScan(Connection& connection, std::int64_t project, const std::string& dataset,
@@ -43,7 +43,8 @@ class RowScan {
   Query query_;
 };
 
-// Rows updated after `after`, tombstones too, oldest first, at most `limit`; not verified.
+// The rows that were updated after `after`, tombstones included, oldest first, at most `limit`.
+// They are not verified.
 struct ChangedRow {
   std::int64_t updated = 0;
   StoreChange change;
@@ -53,8 +54,8 @@ std::vector<ChangedRow> find_changed(Connection& connection, std::int64_t projec
 // The number of the project's last update.
 std::int64_t last_update(Connection& connection, std::int64_t project);
 
-// Of the rows that the erase looks at, those below its version whose keys match, tombstones too.
-// `next`: where to go on, where there may be more.
+// Among the rows that the erase looks at, those below its version whose keys match, tombstones
+// included. `*next` is set where there may be more, and says where to go on.
 struct MatchingRow {
   std::int64_t entry_id = 0;
   EntryId id;
@@ -63,8 +64,8 @@ std::vector<MatchingRow> find_matching(Connection& connection, std::int64_t proj
                                        const MatchingErase& erase,
                                        std::optional<std::string>* next);
 
-// What was purged of a project: the horizon, and the last update that was of a tombstone which
-// went.
+// How far a project was purged: the horizon, and the number of the last update among the tombstones
+// that were deleted.
 struct Purged {
   Version horizon;
   std::int64_t updated = 0;
@@ -78,24 +79,24 @@ struct OldRow {
   std::int64_t updated = 0;
   Version version;
 };
-// Tombstones of a version below, at most `limit`.
+// Tombstones whose version is below `below`, at most `limit`.
 std::vector<OldRow> find_old_tombstones(Connection& connection, std::int64_t project, Version below,
                                         std::int64_t limit);
-// Documents of the dataset that were last fetched before, at most `limit`.
+// Documents of the dataset that were last fetched before that time, at most `limit`.
 std::vector<OldRow> find_expired(Connection& connection, std::int64_t project,
                                  const std::string& dataset, WallTime fetched_before,
                                  std::int64_t limit);
 void delete_row(Connection& connection, std::int64_t entry_id);
 
-// Hands out a project's update numbers in a write transaction, and stores rows under them.
+// Hands out a project's update numbers within a write transaction, and stores rows under them.
 class RowWriter {
  public:
   RowWriter(Connection& connection, std::int64_t project);
   // Inserts or replaces the row.
   void put(const EntryId& id, const Entry& entry);
-  // Copies a row that fails its checksum, as it is, to the quarantine.
+  // Copies a row that does not match its checksum to the quarantine, as it is.
   void keep_aside(const StoredRow& row, std::int64_t now_ms);
-  // Writes the numbers handed out back; before the commit.
+  // Writes back how many numbers were handed out. Called before the commit.
   void finish();
 
  private:

@@ -75,7 +75,7 @@ bool is_empty(Connection& connection) {
 }  // namespace
 
 void refuse_foreign_file(Connection& connection) {
-  // One snapshot: another connection may be making the tables right now.
+  // All is read in one snapshot, since another connection may be making the tables just now.
   Transaction snapshot(connection, Transaction::Kind::read);
   const std::int64_t application = single_integer(connection, "PRAGMA application_id");
   const std::int64_t version = schema_version(connection);
@@ -92,7 +92,7 @@ void refuse_foreign_file(Connection& connection) {
 void prepare_schema(Connection& connection) {
   if (schema_version(connection) == kSchemaVersion) return;
   Transaction transaction(connection, Transaction::Kind::write);
-  // Another connection may have been first.
+  // Another connection may have made the tables before this transaction began.
   if (schema_version(connection) == kSchemaVersion) return;
   connection.execute(kTables);
   transaction.commit();

@@ -8,18 +8,19 @@
 
 namespace tiercache::sqlite {
 
-// "tier", in the file's header: the file is ours.
+// "tier" in the file's header says that the file is ours.
 inline constexpr std::int64_t kApplicationId = 0x74696572;
-// The newest schema this code reads and writes.
+// The newest schema that this code reads, and the one it writes.
 inline constexpr std::int64_t kSchemaVersion = 1;
 
-// Throws SqlError when the file is another application's or of a newer schema; changes nothing.
+// Throws SqlError if the file is another application's or has a newer schema. Changes nothing.
 void refuse_foreign_file(Connection& connection);
 // Makes the tables in an empty file.
 void prepare_schema(Connection& connection);
-// Drawn when the tables were made.
+// A random text that was drawn when the tables were made, and so tells one file from another.
 std::string incarnation(Connection& connection);
-// Keeps the file under `bytes`.
+// Keeps the file from growing beyond about `bytes`: it is bounded in whole pages, by up to one page
+// more.
 void limit_pages(Connection& connection, std::uint64_t bytes);
 
 }  // namespace tiercache::sqlite

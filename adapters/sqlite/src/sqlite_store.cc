@@ -1,3 +1,6 @@
+// SQLite as the store. One connection writes and some others read. Each call is one transaction on
+// one connection; reads see a snapshot that writes do not disturb (WAL). A row is verified when it
+// is read, and a corrupt one is set aside when something takes its place.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -16,11 +19,11 @@ namespace tiercache::sqlite {
 
 namespace {
 
-// SQLite's own bound on a row is 1e9 bytes.
+// SQLite itself limits a row to 1e9 bytes.
 constexpr std::size_t kLargestDocument = std::size_t{512} << 20;
-// A page of a scan ends early when its documents are this large together.
+// A page of a scan ends early once its documents are this large together.
 constexpr std::size_t kScanPageBytes = std::size_t{32} << 20;
-// A corrupt row whose version lies further ahead than any writer stamps is not believed.
+// The version of a corrupt row is not believed if it lies further ahead than any writer stamps.
 constexpr std::chrono::minutes kMaxAhead{10};
 
 class SqliteStore final : public Store {
@@ -80,7 +83,7 @@ class SqliteStore final : public Store {
   }
 
  private:
-  // Runs the work on a connection and turns whatever ends it into the reply's status.
+  // Runs `work` on a connection, and turns whatever ends it into the status of the reply.
   template <class Reply, class Work>
   Reply serve(ConnectionPool& pool, SteadyTime deadline, Work work);
 
@@ -115,8 +118,8 @@ Reply failed(StoreStatus status, const std::string& message) {
   return reply;
 }
 
-// A lock or a deadline says nothing against the connection; after anything else a new one is
-// opened.
+// True for a lock, a deadline or a full disk, which say nothing against the connection. After any
+// other error a new one is opened.
 bool leaves_connection_good(const SqlError& error) {
   const int code = error.primary_code();
   return code == SQLITE_BUSY || code == SQLITE_INTERRUPT || code == SQLITE_FULL;
@@ -143,7 +146,7 @@ Reply SqliteStore::serve(ConnectionPool& pool, SteadyTime deadline, Work work) {
     ConnectionPool::Lease lease = pool.acquire(deadline);
     Reply reply = run_on<Reply>(lease, work);
     reply.store_time = options_.clock->wall_now();
-    // Reads are as fast as they can be, and others tell it often enough.
+    // Loads are kept as fast as possible; the other calls tell the incarnation often enough.
     if constexpr (!std::is_same_v<Reply, LoadReply>) reply.incarnation = incarnation(*lease);
     return reply;
   } catch (const CommitInDoubt& doubt) {
@@ -170,7 +173,7 @@ void SqliteStore::load_rows(Connection& connection, const std::string& project,
       reply.corrupt[i] = row->corrupt();
       reply.corrupt_text[i] = row->corrupt_text;
     } catch (const SqlError& error) {
-      // A damaged page: the entries on other pages are as good as ever.
+      // A page is damaged; the entries on other pages are as good as ever.
       if (error.primary_code() != SQLITE_CORRUPT) throw;
       reply.corrupt[i] = true;
     }
@@ -223,7 +226,8 @@ SaveResult SqliteStore::save_row(Connection& connection, std::int64_t project, R
   return {applied.outcome, row ? row->entry : nullptr, {}};
 }
 
-// Content that is not older heals the row; what is older must not come back in its place (I3, I4).
+// Content that is not older than the row heals it. Older content must not come back in its place
+// (I3, I4).
 SaveResult SqliteStore::save_over_corrupt(RowWriter& writer, const StoredRow& row,
                                           const StoreWrite& write) {
   const bool believed =
@@ -237,7 +241,7 @@ SaveResult SqliteStore::save_over_corrupt(RowWriter& writer, const StoredRow& ro
   return {SaveOutcome::saved, nullptr, {}};
 }
 
-// -1 for what is no number.
+// Returns -1 if the text is not a number.
 std::int64_t parse_number(std::string_view text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -297,7 +301,7 @@ void SqliteStore::erase_rows(Connection& connection, const std::string& project,
   reply.next = std::move(next);
 }
 
-// A cursor is the file's incarnation and the number of the last update that was told.
+// A cursor consists of the file's incarnation and the number of the last update that was returned.
 void SqliteStore::read_changes(Connection& connection, const std::string& project,
                                const std::string& cursor, std::size_t limit, ChangesReply& reply) {
   Transaction snapshot(connection, Transaction::Kind::read);
@@ -382,7 +386,8 @@ void check(const Options& options) {
 
 }  // namespace
 
-// Connections are opened later, when the process may have another working directory.
+// The path is made absolute now, because connections are opened later, when the process may have
+// another working directory.
 std::shared_ptr<Store> open(Options options) {
   check(options);
   const IoStatus status = posix_file_system()->absolute(options.path, &options.path);

@@ -1,5 +1,5 @@
-// Clang's thread-safety attributes, empty elsewhere. Fields say which mutex guards them; clang
-// fails the build where that is not kept.
+// Clang's thread-safety attributes, which are empty for other compilers. A field says which mutex
+// guards it, and clang fails the build where that is not kept.
 #pragma once
 
 #if defined(__clang__)

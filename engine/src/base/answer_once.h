@@ -1,5 +1,5 @@
-// A handler that is called exactly once: by whoever answers, or when all who could have answered
-// are gone, as when an executor drops its tasks.
+// A handler that is called exactly once: by whoever answers first, or else when everybody who could
+// have answered is gone, as when an executor drops its tasks.
 #pragma once
 
 #include <atomic>
@@ -8,13 +8,13 @@
 
 namespace tiercache {
 
-// Thread-safe. The handler must not throw. Shared by all who may answer.
+// Thread-safe. Shared by all who may answer. The handler must not throw.
 template <class Answer>
 class AnswerOnce {
  public:
   using Handler = std::function<void(Answer)>;
 
-  // `unanswered`: what is told where nobody answers.
+  // `unanswered` is what the handler is told if nobody answers.
   AnswerOnce(Handler handler, Answer unanswered)
       : handler_(std::move(handler)), unanswered_(std::move(unanswered)) {}
   ~AnswerOnce() { tell(std::move(unanswered_)); }

@@ -14,7 +14,7 @@ std::uint64_t Random::next() {
 
 std::uint64_t Random::below(std::uint64_t bound) {
   if (bound == 0) return 0;
-  // Draws under 2^64 mod bound are thrown away: they would make small results likelier.
+  // Draws below 2^64 mod bound are thrown away, because they would make small results likelier.
   const std::uint64_t uneven = (0 - bound) % bound;
   std::uint64_t draw = next();
   while (draw < uneven) draw = next();

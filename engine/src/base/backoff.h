@@ -8,11 +8,11 @@ namespace tiercache {
 
 struct BackoffOptions {
   std::chrono::milliseconds first{100};    // upper bound of the first delay
-  std::chrono::milliseconds cap{300'000};  // no delay is longer
+  std::chrono::milliseconds cap{300'000};  // the longest delay
 };
 
-// Small reproducible generator (SplitMix64; Steele, Lea, Flood 2014) for jitter and spreading: not
-// for secrets.
+// A small reproducible generator (SplitMix64; Steele, Lea, Flood 2014) for jitter and spreading.
+// Not for secrets.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}
@@ -24,8 +24,8 @@ class Random {
   std::uint64_t state_;
 };
 
-// A delay in [0, min(cap, first * 2^failures)] and never under 1 ms. `failures` counts from 0; a
-// negative count is 0, and options under 1 ms are 1 ms.
+// A delay in [0, min(cap, first * 2^failures)], but never under 1 ms. `failures` counts from 0; a
+// negative count means 0, and options under 1 ms mean 1 ms.
 std::chrono::milliseconds backoff_delay(const BackoffOptions& options, int failures,
                                         Random& random);
 

@@ -7,10 +7,10 @@ namespace tiercache {
 
 namespace {
 
-// Between questions whether a probe that is out has ended.
+// How long to wait before asking again whether a probe that is out has ended.
 constexpr std::chrono::milliseconds kProbePatience{1'000};
 
-// Counts the openings and closings.
+// The number of openings and closings so far.
 std::uint64_t epoch_of(const Breaker::State& state) {
   return 2 * state.opened - (state.open ? 1 : 0);
 }
@@ -86,7 +86,7 @@ void Breaker::take_failure(const std::string& why) {
   ++state_.opened;
 }
 
-// Whether that closes it.
+// Returns whether this closes the breaker.
 bool Breaker::take_success() {
   failures_ = 0;
   if (!std::exchange(state_.open, false)) return false;

@@ -1,10 +1,11 @@
-// One judgement for all calls into one store: whether to ask it now (circuit breaker; Nygard,
+// One judgement for all calls into a store: whether to ask it now (circuit breaker; Nygard,
 // "Release It!", 2007).
 //
-// Closed, every call goes through. The first one that fails opens it: a failed call has waited its
-// time out or was turned away, and the next would tell no more. Open, nothing is asked until a
-// pause with back-off is over; then a single call goes, the probe, and all others still do without.
-// The first call made meanwhile that works closes it.
+// While the breaker is closed every call goes through. The first call that fails opens it: that
+// call has waited its whole time or was turned away, and the next one would learn nothing more.
+// While it is open nothing is asked until a pause with back-off is over. Then a single call goes
+// through, the probe, and all others still do without the store. The first call that works among
+// those made meanwhile closes it.
 #pragma once
 
 #include <chrono>
@@ -25,35 +26,36 @@ namespace tiercache {
 // Thread-safe.
 class Breaker {
  public:
-  // Who waits for a call waits for the back-off at most this long.
+  // Somebody who waits for a call waits for the back-off at most this long.
   static constexpr std::chrono::milliseconds kLongestPauseOfReaders{5'000};
 
   Breaker(std::shared_ptr<const Clock> clock, BackoffOptions pauses, std::uint64_t seed);
 
   enum class Urgency : std::uint8_t {
     background,  // can wait for the whole pause
-    reader,      // somebody waits, or nobody but a look now and then finds out
-    forced,      // goes through in any case: somebody asked for it by name
+    reader,      // somebody waits for it, or only such a look now and then finds out
+    forced,      // goes through in any case, because somebody asked for just this
   };
   struct Permit {
     bool granted = false;
-    bool probe = false;        // it alone is out
-    std::uint64_t epoch = 0;   // counts the openings and closings before it
-    std::uint64_t worked = 0;  // calls that had worked before it
+    bool probe = false;        // it is the probe; no other one is out
+    std::uint64_t epoch = 0;   // how many openings and closings there were before it
+    std::uint64_t worked = 0;  // how many calls had worked before it
   };
-  // Before each call. Each granted permit is ended exactly once.
+  // Asked before each call. Every permit that is granted must be ended exactly once, by `ended` or
+  // `unused`.
   Permit ask(Urgency urgency);
-  // Would be refused just now. Nothing is taken.
+  // Whether `ask` would refuse just now; takes no permit.
   bool refuses(Urgency urgency) const;
-  // The call ended; `why` is told while the breaker is open. How a call ends that began before the
-  // breaker opened or closed last is no news: it tells of the store as it was then. Nor is that one
-  // failed while others worked: it may have waited for a locked row, and a store that answers
-  // others is not away.
+  // Tells how the call ended; `why` is shown while the breaker is open. A call that began before
+  // the breaker last opened or closed does not count, because it tells of the store as it was then.
+  // Neither does a failed call if others have worked meanwhile: it may have waited for a locked
+  // row, and a store that answers others is not away.
   void ended(const Permit& permit, bool worked, const std::string& why = {});
-  // No call was made after all.
+  // Gives the permit back when no call was made after all.
   void unused(const Permit& permit);
 
-  // A call under way: fails when it is left by an exception, so that no permit stays out.
+  // A call under way. It counts as failed if an exception ends it, so that no permit stays out.
   class OpenCall {
    public:
     OpenCall(Breaker& breaker, const Permit& permit) : breaker_(breaker), permit_(permit) {}
@@ -73,31 +75,33 @@ class Breaker {
     bool open_ = true;
   };
 
-  // How many calls have worked: so somebody can tell whether others did since.
+  // How many calls have worked. A caller that compares two values learns whether others have worked
+  // in between.
   std::uint64_t worked() const;
-  // When to ask again after a refusal of background work.
+  // When background work should ask again after a refusal.
   SteadyTime retry_at() const;
-  // "not asked, …": for whoever is refused.
+  // What a refused caller is told: "not asked, …".
   std::string refusal() const;
 
   struct State {
     bool open = false;
     bool probing = false;
-    std::optional<WallTime> since;        // open since
-    std::optional<WallTime> last_worked;  // when a call last did
-    std::optional<WallTime> next_probe;   // while open, at the latest, if there is anything to ask
-    std::chrono::milliseconds pause{0};   // while open, from the last failure to `next_probe`
-    std::string why;                      // what the last failed call said
-    std::uint64_t opened = 0;             // how often, so far
+    std::optional<WallTime> since;        // when it opened; set while it is open
+    std::optional<WallTime> last_worked;  // when a call last worked
+    // While it is open: when the next probe goes at the latest, if there is anything to ask.
+    std::optional<WallTime> next_probe;
+    std::chrono::milliseconds pause{0};  // while it is open: from the last failure to `next_probe`
+    std::string why;                     // what the last failed call said
+    std::uint64_t opened = 0;            // how often it has opened so far
     std::uint64_t probes = 0;
     std::uint64_t refused = 0;
   };
   State state() const;
-  // Called after each failed call that counts, with the state as it is then, by whoever ended the
-  // call, under no lock. Set before the first call.
+  // `failed` is called after each failed call that counts, with the state as it is then, by whoever
+  // ended the call, under no lock. Must be set before the first call.
   void on_failure(std::function<void(const State&)> failed);
-  // Called each time it closes, by whoever ended the call that worked, under no lock. Set before
-  // the first call.
+  // `closed` is called each time the breaker closes, by whoever ended the call that worked, under
+  // no lock. Must be set before the first call.
   void on_close(std::function<void()> closed);
 
  private:

@@ -1,4 +1,4 @@
-// `Checksum::of` of bytes that come in parts.
+// `Checksum::of` for bytes that come in parts.
 #pragma once
 
 #include <memory>

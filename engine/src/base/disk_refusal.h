@@ -1,13 +1,13 @@
-// What a disk says that only takes nothing new: full, out of inodes, over a quota, mounted for
-// reading.
+// Which errors mean only that a disk takes nothing new: it is full, out of inodes, over a quota, or
+// mounted read-only.
 #pragma once
 
 #include <cerrno>
 
 namespace tiercache {
 
-// Files can be read as before, and one day the disk may take some again. That the process or the
-// machine has no descriptor left counts too.
+// True if files can be read as before and the disk may accept new ones some day. That the process
+// or the machine has no file descriptor left counts as well.
 inline bool refuses_for_now(int error) {
   return error == ENOSPC || error == EDQUOT || error == EROFS || error == EMFILE || error == ENFILE;
 }

@@ -1,5 +1,15 @@
-// How a process learns at once that another one changed an entry file of the shared directory:
-// counters that all of them map, one for many keys.
+// How a process learns at once that another one has changed an entry file of the shared directory.
+// All processes map the same counters, each of which stands for many keys, and each process keeps
+// count of what it has added itself:
+//
+//     process A                               process B
+//                                             has read key k's file into memory; remembers
+//                                             of(k) = shared[k] - own[k], here 7
+//     replaces k's file
+//     changed(k): adds 1 to its own[k]
+//                 and to shared[k]
+//                                             a read of k finds of(k) = 8, not 7, and so
+//                                             looks at the file again
 #pragma once
 
 #include <atomic>
@@ -11,39 +21,42 @@
 
 namespace tiercache {
 
-// `shared`, or where that is null so many counters of this process alone.
+// Returns `shared`, or if that is null as many counters as asked for that only this process has.
 inline std::shared_ptr<std::uint32_t> or_private(std::shared_ptr<std::uint32_t> shared,
                                                  std::size_t count) {
   if (shared) return shared;
   return {new std::uint32_t[count]{}, std::default_delete<std::uint32_t[]>()};
 }
 
-// Whoever has replaced or removed an entry file counts it here. What memory holds remembers the
-// count from before its file was read, and is to be looked up again once the counts differ. A
-// process does not count its own changes, so that one alone never looks twice. Counters wrap
-// around: after exactly 2^32 changes between two looks one is missed until `memory.ttl`.
-// Thread-safe.
+// Whoever has replaced or removed an entry file counts it here. An entry in memory carries the
+// count from before its file was read, and must be looked up again once the count differs. A
+// process does not count its own changes, so a process that is alone never looks twice. Counters
+// wrap around: after exactly 2^32 changes between two looks, a change goes unnoticed until
+// `memory.ttl`. Thread-safe.
 class Generations {
  public:
-  // Keys share counters, so a change makes memory look up a few others for nothing.
+  // Keys share counters, so a change also makes memory look up a few other keys in vain.
   static constexpr std::size_t kCounters = 1 << 14;
 
-  // The counter of a key. Other bits than those by which memory finds shard and node.
+  // The counter of a key. It is found by other bits of the hash than those by which memory finds
+  // shard and node.
   static std::size_t place(std::uint64_t hash) { return (hash >> 32) % kCounters; }
 
-  // `shared`: that many counters, or null where they cannot be shared: then nothing is noticed.
+  // `shared` holds `kCounters` counters at least; null if they cannot be shared, and then no change
+  // is noticed.
   explicit Generations(std::shared_ptr<std::uint32_t> shared = nullptr)
       : own_(new std::atomic<std::uint32_t>[kCounters] {}) {
     mapped_.push_back(or_private(std::move(shared), kCounters));
     shared_.store(mapped_.back().get(), std::memory_order_release);
   }
 
-  // Counts in these from now on, as the others on the directory do: the file was deleted and made
-  // anew. Whatever memory holds is to be looked up again. One thread at a time.
+  // Counts in these counters from now on, as the other processes on the directory do, because their
+  // file was deleted and made anew. Everything in memory must be looked up again. Only one thread
+  // at a time may call this.
   void share(std::shared_ptr<std::uint32_t> shared) {
     std::uint32_t* const next = shared.get();
     std::uint32_t* const last = shared_.load(std::memory_order_relaxed);
-    mapped_.push_back(std::move(shared));  // readers may still be at the last ones
+    mapped_.push_back(std::move(shared));  // the earlier ones stay, as readers may still use them
     for (std::size_t i = 0; i < kCounters; ++i) {
       const std::uint32_t seen = value(last[i]) - own_[i].load(std::memory_order_relaxed);
       own_[i].store(value(next[i]) - (seen + 1), std::memory_order_relaxed);
@@ -51,14 +64,15 @@ class Generations {
     shared_.store(next, std::memory_order_release);
   }
 
-  // How often other processes changed the file of a key with this hash (`KeyRef::hash`).
+  // How often other processes have changed the file of a key with this hash (`KeyRef::hash`).
   std::uint32_t of(std::uint64_t hash) const {
     const std::uint32_t all = counter(hash).load(std::memory_order_acquire);
     return all - own_[place(hash)].load(std::memory_order_relaxed);
   }
-  // The key's file was changed here: it is what readers see by now.
+  // Counts a change of the key's file by this process; readers must see the new file already.
   void changed(std::uint64_t hash) {
-    // In this order a reader in between takes a look too many, never one too few.
+    // In this order a reader in between may look once too often; in the other one it could miss
+    // another process's change.
     own_[place(hash)].fetch_add(1, std::memory_order_relaxed);
     counter(hash).fetch_add(1, std::memory_order_release);
   }

@@ -3,7 +3,8 @@
 namespace tiercache {
 namespace {
 
-// One step of a pattern other than `*`: what it takes and how many pattern bytes it fills.
+// One step of a pattern other than `*`: which byte it takes, and how many bytes of the pattern it
+// is.
 struct Step {
   bool any = false;
   char literal = 0;
@@ -21,7 +22,7 @@ Step step_at(std::string_view pattern, std::size_t at) {
 }  // namespace
 
 // Only the last `*` seen is ever widened: whatever an earlier one could take instead, the later one
-// can take too. That keeps the time to the product of the lengths.
+// can take too. So the time is at most proportional to the product of the two lengths.
 bool glob_matches(std::string_view pattern, std::string_view key) {
   constexpr std::size_t kNone = std::string_view::npos;
   std::size_t p = 0;

@@ -1,4 +1,4 @@
-// Glob patterns over keys: the public function, under the room's roof.
+// The public header of glob patterns over keys, so that this room includes it like its own.
 #pragma once
 
 #include "tiercache/glob.h"

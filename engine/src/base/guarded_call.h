@@ -1,4 +1,4 @@
-// Calls into a store that breaks its contract.
+// Calls into a store that may break its contract.
 #pragma once
 
 #include <exception>
@@ -7,7 +7,8 @@
 
 namespace tiercache {
 
-// The reply of `call`. A store that throws has failed, and what it did is not known.
+// Returns the reply of `call`. If the store throws, the call has failed and nobody knows what it
+// did.
 template <class Call>
 auto guarded(Call call) -> decltype(call()) {
   decltype(call()) broken;

@@ -7,19 +7,14 @@
 namespace tiercache {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  return -1;
-}
+constexpr std::string_view kLowerDigits = "0123456789abcdef";
+constexpr std::string_view kUpperDigits = "0123456789ABCDEF";
 
 }  // namespace
 
 void append_hex64(std::uint64_t value, std::string* out) {
   char digits[kHex64Digits];
-  for (std::size_t i = kHex64Digits; i-- > 0; value >>= 4) digits[i] = kHexDigits[value & 0xF];
+  for (std::size_t i = kHex64Digits; i-- > 0; value >>= 4) digits[i] = kLowerDigits[value & 0xF];
   out->append(digits, kHex64Digits);
 }
 
@@ -27,11 +22,23 @@ std::optional<std::uint64_t> parse_hex64(std::string_view text) {
   if (text.size() != kHex64Digits) return std::nullopt;
   std::uint64_t value = 0;
   for (char digit : text) {
-    const int nibble = hex_value(digit);
+    const int nibble = hex_digit(digit);
     if (nibble < 0) return std::nullopt;
     value = value << 4 | static_cast<std::uint64_t>(nibble);
   }
   return value;
+}
+
+void append_hex8(std::uint8_t value, std::string* out, HexCase letters) {
+  const std::string_view digits = letters == HexCase::lower ? kLowerDigits : kUpperDigits;
+  out->push_back(digits[value >> 4]);
+  out->push_back(digits[value & 0xF]);
+}
+
+int hex_digit(char digit, HexCase letters) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  const char first = letters == HexCase::lower ? 'a' : 'A';
+  return digit >= first && digit <= first + 5 ? digit - first + 10 : -1;
 }
 
 Checksum Checksum::of(std::string_view bytes) {

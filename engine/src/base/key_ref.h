@@ -8,13 +8,14 @@
 
 namespace tiercache {
 
-// The number of a dataset of this name, the same in every process but for the rare two names of one
-// number: then the second to be opened takes the next one.
+// The number of a dataset of this name. It is the same in every process, except in the rare case
+// that two names get one number: then the dataset that is opened second takes the next number.
 inline std::uint32_t dataset_number(std::string_view name) {
   return static_cast<std::uint32_t>(hash64(name));
 }
 
-// Borrowed: valid as long as the key's characters. `dataset` is the number the open cache gave it.
+// Borrows the key's characters and is valid as long as they are. `dataset` is the number that the
+// open cache has given to the dataset.
 struct KeyRef {
   std::uint32_t dataset = 0;
   std::uint64_t hash = 0;
@@ -24,8 +25,8 @@ struct KeyRef {
       : dataset(dataset_number), hash(hash64(key_text, dataset_number)), key(key_text) {}
 };
 
-// A hash of the key that is the same in every process: that of its `KeyRef` but for the rare
-// dataset whose number was taken.
+// A hash of the key that is the same in every process: the hash of its `KeyRef`, except in the rare
+// case that the dataset's number was taken.
 inline std::uint64_t shared_hash(std::string_view dataset, std::string_view key) {
   return KeyRef(dataset_number(dataset), key).hash;
 }

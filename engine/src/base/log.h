@@ -31,21 +31,22 @@ enum class LogTopic : std::uint8_t {
   data,
 };
 
-// Whom a message is about, where the format says it of several: a dataset's name.
+// The dataset that a message is about, where one format is used for several of them.
 struct LogSubject {
   std::string_view name;
 };
 
-// Lines of one kind share their topic, level, format and subject. The first is written at once;
-// while more keep coming, one is written after 1 s, the next after 2 s, and so on up to one a
-// minute, each saying how many were left out before it. A kind that has been quiet for as long as
-// its last pause begins anew.
+// Lines of one kind share their topic, level, format and subject. The first one is written at once.
+// While more keep coming, one is written after 1 s, the next after 2 s, and so on up to one a
+// minute; each says how many were left out before it. A kind that has been quiet for as long as its
+// last pause begins anew.
 //
-// At most `kMostKinds` kinds are remembered. Where that is not enough, those that are quiet are
-// forgotten; where none is, further kinds share one pace per level. What was left out of forgotten
-// kinds is said in the next line of any kind.
+// At most `kMostKinds` kinds are remembered. If there are more, those that are quiet are forgotten,
+// and if none is, further kinds share one pace per level. What was left out of forgotten kinds is
+// reported in the next line of any kind.
 //
-// Thread-safe. Silent without a logger. Messages hold no documents, no keys and no secrets (I11).
+// Thread-safe. Silent without a logger. Messages must hold no documents, no keys and no secrets
+// (I11).
 class Log {
  public:
   static constexpr std::size_t kMostKinds = 1'000;
@@ -53,7 +54,7 @@ class Log {
   Log(std::shared_ptr<spdlog::logger> logger, const Clock& clock)
       : logger_(std::move(logger)), clock_(clock) {}
 
-  // A promise is at risk.
+  // Something that was promised is at risk.
   template <class... Args>
   void error(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::err, {}, format, std::forward<Args>(args)...);
@@ -63,7 +64,7 @@ class Log {
              Args&&... args) {
     write(topic, spdlog::level::err, subject, format, std::forward<Args>(args)...);
   }
-  // Degraded but serving.
+  // The cache is degraded but goes on serving.
   template <class... Args>
   void warn(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::warn, {}, format, std::forward<Args>(args)...);
@@ -73,12 +74,12 @@ class Log {
             Args&&... args) {
     write(topic, spdlog::level::warn, subject, format, std::forward<Args>(args)...);
   }
-  // State changed.
+  // The state of something has changed.
   template <class... Args>
   void info(LogTopic topic, spdlog::format_string_t<Args...> format, Args&&... args) {
     write(topic, spdlog::level::info, {}, format, std::forward<Args>(args)...);
   }
-  // A line whose pace the caller keeps (HealthMark).
+  // Writes a line whose pace the caller keeps itself (HealthMark).
   void say(spdlog::level::level_enum level, const std::string& line);
 
  private:
@@ -105,7 +106,7 @@ class Log {
   }
   static std::uint64_t kind_of(LogTopic topic, spdlog::level::level_enum level, LogSubject subject,
                                std::string_view format);
-  // True when the caller may write now, and then what could not be written before.
+  // True when the caller may write now; `*left_out` then says what was left out before.
   bool admit(std::uint64_t kind, spdlog::level::level_enum level, LeftOut* left_out);
   Gate& gate_of(std::uint64_t kind, spdlog::level::level_enum level, std::chrono::milliseconds now)
       TIERCACHE_REQUIRES(mutex_);

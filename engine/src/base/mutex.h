@@ -1,5 +1,5 @@
-// The locks of the engine, annotated so that clang checks who holds what. Nothing waits for work or
-// I/O under one of them; waiting is what `Event` is for.
+// The locks of the engine, annotated so that clang checks who holds what. Nobody waits for work or
+// I/O while holding one; `Event` is for waiting.
 #pragma once
 
 #include <mutex>

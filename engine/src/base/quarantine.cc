@@ -13,7 +13,7 @@ std::uint64_t blocks(std::uint64_t size) {
   return (size / kBlock + 1) * kBlock;
 }
 
-// 0, the oldest, for what has none.
+// 0, which is the oldest, for a name without a number.
 std::uint64_t number_of(const std::string& file_name) {
   std::uint64_t number = 0;
   std::from_chars(file_name.data(), file_name.data() + file_name.size(), number);
@@ -59,8 +59,8 @@ void Quarantine::add(const Key& key, std::uint64_t size) {
   drop_oldest();
 }
 
-// One that cannot be deleted counts no more, so that it is tried again only when the folder is
-// looked at again.
+// A file that cannot be deleted counts no more, so that it is tried again only after the next look
+// at the folder.
 void Quarantine::drop_oldest() {
   while (bytes_ > max_bytes_ && !files_.empty()) {
     const auto oldest = files_.begin();
@@ -99,7 +99,7 @@ IoStatus Quarantine::write(std::string_view name, std::string_view bytes) {
   if (status.ok()) {
     add(key, bytes.size());
   } else {
-    file_system_.remove_file(path_of(key));  // a full disk leaves a part of it
+    file_system_.remove_file(path_of(key));  // a full disk may have taken a part of it
   }
   return status;
 }

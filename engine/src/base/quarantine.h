@@ -1,4 +1,4 @@
-// The folder for bytes that did not hold: kept for a person to look at, up to a bound.
+// The folder for bytes that did not hold. They are kept for a person to look at, up to a bound.
 #pragma once
 
 #include <cstddef>
@@ -18,30 +18,30 @@ struct QuarantineStats {
   std::uint64_t deleted = 0;  // files that this process deleted to keep the bound
 };
 
-// All that is kept aside in one directory shares one bound; past it the oldest goes first. A file
-// counts in whole blocks of 4 KiB, so that empty ones are bounded too. Names begin with a number
-// that rises: the age, since moving a file keeps its times.
+// Everything that is kept aside in one directory shares one bound; above it the oldest files are
+// deleted first. A file counts in whole blocks of 4 KiB, so that empty files are bounded too. Names
+// begin with a rising number, which tells the age, since a file that is moved keeps its times.
 //
-// Other processes may use the folder as well. What they bring is seen whenever an eighth of the
-// bound was brought in here, so the bound may be exceeded by an eighth for each process.
+// Other processes may use the folder as well. What they add is seen each time an eighth of the
+// bound has been added here, so each process may exceed the bound by an eighth.
 //
-// Thread-safe. The folder is made when something comes in.
+// Thread-safe. The folder is made when the first file comes in.
 class Quarantine {
  public:
   static constexpr std::uint64_t kDefaultMaxBytes = 64 << 20;
 
-  // `max_bytes` 0: what comes in is deleted at once.
+  // With `max_bytes` 0 everything that comes in is deleted at once.
   Quarantine(FileSystem& file_system, std::string folder, std::uint64_t max_bytes);
   Quarantine(const Quarantine&) = delete;
   Quarantine& operator=(const Quarantine&) = delete;
 
-  // Moves a file in. `name` is the end of its new name, at most 220 bytes, unique at any time among
-  // all that use the folder. Not synced.
+  // Moves a file in. `name` becomes the end of its new name. It may have at most 220 bytes, and no
+  // other user of the folder may use the same one at the same time. Not synced.
   IoStatus move_in(const std::string& path, std::string_view name);
-  // Keeps these bytes, synced with their name. What came in under the same `name` before is
-  // replaced.
+  // Keeps these bytes, synced along with their name. Replaces what came in under this `name`
+  // before.
   IoStatus write(std::string_view name, std::string_view bytes);
-  // Deletes what is above the bound, as after a change of it.
+  // Deletes what is above the bound, as is needed after the bound was changed.
   void trim();
   QuarantineStats stats() const;
 
@@ -54,7 +54,7 @@ class Quarantine {
   };
 
   IoStatus look() TIERCACHE_REQUIRES(mutex_);
-  // Looks at the folder if that was not done for long.
+  // Looks at the folder, unless that was done recently.
   IoStatus know() TIERCACHE_REQUIRES(mutex_);
   std::string path_of(const Key& key) const { return folder_ + "/" + key.file_name; }
   Key next_key(std::string_view name) const TIERCACHE_REQUIRES(mutex_);
@@ -68,7 +68,8 @@ class Quarantine {
   bool looked_ TIERCACHE_GUARDED_BY(mutex_) = false;
   std::map<Key, std::uint64_t> files_ TIERCACHE_GUARDED_BY(mutex_);  // with their sizes
   std::uint64_t bytes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  std::uint64_t added_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // bytes, since the folder was looked at
+  // Bytes that were added since the last look at the folder.
+  std::uint64_t added_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   std::uint64_t deleted_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 

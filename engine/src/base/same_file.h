@@ -1,5 +1,5 @@
-// Whether a name still leads to the file that was opened or locked by it: somebody may have deleted
-// it, or put another in its place.
+// Whether a name still leads to the file that was opened or locked by it. Somebody may have deleted
+// the file or put another one in its place.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace tiercache {
 
-// What the name leads to now; 0 where that cannot be told.
+// The identity of the file that the name leads to now; 0 where that cannot be told.
 inline std::uint64_t identity_of(FileSystem& file_system, const std::string& path) {
   FileInfo info;
   return file_system.info(path, &info).ok() ? info.identity : 0;
 }
 
-// `identity`: of the file, asked while it was held open. A disk that does not answer says nothing
-// of the name.
+// `identity` is the file's own, asked while it was held open. A disk that does not answer says
+// nothing about the name, so the answer is then true.
 inline bool still_leads_to(FileSystem& file_system, const std::string& path,
                            std::uint64_t identity) {
   FileInfo info;

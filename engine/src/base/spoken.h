@@ -1,4 +1,4 @@
-// Times and texts as they stand in lines for people.
+// Times and texts as they appear in lines for people.
 #pragma once
 
 #include <chrono>
@@ -8,15 +8,15 @@
 
 namespace tiercache {
 
-// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down, in the unit that leaves two digits or
-// more from the second on. Negative is "0 ms".
+// "300 ms", "12 s", "10 min", "5 h", "3 days": rounded down to a whole unit. Seconds and minutes
+// are used below 100 of them, hours below 48. Negative times are "0 ms".
 std::string spoken(std::chrono::milliseconds span);
 
-// "1 key", "2 keys", "0 keys". `many` where it is not `one` with an s.
+// "1 key", "2 keys", "0 keys". `many` is given where it is not `one` with an s.
 std::string counted(std::uint64_t number, std::string_view one, std::string_view many = {});
 
-// Line breaks and other control characters become blanks: what a server or a callback says stays
-// within its line.
+// Turns line breaks and other control characters into blanks, so that what a server or a callback
+// says stays within its line.
 std::string one_line(std::string text);
 
 }  // namespace tiercache

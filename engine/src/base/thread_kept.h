@@ -5,9 +5,9 @@
 
 namespace tiercache {
 
-// Made on the stack, by one user per thread and type at a time. At exit a thread's own values are
-// destroyed before the program's static ones: a static cache that closes then gets a value of its
-// own.
+// Made on the stack, by one user per thread and type at a time. At exit the thread's own values are
+// destroyed before the program's static ones; a static cache that closes after that gets a value of
+// its own.
 template <class T>
 class ThreadKept {
  public:

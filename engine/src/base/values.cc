@@ -1,3 +1,4 @@
+// How versions and clocks are written, read and merged.
 #include <algorithm>
 #include <charconv>
 

@@ -40,7 +40,7 @@ Version VersionClock::next(Version known) {
   Lock lock(mutex_);
   const std::uint64_t own = std::max(now_ms() << Version::kCounterBits, last_);
   const Version stamped = version_above(std::max(own, known.time), writer_, known);
-  // Beyond the limit only what this clock reached by itself counts on.
+  // Beyond the limit only a time that this clock has reached by itself moves it on.
   if (known.time <= own || stamped.time <= pull_limit()) last_ = stamped.time;
   return stamped;
 }

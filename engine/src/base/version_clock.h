@@ -11,38 +11,39 @@
 
 namespace tiercache {
 
-// Thread-safe. Every version returned is greater than all it returned or was shown before, unless
-// those lie further ahead than the clock may be pulled. The time of day jumping back changes
-// nothing about that: the counter, and after it the milliseconds, count on from the last version.
+// Thread-safe. Every version returned is greater than all that the clock has returned or was shown
+// before, except those that lie further ahead than the clock may be pulled. A jump back of the time
+// of day does not change that: the counter, and after it the milliseconds, count on from the last
+// version.
 class VersionClock {
  public:
-  // How far ahead of this process's idea of the store's time a version may be and still pull the
-  // clock.
+  // How far a version may be ahead of what this process takes for the store's time, and still pull
+  // the clock.
   static constexpr std::chrono::minutes kMaxAhead{10};
 
   VersionClock(const Clock& clock, std::uint32_t writer);
 
-  // A version above the clock, above all seen, and above `known`, the key's newest version known
-  // locally, whatever that is. A `known` too far ahead is passed but does not pull the clock, so
-  // one bad version spoils no other key. (Above the greatest `time` of all there is only a greater
-  // writer.)
+  // Returns a version above the clock, above everything seen, and above `known`, the key's newest
+  // version known locally, whatever that is. A `known` too far ahead is exceeded but does not pull
+  // the clock, so one bad version spoils no other key. (Above the greatest `time` there is, only
+  // the writer can still be greater.)
   Version next(Version known = {});
-  // Takes note of a version met elsewhere. False (and nothing noted) when it is more than
-  // `kMaxAhead` in the future.
+  // Takes note of a version met elsewhere. If it is more than `kMaxAhead` in the future, returns
+  // false and ignores it.
   bool observe(Version seen);
-  // Takes the store's clock as the better one: `offset` = store's time - ours, measured on a reply.
-  // When that shows the versions stamped so far to lie more than `kMaxAhead` in the future (ours
-  // was wrong), stamping starts again from the store's time: the store refuses those, and they are
-  // stamped anew.
+  // Prefers the store's clock to our own: `offset` is the store's time less ours, measured on a
+  // reply. If it shows that the versions stamped so far are more than `kMaxAhead` in the future,
+  // because our clock was wrong, stamping starts again from the store's time. The store refuses
+  // those versions, and their writes are stamped anew.
   void set_offset(std::chrono::milliseconds offset);
-  // Now, by the store's clock once its offset is known, else by our own.
+  // The time now: by the store's clock once its offset is known, until then by our own.
   WallTime now() const;
   std::uint32_t writer() const { return writer_; }
 
  private:
-  // Milliseconds since the epoch, held to the 48 bits that a version has for them.
+  // Milliseconds since the epoch, limited to the 48 bits that a version has for them.
   std::uint64_t now_ms() const TIERCACHE_REQUIRES(mutex_);
-  // The greatest `Version::time` that may pull the clock now.
+  // The greatest `Version::time` that may pull the clock at the moment.
   std::uint64_t pull_limit() const TIERCACHE_REQUIRES(mutex_);
 
   const Clock& clock_;

@@ -1,3 +1,21 @@
+// How a compare-and-set of one process sees a write that another process has not put into its file
+// yet. Each process has a bit at every place, which it sets before it takes a time and clears once
+// the write is in its file. So whoever has taken a time and then finds no other bit knows that
+// every write with a lower time is in its file, and that every later one will have a higher time:
+//
+//     process A, plain write              process B, compare-and-set
+//     begin: sets its bit
+//     stamp: gets time 101                hold: sets its bit
+//     writes memory and journal           stamp: gets time 102
+//                                         others: sees A's bit, and waits
+//     writes the file
+//     settle: clears its bit              others: sees no bit; reads the file, compares, writes
+//
+// If two of them wait for each other, the lower slot goes first; the other one clears its bit and
+// takes a new time later. A matching erase writes all places. It cannot wait for each bit to be
+// cleared, since a key may be written without pause; instead each process also says up to which
+// time everything it has stamped is in files, and the erase waits until that has passed its own
+// time.
 #include "base/write_order.h"
 
 #include <algorithm>
@@ -20,13 +38,13 @@ WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot
 
 void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
   Lock lock(mutex_);
-  for (const auto& [place, mine] : mine_) show(place, {});  // under the number so far
+  for (const auto& [place, mine] : mine_) show(place, {});  // clears the bits of the old slot
   if (shared_ != nullptr) word(kWritesAll).fetch_and(~own_bit_.load());
   shared_ = shared.get();
   mapped_.push_back(std::move(shared));
   own_bit_ = slot < kSlots ? std::uint64_t{1} << slot : 0;
   slot_ = slot;
-  forget(slot);  // of an earlier owner
+  forget(slot);  // what an earlier owner has left
   for (const auto& [place, mine] : mine_) show(place, mine);
   show_all();
 }
@@ -46,7 +64,8 @@ std::uint64_t WriteOrder::stamp(std::uint64_t hash, std::uint64_t at_least) {
   do {
     const bool believed = seen < at_least + kBelievedAhead;
     time = believed ? std::max(at_least, seen + 1) : at_least;
-    // The clock was set back: it is not true any more, and must not be when this can be seen.
+    // If the clock was set back, the new time may be one that this slot has called filed. That must
+    // be withdrawn before others can see the time.
     if (slot < kSlots && word(kFiledUpTo + slot).load() >= time) word(kFiledUpTo + slot).store(0);
   } while (!newest.compare_exchange_weak(seen, time));
   return time;
@@ -61,7 +80,7 @@ std::uint64_t WriteOrder::stamp_all(std::uint64_t at_least) {
   for (std::size_t i = 0; i < Generations::kCounters; ++i) {
     const std::atomic_ref<std::uint64_t> newest = word(i);
     std::uint64_t seen = newest.load();
-    // What was given meanwhile and is above it comes after it.
+    // A time above it that was given meanwhile belongs to a write that comes after it.
     const auto below = [&] { return seen < time || seen >= at_least + kBelievedAhead; };
     while (below() && !newest.compare_exchange_weak(seen, time)) {
     }
@@ -157,7 +176,7 @@ std::uint64_t WriteOrder::others_before(std::uint64_t time,
 
 bool WriteOrder::settle(std::uint64_t now, const std::function<std::optional<Busy>()>& busy) {
   std::map<std::size_t, std::uint64_t> began;
-  bool held = false;  // with a time that `busy` does not see
+  bool held = false;  // such a place may have a time that `busy` does not see
   {
     Lock lock(mutex_);
     for (const auto& [place, mine] : mine_) {

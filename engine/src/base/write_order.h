@@ -1,8 +1,9 @@
-// Puts the writes of all processes on one directory into one order, key by key, by what they share
-// in memory: the newest time stamped so far, and who has a write that is not in its file yet.
+// Puts the writes of all processes on one directory into one order, key by key. For that they share
+// in memory the newest time stamped so far, and who has a write that is not in its file yet.
+// write_order.cc says how.
 //
-// Keys share a place, as in `Generations`; a write of one then also waits for those of a few
-// others.
+// Keys share places, as they do in `Generations`, so a write of one key may also wait for those of
+// a few others.
 #pragma once
 
 #include <atomic>
@@ -25,61 +26,65 @@ namespace tiercache {
 // Thread-safe.
 class WriteOrder {
  public:
-  // Processes beyond so many are not waited for.
+  // Processes beyond this number are not waited for.
   static constexpr std::uint64_t kSlots = 64;
-  // Of 32 bits, behind those of `Generations`.
+  // Cells of 32 bits that are needed behind those of `Generations`.
   static constexpr std::size_t kCells = 4 * Generations::kCounters + 2 * (kSlots + 1);
 
-  // `shared`: the counters of `Generations` with `kCells` behind them, or null: alone. `slot`: this
-  // cache's number among those that have the directory open.
+  // `shared` holds the counters of `Generations` and `kCells` cells behind them; null for a process
+  // that shares none. `slot` is this cache's number among those that have the directory open.
   WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot);
 
-  // The same with the counters of a directory that was made anew, in which this cache may have
-  // another slot. Comparisons under way meanwhile may miss a write of another process.
+  // Goes on with the counters of a directory that was made anew, in which this cache may have
+  // another slot. A comparison that is under way meanwhile may miss another process's write.
   void share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot);
 
   static std::size_t place(std::uint64_t hash) { return Generations::place(hash); }
 
-  // A `Version::time` of at least `at_least` and above all that were given for the place, here or
-  // elsewhere. What lies an hour above `at_least` is no time that anyone was given, but damage.
+  // Returns a `Version::time` that is at least `at_least` and above all that were given for the
+  // place, here or elsewhere. A shared time that lies an hour or more above `at_least` is damage,
+  // not a time that anybody was given, and is not believed.
   std::uint64_t stamp(std::uint64_t hash, std::uint64_t at_least);
 
-  // A write of the place is under way here, until `settle` finds it in its file. Before it is
-  // stamped: others could take it for one that is in its file.
+  // Says that a write of the place is under way here, until `settle` finds it in its file. Must be
+  // called before the write is stamped, or others could take it for one that is in its file.
   void begin(std::uint64_t hash);
-  // Until `let_go` this process is seen as if it had a write under way there. Of those who wait for
-  // each other all but the one that goes first let go meanwhile.
+  // Until `let_go` this process is seen as if it had a write under way there. Of processes that
+  // wait for each other, all but the one that goes first let go meanwhile.
   void hold(std::uint64_t hash);
   void let_go(std::uint64_t hash);
-  // The slots of others, a bit each, that have a write under way there. What was stamped before
-  // this was asked and is not among them is in its file.
+  // The slots of the others that have a write under way there, one bit each. A write that was
+  // stamped before this was asked is in its file, unless its slot is among them.
   std::uint64_t others(std::uint64_t hash) const;
-  // The lowest slot that is there goes first; before all, who writes all places.
+  // Whether this process goes first among those that are there. The lowest slot does, but somebody
+  // who writes all places goes before everybody else.
   bool goes_first(std::uint64_t hash) const;
 
-  // A write of all places is under way here, until `end_all`; others see it at each of them. It
-  // waits for `others_before`, and is not waited for by what comes after it without being compared.
+  // Says that a write of all places is under way here, until `end_all`; others see it at each
+  // place. It waits for `others_before`. A later write waits for it only if it is compared before
+  // it is written.
   void begin_all();
   void end_all();
-  // A `Version::time` as of `stamp`, above all that were given for any place; what is stamped
-  // afterwards, wherever, is above it.
+  // Like `stamp`, but above all times given for any place. Whatever is stamped later, at any place,
+  // is above it.
   std::uint64_t stamp_all(std::uint64_t at_least);
-  // The slots of others that may have what was stamped before `time`, which `stamp_all` gave, and
-  // is not in its file yet. `*places` are where to look, `all_places()` at first; those that are
-  // done with are taken out.
+  // The slots of the others that may have something that was stamped before `time`, which
+  // `stamp_all` has returned, and is not in its file yet. `*places` says where to look, at first
+  // `all_places()`; places where nothing is left are taken out.
   std::uint64_t others_before(std::uint64_t time, std::vector<std::size_t>* places) const;
   static std::vector<std::size_t> all_places();
 
   // What is not in its file yet.
   struct Busy {
     std::set<std::size_t> places;
-    std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();  // of their times
+    std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();  // the oldest of their times
   };
-  // Others need not wait any longer for what was under way and is not in `busy()`, which must see
-  // every write that began before it was asked; nullopt: that cannot be said just now. What is
-  // stamped here from now on is above `now`. False: some is left.
+  // Releases the others from waiting for whatever was under way and is not in `busy()` any more.
+  // `busy` must see every write that began before it was asked, and returns nullopt if it cannot
+  // tell just now. Everything that is stamped here from now on must be above `now`. Returns false
+  // if some is left.
   bool settle(std::uint64_t now, const std::function<std::optional<Busy>()>& busy);
-  // The slot's owner died, and what it had under way was brought to the files.
+  // Called once the slot's owner is dead and what it had under way was brought to the files.
   void forget(std::uint64_t slot);
 
  private:
@@ -88,9 +93,9 @@ class WriteOrder {
     int holds = 0;
     bool writes = false;
   };
-  // The shared memory, in words of 64 bits: the newest times, then the bits of who is under way,
-  // place by place; the bits of who writes all places; for each slot up to which time all that it
-  // stamped is filed.
+  // The shared memory in words of 64 bits: for each place the newest time; for each place the bits
+  // of those who have a write under way there; the bits of those who write all places; for each
+  // slot the time up to which everything it stamped is in files.
   static constexpr std::size_t kUnderWay = Generations::kCounters;
   static constexpr std::size_t kWritesAll = 2 * Generations::kCounters;
   static constexpr std::size_t kFiledUpTo = kWritesAll + 1;
@@ -100,10 +105,10 @@ class WriteOrder {
   void show(std::size_t place, const Mine& mine) TIERCACHE_REQUIRES(mutex_);
 
   std::atomic<std::uint32_t*> shared_;
-  std::atomic<std::uint64_t> own_bit_;  // 0: beyond `kSlots`
+  std::atomic<std::uint64_t> own_bit_;  // 0 for a slot beyond `kSlots`
   std::atomic<std::uint64_t> slot_;
   mutable Mutex mutex_;
-  // The last one is in use; others may still be at those before.
+  // The last one is in use; other threads may still be using those before it.
   std::vector<std::shared_ptr<std::uint32_t>> mapped_ TIERCACHE_GUARDED_BY(mutex_);
   std::map<std::size_t, Mine> mine_ TIERCACHE_GUARDED_BY(mutex_);
   std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/disk_refusal.h"
+#include "base/hex.h"
 #include "base/same_file.h"
 #include "tiercache/error.h"
 
@@ -18,12 +19,13 @@ constexpr std::string_view kTempStart = "tiercache.json.new";
 constexpr std::string_view kMarkerStart = "{\"tiercache_directory\":";
 constexpr std::string_view kProjectStart = ",\"project\":";
 constexpr std::string_view kDirectoryFormat = "1";
-// What is beside the marker.
+// What tiercache itself keeps beside the marker.
 constexpr std::array<std::string_view, 12> kOurNames = {
     "changes", "data",  "generations", "index", "index.saved", "index.shared",
     "journal", "locks", "quarantine",  "store", "store-name",  "tmp"};
 constexpr std::size_t kMaxMarkerBytes = 64 << 10;
-// Of two that make the marker at once each may take the other's half-written one away.
+// Two processes that make the marker at once may each delete the other's half-written one as a
+// leftover, so the marker is tried for several times.
 constexpr int kAttempts = 16;
 
 class Opening {
@@ -76,7 +78,7 @@ class Opening {
     return slash == 0 ? "/" : path.substr(0, slash);
   }
 
-  // The directory itself or the first above it that is there.
+  // The directory itself, or else the nearest one above it that exists.
   std::string nearest_existing() const {
     std::string path = options_.path;
     for (;;) {
@@ -104,7 +106,8 @@ class Opening {
     }
   }
 
-  // Each name that is made must survive power loss as well as what will be in it.
+  // The name of each new directory must survive power loss, or what is written into it would be
+  // lost with it.
   void make(const std::string& existing) const {
     must(file_system_.make_directories(options_.path),
          "let this user write to \"" + existing +
@@ -116,7 +119,8 @@ class Opening {
     }
   }
 
-  // Who made the directory may not have synced its name. Often the parent is not ours to open.
+  // Whoever made the directory may not have synced its name. Often this user may not open the
+  // parent, and then it is left at that.
   void sync_parent() const {
     const IoStatus status = file_system_.sync_directory(parent_of(options_.path));
     if (status.error != EACCES && status.error != EPERM) must(status, "check the disk");
@@ -138,7 +142,8 @@ class Opening {
     return std::find(kOurNames.begin(), kOurNames.end(), name) != kOurNames.end();
   }
 
-  // Not counted: what an interrupted first open left, and what every new ext4 volume has.
+  // Neither what an interrupted first open has left nor the `lost+found` of every new ext4 volume
+  // counts as foreign.
   void refuse_foreign(const std::vector<std::string>& names) const {
     for (const std::string& name : names) {
       if (name == "lost+found" || name.starts_with(kMarkerName)) continue;
@@ -149,15 +154,15 @@ class Opening {
     }
   }
 
-  // A JSON string; project names are checked elsewhere, but whatever they are the marker stays
-  // JSON.
+  // The text as a JSON string. Project names are checked elsewhere; escaping here keeps the marker
+  // valid JSON whatever they are.
   static std::string quoted(std::string_view text) {
-    static constexpr char kDigits[] = "0123456789abcdef";
     std::string out = "\"";
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
       if (byte < 0x20) {
-        out += {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 15]};
+        out += "\\u00";
+        append_hex8(byte, &out);
       } else {
         if (c == '"' || c == '\\') out += '\\';
         out += c;
@@ -166,7 +171,7 @@ class Opening {
     return out + '"';
   }
 
-  // Without the white space that a person's editor may have put between members.
+  // The JSON without the white space that a person's editor may have put between its members.
   static std::string compact(std::string_view json) {
     std::string out;
     bool in_string = false;
@@ -209,9 +214,9 @@ class Opening {
     }
   }
 
-  // Written under a name that no other process has, so that a marker is never seen half-written.
-  // Another may be at the same; then the marker that stands in the end counts, and is checked like
-  // any.
+  // The marker is written under a name that no other process uses and then renamed, so that nobody
+  // sees a half-written one. Another process may do the same at once; the marker that is there in
+  // the end is the one that counts, and it is checked like any other.
   void write_marker() const {
     const std::string bytes = std::string(kMarkerStart) + std::string(kDirectoryFormat) +
                               std::string(kProjectStart) + quoted(options_.project) + "}\n";
@@ -225,7 +230,8 @@ class Opening {
     if (status.ok()) status = file->write_at(0, bytes);
     if (status.ok()) status = file->sync_data();
     if (status.ok()) status = file_system_.rename(temp, inside(kMarkerName));
-    if (status.absent()) return;  // taken for a leftover by one who has made the marker
+    // Another process has made the marker and removed ours as a leftover.
+    if (status.absent()) return;
     if (!status.ok() && status.error != EEXIST) file_system_.remove_file(temp);
     must(status, "let this user write to it and see to it that the disk is sound and has room");
     must(file_system_.sync_directory(options_.path), "check the disk");
@@ -237,7 +243,7 @@ class Opening {
     }
   }
 
-  // A disk that takes nothing new is no reason to refuse what is there already.
+  // A disk that takes nothing new at the moment can still be read from, so it is not refused.
   void check_writable() const {
     const std::string probe = inside(std::string(kMarkerName) + ".probe");
     const IoStatus written = file_system_.write_file(probe, {});

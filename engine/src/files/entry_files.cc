@@ -16,9 +16,9 @@ using Durability = Workspace::Durability;
 
 }  // namespace
 
-// Looks at a path again in its turn, for a reader found it corrupt, or other than the index has it:
-// moves it aside if it still is corrupt, and lets the index know. Left for the next reader where
-// another process is at it.
+// A reader has found the file corrupt, or other than the index has it. Looks at it again in the
+// path's turn: a file that is still corrupt is moved aside, and the index learns what is there. If
+// another process is changing the path, this is left to the next reader.
 void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
   if (!folder.workspace().is_open()) return;
   folder.in_turn(path, [&] {
@@ -30,12 +30,13 @@ void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
   });
 }
 
-// A file that is absent from a directory that was deleted was erased by nobody.
+// Whether a missing file means that there is no entry. If the directory was deleted nobody has
+// erased the key, and the entry may well exist elsewhere.
 bool EntryFiles::Impl::can_miss(const EntryId& id) const {
   return whole && (!index.find(id) || folder.workspace().stands());
 }
 
-// In the key's turn the file is the truth, even when the index knew something newer.
+// Called in the key's turn, where the file is the truth even if the index knew of something newer.
 void EntryFiles::Impl::know(const EntryId& id, const std::string& path, const Entry& entry,
                             std::uint64_t size) {
   const std::optional<IndexItem> known = index.find(id);
@@ -43,7 +44,7 @@ void EntryFiles::Impl::know(const EntryId& id, const std::string& path, const En
   index.put(id, index_item(entry, size, folder.print(path)));
 }
 
-// ---- the class
+// --- The public face ---
 
 EntryFiles::EntryFiles(FileSystem& file_system, std::string directory, std::string project,
                        std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine,
@@ -57,8 +58,8 @@ EntryFiles::EntryFiles(FileSystem& file_system, std::string directory, std::stri
 
 EntryFiles::~EntryFiles() = default;
 
-// The slot is taken before the index is read, and the index of a closing cache is written before it
-// looks for others: so a new one either finds a whole index, or is seen by the closing one.
+// The slot is taken before the index is read; entry_opening.cc says why. If the disk refuses what a
+// writer needs, the files are only read.
 IoStatus EntryFiles::open(bool* rebuilt) {
   bool complete = false;
   IoStatus status = impl_->take_slot();
@@ -81,7 +82,8 @@ IoStatus EntryFiles::away() const {
   return impl_->away;
 }
 
-// What was written meanwhile and waits for its file is in the index too, so that is not read anew.
+// The index is not cleared: it also knows the writes that have been made meanwhile and wait for
+// their files.
 IoStatus EntryFiles::come_back() {
   if (away().ok()) return {};
   IoStatus status = impl_->take_slot();

@@ -30,10 +30,10 @@ inline constexpr std::string_view kEntrySuffix = ".json";
 // hash where long; "@" for the empty key. Injective, and never leaves `data/` (I12).
 // `docs/formats/` says how.
 std::string entry_path(const EntryId& id);
-// What the disk said of the key's file, without the key, which may be personal (I11).
+// Takes the key, which may be personal, out of what the disk said about its file (I11).
 std::string without_key(std::string text, const EntryId& id);
-// The key whose file this path is, without a look at the file; nullopt where the name has a hash,
-// or is no entry's.
+// The key whose file this path is, without a look at the file; nullopt if the name has a hash or is
+// not an entry's.
 std::optional<std::string> key_of_path(std::string_view dataset, std::string_view path);
 
 struct FileReadResult {
@@ -70,12 +70,12 @@ struct QuarantineCounts {
   std::uint64_t misplaced = 0;  // a sound entry of another key or project
 };
 
-// Thread-safe, but for `open` and `close`, which come first and last, and for `leave` and `reopen`,
-// which one thread calls between them while others read and write.
+// Thread-safe, except that `open` and `close` come first and last, and that `leave` and `reopen`
+// are called by one thread between them, while others may read and write.
 class EntryFiles {
  public:
-  // `directory` exists and is ours. Paths below it are made on demand. `quarantine`: where what
-  // does not hold is kept; null: one of its own, of the default size. `generations`: told of every
+  // `directory` must exist and be ours; paths below it are made on demand. `quarantine` keeps files
+  // that do not hold; null for one of its own, of the default size. `generations` is told of every
   // file that is replaced or removed; may be null.
   EntryFiles(FileSystem& file_system, std::string directory, std::string project,
              std::size_t max_file_bytes, std::shared_ptr<Quarantine> quarantine = nullptr,
@@ -84,80 +84,85 @@ class EntryFiles {
   EntryFiles(const EntryFiles&) = delete;
   EntryFiles& operator=(const EntryFiles&) = delete;
 
-  // Takes the index as a close left it. Without one every file is looked at, and of those that look
-  // other than in the index that was saved last, or where there is none, the headers are read.
-  // `*rebuilt` tells. Where the disk takes nothing new just now, files are only read: see `away`.
+  // Takes the index as a close has left it. Without one every file is looked at, and the headers
+  // are read of those that the index saved last does not know as they look now. `*rebuilt` tells
+  // whether that was needed. If the disk takes nothing new just now, files are only read; see
+  // `away`.
   IoStatus open(bool* rebuilt);
-  // Why no file can be written since `open`: the disk refused what a writer needs. Such a cache has
-  // no slot. Success when it is a writer.
+  // Why no file can be written since `open`: the disk has refused what a writer needs, and the
+  // cache has no slot. Success if it is a writer.
   IoStatus away() const;
-  // Becomes a writer where it is away, and looks at the files as `open` does.
+  // Becomes a writer if it is away, and looks at the files as `open` does.
   IoStatus come_back();
-  // Writes the index, so that the next open need not look at the files; not when other processes
-  // have shared the directory since, for then it may lack what they wrote. Writes after it fail
-  // with ESHUTDOWN.
+  // Writes the index, so that the next open need not look at the files. It does not if other
+  // processes have shared the directory since, because the index may lack what they wrote. Writes
+  // after this fail with ESHUTDOWN.
   IoStatus close();
 
-  // False when the directory was deleted or replaced, or left, and while files are only read.
+  // False if the directory was deleted, replaced or left, and as long as files are only read.
   bool stands() const;
-  // The directory is not ours any more: nothing is written there, or moved aside.
+  // Called when the directory is not ours any more. Nothing is written there or moved aside after
+  // this.
   void leave();
-  // Opens the directory that was made in the place of a deleted one; the index holds what is there.
-  // Until it is `filled` with what is known elsewhere a key without a file is `failed`, not absent.
+  // Opens the directory that was made in place of a deleted one; the index then holds what is
+  // there. Until `filled` says that it has what is known elsewhere, a key without a file is
+  // `failed`, not absent.
   IoStatus reopen();
   void filled();
 
   FileReadResult read(const EntryId& id);
-  // The index takes note of the key's file where that is newer than what it knows: another process
-  // wrote it.
+  // Makes the index take note of the key's file if it is newer than what the index knows, because
+  // another process has written it.
   void notice(const EntryId& id);
   // The same for every file of the dataset whose key the index lacks. Lists the dataset's
   // directories if another process has shared ours since it was opened.
   IoStatus notice_all(const std::string& dataset);
 
   enum class Sync : std::uint8_t {
-    none,    // the journal holds it: exchange without a sync
+    none,    // the journal holds the entry, so files are exchanged without a sync
     before,  // nothing else holds it: the new file is synced before it takes the old one's place
-    anew,    // as before, and written also where the same is there: it may never have been synced
+    // Like `before`, but written even if the same is there, since that may never have been synced.
+    anew,
   };
-  // Replaces the key's file unless what is there is newer. Equal versions merge clocks, and since
-  // their content may by now be nowhere else, that file is always synced first. Tombstones are
-  // entries too. An entry of kind document without one moves clocks alone: ENODATA unless its
+  // Replaces the key's file unless the one there is newer. Equal versions merge clocks, and because
+  // their content may by now exist nowhere else, that file is always synced first. Tombstones are
+  // entries too. An entry of kind document that has none only moves clocks: ENODATA unless its
   // version is there.
   FileWriteResult write(const EntryId& id, const Entry& entry, Sync sync);
-  // Writes the key's file anew from what a reader gets of it, or from `entry` (null: nothing) where
+  // Writes the key's file anew from what a reader gets of it, or from `entry` (null for nothing) if
   // that is newer or the file is damaged. After a failed sync a file's bytes may be missing on the
   // disk although they can still be read, and the next sync would not say so. What `entry` does not
   // hold is synced first.
   FileWriteResult rewrite(const EntryId& id, const Entry* entry);
-  // Many at once with one syncfs before the exchanges, where the disk has one that syncs. `sync` is
-  // before or anew. Results in order. What is written survives power loss.
+  // Writes many at once, with one syncfs before the exchanges if the disk has one that syncs.
+  // `sync` must be `before` or `anew`. The results are in order. What is written survives power
+  // loss.
   std::vector<FileWriteResult> write_synced(std::span<const std::pair<EntryId, EntryPtr>> entries,
                                             Sync sync = Sync::before);
-  // Puts `entry` in the place of a file whose version is not above `up_to`, also where that is
-  // newer than the entry. Synced.
+  // Puts `entry` in place of a file whose version is not above `up_to`, even if that is newer than
+  // the entry. Synced.
   FileWriteResult replace(const EntryId& id, Version up_to, const Entry& entry);
   // Removes the key's file if its version is not above `up_to`. Not synced.
   FileWriteResult remove(const EntryId& id, Version up_to);
-  // Every file written so far survives power loss, by one syncfs where the disk has one that syncs.
-  // Where the index is due for being saved, it can be now.
+  // Makes every file written so far survive power loss, by one syncfs if the disk has one that
+  // syncs. If the index is due for being saved, saving begins.
   IoStatus sync();
   // Whether so much of the index has changed since it was saved that it should be again.
   bool save_due() const;
-  // `sync` found it due, and it is not saved to the end.
+  // True if `sync` found the index due, and it has not been saved to the end.
   bool is_saving() const;
-  // Saves a part of the index, some milliseconds' work; nothing where there is none. `*more`: to be
-  // called again.
+  // Saves a part of the index, which takes some milliseconds; does nothing if none is being saved.
+  // `*more` says whether to call it again.
   IoStatus save_index(bool* more);
-  // How many headers `open` has read.
+  // How many headers were read when all files were last looked at.
   std::uint64_t headers_read() const;
-  // Of `sync` and of the calls that sync many files on their way. One that fails leaves in doubt
-  // whatever was not synced before it.
+  // How many syncs have failed, those of calls that sync many files on their way included. A failed
+  // one leaves in doubt whatever was not synced before it.
   std::uint64_t failed_syncs() const;
 
   // This cache's number among those that have the directory open, the lowest that was free.
   std::uint64_t slot() const;
-  // Does `act` while no cache has this number. False: one has it.
+  // Runs `act` while no cache has this number. Returns false if one has it.
   bool while_dead(std::uint64_t slot, const std::function<void()>& act);
 
   Index& index();

@@ -1,5 +1,5 @@
-// What `EntryFiles` is made of: entry_opening.cc has the index loaded and saved, entry_files.cc
-// reads, entry_writing.cc decides what a write does to a file.
+// What `EntryFiles` is made of. entry_opening.cc loads and saves the index, entry_files.cc reads,
+// entry_writing.cc decides what a write does to a file.
 #pragma once
 
 #include <atomic>
@@ -32,10 +32,10 @@ inline IndexItem index_item(const Entry& entry, std::uint64_t size, FilePrint pr
   return {entry.kind, entry.version, entry.checksum, size, entry.clocks, print};
 }
 
-// A file written before its turn, and what is in it.
+// A file that was written before its key's turn, and the entry in it.
 struct Staged {
   Entry entry;
-  std::string temp;  // empty: there is none, or it was used
+  std::string temp;  // empty where there is no such file, or it was used
 };
 
 struct EntryFiles::Impl {
@@ -56,9 +56,10 @@ struct EntryFiles::Impl {
   mutable EntryFolder folder;
   Index index;
   std::atomic<bool> writable{false};
-  std::atomic<bool> whole{true};                // false: deleted files are not yet filled again
-  std::atomic<std::uint64_t> headers_read{0};   // by `open`
-  std::atomic<std::uint64_t> changes_saved{0};  // of the index, when it was saved last
+  // False from `leave` until `filled`: files that were deleted may be missing still.
+  std::atomic<bool> whole{true};
+  std::atomic<std::uint64_t> headers_read{0};   // by the last look at all files
+  std::atomic<std::uint64_t> changes_saved{0};  // `index.changes()` when it was saved last
   mutable Mutex away_mutex;
   IoStatus away TIERCACHE_GUARDED_BY(away_mutex);
   Mutex saving_mutex;

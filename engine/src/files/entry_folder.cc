@@ -4,17 +4,19 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/thread_kept.h"
 #include "json/envelope.h"
 
 namespace tiercache {
 namespace {
 
-// Holds most headers, in one page of the page cache.
+// Most headers fit into this, which is one page of the page cache.
 constexpr std::size_t kUsualHeaderBytes = 4096;
-// A thread's read buffer is given back when one large file made it larger than this.
+// A thread keeps its read buffer from one file to the next, but gives it back once a large file has
+// made it larger than this.
 constexpr std::size_t kMaxKeptBuffer = 1 << 20;
-// With more directories than this one syncfs is cheaper than a sync of each.
+// Above so many directories one syncfs is cheaper than a sync of each.
 constexpr std::size_t kManyDirectories = 16;
 constexpr std::string_view kEmptyKeyFile = "@.json";
 
@@ -31,7 +33,7 @@ FileState unreadable(IoStatus io) {
   return state;
 }
 
-// What whole files are read into: reading allocates and clears nothing.
+// A buffer that is reused for reading files, so that a read neither allocates nor clears memory.
 struct ReadBuffer {
   std::string bytes;
 
@@ -42,7 +44,7 @@ struct ReadBuffer {
 };
 
 bool is_shard(const std::string& name) {
-  return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return name.size() == 2 && hex_digit(name[0]) >= 0 && hex_digit(name[1]) >= 0;
 }
 
 }  // namespace
@@ -108,12 +110,12 @@ IoStatus EntryFolder::read_front(const std::string& path, std::size_t size,
 }
 
 IoStatus EntryFolder::in_turn(const std::string& path, const std::function<void()>& act) {
-  static constexpr char kDigits[] = "0123456789abcdef";
   const std::size_t stripe = hash64(path) % kStripes;
+  std::string lock_path = directory_ + "/locks/";
+  append_hex8(static_cast<std::uint8_t>(stripe), &lock_path);
   Lock lock(stripes_[stripe]);
   std::unique_ptr<FileLock> system_lock;
-  IoStatus status = file_system_.try_lock(
-      directory_ + "/locks/" + kDigits[stripe >> 4] + kDigits[stripe & 15], &system_lock);
+  IoStatus status = file_system_.try_lock(lock_path, &system_lock);
   if (status.ok()) act();
   return status;
 }
@@ -124,7 +126,8 @@ IoStatus EntryFolder::quarantine(const std::string& path, const FileState& state
   return status;
 }
 
-// Before anybody is told of the change, and so before a sync that is asked for because of it.
+// Called before anybody is told of the change, so that a sync which is asked for because of it
+// includes the path.
 void EntryFolder::changed(const std::string& path) {
   if (syncs_together()) return;
   Lock lock(mutex_);
@@ -212,12 +215,14 @@ void EntryFolder::leave() {
 
 IoStatus EntryFolder::sync_all() {
   IoStatus status = syncs_together() ? file_system_.sync_all(directory_) : sync_each();
-  if (status.error == ENOTSUP) one_by_one_ = true;  // another disk was mounted there
+  // Another disk has been mounted there since `look_at_disk`.
+  if (status.error == ENOTSUP) one_by_one_ = true;
   if (!status.ok()) ++failed_syncs_;
   return status;
 }
 
-// After a failure the files are not known to be lost, but to be in doubt: they stay listed.
+// After a failure the files are not known to be lost, but they are in doubt, so they stay on the
+// list for the next sync.
 IoStatus EntryFolder::sync_each() {
   std::set<std::string> paths;
   {
@@ -227,7 +232,8 @@ IoStatus EntryFolder::sync_each() {
   IoStatus status;
   for (auto path = paths.begin(); status.ok() && path != paths.end(); ++path) {
     status = file_system_.sync_file(full(*path));
-    if (status.absent()) status = {};  // removed: its directory is synced
+    // A file that was removed needs only the sync of its directory, below.
+    if (status.absent()) status = {};
   }
   if (status.ok()) status = sync_names(paths);
   if (status.ok()) return status;

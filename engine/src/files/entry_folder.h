@@ -1,5 +1,5 @@
-// The files under `<directory>/data`: what one path holds, putting a file in its place, and making
-// names last.
+// The files under `<directory>/data`: reading what one path holds, putting a file in its place, and
+// making names survive power loss.
 #pragma once
 
 #include <array>
@@ -28,11 +28,12 @@ struct EnvelopeResult;
 struct FileState {
   enum class Status : std::uint8_t { sound, absent, damaged, misplaced, other_format, failed };
   Status status = Status::absent;
-  EntryId id;              // of a sound one
-  EntryPtr entry;          // of a sound one; without the document where only the header was read
+  // Set where the file is sound. The entry has no document if only the header was read.
+  EntryId id;
+  EntryPtr entry;
   std::uint64_t size = 0;  // bytes of the document
-  std::string why;
-  IoStatus io;  // of `failed`
+  std::string why;         // where it is not sound
+  IoStatus io;             // where it is `failed`
 
   bool corrupt() const { return status == Status::damaged || status == Status::misplaced; }
 };
@@ -50,47 +51,50 @@ class EntryFolder {
 
   Workspace& workspace() { return workspace_; }
   const Workspace& workspace() const { return workspace_; }
-  // The directory is another one now: nothing is known to survive power loss, no slot is held.
+  // Called when the directory has become another one: the slot is given up, and nothing is known
+  // any more to survive power loss.
   void leave();
-  // Reads and verifies all of the file. Sound is only what is of `asked`, where given, and else
-  // what is of some key with this path: anything else is `misplaced`.
+  // Reads and verifies the whole file. With `asked` only that key's entry is sound, without it only
+  // one whose key leads to this path; any other entry is `misplaced`.
   FileState read(const std::string& path, const EntryId* asked) const;
-  // Reads and verifies the header alone.
+  // Reads and verifies only the header.
   FileState read_header(const std::string& path, const EntryId* asked) const;
 
-  // Runs `act` while this thread alone may change the path, in all processes. EAGAIN when another
-  // process is at it.
+  // Runs `act` while no other thread or process may change the path. Returns EAGAIN if another
+  // process is changing it just now.
   IoStatus in_turn(const std::string& path, const std::function<void()>& act);
 
-  // These need the path's turn.
+  // The next three may be called only in the path's turn.
+
   // Moves a corrupt file aside and counts it.
   IoStatus quarantine(const std::string& path, const FileState& state);
-  // Puts a staged file in the path's place and removes what was there; readers see one or the
-  // other. Where that fails the staged file is discarded.
+  // Puts a staged file in the path's place and removes the one that was there; readers see either
+  // the old one or the new one. If it fails the staged file is discarded.
   IoStatus place(const std::string& temp, const std::string& path);
   IoStatus remove(const std::string& path);
 
-  // Asks whether one syncfs is enough on this disk; before anything is written there.
+  // Finds out whether one syncfs is enough on this disk. Called before anything is written there.
   void look_at_disk();
-  // False: staged files have to be synced one by one.
+  // False where staged files have to be synced one by one.
   bool syncs_together() const { return !one_by_one_.load(); }
-  // Makes the names in these paths' directories survive power loss, up to the root of ours.
+  // Makes the names in these paths' directories survive power loss, and those of the directories
+  // above them up to the root of ours.
   IoStatus sync_names(const std::set<std::string>& paths);
-  // All that this process has written so far survives power loss, and where one syncfs does it, all
-  // that others have.
+  // Makes everything that this process has written so far survive power loss; where one syncfs does
+  // it, also everything that others have written.
   IoStatus sync_all();
   std::uint64_t failed_syncs() const { return failed_syncs_.load(); }
 
-  // Every file whose path looks like an entry's, dataset by dataset.
+  // Visits every file whose path looks like an entry's, dataset by dataset.
   IoStatus walk(const std::function<void(FoundFile)>& visit) const;
-  // The paths of those of one dataset.
+  // The same for one dataset, with the paths alone.
   IoStatus walk_names(const std::string& dataset,
                       const std::function<void(const std::string& path)>& visit) const;
-  // Their headers will be read soon.
+  // Tells the system that the headers of these files will be read soon.
   void will_read(const std::vector<FoundFile>& files) const;
-  // Of the file as it is now; 0 where the system does not say.
+  // The print of the file as it is now; 0 where the system does not say.
   FilePrint print(const std::string& path) const;
-  // The file system's clock; its beginning where the system does not say.
+  // The time by the file system's own clock, which stamps files; 0 where it cannot be asked.
   FileTime file_time();
 
   QuarantineCounts quarantine_counts() const;
@@ -119,9 +123,10 @@ class EntryFolder {
   std::atomic<std::uint64_t> damaged_{0};
   std::atomic<std::uint64_t> misplaced_{0};
   Mutex mutex_;
-  // Directories whose own names, and their parents', are known to survive power loss.
+  // Directories whose names, and those of all their parents, are known to survive power loss.
   std::set<std::string> rooted_ TIERCACHE_GUARDED_BY(mutex_);
-  // One syncfs would do nothing here, so that what was changed since the last sync must be known.
+  // True where one syncfs would do nothing, as on a network file system. Then the files that were
+  // changed since the last sync have to be known.
   std::atomic<bool> one_by_one_{false};
   std::set<std::string> changed_ TIERCACHE_GUARDED_BY(mutex_);
 };

@@ -1,4 +1,20 @@
-// How the file tier comes to its index, and keeps it for the next one.
+// How the file tier loads its index at open and saves it for the next open.
+//
+// The index only repeats what the files' headers say, so it may always be made anew from them; two
+// files spare that work. `index` is left by a close, is complete, and is believed as it is.
+// `index.saved` is written now and then while the cache works; it tells which files still look as
+// they did, so that only the headers of the others are read. Two caches may open and close at the
+// same time, and `index` must then not lack what the other one writes. Each does two steps in this
+// order:
+//
+//     the closing cache                        the opening cache
+//     1. writes `index`                        1. takes its slot
+//     2. looks for other slots, and removes    2. reads `index` and puts it aside
+//        `index` if there is one
+//
+// Whichever comes first, either the opening cache finds a whole `index`, or the closing one sees it
+// and removes `index`. If two caches were open at the same time, `index.shared` says so, and the
+// last one to close leaves no `index`.
 #include <utility>
 #include <vector>
 
@@ -8,15 +24,15 @@ namespace tiercache {
 namespace {
 
 constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 31;
-// So many headers are asked for at once: a disk brings them in together.
+// The headers of so many files are asked for at once, since a disk brings them in faster together.
 constexpr std::size_t kReadAhead = 128;
-// An index is saved when a tenth of it changed, and not for less than this.
+// An index is saved again once a tenth of it has changed, but not for fewer changes than this.
 constexpr std::uint64_t kUnsavedPart = 10;
 constexpr std::uint64_t kMinUnsaved = 16;
 
 }  // namespace
 
-// ---- opening
+// --- Opening ---
 
 IoStatus EntryFiles::Impl::take_slot() {
   bool alone = true;
@@ -36,12 +52,14 @@ IoStatus EntryFiles::Impl::load_index(bool* complete) {
   return put_index_aside(*complete);
 }
 
-// What is there of an index becomes `index.saved`: it will be older than the files soon.
+// A complete `index` becomes `index.saved`, because the files will soon be ahead of it; one that
+// cannot be read is removed.
 IoStatus EntryFiles::Impl::put_index_aside(bool complete) {
   IoStatus status = complete ? file_system.rename(index_path(), saved_path())
                              : file_system.remove_file(index_path());
   if (!status.ok() && !status.absent()) return status;
-  // The index must not come back by a power loss, when the files will have moved on.
+  // Otherwise a power loss could bring `index` back, and it would be believed although files have
+  // changed since.
   return file_system.sync_directory(directory);
 }
 
@@ -50,8 +68,8 @@ bool EntryFiles::Impl::read_index(const std::string& path, Index* out, FileTime*
   return file_system.read_file(path, kMaxIndexBytes, &bytes).ok() && out->decode(bytes, settled);
 }
 
-// Looks at every file, and reads the headers of those that the saved index does not know as they
-// look now.
+// Looks at every file, and reads the headers of those that look other than the saved index has
+// them.
 IoStatus EntryFiles::Impl::index_files() {
   Index saved;
   FileTime settled = 0;
@@ -63,7 +81,8 @@ IoStatus EntryFiles::Impl::index_files() {
   const auto read_unknown = [&] {
     folder.will_read(unknown);
     for (const FoundFile& file : unknown) {
-      // One that changes just now may look the same after its next change.
+      // A file that changed a moment ago may look the same after its next change, so that its print
+      // would prove nothing.
       const bool sure = settled_before(now, file.info);
       take_into_index(file.path, sure ? print_of(file.path, file.info) : 0);
     }
@@ -89,15 +108,15 @@ void EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print)
   }
 }
 
-// ---- saving
+// --- Saving ---
 
 bool EntryFiles::Impl::save_due() const {
   const std::uint64_t unsaved = index.changes() - changes_saved.load();
   return unsaved >= kMinUnsaved && unsaved >= index.size() / kUnsavedPart;
 }
 
-// What fails is not tried again before as much has changed once more: a full disk would be written
-// to for nothing again and again.
+// The changes are counted as saved at the start. A save that fails is thus not tried again until as
+// much has changed once more; otherwise a full disk would be written to in vain again and again.
 void EntryFiles::Impl::begin_saving(FileTime settled) {
   Lock lock(saving_mutex);
   if (saving || !writable.load()) return;
@@ -116,17 +135,17 @@ IoStatus EntryFiles::Impl::go_on_saving(bool* more) {
   return status;
 }
 
-// Nothing more is saved until the next `open`.
+// Nothing is saved or written any more until the next `open`.
 void EntryFiles::Impl::abandon_saving() {
   Lock lock(saving_mutex);
   writable = false;
   saving.reset();
 }
 
-// ---- closing
+// --- Closing ---
 
-// An index that need not be compared with the files tells of all of them, synced, and is left only
-// where no other cache can have written some.
+// The index that is left is believed without a look at the files. So all files are synced first,
+// and it is left only if no other cache can have written some.
 IoStatus EntryFiles::Impl::leave_index() {
   {
     Lock lock(saving_mutex);

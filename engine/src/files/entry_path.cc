@@ -4,28 +4,31 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "files/entry_files.h"
 
 namespace tiercache {
 namespace {
 
-constexpr std::string_view kEmptyName = "@";  // no other name contains '@'
-constexpr std::size_t kMaxName = 150;  // longer ones are cut and get a hash; file systems take 255
-constexpr std::size_t kHashDigits = 32;
-constexpr char kHashMark = '~';  // no name without a hash contains '~'
+// The empty key's name; '@' is encoded in every other.
+constexpr std::string_view kEmptyName = "@";
+// Longer names are cut and get a hash. File systems take 255 bytes.
+constexpr std::size_t kMaxName = 150;
+constexpr std::size_t kHashDigits = 2 * kHex64Digits;
+// Stands before the hash; '~' is encoded everywhere else.
+constexpr char kHashMark = '~';
 
-// ASCII alone: whatever a file system does with Unicode forms, two keys stay two names. Neither ':'
-// nor other characters that some archive or file system cannot hold.
+// Only ASCII characters stand for themselves, so that two keys stay two names whatever a file
+// system does with Unicode forms. ':' and other characters that some archive or file system cannot
+// hold are encoded as well.
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '_' || c == '.' || c == ',' || c == '=' || c == '+';
 }
 
-// Stops before the name would grow beyond `max_size`. A leading dot is encoded too: no name is
-// hidden,
-// "." or "..".
+// Stops before the name would grow beyond `max_size`. A leading dot is encoded too, so that no name
+// is hidden, "." or "..".
 void append_encoded(std::string_view text, std::size_t max_size, std::string* out) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
   const std::size_t start = out->size();
   for (const char c : text) {
     const bool plain = is_plain(c) && !(c == '.' && out->size() == start);
@@ -33,8 +36,8 @@ void append_encoded(std::string_view text, std::size_t max_size, std::string* ou
     if (plain) {
       out->push_back(c);
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out->append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+      out->push_back('%');
+      append_hex8(static_cast<std::uint8_t>(c), out, HexCase::upper);
     }
   }
 }
@@ -55,17 +58,11 @@ void append_name(std::string_view text, std::string* out) {
 }
 
 void append_shard(std::string_view key, std::string* out) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  const std::uint64_t hash = hash64(key);
-  out->append({kDigits[(hash >> 4) & 15], kDigits[hash & 15], '/'});
+  append_hex8(static_cast<std::uint8_t>(hash64(key)), out);
+  out->push_back('/');
 }
 
-// -1 for what is no digit of `append_encoded`.
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
+// Undoes `append_encoded`.
 std::optional<std::string> decoded(std::string_view name) {
   std::string text;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -73,8 +70,11 @@ std::optional<std::string> decoded(std::string_view name) {
       text.push_back(name[i]);
       continue;
     }
-    if (i + 2 >= name.size() || digit(name[i + 1]) < 0 || digit(name[i + 2]) < 0) return {};
-    text.push_back(static_cast<char>(digit(name[i + 1]) << 4 | digit(name[i + 2])));
+    if (i + 2 >= name.size()) return {};
+    const int high = hex_digit(name[i + 1], HexCase::upper);
+    const int low = hex_digit(name[i + 2], HexCase::upper);
+    if (high < 0 || low < 0) return {};
+    text.push_back(static_cast<char>(high << 4 | low));
     i += 2;
   }
   return text;
@@ -106,7 +106,7 @@ std::optional<std::string> key_of_path(std::string_view dataset, std::string_vie
   if (!name.ends_with(kEntrySuffix)) return {};
   name.remove_suffix(kEntrySuffix.size());
   std::optional<std::string> key = name == kEmptyName ? std::string() : decoded(name);
-  // Some other name may decode to the same.
+  // Some other name, which is no entry's, may decode to the same key.
   if (!key || entry_path({std::string(dataset), *key}) != path) return {};
   return key;
 }

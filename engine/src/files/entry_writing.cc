@@ -1,3 +1,16 @@
+// How an entry gets into its file. A write never changes a file that readers may see; it puts a new
+// one in its place:
+//
+//     stage   The bytes are written to `tmp/<slot>/<n>`, and synced unless the journal has them.
+//     turn    The key's lock is taken, and the version that is there decides: an older one is
+//             replaced, an equal one is merged with the new one, a newer one stays.
+//     place   The staged file and the one in `data/` change places; the older one is deleted.
+//     tell    The other processes' memory (`Generations`) and the index learn of the change.
+//
+// A reader takes no lock, and sees the whole old file or the whole new one. `write_synced` stages
+// many files first, syncs all of them with one syncfs where the disk has one, and takes each key's
+// turn afterwards. If the file has changed in between and other bytes are wanted, they are staged
+// again.
 #include <utility>
 
 #include "base/key_ref.h"
@@ -15,7 +28,7 @@ std::uint64_t size_of(const Entry& entry) {
   return entry.document ? entry.document->size() : 0;
 }
 
-// Such an entry moves clocks alone.
+// True for an entry that only moves the clocks of the version that is there.
 bool lacks_document(const Entry& entry) {
   return entry.kind == EntryKind::document && !entry.document;
 }
@@ -26,8 +39,8 @@ bool same_entry(const Entry& a, const Entry& b) {
          a.cache_version == b.cache_version && a.fresh_for == b.fresh_for;
 }
 
-// Two states of one version: the one fetched later says what the metadata is, clocks take the
-// later, and the text that was put stands before a store's.
+// Merges two states of one version. The one that was fetched later decides the metadata, each clock
+// becomes the later one, and the text as it was put is preferred to a store's rendering of it.
 Entry merged(const Entry& entry, const Entry& there) {
   const bool complete = entry.document || entry.kind == EntryKind::tombstone;
   const bool as_put = !entry.text_checksum || !there.document;
@@ -41,8 +54,9 @@ Entry merged(const Entry& entry, const Entry& there) {
 
 }  // namespace
 
-// What the path holds, in its turn, as far as a write of `compared_with` must know: an older one by
-// its header, others verified whole. What is corrupt is moved aside and so absent.
+// What the path holds, called in its turn, as far as a write of `compared_with` has to know it: of
+// an older file only the header is read, any other is verified whole. A corrupt file is moved aside
+// and counts as absent.
 FileState EntryFiles::Impl::standing(const EntryId& id, const std::string& path,
                                      Version compared_with) {
   FileState state = folder.read_header(path, &id);
@@ -74,8 +88,8 @@ IoStatus EntryFiles::Impl::stage(const EntryId& id, const Entry& entry, Durabili
   return folder.workspace().stage(bytes, durability, temp);
 }
 
-// Writes the file that will probably be wanted, without the key's turn; `apply` decides. Nothing to
-// do where the file is newer or the same already.
+// Stages the file that will probably be wanted, before the key's turn; `apply` decides in it. Does
+// nothing if the file there is newer or already the same.
 IoStatus EntryFiles::Impl::prepare(const EntryId& id, const Entry& entry, Sync sync,
                                    Staged* staged) {
   const std::string path = entry_path(id);
@@ -102,7 +116,8 @@ FileWriteResult EntryFiles::Impl::take_turn(const EntryId& id, const Entry& entr
 }
 
 // Decides in the key's turn what becomes of a write. `staged`, where given, is used if it is what
-// is wanted, and where one syncfs is enough all that was there before it is synced.
+// is wanted. On a disk where one syncfs is enough it also means that everything there before was
+// synced.
 FileWriteResult EntryFiles::Impl::apply(const EntryId& id, const Entry& entry, Sync sync,
                                         Staged* staged) {
   const std::string path = entry_path(id);
@@ -121,13 +136,14 @@ FileWriteResult EntryFiles::Impl::apply(const EntryId& id, const Entry& entry, S
   return replace(id, path, entry, durability, staged);
 }
 
-// The file is of the write's version or newer.
+// Called where the file has the write's version or a newer one.
 FileWriteResult EntryFiles::Impl::apply_to_known(const EntryId& id, const std::string& path,
                                                  const Entry& entry, const FileState& there,
                                                  Sync sync, Staged* staged) {
   if (there.entry->version == entry.version) {
     const Entry wanted = merged(entry, *there.entry);
-    // What is there may be the leftover of a sync that failed: a second one would prove nothing.
+    // The file may be left over from a sync that failed. Syncing it again would prove nothing, so
+    // it is written anew.
     const bool all_synced = staged != nullptr && folder.syncs_together();
     const bool doubted = sync == Sync::anew || (sync == Sync::before && !all_synced);
     if (doubted || !same_entry(wanted, *there.entry)) {
@@ -170,7 +186,7 @@ FileWriteResult EntryFiles::Impl::rewrite(const EntryId& id, const Entry* entry)
   if (!sound || (entry != nullptr && entry->version > there.entry->version)) {
     return replace(id, path, *entry, Durability::unsynced, nullptr);
   }
-  // What no record in the journal has is nowhere else.
+  // An entry that no journal record holds exists nowhere else, so it is synced first.
   const bool covered = entry != nullptr && same_entry(*entry, *there.entry);
   return replace(id, path, *there.entry, covered ? Durability::unsynced : Durability::synced,
                  nullptr);

@@ -7,7 +7,7 @@
 namespace tiercache {
 namespace {
 
-// Little-endian on every machine.
+// Written little-endian, so that prints do not depend on the machine.
 void put_number(std::uint64_t number, char* to) {
   for (int i = 0; i < 8; ++i) to[i] = static_cast<char>(number >> (8 * i) & 0xff);
 }
@@ -41,7 +41,7 @@ bool PrintsMet::was_met(FilePrint print) const {
   return place != prints_.size() && met_[place];
 }
 
-// The number of prints where there is none.
+// The place of the print among them; their number if it is none of them.
 std::size_t PrintsMet::place_of(FilePrint print) const {
   const auto found = std::lower_bound(prints_.begin(), prints_.end(), print);
   if (found == prints_.end() || *found != print) return prints_.size();

@@ -1,5 +1,5 @@
-// What a file looks like without being read: by this a saved index tells the files that are still
-// as it knew them.
+// What a file looks like from outside. A saved index tells by this which files have not changed
+// since it was written, without reading them.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace tiercache {
 
-// A hash of a file's path, inode, size and times; 0: not known. Persisted
+// A hash of a file's path, inode, size and times; 0 where it is not known. Persisted
 // (`docs/formats/index.md`).
 using FilePrint = std::uint64_t;
 
@@ -22,20 +22,20 @@ FilePrint print_of(std::string_view path, const FileInfo& info);
 // A moment of a file system's clock, in nanoseconds since the epoch.
 using FileTime = std::int64_t;
 
-// A file that changed so shortly before it was looked at may change again without looking
-// different: clocks of file systems tick, the coarsest every two seconds.
+// A file that changed within this time before it was looked at may change again and still look the
+// same, because file systems' clocks tick, the coarsest of them every two seconds.
 inline constexpr FileTime kClockTick = std::chrono::nanoseconds(std::chrono::seconds(2)).count();
 
-// Whether the file was changed for the last time well before `time`.
+// True when the last change of the file was well before `time`.
 inline bool settled_before(FileTime time, const FileInfo& info) {
   return std::max(info.modified_ns, info.changed_ns) < time - kClockTick;
 }
 
-// The prints that a saved index has, and which of them were met among the files. Not thread-safe.
+// The prints in a saved index, and which of them were met among the files. Not thread-safe.
 class PrintsMet {
  public:
   explicit PrintsMet(std::vector<FilePrint> prints);
-  // False: not one of them.
+  // Notes that a file has this print; false if the saved index has no such print.
   bool meet(FilePrint print);
   bool was_met(FilePrint print) const;
 
@@ -43,7 +43,7 @@ class PrintsMet {
   std::size_t place_of(FilePrint print) const;
 
   std::vector<FilePrint> prints_;  // sorted
-  std::vector<bool> met_;          // beside them
+  std::vector<bool> met_;          // for each of them
 };
 
 }  // namespace tiercache

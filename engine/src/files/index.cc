@@ -5,7 +5,7 @@
 namespace tiercache {
 namespace {
 
-// How many items `for_each` copies under the lock at a time.
+// How many items `for_each` copies at a time under the lock.
 constexpr std::size_t kSlice = 256;
 
 }  // namespace
@@ -51,7 +51,8 @@ void Index::put(const EntryId& id, const IndexItem& item) {
   dataset.count(item);
   IndexItem next = item;
   if (known->second.version == item.version) next.clocks.merge(known->second.clocks);
-  // A print stays true of what it was taken of: of a header that differs nothing is known.
+  // A print belongs to one state of the file. If merging has made the item differ from it, nothing
+  // is known of a file that would say so; if the item stays as it was, its print stays too.
   if (next != item) next.print = 0;
   if (next.print == 0 && next == known->second) next.print = known->second.print;
   known->second = next;
@@ -163,7 +164,8 @@ std::vector<FilePrint> Index::prints() const {
   return prints;
 }
 
-// Most are from the saved one, which is why what is known here goes into it.
+// Most items come from the saved index, so the few that are known here are put into it, and not the
+// other way round.
 void Index::take_met(Index&& saved, const PrintsMet& met) {
   Datasets datasets;
   {

@@ -1,5 +1,6 @@
-// What is known of every key in the directory without opening its file. Never the truth: a cache of
-// the files' headers, read from them again where it is missing, wrong or older than they are.
+// What is known of every key in the directory without opening its file. It is never the truth but a
+// copy of what the files' headers say, and is read from them again where it is missing, wrong or
+// older than they are.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct IndexItem {
   Checksum checksum;
   std::uint64_t size = 0;  // bytes of the document
   Clocks clocks;
-  // Of the file whose header says all this; 0 where it was not looked at, or says less. Not
-  // compared.
+  // The print of the file whose header says all this; 0 where the file was not looked at, or its
+  // header may say something else. Not compared.
   FilePrint print = 0;
 
   friend bool operator==(const IndexItem& a, const IndexItem& b) {
@@ -44,16 +45,16 @@ class Index {
   // Forgets the key if its version is not above `up_to`.
   void remove(const EntryId& id, Version up_to);
   void clear();
-  // Up to `limit` keys of the dataset after `after` (exclusive; nullopt: from the start), in byte
-  // order. Tombstones are left out.
+  // Up to `limit` keys of the dataset that come after `after` (nullopt: from the first), in byte
+  // order, without tombstones.
   std::vector<std::string> page(std::string_view dataset, std::optional<std::string_view> after,
                                 std::size_t limit) const;
-  // The same with what is known of them, tombstones included.
+  // The same with what is known of each key, tombstones included.
   std::vector<std::pair<std::string, IndexItem>> items(std::string_view dataset,
                                                        const std::optional<std::string>& after,
                                                        std::size_t limit) const;
-  // Every item of a dataset (tombstones too), on a copy taken in slices: `visit` may call the
-  // index.
+  // Visits every item of a dataset, tombstones included. Items are copied in slices, so `visit` may
+  // call the index.
   void for_each(std::string_view dataset,
                 const std::function<void(const std::string& key, const IndexItem&)>& visit) const;
   std::vector<std::string> datasets() const;
@@ -65,15 +66,17 @@ class Index {
   };
   Totals totals() const;  // of all datasets
 
-  // How often a print came or an item went, since the process began.
+  // How many changes there have been that count for saving: items put with a print, and items
+  // removed.
   std::uint64_t changes() const;
-  std::vector<FilePrint> prints() const;  // those that are known, in no order
-  // Adds the items of `saved` whose files were met, but where a key is known here already.
+  std::vector<FilePrint> prints() const;  // all that are known, in no order
+  // Adds those items of `saved` whose files were met and whose keys are not known here yet.
   void take_met(Index&& saved, const PrintsMet& met);
 
-  // The form on disk (`docs/formats/index.md`): checksummed; false, and nothing changed, when the
-  // bytes do not hold. Otherwise they replace what was known. `settled`: of files changed later, or
-  // shortly before, nothing is said.
+  // The form on disk (`docs/formats/index.md`), which carries a checksum. `decode` replaces what
+  // was known; if the bytes do not hold it returns false and changes nothing. `settled` is the time
+  // up to which the index can be trusted: it may be wrong about files that changed later, or
+  // shortly before.
   std::string encode(FileTime settled = 0) const;
   bool decode(std::string_view bytes, FileTime* settled = nullptr);
 
@@ -94,16 +97,16 @@ class Index {
   static bool decode_items(Reader& reader, std::uint32_t format, Dataset* out);
 
   mutable Mutex mutex_;
-  Datasets datasets_ TIERCACHE_GUARDED_BY(mutex_);  // none of them empty
+  Datasets datasets_ TIERCACHE_GUARDED_BY(mutex_);  // none of them is empty
   std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 
-// Writes the form on disk of an index that may change meanwhile, part by part: each item as it was
+// Writes the form on disk part by part, while the index may change; each item is written as it was
 // at some moment. Not thread-safe.
 class IndexEncoder {
  public:
   IndexEncoder(const Index& index, FileTime settled);
-  // Appends the next part, of some dozens of KiB. False: that was the last.
+  // Appends the next part, some dozens of KiB. Returns false when that was the last one.
   bool next(std::string* out);
 
  private:
@@ -114,7 +117,7 @@ class IndexEncoder {
   const FileTime settled_;
   const std::vector<std::string> datasets_;
   std::size_t dataset_ = 0;
-  std::optional<std::string> after_;  // the key written last; none yet of this dataset
+  std::optional<std::string> after_;  // this dataset's key that was written last, if any
   bool begun_ = false;
   ChecksumStream sum_;
 };

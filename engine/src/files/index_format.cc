@@ -1,4 +1,6 @@
-// The index's bytes, as `docs/formats/index.md` describes them.
+// The index's bytes, as `docs/formats/index.md` describes them. They are written in one pass while
+// the index changes, so a list is not preceded by its length: a mark before each item says that one
+// follows, and another mark ends the list.
 #include <concepts>
 #include <type_traits>
 
@@ -9,7 +11,8 @@ namespace {
 
 constexpr std::string_view kMagic = "tcindex\n";
 constexpr std::uint32_t kFormat = 2;
-constexpr std::uint32_t kFirstFormat = 1;  // which has counts instead of marks, and no prints
+// Has counts in front of lists instead of marks, and no prints. Still read.
+constexpr std::uint32_t kFirstFormat = 1;
 constexpr std::size_t kItemsAtOnce = 256;
 constexpr std::uint8_t kEnd = 0;
 constexpr std::uint8_t kMore = 1;
@@ -54,8 +57,8 @@ void append_item(std::string* out, const std::string& key, const IndexItem& item
 
 }  // namespace
 
-// Takes numbers and texts off the front. Once something is missing all that follows is zero and
-// `failed` stays true, so that a run of fields is checked once.
+// Takes numbers and texts off the front. Once something is missing `failed` stays true and
+// everything after it reads as zero or empty, so that one check after several fields is enough.
 class Index::Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -70,11 +73,11 @@ class Index::Reader {
     return static_cast<Number>(bits);
   }
   std::string_view text() { return take(number<std::uint32_t>()); }
-  // How many follow, where the format says so.
+  // The length of the list that follows, in the format that states it.
   std::uint64_t count(std::uint32_t format) {
     return format == kFirstFormat ? number<std::uint64_t>() : 0;
   }
-  // Whether another follows: by what is left of the count, or by its mark.
+  // Whether another item follows: by what is left of the count, or by its mark.
   bool goes_on(std::uint32_t format, std::uint64_t* left) {
     if (format == kFirstFormat) return !failed_ && (*left)-- > 0;
     const auto mark = number<std::uint8_t>();
@@ -142,7 +145,8 @@ bool IndexEncoder::next(std::string* out) {
   return false;
 }
 
-// A dataset's name is written with its first item: it may have lost all meanwhile.
+// A dataset's name is written along with its first item, because the dataset may have lost all of
+// its items since its name was listed.
 bool IndexEncoder::next_slice(std::string* out) {
   if (dataset_ == datasets_.size()) return false;
   const std::string& name = datasets_[dataset_];
@@ -194,7 +198,7 @@ bool Index::decode(std::string_view bytes, FileTime* settled) {
   return true;
 }
 
-// Names must ascend: so each is there once, and there is one form of each index.
+// Names must ascend, and so must keys. So none occurs twice, and each index has exactly one form.
 bool Index::decode_datasets(Reader& reader, std::uint32_t format, Datasets* out) {
   for (auto left = reader.count(format); reader.goes_on(format, &left);) {
     const std::string_view name = reader.text();

@@ -6,8 +6,8 @@
 namespace tiercache {
 namespace {
 
-// Written and synced at a time, so that neither this nor the last sync keeps others from the disk
-// for long.
+// So much is written and synced at a time. Neither a part nor the last sync then keeps others from
+// the disk for long.
 constexpr std::size_t kPart = 1 << 20;
 
 }  // namespace
@@ -19,7 +19,7 @@ IndexSaving::IndexSaving(FileSystem& file_system, Workspace& workspace, const In
       path_(std::move(path)),
       encoder_(index, settled) {}
 
-// In a directory that is not ours any more another's half-written file may have this name.
+// If the directory is not ours any more, another cache's half-written file may have this name.
 IndexSaving::~IndexSaving() {
   file_.reset();
   if (!temp_.empty() && workspace_.stands()) workspace_.discard(temp_);

@@ -1,4 +1,4 @@
-// Writing an index into its file while the cache works.
+// Writes the index into its file while the cache works.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,20 @@
 
 namespace tiercache {
 
-// Takes the place of the file there once all is written and synced. Not thread-safe; the index may
-// change meanwhile.
+// The new file takes the place of the last one once all of it is written and synced. Not
+// thread-safe, but the index may change meanwhile.
 class IndexSaving {
  public:
-  // Files changed before `settled` are synced.
+  // All files that changed before `settled` have been synced.
   IndexSaving(FileSystem& file_system, Workspace& workspace, const Index& index, FileTime settled,
               std::string path);
-  ~IndexSaving();  // leaves nothing half-written, and a directory that is not ours alone
+  // Removes what is half-written, unless the directory is not ours any more.
+  ~IndexSaving();
   IndexSaving(const IndexSaving&) = delete;
   IndexSaving& operator=(const IndexSaving&) = delete;
 
-  // Writes the next part, some milliseconds' work. After an error there is no next one.
+  // Writes the next part, which takes some milliseconds. `*more` says whether another one is left.
+  // Must not be called again after an error.
   IoStatus step(bool* more);
 
  private:
@@ -32,7 +34,7 @@ class IndexSaving {
   Workspace& workspace_;
   const std::string path_;
   IndexEncoder encoder_;
-  std::string temp_;  // empty: not begun, or in its place
+  std::string temp_;  // empty before the first part, and once the file is in its place
   std::unique_ptr<File> file_;
   std::uint64_t written_ = 0;
   std::string part_;

@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kMaxSlots = 4096;
 constexpr int kNamesTried = 1'000;
 constexpr std::string_view kLockPrefix = "open-";
-// Of a quarantined file's former path; with the number and slot before it a name stays below 255.
+// How much of a quarantined file's former path its new name keeps. With the number and the slot
+// before it the name stays below the 255 bytes that file systems allow.
 constexpr std::size_t kMaxNameKept = 200;
 
 std::optional<std::uint64_t> slot_of(std::string_view lock_name) {
@@ -82,7 +83,7 @@ IoStatus Workspace::look_around(bool* alone) {
     if (!slot || *slot == slot_) continue;
     std::unique_ptr<FileLock> of_the_dead;
     const IoStatus taken = file_system_.try_lock(lock_path(*slot), &of_the_dead);
-    // Whatever cannot be told to be dead counts as living.
+    // A cache that cannot be shown to be dead counts as living.
     if (taken.ok()) {
       file_system_.remove_tree(temp_directory(*slot));
     } else {
@@ -105,7 +106,8 @@ void Workspace::close() {
   undiscarded_.clear();
 }
 
-// Synced through the descriptor that wrote: one opened later might not hear of a failed write-back.
+// The sync goes through the descriptor that wrote the bytes: one that is opened later might not be
+// told of a failed write-back.
 IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::string* temp) {
   std::unique_ptr<File> file;
   IoStatus status = begin(temp, &file);
@@ -118,7 +120,8 @@ IoStatus Workspace::stage(std::string_view bytes, Durability durability, std::st
 
 IoStatus Workspace::begin(std::string* temp, std::unique_ptr<File>* file) {
   IoStatus status = make_temp(temp, file);
-  if (status.absent() && stands()) {  // somebody tidied up: the folder is not ours alone to remove
+  // Somebody has tidied up `tmp`, which is not ours alone.
+  if (status.absent() && stands()) {
     status = file_system_.make_directories(temp_directory(slot_));
     if (status.ok()) status = make_temp(temp, file);
   }
@@ -126,8 +129,8 @@ IoStatus Workspace::begin(std::string* temp, std::unique_ptr<File>* file) {
   return status;
 }
 
-// Where the directory was deleted and made again by another process that has the slot now, its
-// files are in the way: no one writes into another's.
+// Names that exist already are passed over. If the directory was deleted and made again, another
+// process may have this slot number by now, and nobody may write into another's files.
 IoStatus Workspace::make_temp(std::string* temp, std::unique_ptr<File>* file) {
   IoStatus status = {EEXIST, {}};
   for (int tries = 0; status.error == EEXIST && tries < kNamesTried; ++tries) {

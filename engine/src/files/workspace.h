@@ -1,5 +1,5 @@
 // What an open cache has to itself in a shared directory: a place for half-written files, names in
-// the quarantine, and the knowledge whether others are there.
+// the quarantine, and the knowledge whether other caches have the directory open.
 #pragma once
 
 #include <atomic>
@@ -17,38 +17,39 @@
 
 namespace tiercache {
 
-// Each open cache holds the system lock of a slot, the lowest that is free: `locks/open-<n>`.
-// Half-written files live in `tmp/<n>/` until they take their place; what a dead owner left there
-// is removed by the next to open. Thread-safe, but for `open`, `leave` and `close` among
-// themselves.
+// Each open cache holds the system lock `locks/open-<n>` of a slot n, the lowest that was free.
+// Half-written files live in `tmp/<n>/` until they take their place; what a dead owner has left
+// there is removed by the next cache that opens the directory. Thread-safe, except that `open`,
+// `leave` and `close` must not run at the same time as each other.
 class Workspace {
  public:
   Workspace(FileSystem& file_system, std::string directory, std::shared_ptr<Quarantine> quarantine);
 
-  // Takes a slot and clears what the dead left. `*alone` tells whether no other cache has the
-  // directory open. Of two that open at once, one at least sees the other.
+  // Takes a slot and removes what dead caches have left. `*alone` tells whether no other cache has
+  // the directory open. If two open it at once, at least one of them sees the other.
   IoStatus open(bool* alone);
   bool is_open() const { return open_.load(); }
-  // False when the name of the slot's lock is gone or another file's: somebody has deleted the
-  // directory, or put another in its place.
+  // False when the slot's lock file is gone or is another file: somebody has deleted the directory
+  // or put another in its place.
   bool stands() const;
   // Gives the slot up; `open` takes one again.
   void leave();
-  // Asks again whether no other cache has the directory open.
+  // Looks again whether no other cache has the directory open.
   IoStatus look_around(bool* alone);
   std::uint64_t slot() const { return slot_; }
-  // Does `act` while the slot has no owner and gets none. False: it has one.
+  // Runs `act` while the slot has no owner, and keeps anybody from taking the slot meanwhile.
+  // Returns false, and does nothing, if a cache has it.
   bool while_dead(std::uint64_t slot, const std::function<void()>& act);
   // Removes half-written files that could not be removed before.
   void close();
 
-  // Makes a new half-written file of these bytes and names it in `*temp`. With `synced` they
-  // survive power loss, though the name does not. Nothing is left where that fails.
+  // Makes a new half-written file of these bytes and names it in `*temp`. With `synced` the bytes
+  // survive power loss, though the name may not. If it fails nothing is left behind.
   enum class Durability : std::uint8_t { unsynced, synced };
   IoStatus stage(std::string_view bytes, Durability durability, std::string* temp);
-  // Makes a new half-written file to be written to; `*temp` is empty where that fails.
+  // Makes a new half-written file to be written to. If it fails `*temp` is empty.
   IoStatus begin(std::string* temp, std::unique_ptr<File>* file);
-  // Removes a half-written file; where that fails, it is tried again with later ones.
+  // Removes a half-written file. If that fails it is tried again along with later ones.
   void discard(const std::string& temp);
 
   // Moves a file aside under a name that says where it was.

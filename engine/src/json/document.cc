@@ -17,12 +17,13 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-// Deeper documents take the exact check, so that this one may recurse.
+// Deeper documents are left to the exact check, so that this one may recurse.
 constexpr std::size_t kMaxFastDepth = 256;
-// A parser takes about 15 times its document; one that was grown beyond this is not kept.
+// A parser takes about 15 times as much memory as its document. One that has grown beyond this is
+// not kept.
 constexpr std::size_t kMaxKeptCapacity = 256 << 10;
 
-// True when `size` bytes or more are digits in a row somewhere. Looks at every `size`th byte first.
+// True if there are `size` or more digits in a row somewhere. Looks at every `size`th byte first.
 bool has_digits_in_a_row(std::string_view text, std::size_t size) {
   for (std::size_t at = size - 1; at < text.size(); at += size) {
     std::size_t begin = at + 1;
@@ -34,8 +35,8 @@ bool has_digits_in_a_row(std::string_view text, std::size_t size) {
   return false;
 }
 
-// False when no number of the text has an exponent that could make it zero, or a zero have many
-// places: 0e-9999, 1e-9999. Strings may hold the like.
+// Returns false if no number of the text has an exponent that could make it zero, or give a zero
+// many places: 0e-9999, 1e-9999. May return true because of what a string holds.
 bool may_have_tiny_number(std::string_view text) {
   for (std::size_t at = 1; at + 1 < text.size(); ++at) {
     if (text[at] != 'e' && text[at] != 'E') continue;
@@ -83,8 +84,8 @@ class FastWalk {
     return true;
   }
 
-  // By hash: two names of one hash are left to the exact check. Sorting bounds the time whatever
-  // the names are.
+  // Names are compared by hash; two of one hash are left to the exact check. Sorting the hashes
+  // bounds the time whatever the names are.
   bool names_differ(dom::object object) {
     hashes_.clear();
     for (dom::key_value_pair member : object) hashes_.push_back(hash64(member.key));
@@ -99,8 +100,8 @@ class FastWalk {
     return !rules_.numbers_written_out || surely_stays_small(value);
   }
 
-  // Written out, a number has the digits of its text, and zeros from the first of them to the
-  // point: as many as its logarithm, whose bound here is that to base two times 0.302.
+  // A number that is written out has the digits of its text, plus zeros between the first of them
+  // and the point: as many as its decimal logarithm, which is at most 0.302 times the binary one.
   bool surely_stays_small(double value) {
     const auto digits = static_cast<std::size_t>(std::abs(std::ilogb(value)) * 302 / 1000 + 4);
     if (digits > may_grow_by_) return false;
@@ -108,14 +109,14 @@ class FastWalk {
     return true;
   }
 
-  // What reads as zero is a text of zeros, without an exponent.
+  // True if every number that reads as zero is written with zeros alone, without an exponent.
   bool zeros_are_plain() {
     if (!zeros_are_plain_) zeros_are_plain_ = !may_have_tiny_number(text_);
     return *zeros_are_plain_;
   }
 
-  // Without thousands of digits in a row, only a tiny value can have a text with too many places
-  // after the point; a finite one never has too many before it.
+  // If there are no thousands of digits in a row, only a tiny value can be written with too many
+  // places after the point; a finite one never has too many before it.
   static bool surely_fits_numeric(double value) { return std::fabs(value) > 1e-290; }
 
   const std::string_view text_;
@@ -126,7 +127,7 @@ class FastWalk {
   std::vector<std::uint64_t>& hashes_;
 };
 
-// What a thread keeps from one check to the next.
+// What each thread keeps from one check to the next.
 struct FastState {
   dom::parser parser;
   std::vector<std::uint64_t> hashes;

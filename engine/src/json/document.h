@@ -1,4 +1,4 @@
-// Checks documents before they are accepted. A document is checked once, at `put`.
+// Checks documents before they are accepted. Each is checked once, at `put`.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ struct DocumentRules {
   std::size_t max_depth = 256;            // nested arrays and objects
   bool refuse_nul_escape = false;         // "\u0000" anywhere in a string or member name
   bool refuse_unbounded_numbers = false;  // outside Postgres' numeric
-  bool numbers_written_out = false;       // `max_bytes` is of the text with its numbers written out
+  bool numbers_written_out = false;       // `max_bytes` counts numbers as they are written out
 };
 
 // Why a document is not acceptable, and where.
@@ -27,8 +27,8 @@ struct DocumentFault {
   std::string to_string() const;
 };
 
-// Nullopt when `text` is exactly one well-formed UTF-8 JSON value (RFC 8259) within the rules and
-// no object in it has two members of one name (compared after unescaping). Thread-safe.
+// Returns nullopt if `text` is exactly one well-formed UTF-8 JSON value (RFC 8259) within the
+// rules, and no object in it has two members of one name, compared after unescaping. Thread-safe.
 std::optional<DocumentFault> check_document(std::string_view text, const DocumentRules& rules);
 
 }  // namespace tiercache

@@ -33,8 +33,8 @@ EnvelopeResult unreadable(const JsonReader& reader) {
                  ")");
 }
 
-// Splits the header line off and verifies its checksum and the format number. `*members` are the
-// bytes under the checksum, `*body` all behind the line.
+// Splits the header line off and verifies its checksum. `*members` becomes what the checksum
+// covers, `*body` everything behind the line.
 EnvelopeResult open_header(std::string_view bytes, std::string_view* members,
                            std::string_view* body) {
   const std::string_view head = bytes.substr(0, kMaxHeaderBytes);
@@ -67,7 +67,8 @@ EnvelopeResult check_format(std::string_view members) {
               std::to_string(kEnvelopeFormat)};
 }
 
-// `also` holds in every kind, `of_document` in documents alone: a tombstone has none of those.
+// `also` are members needed in every entry, `of_document` those needed in documents only, since a
+// tombstone has none of them.
 EnvelopeResult check_complete(const Entry& entry, std::uint32_t seen, std::uint32_t also,
                               std::uint32_t of_document) {
   const bool document = entry.kind == EntryKind::document;

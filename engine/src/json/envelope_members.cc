@@ -21,8 +21,8 @@ void append_digits(std::uint64_t value, std::size_t width, std::string* out) {
   out->append(digits);
 }
 
-// The same time for a person to read: "2023-11-14T22:13:20.123Z". Left out where the year has not
-// four digits; no reader needs it.
+// Adds the same time for a person to read: "2023-11-14T22:13:20.123Z". No program needs it, so it
+// is left out where the year does not have four digits.
 void append_utc(std::string_view name, Milliseconds since_epoch, std::string* out) {
   using std::chrono::sys_days;
   constexpr sys_days kFirst = std::chrono::year(0) / 1 / 1;
@@ -49,7 +49,8 @@ void append_time(std::string_view name, const std::optional<WallTime>& time, std
   append_utc(name, time->time_since_epoch(), out);
 }
 
-// On one line, whatever the user wrote: the first newline of a file ends its header.
+// The metadata is put on one line, however the user wrote it, because the first newline of a file
+// ends its header.
 void append_metadata(std::string_view metadata, std::string* out) {
   append_name("metadata", out);
   if (metadata.empty()) metadata = "{}";

@@ -1,4 +1,5 @@
-// The members that an entry's header consists of, one by one. `envelope.cc` frames them.
+// The members that an entry's header consists of, one by one; `envelope.cc` puts the frame around
+// them.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace tiercache {
 
-// Which members were read, as bits.
+// Which members were read, one bit each.
 enum class HeaderMember : std::uint32_t {
   project = 1 << 0,
   dataset = 1 << 1,
@@ -27,14 +28,15 @@ constexpr std::uint32_t bits(HeaderMember member) {
   return static_cast<std::uint32_t>(member);
 }
 
-// Appends `,"kind":…` and the rest but the identity (project, dataset, key) and the size.
+// Appends `,"kind":…` and all further members, except the identity (project, dataset, key) and the
+// size.
 void append_entry_members(const Entry& entry, std::string* out);
 
 void append_string_member(std::string_view name, std::string_view value, std::string* out);
 void append_number_member(std::string_view name, std::int64_t value, std::string* out);
 
-// Reads `"name":value` pairs up to where no comma follows. Unknown ones are passed over; of two
-// with one name the later counts. False: the reader tells why.
+// Reads `"name":value` pairs until no comma follows. Unknown members are passed over; if a name
+// occurs twice the later one counts. Returns false on failure; the reader then tells why.
 bool read_members(JsonReader& reader, Envelope* out, std::uint32_t* seen);
 
 }  // namespace tiercache

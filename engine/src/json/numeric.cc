@@ -26,9 +26,11 @@ std::int64_t read_exponent(std::string_view digits) {
 // Where the digits of a number lie once its exponent has moved the point.
 struct Layout {
   bool negative = false;
-  bool extreme = false;     // the exponent itself is too large
-  std::int64_t before = 0;  // digits from the first that counts to the point; none: not above zero
-  std::int64_t after = 0;   // places after the point; none: not above zero
+  bool extreme = false;  // the exponent itself is too large
+  // Digits from the first significant one to the point, and places after it. Zero or less where
+  // there are none.
+  std::int64_t before = 0;
+  std::int64_t after = 0;
 };
 
 Layout layout_of(std::string_view number) {

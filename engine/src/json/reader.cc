@@ -4,10 +4,13 @@
 #include <charconv>
 #include <utility>
 
+#include "base/hex.h"
+
 namespace tiercache {
 namespace {
 
-// Bytes that stand for themselves in a string: ASCII without controls, quote and backslash.
+// The bytes that stand for themselves in a string: ASCII without control characters, quote and
+// backslash.
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};
   for (unsigned c = 0x20; c < 0x80; ++c) plain[c] = c != '"' && c != '\\';
@@ -18,15 +21,14 @@ bool is_plain(char c) {
   return kPlain[static_cast<unsigned char>(c)];
 }
 
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// JSON takes hexadecimal digits of both cases.
+int any_hex_digit(char c) {
+  const int lower = hex_digit(c, HexCase::lower);
+  return lower >= 0 ? lower : hex_digit(c, HexCase::upper);
 }
 
-// Unicode 15, table 3-7: the well-formed sequences of two and more bytes. 0 when `text` starts with
-// none of them.
+// The length of the sequence of two and more bytes that `text` starts with; 0 if it starts with
+// none that is well-formed (Unicode 15, table 3-7).
 std::size_t multibyte_length(std::string_view text) {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
@@ -68,7 +70,7 @@ bool is_low_surrogate(std::uint32_t code) {
   return code >= 0xDC00 && code <= 0xDFFF;
 }
 
-// What the letter after a backslash stands for; 0 for letters that stand for nothing.
+// What the letter after a backslash stands for; 0 if it stands for nothing.
 char escaped(char letter) {
   switch (letter) {
     case '"':
@@ -91,7 +93,6 @@ char escaped(char letter) {
 }
 
 void append_escaped(char c, std::string* out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   constexpr std::string_view kLetters = "\"\\bfnrt";
   for (char letter : kLetters) {
     if (escaped(letter) != c) continue;
@@ -100,8 +101,7 @@ void append_escaped(char c, std::string* out) {
     return;
   }
   out->append("\\u00");
-  out->push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-  out->push_back(kHex[static_cast<unsigned char>(c) & 0xF]);
+  append_hex8(static_cast<std::uint8_t>(c), out);
 }
 
 }  // namespace
@@ -192,11 +192,11 @@ bool JsonReader::read_unicode_escape(std::string* out) {
   return true;
 }
 
-// Stands on the backslash of \uXXXX.
+// Called with the reader on the backslash of \uXXXX.
 bool JsonReader::read_hex4(std::uint32_t* out) {
   std::uint32_t code = 0;
   for (std::size_t i = at_ + 2; i < at_ + 6; ++i) {
-    const int digit = i < text_.size() ? hex_digit(text_[i]) : -1;
+    const int digit = i < text_.size() ? any_hex_digit(text_[i]) : -1;
     if (digit < 0) return fail("\\u needs four hexadecimal digits");
     code = code << 4 | static_cast<std::uint32_t>(digit);
   }

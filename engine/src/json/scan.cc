@@ -10,7 +10,7 @@
 namespace tiercache {
 namespace {
 
-// A member name as a message shows it: escaped, and cut where it is long.
+// A member name as messages show it: escaped, and cut where it is long.
 std::string shown(std::string_view name) {
   constexpr std::size_t kMaxShown = 64;
   std::string text;
@@ -24,7 +24,7 @@ std::string shown(std::string_view name) {
   return text + "...";
 }
 
-// One walk over one value. What is open is a stack on the heap.
+// One walk over one value. The containers that are open are kept in a stack on the heap.
 class ValueScan {
  public:
   ValueScan(JsonReader& reader, const DocumentRules& rules) : reader_(reader), rules_(rules) {}
@@ -40,11 +40,11 @@ class ValueScan {
   }
 
  private:
-  // A tree, not a hash table: names made to collide cannot slow it down.
+  // A tree instead of a hash table, so that names made to collide cannot slow it down.
   using Names = std::set<std::string>;
 
-  // Reads a scalar or an empty container whole; of any other container the part before its first
-  // value, and sets `*opened`.
+  // Reads a whole scalar or empty container. Of any other container it reads what comes before the
+  // first value, and sets `*opened`.
   bool read_value(bool* opened) {
     reader_.skip_space();
     switch (reader_.peek()) {
@@ -74,7 +74,8 @@ class ValueScan {
     return true;
   }
 
-  // Behind a value: closes what ends here, up to a comma (and the next member's name) or the end.
+  // Called behind a value: closes the containers that end here, until a comma (and the next
+  // member's name) or the end of the text.
   bool leave_finished() {
     while (!open_.empty()) {
       const bool object = open_.back() != nullptr;
@@ -115,7 +116,8 @@ class ValueScan {
     return !rules_.numbers_written_out || count_written_out(token, begin);
   }
 
-  // What the numbers take more when they are written out, beside all that is there as it is.
+  // Adds up by how much the text grows when its numbers are written out and everything else stays
+  // as it is.
   bool count_written_out(std::string_view token, std::size_t begin) {
     const std::uint64_t bytes = bytes_written_out(token);
     if (bytes > token.size()) growth_ += bytes - token.size();

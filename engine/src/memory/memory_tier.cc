@@ -12,18 +12,21 @@ namespace tiercache {
 namespace {
 
 constexpr std::size_t kUsualShare = 4 << 20;
-// Of some dozens of entries each shard throws out nearly those that one order of use for all would.
+// Room for some dozens of entries. A shard of that size evicts nearly the same ones as a single
+// order of use for all shards would.
 constexpr std::size_t kLeastShare = 128 << 10;
 constexpr std::size_t kMostShards = 256;
-// So that two threads seldom want the same one.
+// Enough that two threads seldom want the same shard at once.
 constexpr std::size_t kShardsPerProcessor = 8;
-constexpr unsigned kShardHashBits = 16;  // of the hash, from the top
+// How many bits of the hash, from the top, may choose the shard.
+constexpr unsigned kShardHashBits = 16;
 
 unsigned shard_bits(unsigned shards) {
   return std::min(static_cast<unsigned>(std::bit_width(std::max(shards, 1U))) - 1, kShardHashBits);
 }
 
-// What an allocation takes from the heap: the usual malloc puts 8 bytes before it and rounds to 16.
+// What an allocation takes from the heap: the usual malloc puts 8 bytes before it and rounds up to
+// 16.
 constexpr std::size_t heap_bytes(std::size_t size) {
   return std::max<std::size_t>(32, (size + 8 + 15) / 16 * 16);
 }
@@ -32,7 +35,7 @@ constexpr std::size_t heap_bytes(std::size_t size) {
 template <class T>
 constexpr std::size_t kSharedBytes = heap_bytes(sizeof(T) + 16);
 
-// What a string has on the heap; a short one has nothing.
+// What a string takes from the heap, which is nothing for a short one.
 std::size_t heap_bytes(const std::string& text) {
   static const std::size_t in_place = std::string().capacity();
   return text.capacity() > in_place ? heap_bytes(text.capacity() + 1) : 0;
@@ -42,7 +45,7 @@ std::size_t document_bytes(const std::shared_ptr<const std::string>& document) {
   return document ? kSharedBytes<std::string> + heap_bytes(*document) : 0;
 }
 
-// In which nothing ever changes.
+// Counters in which nothing ever changes, for a tier that shares none with other processes.
 std::shared_ptr<const Generations> nobody_else() {
   static const auto alone = std::make_shared<const Generations>();
   return alone;
@@ -73,7 +76,7 @@ MemoryShard& MemoryTier::shard_of(const KeyRef& key) const {
   return shards_[key.hash >> (64 - kShardHashBits) >> (kShardHashBits - shard_bits_)];
 }
 
-// The counter is read first: the load is under way while the shard's lock is taken.
+// The counter is read first, so that its load is under way while the shard's lock is taken.
 MemoryTier::Found MemoryTier::find(const KeyRef& key) {
   const std::uint32_t generation = generations_->of(key.hash);
   Found found = shard_of(key).find(key);
@@ -128,8 +131,8 @@ bool MemoryTier::admit(Arrival arrival) {
   return admitted;
 }
 
-// First what nobody has, then a fair part of each shard's, then what more some can give, then that
-// of entries that came in so before.
+// Budget is taken first from what nobody has, then a fair part from each shard, then more from
+// those that can give it, and at last from entries that came in on a loan before.
 std::size_t MemoryTier::borrow(std::size_t bytes) {
   if (bytes > (share_ - MemoryShard::kept_of(share_)) * shards()) return 0;
   std::size_t got = spare_.take(bytes);
@@ -156,7 +159,8 @@ void MemoryTier::remember_large(const KeyRef& key) {
     const KeyRef ref(large.dataset, large.key);
     return (large.dataset == key.dataset && large.key == key.key) || !shard_of(ref).is_on_loan(ref);
   };
-  // More than one for each share cannot be there at once.
+  // Each of these entries is larger than a share, so there cannot be more of them than shards; when
+  // the list is longer, some have left.
   if (large_.size() > shards()) std::erase_if(large_, left);
   large_.push_back({key.dataset, std::string(key.key)});
 }

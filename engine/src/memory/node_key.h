@@ -1,4 +1,4 @@
-// The characters of a key where the node is, so that a hit touches no other memory for them.
+// Keeps the characters of a key inside its node, so that a hit touches no other memory for them.
 #pragma once
 
 #include <array>
@@ -10,10 +10,11 @@
 
 namespace tiercache {
 
-// Characters of a key too long to stand in its node.
+// The characters of a key that is too long to stand in its node.
 using KeyBlock = std::unique_ptr<char[]>;
 
-// True when the two have the same bytes; inline, where a call to memcmp would cost as much again.
+// True when both have the same bytes. Inline, because a call to memcmp would cost as much again as
+// the comparison.
 inline bool same_bytes(const char* a, const char* b, std::size_t size) {
   if (size < sizeof(std::uint64_t)) {
     for (std::size_t i = 0; i < size; ++i) {
@@ -27,15 +28,15 @@ inline bool same_bytes(const char* a, const char* b, std::size_t size) {
     std::memcpy(&value, from, sizeof value);
     return value;
   };
-  // Whole words, the last of which may overlap the one before.
+  // Whole words are compared; the last one may overlap the one before it.
   for (std::size_t i = 0; i + sizeof(std::uint64_t) < size; i += sizeof(std::uint64_t)) {
     if (word(a + i) != word(b + i)) return false;
   }
   return word(a + size - sizeof(std::uint64_t)) == word(b + size - sizeof(std::uint64_t));
 }
 
-// Owns one key: up to `kInline` bytes in place, more in a block of their own. Neither copied nor
-// moved.
+// Owns one key: up to `kInline` bytes in place, a longer one in a block of its own. Can be neither
+// copied nor moved.
 class NodeKey {
  public:
   static constexpr std::size_t kInline = 32;
@@ -46,14 +47,14 @@ class NodeKey {
   NodeKey& operator=(const NodeKey&) = delete;
 
   static bool needs_block(std::string_view key) { return key.size() > kInline; }
-  // Made outside the lock, for `assign` inside it.
+  // Called outside the lock, for an `assign` under it.
   static KeyBlock make_block(std::string_view key) {
     auto block = std::make_unique_for_overwrite<char[]>(key.size());
     std::memcpy(block.get(), key.data(), key.size());
     return block;
   }
 
-  // Holds nothing before. `block` is `make_block(key)` where `needs_block(key)`, else null.
+  // The key must be empty before. `block` is `make_block(key)` where `needs_block(key)`, else null.
   void assign(std::string_view key, KeyBlock block) {
     size_ = static_cast<std::uint32_t>(key.size());
     if (char* chars = block.release()) {
@@ -62,7 +63,8 @@ class NodeKey {
       key.copy(bytes_.data(), key.size());
     }
   }
-  // Becomes the empty key and hands out the block, if there is one, to be freed outside the lock.
+  // Becomes the empty key and hands out the block, if there is one, so that it can be freed outside
+  // the lock.
   KeyBlock release_block() {
     KeyBlock block(size_ > kInline ? long_chars() : nullptr);
     size_ = 0;

@@ -16,24 +16,26 @@ namespace tiercache {
 using NodeNumber = std::uint32_t;
 inline constexpr NodeNumber kNoNode = 0;
 
-// What a shard knows of a key. Two cache lines; the first is all that comparing the key needs.
+// What a shard knows of a key. A node takes two cache lines; comparing the key needs only the
+// first.
 struct alignas(64) Node {
   enum class State : std::uint8_t { free, evictable, pinned };
 
   NodeKey key;
   std::uint32_t dataset = 0;
-  std::uint32_t tag = 0;  // the key's place in the table follows from it
+  std::uint32_t tag = 0;  // decides the key's place in the table
   State state = State::free;
-  bool on_loan = false;  // its charge is in budget that other shards gave up for it
+  bool on_loan = false;  // other shards have given up the budget that its charge takes
   detail::ResidentPtr resident;
 
   Lifetimes lifetimes;
-  std::uint64_t written_at = 0;  // the shard's count of writes at this key's last one
+  std::uint64_t written_at = 0;  // the shard's count of writes when this key was last written
   std::size_t charge = 0;
-  // While pinned: the version whose file is awaited. In parts, to leave no gap behind it.
+  // While the node is pinned: the version whose file is awaited. Kept in two parts, which leave no
+  // gap behind them.
   std::uint64_t pinned_time = 0;
   std::uint32_t pinned_writer = 0;
-  std::uint32_t generation = 0;  // of its file, when that was looked at
+  std::uint32_t generation = 0;  // of its file, as of when that was last looked at
 
   Version pinned_for() const { return {pinned_time, pinned_writer}; }
   void pin_for(Version version) {
@@ -43,20 +45,21 @@ struct alignas(64) Node {
 };
 static_assert(sizeof(Node) == 128);
 
-// Nodes never move. They are made in chunks of doubling size and, once made, kept for reuse: a slab
-// is as large as the most nodes it held at once. Not thread-safe; never allocates by itself.
+// Nodes never move. They are made in chunks of doubling size and are kept for reuse, so a slab is
+// as large as the largest number of nodes it has held at once. Not thread-safe; allocates only in
+// its constructor.
 class NodeSlab {
  public:
-  // The order of use lives apart from the nodes: moving a node to the front writes to its
-  // neighbours, and eight of these share a cache line where nodes take two each.
+  // The order of use is kept apart from the nodes. Moving a node to the front writes to its
+  // neighbours; eight links share a cache line, while every node takes two.
   struct Link {
     NodeNumber previous = kNoNode;
     NodeNumber next = kNoNode;
   };
   static constexpr std::size_t kBytesPerNode = sizeof(Node) + sizeof(Link);
 
-  // Raw room for nodes. They are made in it one by one, so that unused room costs address space
-  // alone.
+  // Raw room for nodes, which are made in it one by one, so that room not used yet costs only
+  // address space.
   class Chunk {
    public:
     Chunk() = default;
@@ -80,14 +83,15 @@ class NodeSlab {
   NodeSlab(const NodeSlab&) = delete;
   NodeSlab& operator=(const NodeSlab&) = delete;
 
-  // True when `take` needs a chunk of `next_chunk_nodes()` nodes first.
+  // True when a chunk of `next_chunk_nodes()` nodes must be added before the next `take`.
   bool full() const { return first_free_ == kNoNode && end_ == capacity_; }
   std::size_t next_chunk_nodes() const { return kFirstChunk << chunk_count_; }
   void add_chunk(Chunk chunk);
 
-  // A node in its initial state. Not while `full()`.
+  // Returns a node in its initial state. Must not be called while `full()`.
   NodeNumber take();
-  // Takes a node back whose key and resident were moved out; it must not be in the order of use.
+  // Takes a node back. Its key and resident must have been moved out, and it must not be in the
+  // order of use.
   void give_back(NodeNumber number);
 
   Node& operator[](NodeNumber number) {
@@ -98,10 +102,10 @@ class NodeSlab {
     const Place at = place(number);
     return at.chunk.nodes_.get()[at.offset];
   }
-  // Every node ever made has a number from 1 to below this one.
+  // All nodes made so far have numbers from 1 to below this one.
   NodeNumber end() const { return end_; }
 
-  // The order of use. The node least recently used, `kNoNode` when none is in the order.
+  // The node least recently used; `kNoNode` when there is none in the order of use.
   NodeNumber least_recent() const { return ends_.previous; }
   void push_front(NodeNumber number) {
     link(number) = {.previous = kNoNode, .next = ends_.next};
@@ -121,13 +125,14 @@ class NodeSlab {
 
  private:
   static constexpr std::size_t kFirstChunk = 64;
-  static constexpr std::size_t kMaxChunks = 26;  // 2^32 nodes, but for the first 64
+  static constexpr std::size_t kMaxChunks = 26;  // 2^32 - 64 nodes
 
   struct Place {
     const Chunk& chunk;
     std::size_t offset;
   };
-  // Chunk i holds 64 * 2^i numbers from 64 * (2^i - 1) on: the highest bit of number + 64 tells it.
+  // Chunk i holds 64 * 2^i numbers from 64 * (2^i - 1) on, so the highest bit of number + 64 tells
+  // i.
   Place place(NodeNumber number) const {
     const std::uint64_t shifted = number + kFirstChunk;
     const int top = std::bit_width(shifted) - 1;
@@ -140,9 +145,9 @@ class NodeSlab {
     return at.chunk.links_[at.offset];
   }
 
-  // The order is a ring through `ends_`, which stands for number 0: next is the most recently used,
-  // previous the least. First, so as to share the cache line of the lock before it. The nodes given
-  // back are a list through `next`.
+  // The order is a ring through `ends_`, which stands for number 0: its next is the most recently
+  // used node, its previous the least. It comes first so that it shares the cache line of the lock
+  // before the slab. The nodes given back form a list through `next`.
   Link ends_;
   NodeNumber first_free_ = kNoNode;
   NodeNumber end_ = 1;

@@ -28,7 +28,8 @@ void NodeTable::erase(std::uint32_t tag, NodeNumber node) {
     assert(room_.slots_[hole].node != kNoNode);
     hole = after(hole);
   }
-  // Whatever stands behind the hole and may stand in it moves there, and leaves the next hole.
+  // The next slot that may stand in the hole moves there and leaves a hole itself, until a free
+  // slot ends the run.
   for (std::size_t at = after(hole); room_.slots_[at].node != kNoNode; at = after(at)) {
     const Slot slot = room_.slots_[at];
     if (distance(home(slot.tag), at) < distance(hole, at)) continue;

@@ -12,19 +12,19 @@
 
 namespace tiercache {
 
-// An open-addressed table of node numbers beside a tag of 32 bits of the key's hash. The tag
+// An open-addressed table of node numbers, each beside a tag of 32 bits of the key's hash. The tag
 // decides the place, so the table moves and grows without looking at a node, and nearly every slot
-// of another key is passed over without touching its node. Linear probing: a search reads one or
-// two cache lines in a row. Erasing shifts what follows back, so that there are no tombstones to
-// clean up (Knuth, "The Art of Computer Programming" 3, 6.4, algorithm R). Not thread-safe; never
-// allocates by itself.
+// of another key is passed over without touching its node. Probing is linear, so that a search
+// reads one or two cache lines in a row. Erasing shifts back what follows, so that there are no
+// tombstones to clean up (Knuth, "The Art of Computer Programming" 3, 6.4, algorithm R). Not
+// thread-safe; allocates only in its constructor.
 class NodeTable {
  public:
   struct Slot {
     std::uint32_t tag = 0;
     NodeNumber node = kNoNode;
   };
-  // At load 3/8 to 3/4 a node costs 11 to 21 bytes of table.
+  // An average: between loads of 3/8 and 3/4 a node takes 11 to 21 bytes of the table.
   static constexpr std::size_t kBytesPerNode = 16;
 
   // Slots for a table, made outside the lock. `slots` is a power of two.
@@ -44,7 +44,7 @@ class NodeTable {
 
   NodeTable() : room_(kFirstSlots) {}
 
-  // The node in `slab` of this tag for which `is_it` is true; `kNoNode` when there is none.
+  // The node in `slab` that has this tag and for which `is_it` is true; `kNoNode` if there is none.
   template <class Predicate>
   NodeNumber find(std::uint32_t tag, const NodeSlab& slab, Predicate is_it) const {
     for (std::size_t at = home(tag);; at = after(at)) {
@@ -54,15 +54,16 @@ class NodeTable {
     }
   }
 
-  // True when `insert` needs a larger table first.
+  // True when the table must grow before the next `insert`.
   bool full() const { return size_ >= room_.slots() / 4 * 3; }
   std::size_t next_slots() const { return room_.slots() * 2; }
-  // Moves everything over; `room` holds the old slots afterwards, to be freed outside the lock.
+  // Moves everything over. `room` holds the old slots afterwards, which can then be freed outside
+  // the lock.
   void grow_into(Room& room);
 
-  // The node is not in the table, and the table is not `full()`.
+  // The node must not be in the table yet, and the table must not be `full()`.
   void insert(std::uint32_t tag, NodeNumber node);
-  // The node is in the table.
+  // The node must be in the table.
   void erase(std::uint32_t tag, NodeNumber node);
   std::size_t size() const { return size_; }
 
@@ -71,7 +72,7 @@ class NodeTable {
 
   std::size_t home(std::uint32_t tag) const { return tag & room_.mask_; }
   std::size_t after(std::size_t at) const { return (at + 1) & room_.mask_; }
-  // How far `at` lies behind `from`, going round.
+  // How far `at` lies behind `from`, going round at the end.
   std::size_t distance(std::size_t from, std::size_t at) const { return (at - from) & room_.mask_; }
   void place(Slot slot);
 

@@ -1,3 +1,11 @@
+// Nothing is allocated or freed while the shard's lock is held, because others spin meanwhile. A
+// write therefore takes its `Baggage` into the locked section and out again:
+//
+//     unlocked   prepare: make what the last try lacked, free what it has evicted
+//     locked     try: evict into the baggage, make a node from it, put the arrival in
+//                -> done, refused, or again: the baggage lacks something or is full
+//
+// Each round is complete in itself, so other threads may use the shard between two of them.
 #include "memory/shard.h"
 
 #include <algorithm>
@@ -9,13 +17,13 @@
 namespace tiercache {
 
 struct MemoryShard::Baggage {
-  // Those that left.
+  // The residents and long keys that have left, to be freed after the lock is given up.
   static constexpr std::size_t kDoomed = 4;
   std::array<detail::ResidentPtr, kDoomed> residents;
   std::array<KeyBlock, kDoomed> keys;
   std::size_t doomed = 0;
 
-  // What a new node may need. `wanted` says what the last try lacked.
+  // What a new node may need. `wanted` says what of it the last try lacked.
   KeyBlock key;
   NodeSlab::Chunk chunk;
   NodeTable::Room room;
@@ -27,7 +35,7 @@ struct MemoryShard::Baggage {
 
   bool full() const { return doomed == kDoomed; }
 
-  // Between two tries, outside the lock.
+  // Called between two tries, outside the lock.
   void prepare(std::string_view key_text) {
     for (; doomed > 0; --doomed) {
       residents[doomed - 1].reset();
@@ -42,9 +50,9 @@ struct MemoryShard::Baggage {
 
 namespace {
 
-// Fetches the cache line in which `resident` counts its references: just before the object, where
-// `std::make_shared` made it. Counting is a locked instruction: it waits for all stores before it
-// and would begin to fetch only then.
+// Fetches the cache line in which `resident` counts its references; it lies just before the object,
+// where `std::make_shared` has put it. Counting is a locked instruction, which waits for all
+// earlier stores and would begin to fetch the line only then.
 inline void prefetch_count(const detail::ResidentPtr& resident) {
   constexpr std::uintptr_t kBefore = 2 * sizeof(void*);
   const auto at = reinterpret_cast<std::uintptr_t>(resident.get()) - kBefore;
@@ -102,15 +110,16 @@ MemoryShard::Step MemoryShard::try_admit(Arrival& arrival, Baggage& baggage) {
     if (arrival.stamp) ++refused_promotions_;
     return Step::refused;
   }
-  // Not written since the stamp, so not until now: what this call evicts to make room may raise the
-  // floor above the old stamp, and must not refuse the arrival on its next try.
+  // The key was not written since its stamp was taken, so the stamp may be moved up to now. What
+  // this call evicts to make room may raise the floor above the old stamp, and the arrival would
+  // then be refused on its next try.
   if (arrival.stamp) arrival.stamp = writes_;
   if (bytes_ + arrival.charge > budget_) refill();
   if (!can_hold(arrival, number)) {
     turn_away(arrival, number, baggage);
     return Step::done;
   }
-  // What is on loan comes and goes with its budget.
+  // An entry on loan brings its own budget and takes it away again, so it needs no room here.
   const std::size_t coming = arrival.charge - arrival.loan;
   std::size_t leaving = 0;
   if (number != kNoNode) {
@@ -310,14 +319,14 @@ bool MemoryShard::remove_below(const KeyRef& key, Version below) {
 }
 
 struct MemoryShard::KeyBatch {
-  static constexpr std::size_t kNodes = 128;  // visited under the lock at once
+  static constexpr std::size_t kNodes = 128;  // as many are visited under the lock at a time
   NodeNumber next = 1;
   bool more = true;
   std::string chars;
-  std::vector<std::size_t> ends;  // of each key in `chars`
-  std::size_t wanted = 16 << 10;  // room in `chars`
+  std::vector<std::size_t> ends;  // where each key ends in `chars`
+  std::size_t wanted = 16 << 10;  // how much room `chars` is given
 
-  // Outside the lock.
+  // Called outside the lock.
   void prepare() {
     chars.clear();
     chars.reserve(wanted);

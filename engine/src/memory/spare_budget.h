@@ -1,4 +1,4 @@
-// The part of the memory tier's budget that no shard has just now.
+// The part of the memory tier's budget that no shard has at the moment.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ class SpareBudget {
   void give(std::size_t bytes) {
     if (bytes > 0) bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
-  // Up to `wanted` bytes; how many there were.
+  // Takes up to `wanted` bytes and returns how many it got.
   std::size_t take(std::size_t wanted) {
     std::size_t there = bytes_.load(std::memory_order_relaxed);
     std::size_t taken = std::min(there, wanted);

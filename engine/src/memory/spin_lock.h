@@ -1,5 +1,5 @@
-// The lock of a memory shard. What it guards takes tens of nanoseconds, less than it costs to put a
-// thread to sleep and wake it again, so a waiter spins.
+// The lock of a memory shard. What it guards takes tens of nanoseconds, which is less than it costs
+// to put a thread to sleep and wake it again, so waiting threads spin.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,7 @@
 
 namespace tiercache {
 
-// Tells the processor that this is a spin loop; nothing where it has no such instruction.
+// Tells the processor that this is a spin loop; does nothing where it has no instruction for that.
 inline void spin_pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -18,8 +18,9 @@ inline void spin_pause() {
 #endif
 }
 
-// Test-and-test-and-set: waiters read their own copy of the cache line until it changes. Not fair,
-// not recursive. Never held over an allocation, I/O or a call into foreign code.
+// A test-and-test-and-set lock: waiting threads read their own copy of the cache line until it
+// changes. It is neither fair nor recursive, and is never held over an allocation, I/O or a call
+// into foreign code.
 class TIERCACHE_CAPABILITY SpinLock {
  public:
   void lock() TIERCACHE_ACQUIRE() {

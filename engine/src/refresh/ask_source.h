@@ -10,19 +10,19 @@
 
 namespace tiercache {
 
-// What a callback gave, or why it gave nothing.
+// What a callback returned, or why it returned nothing.
 struct Answer {
   std::optional<RefreshResult> result;
-  std::string why;                            // where there is no result
+  std::string why;                            // set where there is no result
   std::chrono::milliseconds source_delay{0};  // how long the source asked to be left alone
 };
 
-// Does not throw; an empty `call` is a failure.
+// Does not throw. An empty `call` counts as a failure.
 Answer ask_source(const std::function<RefreshResult(RefreshContext&)>& call,
                   RefreshContext& context);
 
-// `text` cut to 300 bytes at a character's end: the user's own words go to logs and to those who
-// wait.
+// Cuts `text` to 300 bytes, at the end of a character. The user's own words go to logs and to those
+// who wait, and must not flood them.
 std::string shortened(std::string text);
 
 }  // namespace tiercache

@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kLongestSourceDelay = std::chrono::hours(24);
-// Beyond this the back-off has long reached its cap.
+// After so many failures the back-off has long reached its cap.
 constexpr int kMostFailures = 62;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// When keys whose refresh failed may be tried again.
+// When the keys whose refresh has failed may be tried again.
 #pragma once
 
 #include <chrono>
@@ -14,30 +14,31 @@
 
 namespace tiercache {
 
-// Holds at most `capacity` keys, at least one; when full, the key whose wait ends soonest is
-// forgotten, which at worst lets it be tried early. Not thread-safe.
+// Holds at most `capacity` keys, but at least one. When it is full, the key whose wait ends soonest
+// is forgotten; the worst that can happen is that it is tried early. Not thread-safe.
 class RetryTable {
  public:
   explicit RetryTable(std::size_t capacity) : capacity_(capacity) {}
 
-  // Counts a failure and puts the next try off: by the back-off, or by `source_delay`, what the
-  // source itself asked for, when that is longer. At most a day. `why` is kept for `last_failure`.
+  // Counts a failure and puts the next try off: by the back-off, or by `source_delay`, which the
+  // source itself has asked for, if that is longer. The source can ask for a day at most. `why` is
+  // kept for `last_failure`.
   void note_failure(const EntryId& id, const BackoffOptions& backoff,
                     std::chrono::milliseconds source_delay, SteadyTime now, Random& random,
                     std::string why = {});
   void note_success(const EntryId& id);
 
-  // When the key may be tried; nullopt when now.
+  // When the key may be tried again; nullopt if it may be now.
   std::optional<SteadyTime> retry_at(const EntryId& id, SteadyTime now) const;
-  // The same, but only for a wait that the source asked for.
+  // The same, counting only a wait that the source has asked for.
   std::optional<SteadyTime> source_retry_at(const EntryId& id, SteadyTime now) const;
-  // The failure after which nothing has succeeded, as far as it is remembered: "last failure 12 s
-  // ago: HTTP 503; next try in 48 s". Empty when there is none.
+  // The last failure, if nothing has succeeded since and it is still remembered: "last failure 12 s
+  // ago: HTTP 503; next try in 48 s". Otherwise empty.
   std::string last_failure(const EntryId& id, SteadyTime now) const;
   std::size_t size() const { return failures_.size(); }
 
  private:
-  // Ordered by when the wait ends; the number tells keys of one time apart.
+  // Keys are ordered by when their wait ends; the number tells those of one time apart.
   struct Place {
     SteadyTime retry_at;
     std::uint64_t number;
@@ -46,7 +47,7 @@ class RetryTable {
   struct Failure {
     int count = 0;
     Place place;
-    SteadyTime source_until;  // not after now: the source asks for nothing
+    SteadyTime source_until;  // in the past unless the source has asked to be left alone
     SteadyTime failed_at;
     std::string why;
   };

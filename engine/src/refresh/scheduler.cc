@@ -15,13 +15,14 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// How far a time may lie ahead before it is not believed, and how often the time of day is looked
-// at.
+// A time that lies further ahead than this is not believed.
 constexpr milliseconds kTolerance = std::chrono::minutes(1);
+// How often the time of day is looked at.
 constexpr milliseconds kRecheck = std::chrono::minutes(1);
-// Keeps sums of a time and a duration in range.
+// Bounds durations, so that the sum of a time and a duration stays in range.
 constexpr milliseconds kLongest = std::chrono::hours(24 * 366 * 100);
-// Turns started by one task, so that many due at once leave room for other work between them.
+// One task starts at most so many turns, so that other work gets in between when many are due at
+// once.
 constexpr int kTurnsPerTask = 64;
 
 milliseconds bounded(milliseconds duration) {
@@ -47,7 +48,8 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
     Cadence cadence;
     friend auto operator<=>(const Name&, const Name&) = default;
   };
-  // Turns due at one time go in the order they were armed, so that a run can be repeated.
+  // Turns that are due at the same time start in the order in which they were armed, so that a run
+  // can be repeated.
   struct Place {
     WallTime when;
     std::uint64_t number;
@@ -55,7 +57,9 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
   };
   struct Turn {
     Place place;
-    WallTime as_of;  // the last fetch, or when it was armed: never ahead of a clock that is right
+    // The last fetch, or when the turn was armed. If this lies ahead of the clock, the clock has
+    // jumped back.
+    WallTime as_of;
   };
   using Turns = std::map<Name, Turn>;
 
@@ -88,10 +92,11 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
   Turns turns TIERCACHE_GUARDED_BY(mutex);
   std::map<Place, Turns::iterator> order TIERCACHE_GUARDED_BY(mutex);
   std::uint64_t last_place TIERCACHE_GUARDED_BY(mutex) = 0;
-  // Both clocks as read together: the time of day has jumped back when it falls behind the other.
+  // Both clocks as they were read together. The time of day has jumped if the two have moved on
+  // differently since.
   WallTime marked_wall TIERCACHE_GUARDED_BY(mutex);
   SteadyTime marked_steady TIERCACHE_GUARDED_BY(mutex);
-  // The one timer. Its number tells the newest from one that could not be cancelled in time.
+  // The only timer. Its number tells it from an earlier one that could not be cancelled in time.
   Executor::TimerId timer TIERCACHE_GUARDED_BY(mutex) = 0;
   std::uint64_t timer_number TIERCACHE_GUARDED_BY(mutex) = 0;
   SteadyTime timer_at TIERCACHE_GUARDED_BY(mutex){};

@@ -1,5 +1,5 @@
-// Starts refreshes when they are due by the persisted clocks: a restart neither skips nor doubles
-// one.
+// Starts refreshes when they are due by the persisted clocks, so that a restart neither skips nor
+// repeats one.
 #pragma once
 
 #include <chrono>
@@ -19,25 +19,26 @@ enum class Cadence : std::uint8_t { normal, rich };
 
 struct Schedule {
   std::chrono::milliseconds every{0};  // 0: never
-  std::chrono::milliseconds jitter{
-      0};  // each turn is moved by up to this, either way, not before `last`
+  // Each turn is moved by up to this, earlier or later, but never to before `last`.
+  std::chrono::milliseconds jitter{0};
 };
 
-// When the next turn is due; `WallTime::max()` for never. `last` absent, or more than a minute
-// ahead of `now`: at once. `spread` (0 to 1, the middle is no move) places the turn within the
-// jitter. Pure.
+// When the next turn is due; `WallTime::max()` for never. It is due at once if there is no `last`,
+// or if `last` is more than a minute ahead of `now`. `spread`, from 0 to 1, places the turn within
+// the jitter; 0.5 does not move it. A pure function.
 WallTime due_at(const Schedule& schedule, std::optional<WallTime> last, WallTime now,
                 double spread);
 
-// Turns are due by the time of day, because that is what is persisted. It may jump: it is looked at
-// again at least once a minute, so a jump ahead is noticed within that time, and after a jump back
-// of more than a minute the turns whose last fetch now lies in the future are due at once.
+// Turns are due by the time of day, because that is what is persisted. The time of day may jump, so
+// it is looked at at least once a minute. A jump ahead is thus noticed within a minute; after a
+// jump back of more than a minute, the turns whose last fetch now lies in the future are due at
+// once.
 //
 // Thread-safe. `executor` and `clock` are used until `stop`; destroying the scheduler stops it.
 class Scheduler {
  public:
-  // Called on the compute lane when a turn is due, under no lock; what it throws is dropped.
-  // `lateness`: how long after the due time.
+  // Called on the compute lane when a turn is due, under no lock. What it throws is dropped.
+  // `lateness` is how long after its due time the turn starts.
   using Due =
       std::function<void(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness)>;
   Scheduler(Executor& executor, const Clock& clock, Due due, std::uint64_t seed);
@@ -45,15 +46,16 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // (Re-)arms the key's next turn by its last fetch. A key has at most one turn per cadence. After
-  // `due` was called the key is unarmed until armed again. A schedule of 0 disarms the cadence.
+  // Arms the key's next turn, or arms it anew, by its last fetch. A key has at most one turn per
+  // cadence. Once `due` was called the key is unarmed until it is armed again. A schedule of 0
+  // disarms the cadence.
   void arm(const EntryId& id, Cadence cadence, const Schedule& schedule,
            std::optional<WallTime> last);
-  // Arms the key for a given time, as after a failure.
+  // Arms the key for a given time, as is done after a failure.
   void arm_at(const EntryId& id, Cadence cadence, WallTime when);
   void disarm(const EntryId& id);
-  // Forgets every turn. `due` does not begin after this; a call under way on another thread may
-  // still run.
+  // Forgets every turn. `due` does not begin after this, but a call that is under way on another
+  // thread may still run.
   void stop();
   std::size_t armed() const;
   std::optional<WallTime> next(const EntryId& id, Cadence cadence) const;

@@ -45,24 +45,25 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   enum class Phase : std::uint8_t { making, in_line, running, abandoned, applying, ended };
   struct Record;
   using RecordPtr = std::shared_ptr<Record>;
-  // One flight. Guarded by the state's mutex, but for `flight.call` and `flight.apply`, which the
-  // one task whose turn it is calls.
+  // One flight. Guarded by the state's mutex, except `flight.call` and `flight.apply`, which only
+  // the task whose turn it is calls.
   struct Record {
     EntryId id;
     Phase phase = Phase::making;
     Flight flight;
     std::vector<Handler> handlers;
-    std::list<RecordPtr>::iterator place;  // in line
-    Executor::TimerId timer = 0;           // ends the wait in line, then the callback's time
+    std::list<RecordPtr>::iterator place;  // valid while in line
+    Executor::TimerId timer = 0;           // ends the wait in line, and then the callback's time
   };
-  // A result on its way to its handlers; kept here so that `stop` finds those whose task never ran.
+  // A result on its way to its handlers. It is kept here so that `stop` finds the handlers whose
+  // task has not run.
   struct Delivery {
     std::vector<Handler> handlers;
     FlightResult result;
-    std::function<void(const FlightResult&)> ended;  // the flight's
+    std::function<void(const FlightResult&)> ended;  // that of the flight
   };
 
-  // What `stop` takes out, to be told and destroyed under no lock.
+  // What `stop` takes out, to be told and destroyed outside the lock.
   struct Remains {
     std::map<std::uint64_t, Delivery> deliveries;
     std::map<EntryId, RecordPtr> flights;
@@ -91,13 +92,13 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   void work();
   RecordPtr begin_next(RefreshContext* context) TIERCACHE_REQUIRES(mutex);
   void end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
-  // What comes after the callback.
+  // The steps after the callback.
   void apply(const RecordPtr& record, RefreshResult result);
   void finish(const RecordPtr& record, FlightResult result);
   void fail(const RecordPtr& record, std::string why, milliseconds source_delay)
       TIERCACHE_REQUIRES(mutex);
   void end(const RecordPtr& record, FlightResult result) TIERCACHE_REQUIRES(mutex);
-  // Time running out.
+  // The steps when time runs out.
   void set_timer(const RecordPtr& record) TIERCACHE_REQUIRES(mutex);
   void drop_timer(Record& record) TIERCACHE_REQUIRES(mutex);
   void on_timeout(const RecordPtr& record, Phase phase);
@@ -117,9 +118,9 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   RetryTable retries TIERCACHE_GUARDED_BY(mutex){kMaxRetries};
   std::map<EntryId, RecordPtr> flights TIERCACHE_GUARDED_BY(mutex);
   std::list<RecordPtr> line TIERCACHE_GUARDED_BY(mutex);
-  int workers_called TIERCACHE_GUARDED_BY(mutex) = 0;   // posted, not begun
+  int workers_called TIERCACHE_GUARDED_BY(mutex) = 0;   // posted but not begun
   int workers_in_time TIERCACHE_GUARDED_BY(mutex) = 0;  // in a callback whose time has not passed
-  int callbacks TIERCACHE_GUARDED_BY(mutex) = 0;        // that have not returned
+  int callbacks TIERCACHE_GUARDED_BY(mutex) = 0;        // those that have not returned
   Counters counters TIERCACHE_GUARDED_BY(mutex);
   std::map<std::uint64_t, Delivery> deliveries TIERCACHE_GUARDED_BY(mutex);
   std::uint64_t last_delivery TIERCACHE_GUARDED_BY(mutex) = 0;
@@ -161,7 +162,7 @@ SingleFlight::State::RecordPtr SingleFlight::State::admit(const EntryId& id, Ref
   return record;
 }
 
-// Without a reason of its own it is what went before.
+// Without a `why` the reason is the key's last failure.
 void SingleFlight::State::throttle(const EntryId& id, Handler* handler, std::string why) {
   ++counters.throttled;
   if (!*handler) return;
@@ -172,7 +173,7 @@ void SingleFlight::State::throttle(const EntryId& id, Handler* handler, std::str
   deliver(std::move(delivery));
 }
 
-// A throttled key is never due at once, or who asks for it would spin.
+// A throttled key must not be due again at once, or whoever asks for it would spin.
 void SingleFlight::State::hold_off(const EntryId& id, const BackoffOptions& backoff,
                                    const std::string& why) {
   const SteadyTime now = clock.steady_now();
@@ -191,7 +192,7 @@ void SingleFlight::State::make(const RecordPtr& record, const Make& make) {
     why = "the refresh could not be prepared";
   }
   Lock lock(mutex);
-  if (record->phase != Phase::making) return;  // stopped meanwhile
+  if (record->phase != Phase::making) return;  // `stop` has ended it meanwhile
   std::swap(record->flight, flight);
   if (!why.empty()) return fail(record, std::move(why), milliseconds(0));
   enter_line(record);
@@ -245,8 +246,8 @@ SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* c
   return record;
 }
 
-// After `stop` neither executor nor clock may exist, so only the count of callbacks is kept. A late
-// answer stays with the caller, because what is the user's is never destroyed under the lock.
+// After `stop` the executor and the clock may be gone, so only the count of callbacks is kept. A
+// late answer is left to the caller, because nothing of the user's may be destroyed under the lock.
 void SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) {
   --callbacks;
   if (stopped) return;

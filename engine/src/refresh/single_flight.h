@@ -38,14 +38,16 @@ struct Flight {
   // Runs on the callback lane; throws what the user's function throws. Must own what it uses: a
   // callback that does not return outlives the cache.
   std::function<RefreshResult(RefreshContext&)> call;
-  // Applies the answer by the write path, then `finish` with how that ended, from any thread; only
-  // the first call counts. On the compute lane. Throwing is failing.
+  // Applies the answer by the write path, and then calls `finish` with how that ended, from any
+  // thread; only the first call counts. Runs on the compute lane. If it throws, the flight has
+  // failed.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
-  // How it ended, once, before those who wait are told; may be empty. On the compute lane, and not
-  // once the cache is closing.
+  // Called once with how the flight has ended, before those who wait are told, on the compute lane;
+  // not called once the cache is closing. May be empty.
   std::function<void(const FlightResult&)> ended;
-  // Counted from when the callback begins: after it the flight has failed, a late answer is
-  // ignored. Also how long the flight may wait in line before that. Held to 1 ms … 24 h.
+  // Counted from when the callback begins. After it the flight has failed, and a late answer is
+  // ignored. It is also how long the flight may wait in line before that. Kept within 1 ms and 24
+  // h.
   std::chrono::milliseconds hard_timeout{30'000};
   BackoffOptions backoff;  // between failures of this key
 };
@@ -97,11 +99,12 @@ class SingleFlight {
   // `stop`. `RefreshReason::asked` ignores the back-off of earlier failures, but not the source's
   // `RetryAfter`.
   void run(const EntryId& id, RefreshReason reason, const Make& make, Handler handler);
-  // A flight of `id` has not ended, or its callback has not returned.
+  // True if a flight of `id` has not ended, or its callback has not returned.
   bool running(const EntryId& id) const;
   // When `id` may be tried again after failures; nullopt when now.
   std::optional<SteadyTime> retry_at(const EntryId& id) const;
-  // Of a refresh of `id` after which none has succeeded, as RetryTable::last_failure.
+  // The last failure of a refresh of `id`, if none has succeeded since, as
+  // RetryTable::last_failure.
   std::string last_failure(const EntryId& id) const;
   // Starts nothing more, asks running callbacks to cancel, and answers every handler not yet called
   // before it returns, on this thread: `stopped`, or the result where there is one. Later runs are

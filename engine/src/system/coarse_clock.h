@@ -1,4 +1,4 @@
-// The cheapest clock reading there is, without a virtual call: for the hit path.
+// The cheapest reading of a clock that there is, without a virtual call, for the hit path.
 #pragma once
 
 #include <ctime>
@@ -7,7 +7,8 @@
 
 namespace tiercache {
 
-// CLOCK_MONOTONIC_COARSE: some 5 ns, at most one scheduler tick (1 to 10 ms) behind.
+// Reads CLOCK_MONOTONIC_COARSE, which takes some 5 ns and is at most one scheduler tick (1 to 10
+// ms) behind.
 inline SteadyTime system_coarse_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

@@ -1,5 +1,5 @@
 // What the parts of the machine's file system have in common: descriptors, and how a failed call is
-// told.
+// reported.
 #pragma once
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ inline IoStatus last_failure(std::string_view operation, const std::string& path
   return failure(errno, operation, path);
 }
 
-// Repeats a system call as long as a signal interrupts it.
+// Repeats a system call as long as signals interrupt it.
 template <class Call>
 auto uninterrupted(Call call) -> decltype(call()) {
   decltype(call()) result;
@@ -40,7 +40,7 @@ auto uninterrupted(Call call) -> decltype(call()) {
   return result;
 }
 
-// Owns a descriptor. No program that this one starts inherits it.
+// Owns a descriptor. Programs that this one starts do not inherit it.
 class Descriptor {
  public:
   explicit Descriptor(int fd = -1) : fd_(fd) {}
@@ -55,7 +55,7 @@ class Descriptor {
   explicit operator bool() const { return fd_ >= 0; }
   int get() const { return fd_; }
   int release() { return std::exchange(fd_, -1); }
-  // On Linux the descriptor is gone even when close reports EINTR.
+  // EINTR is no failure here, because on Linux the descriptor is closed even then.
   int close() {
     return fd_ < 0 || ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR ? 0 : errno;
   }

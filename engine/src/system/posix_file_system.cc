@@ -24,7 +24,7 @@ IoStatus outcome(const boost::system::error_code& error, std::string_view operat
   return error ? failure(error.value(), operation, path) : IoStatus{};
 }
 
-// Reads until `size` bytes are there or the file ends; -1 with errno on failure.
+// Reads until there are `size` bytes or the file ends. Returns -1 and sets errno on failure.
 ssize_t read_fully(int fd, char* to, std::size_t size, std::uint64_t offset) {
   std::size_t done = 0;
   while (done < size) {
@@ -37,7 +37,7 @@ ssize_t read_fully(int fd, char* to, std::size_t size, std::uint64_t offset) {
   return static_cast<ssize_t>(done);
 }
 
-// 0 or an errno value.
+// Writes everything. Returns 0 or an errno value.
 int write_fully(int fd, std::string_view bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     const ssize_t n = uninterrupted(
@@ -50,8 +50,8 @@ int write_fully(int fd, std::string_view bytes, std::uint64_t offset) {
   return 0;
 }
 
-// Why an open file is not one of bytes: 0 when it is. A directory or a pipe put in our place by
-// somebody must neither be read nor block.
+// Returns an errno value if an open file is not a regular one, else 0. A directory or a pipe that
+// somebody has put in the place of our file must neither be read nor block.
 int refusal_of(const struct stat& info) {
   if (S_ISDIR(info.st_mode)) return EISDIR;
   return S_ISREG(info.st_mode) ? 0 : EINVAL;
@@ -91,8 +91,8 @@ class PosixFile final : public File {
     return result == 0 ? IoStatus{} : last_failure("truncate", path_);
   }
 
-  // Not repeated on EINTR alone: fdatasync does not give it on Linux, and a sync that failed for
-  // another reason must never be tried again on the same file.
+  // Not repeated on EINTR: fdatasync does not return that on Linux, and a sync that failed for any
+  // other reason must never be tried again on the same file.
   IoStatus sync_data() override {
     return ::fdatasync(fd_.get()) == 0 ? IoStatus{} : last_failure("fdatasync", path_);
   }
@@ -108,7 +108,8 @@ std::int64_t nanoseconds(const struct timespec& time) {
 
 FileInfo info_of(const struct stat& found) {
   const bool directory = S_ISDIR(found.st_mode);
-  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // no two files of a device become one
+  // Multiplying by an odd number keeps the files of a device apart.
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
   return {.size = directory ? 0 : static_cast<std::uint64_t>(found.st_size),
           .directory = directory,
           .identity = found.st_ino * kOdd ^ found.st_dev,
@@ -117,7 +118,8 @@ FileInfo info_of(const struct stat& found) {
           .changed_ns = nanoseconds(found.st_ctim)};
 }
 
-// File systems behind a network or a user-space server, by the magic number statfs gives.
+// The file systems behind a network or a user-space server, by the magic numbers that statfs
+// returns.
 constexpr std::array<std::uint32_t, 17> kRemoteTypes = {
     0x00006969,  // NFS
     0x0000517B,  // SMB
@@ -161,8 +163,9 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
-  // Asks for one byte more than the file has: a short answer then proves its end without another
-  // call. The string only grows by what it lacks, so a reused one is not filled with zeros first.
+  // Asks for one byte more than the file has, so that a short answer proves the end of the file
+  // without another call. The string only grows by what it lacks, so a reused one is not filled
+  // with zeros first.
   IoStatus read_file(const std::string& path, std::size_t max_bytes, std::string* out) override {
     Descriptor fd = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
     if (!fd) return last_failure("open", path);
@@ -184,8 +187,8 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
-  // Room is taken for all of it first: a mapped page that the disk has no room for would kill the
-  // process.
+  // Room for the whole file is allocated first: touching a mapped page that the disk has no room
+  // for would kill the process.
   IoStatus map_counters(const std::string& path, std::size_t count,
                         std::shared_ptr<std::uint32_t>* out) override {
     Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);
@@ -244,7 +247,7 @@ class PosixFileSystem final : public FileSystem {
     boost::system::error_code error;
     fs::directory_iterator item(path, error);
     for (; !error && item != fs::directory_iterator(); item.increment(error)) {
-      // Links are not followed: what they point to is not in this directory (I12).
+      // Links are not followed, because what they point to is not in this directory (I12).
       boost::system::error_code gone;
       const bool directory = item->symlink_status(gone).type() == fs::directory_file;
       if (!gone) out->push_back({item->path().filename().string(), directory});
@@ -275,7 +278,7 @@ class PosixFileSystem final : public FileSystem {
     return outcome(error, "list", path);
   }
 
-  // The system reads behind, many files at once.
+  // The system then reads in the background, many files at once.
   void will_read(std::span<const std::string> paths, std::size_t bytes) override {
     for (const std::string& path : paths) {
       const Descriptor fd = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
@@ -286,8 +289,9 @@ class PosixFileSystem final : public FileSystem {
   IoStatus sync_file(const std::string& path) override { return sync(path, O_NONBLOCK); }
   IoStatus sync_directory(const std::string& path) override { return sync(path, O_DIRECTORY); }
 
-  // A descriptor hears of writeback errors that happened while it was open. So one per file system
-  // stays open: an error between two calls is not lost because another process heard of it first.
+  // A descriptor is told of the write-back errors that happened while it was open. So one per file
+  // system is kept open; otherwise an error between two calls could be lost because another process
+  // was told of it first.
   IoStatus sync_all(const std::string& path) override {
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) return last_failure("stat", path);
@@ -342,8 +346,8 @@ class PosixFileSystem final : public FileSystem {
     return O_RDONLY;
   }
 
-  // Takes away what a file that was there already allows to others. Some file systems have no
-  // modes.
+  // Takes away the rights that a file which was there already gives to others. Some file systems
+  // have no modes.
   static int keep_private(int fd) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return errno;

@@ -15,8 +15,8 @@
 //       was not on the list: give it up
 //     lock the file, put it on the list
 //
-// The child inherits no lock this way that it does not close, and no system call that may take long
-// is made under the mutex.
+// So the child keeps no lock that it inherits, and no system call that may take long is made under
+// the mutex.
 #include "system/posix_lock.h"
 
 #include <pthread.h>
@@ -33,10 +33,10 @@ constexpr int kAttempts = 16;
 
 class PosixLock;
 
-// Made before anything else and never destroyed: a child may be forked at any time.
+// It exists from the start and is never destroyed, since a child may be forked at any time.
 struct HeldLocks {
   std::mutex mutex;
-  std::uint64_t forks = 0;  // begun so far
+  std::uint64_t forks = 0;  // how many have begun so far
   PosixLock* first = nullptr;
 };
 HeldLocks held;
@@ -49,7 +49,7 @@ class PosixLock final : public FileLock {
     if (fd_ >= 0) let_go();
   }
 
-  // Under the mutex. 0 or an errno value.
+  // Called under the mutex. Returns 0 or an errno value.
   int take(Descriptor* fd, short type) {
     struct flock range {};
     range.l_type = type;
@@ -62,7 +62,8 @@ class PosixLock final : public FileLock {
     return 0;
   }
 
-  // In a forked child, where this thread is the only one: no memory is asked for, none is freed.
+  // Called in a forked child, whose only thread this is. It must neither allocate nor free memory,
+  // since another thread of the parent may have been inside the allocator.
   static void close_all() {
     for (PosixLock* lock = held.first; lock != nullptr; lock = lock->next_) {
       ::close(lock->fd_);
@@ -72,7 +73,8 @@ class PosixLock final : public FileLock {
   }
 
  private:
-  // Unlocked first: a program that is being started may have the descriptor for a moment longer.
+  // Unlocks before it closes, because a program that is just being started may have the descriptor
+  // a moment longer.
   void let_go() {
     (before_ == nullptr ? held.first : before_->next_) = next_;
     if (next_ != nullptr) next_->before_ = before_;
@@ -83,7 +85,7 @@ class PosixLock final : public FileLock {
     ::close(fd_);
   }
 
-  int fd_ = -1;  // below 0: not on the list
+  int fd_ = -1;  // below 0 when this lock is not on the list
   PosixLock* before_ = nullptr;
   PosixLock* next_ = nullptr;
 };
@@ -104,7 +106,7 @@ std::uint64_t forks_begun() {
   return held.forks;
 }
 
-// EINTR: a child was forked meanwhile.
+// Returns EINTR if a child was forked since `forks` was read.
 int lock_file(Descriptor* fd, short type, std::uint64_t forks, PosixLock* lock) {
   const std::lock_guard guard(held.mutex);
   if (held.forks != forks) return EINTR;
@@ -112,8 +114,8 @@ int lock_file(Descriptor* fd, short type, std::uint64_t forks, PosixLock* lock) 
   return error == EACCES ? EAGAIN : error;
 }
 
-// `*type`: what such a descriptor can take. Where the disk is mounted for reading nobody is allowed
-// more.
+// Opens the file for locking. `*type` becomes the lock that the descriptor can take; on a disk
+// mounted read-only nobody can open more than a reader's.
 Descriptor open_to_lock(const std::string& path, short* type) {
   *type = F_WRLCK;
   Descriptor fd = Descriptor::open(path, O_RDWR | O_CREAT | O_NONBLOCK);

@@ -1,4 +1,4 @@
-// Locks on files that end with the process, whatever children it has.
+// Locks on files that end with the process that took them, even if children of it live on.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace tiercache {
 
-// `FileSystem::try_lock` of the machine.
+// Implements `FileSystem::try_lock` for the machine's file system.
 IoStatus try_posix_lock(const std::string& path, std::unique_ptr<FileLock>* out);
 
 }  // namespace tiercache

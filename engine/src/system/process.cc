@@ -22,7 +22,8 @@ const int fork_watch = ::pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_
 
 }  // namespace detail
 
-// Reachable for those who look for leaks. Only a child's one thread comes here, while it exits.
+// The objects stay reachable, so that leak checkers do not report them. Only the single thread of a
+// forked child comes here, while it exits.
 void keep_for_ever(std::shared_ptr<void> object) {
   static auto* const kept = new std::vector<std::shared_ptr<void>>;
   kept->push_back(std::move(object));

@@ -18,13 +18,14 @@ class SystemClock final : public Clock {
     return WallTime(std::chrono::floor<std::chrono::milliseconds>(read_clock(CLOCK_REALTIME)));
   }
   SteadyTime steady_now() const override { return SteadyTime(read_clock(CLOCK_MONOTONIC)); }
-  // The tick's reading (1 to 10 ms old): a fifth of the price of the exact one.
+  // The time of the last tick, 1 to 10 ms ago, at a fifth of the price of the exact one.
   SteadyTime coarse_now() const override { return SteadyTime(read_clock(CLOCK_MONOTONIC_COARSE)); }
 };
 
 }  // namespace
 
-// Not one shared object: threads left behind by a shutdown may outlive static objects.
+// Each call makes an object of its own: threads that a shutdown has left behind may outlive static
+// objects.
 std::shared_ptr<Clock> system_clock() {
   return std::make_shared<SystemClock>();
 }

@@ -14,7 +14,7 @@ namespace {
 class ThreadEvent final : public Event {
  public:
   void set() override {
-    // Told under the lock: a waiter that wakes may drop the last reference at once.
+    // Notifies under the lock, because a waiter that wakes may drop the last reference at once.
     std::lock_guard lock(mutex_);
     set_ = true;
     changed_.notify_all();
@@ -31,8 +31,9 @@ class ThreadEvent final : public Event {
   bool set_ = false;  // guarded by `mutex_`
 };
 
-// Owns nothing that a running task needs: the pools belong to their threads too, and a timer's task
-// carries the queue it is taken from. So the executor may be destroyed by one of its own tasks.
+// Owns nothing that a running task needs: the pools belong to their threads as well, and a timer's
+// task brings along the queue that it is taken from. So one of its own tasks may destroy the
+// executor.
 class ThreadExecutor final : public Executor {
  public:
   explicit ThreadExecutor(const ThreadCounts& counts)

@@ -45,7 +45,7 @@ void TimerQueue::hand_over(TimerId timer, Lane lane) {
   });
 }
 
-// When the system refuses the thread, the next timer asks again.
+// If the system refuses to start the thread, the next timer tries again.
 void TimerQueue::start_thread_if_none() {
   if (thread_.joinable()) return;
   try {

@@ -1,4 +1,4 @@
-// Tasks that wait for their time.
+// Holds tasks until their time has come.
 #pragma once
 
 #include <condition_variable>
@@ -15,8 +15,8 @@
 namespace tiercache {
 
 // Thread-safe. One thread, started by the first timer, hands what is due to the lanes; it never
-// runs or destroys a task. A timer can be taken back until its task starts, while it queues in its
-// lane too.
+// runs or destroys a task itself. A timer can be cancelled until its task starts, even when it
+// already queues in its lane.
 class TimerQueue : public std::enable_shared_from_this<TimerQueue> {
  public:
   using Task = Executor::Task;
@@ -27,7 +27,7 @@ class TimerQueue : public std::enable_shared_from_this<TimerQueue> {
 
   TimerId schedule(SteadyTime when, Lane lane, Task task);
   bool cancel(TimerId timer);
-  // Takes no more timers, drops those there are, ends the thread.
+  // Accepts no more timers, drops those that are there, and ends the thread.
   void close();
 
  private:
@@ -40,14 +40,14 @@ class TimerQueue : public std::enable_shared_from_this<TimerQueue> {
   void run();
   void start_thread_if_none();
   void hand_over(TimerId timer, Lane lane);
-  // The task, which is the queue's no more; null when it was taken already.
+  // Takes the task out of the queue; null if it was taken before.
   Task take(TimerId timer);
 
   const Post post_;
   std::mutex mutex_;
-  // All below are guarded by `mutex_`.
+  // Everything below is guarded by `mutex_`.
   std::condition_variable changed_;
-  std::unordered_map<TimerId, Timer> timers_;  // until started or cancelled
+  std::unordered_map<TimerId, Timer> timers_;  // kept until they start or are cancelled
   std::set<std::pair<SteadyTime, TimerId>> not_yet_due_;
   std::thread thread_;
   TimerId last_timer_ = 0;

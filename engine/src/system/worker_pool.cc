@@ -12,7 +12,8 @@ namespace tiercache {
 
 namespace {
 
-// All but the signals that a thread's own faults and profilers raise.
+// Blocks all signals, except those that a thread's own faults and profilers raise. A thread started
+// meanwhile inherits that.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -55,7 +56,7 @@ void WorkerPool::post(Task task) {
   if (wake) work_or_close_.notify_one();
 }
 
-// The new thread's first act is to take `mutex_`, so it sees its `Worker` complete.
+// The first thing a new thread does is to take `mutex_`, so it sees its `Worker` complete.
 void WorkerPool::start_worker() {
   Worker& worker = workers_.emplace_back();
   try {
@@ -76,15 +77,15 @@ void WorkerPool::work(Worker& self) {
     --idle_;
     Task task = std::move(queue_.front());
     queue_.pop_front();
-    self.running = true;
+    self.state = State::running;
     lock.unlock();
     task();
     task = nullptr;
     lock.lock();
-    self.running = false;
+    self.state = State::idle;
     ++idle_;
   }
-  self.finished = true;
+  self.state = State::finished;
   worker_changed_.notify_all();
 }
 
@@ -105,7 +106,7 @@ bool WorkerPool::all_workers(Predicate predicate) const {
 
 WorkerPool::Worker* WorkerPool::calling_worker() {
   const auto self = std::find_if(workers_.begin(), workers_.end(), [](const Worker& w) {
-    return w.id == std::this_thread::get_id() && !w.finished;
+    return w.id == std::this_thread::get_id() && w.state != State::finished;
   });
   return self == workers_.end() ? nullptr : &*self;
 }
@@ -115,27 +116,28 @@ int WorkerPool::wait(SteadyTime deadline) {
   std::unique_lock lock(mutex_);
   Worker* const caller = calling_worker();
   if (caller) {
-    caller->waiting = true;
+    caller->state = State::waiting;
     worker_changed_.notify_all();
   }
   worker_changed_.wait_until(lock, deadline, [this] {
-    return all_workers([](const Worker& w) { return w.finished || w.waiting; });
+    return all_workers(
+        [](const Worker& w) { return w.state == State::finished || w.state == State::waiting; });
   });
-  // Threads outside a task end at once, whatever the deadline.
-  worker_changed_.wait(lock, [this] {
-    return all_workers([](const Worker& w) { return w.finished || w.running; });
-  });
+  // Threads outside a task end at once, so they are waited for whatever the deadline is.
+  worker_changed_.wait(
+      lock, [this] { return all_workers([](const Worker& w) { return w.state != State::idle; }); });
   int running = 0;
   for (Worker& worker : workers_) {
-    if (!worker.finished) ++running;
+    const bool finished = worker.state == State::finished;
+    if (!finished) ++running;
     if (!worker.thread.joinable()) continue;
-    if (worker.finished) {
+    if (finished) {
       ended.push_back(std::move(worker.thread));
     } else {
       worker.thread.detach();
     }
   }
-  if (caller) caller->waiting = false;
+  if (caller) caller->state = State::running;
   lock.unlock();
   for (std::thread& thread : ended) thread.join();
   return running;

@@ -1,7 +1,8 @@
-// The threads of one lane and the queue they work off.
+// The threads of one lane, and the queue of tasks that they work off.
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <list>
@@ -14,38 +15,43 @@
 
 namespace tiercache {
 
-// Starts a thread of the library: named for `top` and debuggers, with the host's signals blocked,
-// so that its handlers keep running on its own threads. Throws std::system_error when the system
-// has none left.
+// Starts a thread of the library. It has a name, for `top` and debuggers, and blocks the host's
+// signals, so that their handlers keep running on the host's own threads. Throws std::system_error
+// when the system has no thread left.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 
-// Thread-safe. Held by shared_ptr by its owner and by each of its threads, so that a thread whose
-// task outlasts the shutdown finds everything it still touches. Threads start when there is more
-// work than idle threads, up to the bound, and sleep on a condition variable when there is none.
+// Thread-safe. Both its owner and each of its threads hold it by shared_ptr, so that a thread whose
+// task outlasts the shutdown finds everything that it still touches. Threads are started, up to the
+// bound, when there is more work than idle threads, and sleep on a condition variable when there is
+// none.
 class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
  public:
   using Task = std::function<void()>;
 
   WorkerPool(std::string name, int max_threads);
 
-  // Queues the task; drops it after `close`. When the system refuses a thread, the task waits for
-  // one of the running threads or for the next `post`.
+  // Queues the task, or drops it after `close`. If the system refuses to start a thread, the task
+  // waits for one of the running threads or for the next `post`.
   void post(Task task);
 
-  // Takes no more work and drops the queue. Idle threads end.
+  // Accepts no more work and drops the queue. Idle threads end.
   void close();
-  // After `close`: waits until `deadline` for running tasks, joins the threads that ended, detaches
-  // the rest. Returns the number of tasks still running. May be called by one of its own tasks,
-  // which is then counted and not waited for, and by several threads at once.
+  // Called after `close`. Waits for running tasks until `deadline`, joins the threads that have
+  // ended, and detaches the rest. Returns the number of tasks still running. May be called by one
+  // of its own tasks, which is then counted but not waited for, and by several threads at once.
   int wait(SteadyTime deadline);
 
  private:
+  enum class State : std::uint8_t {
+    idle,
+    running,   // inside a task
+    waiting,   // inside a task that is inside `wait`; to wait for it there could last for ever
+    finished,  // does not touch the pool any more
+  };
   struct Worker {
     std::thread thread;
     std::thread::id id;
-    bool running = false;   // inside a task
-    bool waiting = false;   // inside `wait`, called by its task: waiting for it could last for ever
-    bool finished = false;  // touches the pool no more
+    State state = State::idle;
   };
 
   void start_worker();
@@ -58,12 +64,12 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
   const std::size_t max_threads_;
 
   std::mutex mutex_;
-  // All below are guarded by `mutex_`.
+  // Everything below is guarded by `mutex_`.
   std::condition_variable work_or_close_;
   std::condition_variable worker_changed_;
   std::deque<Task> queue_;
-  std::list<Worker> workers_;  // a list: workers hold references to theirs
-  std::size_t idle_ = 0;       // threads outside a task, those about to wake or begin included
+  std::list<Worker> workers_;  // a list, because each thread holds a reference to its worker
+  std::size_t idle_ = 0;       // threads outside a task, including those about to wake or begin
   bool closed_ = false;
 };
 

@@ -10,7 +10,7 @@
 namespace tiercache::testing {
 namespace {
 
-// The possibilities remembered per block: the oldest and the newest ones.
+// How many possibilities are remembered per block: the oldest and the newest ones.
 constexpr std::size_t kMaxOlder = 8;
 constexpr std::size_t kMaxName = 255;
 constexpr std::size_t kMaxPath = 4095;
@@ -146,7 +146,7 @@ void FileContent::truncate(std::uint64_t size) {
   if (size == size_) return;
   const std::uint64_t old_size = size_;
   resize(size);
-  // What lies beyond the end must read as zeros when the file grows again.
+  // What lies beyond the end must read as zeros if the file grows again.
   for (std::uint64_t at = size; at < old_size;) {
     const std::uint64_t end = std::min(old_size, (at / kBlockBytes + 1) * kBlockBytes);
     write_block(static_cast<std::size_t>(at / kBlockBytes),
@@ -270,8 +270,8 @@ void DiskModel::fail_sync_file(const NodePtr& file) {
   unsynced_.erase(file->number);
 }
 
-// A change that touches another directory too comes with all that happened there before it. One
-// pass backwards finds them, as a change can only draw in earlier ones.
+// A change that also touches another directory brings along everything that happened there before
+// it. One pass backwards finds all of these, since a change can only draw in earlier ones.
 void DiskModel::sync_directory(const NodePtr& directory) {
   Cuts cuts = {{directory.get(), last_change_}};
   std::set<std::uint64_t> certain;
@@ -325,9 +325,9 @@ std::vector<std::string> DiskModel::files() const {
   return out;
 }
 
-// Per directory a prefix of its changes, made to agree: a change of two directories that one of
-// them lost ends the other's prefix before it. One pass forwards, as this only takes away later
-// changes.
+// Chooses a prefix of each directory's changes and makes the prefixes agree: if one of two
+// directories has lost a change that both share, the other's prefix ends before that change as
+// well. One pass forwards is enough, since this only takes away later changes.
 DiskModel::Cuts DiskModel::choose_cuts(LossDice& dice) const {
   std::map<std::uint64_t, std::vector<std::uint64_t>> sequences;  // by the directory's number
   std::map<std::uint64_t, const Node*> directories;

@@ -1,5 +1,5 @@
 // What `MemoryDisk` holds: files and names as programs see them, and beside them everything else
-// that the disk could hold if the power went now.
+// that the disk could hold if the power failed now.
 #pragma once
 
 #include <array>
@@ -14,19 +14,19 @@
 namespace tiercache::testing {
 
 // Decides from a seed what survives a power loss. Some seeds lose or keep everything of a kind,
-// since the extremes are where most faults show and chance alone would rarely reach them.
+// because most faults show at the extremes, which chance alone would rarely reach.
 class LossDice {
  public:
-  // 0: nothing unsynced survives; 1: everything does; any other: a mixture.
+  // With 0 nothing unsynced survives, with 1 everything, with any other seed a mixture.
   explicit LossDice(std::uint64_t seed);
 
   enum class Mode : std::uint8_t { lose, keep, mix };
-  // For one file's bytes and size, and for one directory's names.
+  // What happens to one file's bytes and size, and to one directory's names.
   Mode file_mode();
   Mode directory_mode();
   // Uniform in [0, bound).
   std::uint64_t below(std::uint64_t bound);
-  // Which of `count` possibilities, ordered from the oldest to the newest.
+  // Picks one of `count` possibilities, which are ordered from the oldest to the newest.
   std::size_t choose(Mode mode, std::size_t count);
 
  private:
@@ -38,10 +38,11 @@ class LossDice {
   bool each_file_its_own_ = false;
 };
 
-// The bytes of one file in blocks. A block written since the last sync may be on the disk in any of
-// the forms it had since; so may the size. After a failed sync these possibilities stay for good,
-// and a later successful sync settles only what was written again: a kernel marks pages clean after
-// a failed write-back, so the next sync has nothing to do and says so.
+// The bytes of one file in blocks. A block that was written since the last sync may be on the disk
+// in any of the forms that it has had since, and so may the size. After a failed sync these
+// possibilities stay for good, and a later successful sync settles only what was written again: a
+// kernel marks pages clean after a failed write-back, so the next sync has nothing to do and
+// reports success.
 class FileContent {
  public:
   static constexpr std::size_t kBlockBytes = 4096;
@@ -52,7 +53,7 @@ class FileContent {
   void truncate(std::uint64_t size);
   void sync();
   void fail_sync();
-  // One of the states the disk may hold, all of it certain.
+  // One of the states that the disk may hold, with nothing left unsure.
   FileContent after_loss(LossDice& dice) const;
 
  private:
@@ -80,39 +81,39 @@ using Names = std::map<std::string, NodePtr>;
 
 // A file or a directory.
 struct Node {
-  std::uint64_t number = 0;  // in order of creation: makes every walk reproducible
-  std::uint64_t inode = 0;   // the number, which a power loss does not change
+  std::uint64_t number = 0;  // in order of creation, which makes every walk reproducible
+  std::uint64_t inode = 0;   // the first number, which a power loss does not change
   std::int64_t modified_ns = 0;
   std::int64_t changed_ns = 0;
   bool directory = false;
-  int links = 0;        // visible names
+  int links = 0;        // how many visible names it has
   FileContent content;  // of a file
-  Names names;          // of a directory: as programs see it
-  Names durable;        // and as the disk surely holds it
+  Names names;          // of a directory, as programs see it
+  Names durable;        // of a directory, as the disk certainly holds it
 };
 
-// One name of one directory gets another node (null: none).
+// One name of one directory gets another node, or none if it is null.
 struct NameEdit {
   NodePtr directory;
   std::string name;
   NodePtr node;
 };
 
-// The tree. Not thread-safe. Paths are split at '/'; relative ones start at the root.
+// The tree of files. Not thread-safe. Paths are split at '/'; relative ones start at the root.
 class DiskModel {
  public:
-  // 0 or an errno value.
+  // Returns 0 or an errno value.
   int find(const std::string& path, NodePtr* out) const;
-  // The directory that holds the path's last name, and that name.
+  // Finds the directory that holds the path's last name, and that name.
   int find_parent(const std::string& path, NodePtr* parent, std::string* name) const;
 
   NodePtr make_node(bool directory);
-  // Changes names, all of them or none as far as a power loss goes.
+  // Changes these names; a power loss undoes all of the changes or none.
   void change_names(std::vector<NameEdit> edits);
   void write(const NodePtr& file, std::uint64_t offset, std::string_view bytes);
   void truncate(const NodePtr& file, std::uint64_t size);
-  // What changes from now on is changed at this time. A power loss never takes a file's time back,
-  // though it does its bytes: worse than a disk is.
+  // What changes from now on is stamped with this time. A power loss never takes back a file's
+  // time, though it takes back its bytes; that is worse than a real disk.
   void set_time(std::int64_t now_ns) { now_ns_ = now_ns; }
   std::int64_t time() const { return now_ns_; }
 
@@ -128,12 +129,12 @@ class DiskModel {
   DiskModel after_loss(std::uint64_t seed) const;
 
  private:
-  // Applied to `durable` once it is certain.
+  // A change of names, which is applied to `durable` once it is certain.
   struct NameChange {
     std::uint64_t sequence = 0;
     std::vector<NameEdit> edits;
   };
-  // Up to which change, inclusive, a directory's changes count.
+  // Up to which change, inclusive, a directory's changes are counted.
   using Cuts = std::map<const Node*, std::uint64_t>;
 
   Cuts choose_cuts(LossDice& dice) const;

@@ -34,7 +34,7 @@ class Socket {
   Socket& operator=(Socket&&) = delete;
 
   int get() const { return fd_; }
-  // The peer sees a reset, not an end.
+  // Closes so that the peer sees a reset instead of an end.
   void reset() {
     if (fd_ < 0) return;
     const linger at_once{1, 0};
@@ -53,8 +53,8 @@ class Socket {
 struct Flow {
   std::string waiting;
   std::uint64_t passed = 0;
-  bool ended = false;   // the sender has nothing more
-  bool closed = false;  // and the receiver was told
+  bool ended = false;   // the sender has nothing more to send
+  bool closed = false;  // the receiver was told so
 };
 
 struct Connection {
@@ -65,7 +65,7 @@ struct Connection {
   bool hangs = false;
 };
 
-// Where the server is.
+// The address of the server.
 struct Target {
   sockaddr_storage address{};
   socklen_t size = 0;
@@ -100,7 +100,7 @@ Target target_of(const std::string& host, std::uint16_t port) {
   return target;
 }
 
-// Takes what there is. False when the connection broke.
+// Takes what has arrived. Returns false if the connection broke.
 bool receive(int from, Flow& flow, bool swallow) {
   std::array<char, 16 << 10> buffer{};
   const ssize_t count = ::recv(from, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -110,8 +110,8 @@ bool receive(int from, Flow& flow, bool swallow) {
   return true;
 }
 
-// Passes on what waits, up to `limit` bytes in all; the end too, unless that is swallowed. False
-// when the connection broke.
+// Passes on what waits, up to `limit` bytes altogether, and then the end, unless that is swallowed.
+// Returns false if the connection broke.
 bool send(int to, Flow& flow, std::uint64_t limit, bool swallow) {
   const std::uint64_t left = limit > flow.passed ? limit - flow.passed : 0;
   const std::size_t size = std::min<std::uint64_t>(flow.waiting.size(), left);
@@ -137,7 +137,7 @@ struct FaultyProxy::State {
   bool pass(Connection& connection, const pollfd& client, const pollfd& server);
   void wake() const {
     const char byte = 0;
-    if (::write(wake_write, &byte, 1) < 0) return;  // full: it is awake
+    if (::write(wake_write, &byte, 1) < 0) return;  // a full pipe has woken it already
   }
 
   const Target target;
@@ -152,7 +152,7 @@ struct FaultyProxy::State {
   std::atomic<std::uint64_t> request_limit{0};
   std::atomic<bool> recount{false};
   std::atomic<bool> hang_all{false};
-  std::list<Connection> connections;  // of the thread alone
+  std::list<Connection> connections;  // used by the thread only
   std::thread thread;
 };
 
@@ -167,7 +167,7 @@ void FaultyProxy::State::accept_one() {
   connections.push_back({std::move(client), std::move(server), {}, {}, false});
 }
 
-// False when the connection is over.
+// Returns false when the connection is over.
 bool FaultyProxy::State::pass(Connection& connection, const pollfd& client, const pollfd& server) {
   const Network now = network;
   if (now == Network::refuses) return false;

@@ -4,7 +4,7 @@ namespace tiercache::testing {
 
 namespace {
 
-// Far enough from zero that tests may look back, and unlike any time of day.
+// Far enough from zero that tests can look back, and different from any time of day.
 constexpr std::chrono::nanoseconds kSteadyStart = std::chrono::hours(1000);
 
 std::int64_t ns_since_epoch(WallTime time) {

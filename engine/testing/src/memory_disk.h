@@ -22,7 +22,7 @@ namespace tiercache::testing {
 using Guard = std::lock_guard<std::mutex>;
 using Hook = std::function<void(std::uint64_t, const std::string&)>;
 
-// Everything behind one disk. The mutex is free while a test's hook or fault runs.
+// Everything behind one disk. The mutex is not held while a test's hook or fault runs.
 struct Disk {
   std::mutex mutex;
   DiskModel model;
@@ -30,7 +30,8 @@ struct Disk {
   Hook hook;
   MemoryDisk::Fault fault;
   std::uint64_t capacity = 0;
-  std::chrono::nanoseconds pace = std::chrono::milliseconds(50);  // of the clock, per operation
+  // By how much the clock goes on with each operation.
+  std::chrono::nanoseconds pace = std::chrono::milliseconds(50);
   std::uint64_t inodes = 0;
   bool read_only = false;
   bool remote = false;
@@ -49,7 +50,7 @@ struct Disk {
     std::erase_if(locks, [&](const auto& item) { return item.second.boot == boot; });
   }
 
-  // Writes what the capacity allows.
+  // Writes as much as the capacity allows.
   int write(const NodePtr& file, std::uint64_t offset, std::string_view bytes) {
     const std::uint64_t room = capacity == 0 ? UINT64_MAX : capacity - std::min(capacity, used());
     const std::uint64_t size = file->content.size();
@@ -73,7 +74,7 @@ using DiskPtr = std::shared_ptr<Disk>;
 
 // The file system of one boot, which must be among the living.
 std::shared_ptr<FileSystem> make_memory_file_system(DiskPtr disk, std::uint64_t boot);
-// Which boot one that was made so belongs to.
+// Which boot a file system made by this belongs to.
 std::uint64_t boot_of(const FileSystem& file_system);
 
 }  // namespace tiercache::testing

@@ -14,12 +14,13 @@ IoStatus status_of(int error, const std::string& operation, const std::string& p
   return {error, operation + " \"" + path + "\": " + std::generic_category().message(error)};
 }
 
-// How much of a failing write gets through: reproducible, different from write to write.
+// How much of a failing write gets through. It is reproducible, but differs from write to write.
 std::size_t part_written(std::uint64_t operation, std::size_t size) {
   return static_cast<std::size_t>(LossDice(operation + 2).below(size + 1));
 }
 
-// One operation of a boot: tells the hook, asks for a fault, then acts under the disk's mutex.
+// One operation of a boot. It tells the hook, asks for a fault, and then acts under the disk's
+// mutex.
 class Operation {
  public:
   Operation(Disk& disk, std::uint64_t boot, std::string name, std::string path)
@@ -33,7 +34,7 @@ class Operation {
   IoStatus change(Act act) {
     return change_partly([&](int fault) { return fault != 0 ? fault : act(); });
   }
-  // `act` is told the errno with which it shall fail, and may do a part of its work.
+  // `act` is told the errno value with which it is to fail, and may do a part of its work.
   template <class Act>
   IoStatus change_partly(Act act) {
     announce();
@@ -146,7 +147,7 @@ class MemoryLock final : public FileLock {
 
  private:
   const DiskPtr disk_;
-  const NodePtr node_;  // keeps the key of `locks` from being taken by another file
+  const NodePtr node_;  // kept, so that no other file gets this key of `locks`
   const std::uint64_t lock_;
 };
 
@@ -179,7 +180,7 @@ class MemoryFileSystem final : public FileSystem {
     });
   }
 
-  // No part of what a crash may change.
+  // Counters are shared memory, not part of what a crash may change.
   IoStatus map_counters(const std::string& path, std::size_t count,
                         std::shared_ptr<std::uint32_t>* out) override {
     const Guard guard(disk_->mutex);
@@ -197,7 +198,7 @@ class MemoryFileSystem final : public FileSystem {
     Operation op = operation("write_file", path);
     return op.change_partly([&](int fault) {
       const std::size_t part = part_written(op.number(), bytes.size());
-      if (fault != 0 && part % 2 == 0) return fault;  // already the open failed
+      if (fault != 0 && part % 2 == 0) return fault;  // the open has failed already
       NodePtr node;
       int error = find(path, &node);
       if (error == ENOENT) error = create(path, &node);
@@ -382,7 +383,7 @@ class MemoryFileSystem final : public FileSystem {
   }
 
  private:
-  // Where a name is, or would be: `node` is null when there is none.
+  // Where a name is or would be; `node` is null if there is none.
   struct Place {
     NodePtr parent;
     std::string name;
@@ -436,7 +437,7 @@ class MemoryFileSystem final : public FileSystem {
     return 0;
   }
 
-  // True when `inner` is `outer` or lies somewhere in it.
+  // True if `inner` is `outer` or lies somewhere in it.
   static bool holds(const NodePtr& outer, const NodePtr& inner) {
     if (outer == inner) return true;
     return std::any_of(outer->names.begin(), outer->names.end(),

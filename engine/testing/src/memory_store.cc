@@ -15,7 +15,7 @@ namespace {
 
 struct Row {
   EntryPtr entry;
-  std::uint64_t updated = 0;  // place in the order of updates, the key of `Project::recent`
+  std::uint64_t updated = 0;  // its place in the order of updates, the key of `Project::recent`
   std::shared_ptr<const std::string> corrupt = nullptr;  // what it holds instead of the entry
 };
 
@@ -24,7 +24,7 @@ struct Project {
   std::map<std::uint64_t, EntryId> recent;
   Version horizon;
   std::optional<WallTime> since;
-  std::uint64_t purged_to = 0;  // the last update that was of a tombstone which went
+  std::uint64_t purged_to = 0;  // the last update of a tombstone that was purged
 };
 
 std::uint64_t parse_cursor(const std::string& cursor) {
@@ -55,7 +55,7 @@ struct MemoryStore::State {
 
   const std::shared_ptr<Clock> clock;
   mutable std::mutex mutex;
-  // All below are guarded by `mutex`.
+  // Everything below is guarded by `mutex`.
   std::function<StoreFault(const std::string&)> fault;
   std::function<void(const std::string&)> hook;
   std::function<std::optional<std::string>(const StoreWrite&)> refusal;
@@ -71,12 +71,13 @@ struct MemoryStore::State {
   HintState hint_state{.kind = HintState::Kind::live, .why = {}};
   std::vector<std::weak_ptr<Watch>> watches;
 
-  // To whom it may concern, not under the lock.
+  // Gives hints to those who watch. Not called under the lock.
   void hint(const std::string& project);
   void hint_all();
   std::vector<std::shared_ptr<Watch>> watching();
 
-  // The part of every call before and around its work: counts, hook, deadline, fault.
+  // What every call does before and around its work: it counts, and asks the hook, the deadline and
+  // the fault.
   template <class Reply, class Work>
   Reply serve(const std::string& operation, SteadyTime deadline, Work work);
   StoreFault next_fault(const std::string& operation);
@@ -127,7 +128,7 @@ Reply MemoryStore::State::serve(const std::string& operation, SteadyTime deadlin
   return reply;
 }
 
-// Empty when absent.
+// Returns an empty row if there is none.
 Row MemoryStore::State::find(const std::string& project, const EntryId& id) const {
   const auto found_project = projects.find(project);
   if (found_project == projects.end()) return {};

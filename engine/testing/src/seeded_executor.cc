@@ -10,8 +10,8 @@ namespace tiercache::testing {
 
 namespace {
 
-// More steps than any sound run takes without time moving: tasks that post each other for ever are
-// reported instead of hanging the test.
+// More steps than any sound run takes while time stands still. Tasks that post each other for ever
+// are thus reported and do not hang the test.
 constexpr std::uint64_t kMaxStepsAtOneTime = 20'000'000;
 
 // SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
@@ -33,7 +33,8 @@ struct SeededExecutor::State {
     TimerId timer = 0;  // 0 for a posted task
     Task task;
   };
-  // Timers of one time keep the order in which they were made; the seed decides once they are due.
+  // Timers of one time are kept in the order in which they were made; the seed decides once they
+  // are due.
   using TimerKey = std::pair<SteadyTime, TimerId>;
 
   State(std::shared_ptr<ManualClock> manual_clock, std::uint64_t seed)
@@ -51,7 +52,7 @@ struct SeededExecutor::State {
   void collect_due();
   void count_step();
   bool step();
-  // Moves time on to the next timer, at most to `limit`. Nothing may be ready.
+  // Moves time on to the next timer, but not beyond `limit`. Nothing may be ready.
   void pass_time(SteadyTime limit);
   void run_until(SteadyTime limit);
   bool take_back(TimerId timer);
@@ -128,7 +129,8 @@ void SeededExecutor::State::drop_all() {
 
 namespace {
 
-// Waits by running the executor's other tasks. Keeps working, as a plain flag, after the executor.
+// Waits by running the executor's other tasks. Once the executor is gone it goes on working as a
+// plain flag.
 template <class State>
 class SteppingEvent final : public Event {
  public:

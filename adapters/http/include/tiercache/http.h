@@ -20,7 +20,8 @@
 
 namespace tiercache::http {
 
-// One request header. Its value may be a secret: it is in no message, and goes to no other origin.
+// One request header. Its value may be a secret, so no message shows it, and it is sent to no other
+// origin.
 struct Header {
   std::string name;   // as it is sent; not one that the adapter sets itself
   std::string value;  // printable characters and tabs
@@ -28,20 +29,20 @@ struct Header {
 
 // Where documents come from, and how they are asked for.
 //
-// | field            | meaning                                              | default  | zero, empty  |
-// |------------------|------------------------------------------------------|----------|--------------|
-// | url              | what is asked; {key} in path or query is the key     | required |              |
-// | bearer           | gives the token of each request; thread-safe         | none     | no token     |
-// | headers          | sent with each request                               | none     |              |
-// | select           | JSON pointer: the part of the answer that is kept    | ""       | all of it    |
-// | connect_timeout  | until connected, TLS included                        | 5 s      | not allowed  |
-// | timeout          | of the whole refresh, redirects included             | 30 s     | not allowed  |
-// | max_bytes        | of an answer, decompressed                           | 16 MiB   | not allowed  |
-// | max_redirects    | followed; none leads from https to http              | 5        | none         |
-// | ca_file          | PEM file of the authorities that are trusted         | ""       | the system's |
-// | proxy            | URL of a proxy, or "none"; never used for loopback   | ""       | environment  |
-// | allow_plain_http | take http:// to other machines                       | false    |              |
-// | clock            | for deadlines and dates in Retry-After               | machine  |              |
+// | field            | meaning                                          | default  | zero, empty  |
+// |------------------|--------------------------------------------------|----------|--------------|
+// | url              | what is asked; {key} in path or query is the key | required |              |
+// | bearer           | gives the token of each request; thread-safe     | none     | no token     |
+// | headers          | sent with each request                           | none     |              |
+// | select           | JSON pointer: the part of the answer to keep     | ""       | all of it    |
+// | connect_timeout  | until connected, TLS included                    | 5 s      | not allowed  |
+// | timeout          | of the whole refresh, redirects included         | 30 s     | not allowed  |
+// | max_bytes        | of an answer, decompressed                       | 16 MiB   | not allowed  |
+// | max_redirects    | followed; none leads from https to http          | 5        | none         |
+// | ca_file          | PEM file of the authorities that are trusted     | ""       | the system's |
+// | proxy            | URL of a proxy, or "none"; not used for loopback | ""       | environment  |
+// | allow_plain_http | take http:// to other machines                   | false    |              |
+// | clock            | for deadlines and dates in Retry-After           | machine  |              |
 //
 // The refresh's own deadline (`hard_timeout` of the dataset) and its cancellation end a transfer
 // too, within a tenth of a second.
@@ -62,20 +63,20 @@ struct Options {
 
 namespace detail {
 class Client;
-// Throws what a document that its type refuses is reported as. `why` is left out where the document
-// is no JSON, because parsers then quote it.
+// Throws the error that reports a document which its type refuses. `why` is left out if the
+// document is not JSON, because parsers then quote it.
 [[noreturn]] void throw_undecodable(const std::string& document, const std::string& why);
 }  // namespace detail
 
-// What the source said, as the answer of a dataset of any type.
+// The answer of the source, for a dataset of any type.
 class Answer {
  public:
-  // For `Source`.
+  // Used by `Source`.
   explicit Answer(RefreshAnswer<std::string> answer) : answer_(std::move(answer)) {}
 
-  // For an untyped dataset the text as it came, else what the type's codec makes of it; throws when
-  // that refuses it. (A dataset of std::string cannot be told from an untyped one and gets the
-  // text.)
+  // For an untyped dataset this is the text as it came, else what the type's codec makes of it;
+  // throws if the codec refuses it. (A dataset of std::string cannot be told from an untyped one,
+  // and gets the text.)
   template <class Value>
   operator RefreshAnswer<Value>() &&;
 
@@ -83,16 +84,16 @@ class Answer {
   RefreshAnswer<std::string> answer_;
 };
 
-// A refresh callback, for any number of datasets and threads. Copies share their connections. Do
-// not carry it across fork().
+// A refresh callback, for any number of datasets and threads. Copies share their connections. Must
+// not be carried across fork().
 //
-// It answers `NotFound` for 404 and 410, and for a key that would change the URL's path ("..");
-// `NotModified` for 304; it throws `RetryAfter` where the source says when to come back, and
-// std::runtime_error for all else that is no document. Messages hold no user info, query value,
-// header value, token or text of the answer.
+// It answers `NotFound` for 404 and 410, and for a key that would change the URL's path (".."), and
+// `NotModified` for 304. It throws `RetryAfter` if the source says when to come back, and
+// std::runtime_error for everything else that is not a document. Its messages show no user info,
+// query value, header value, token or text of the answer.
 class Source {
  public:
-  // For `source`, below.
+  // Used by `source`, below.
   explicit Source(std::shared_ptr<const detail::Client> client) : client_(std::move(client)) {}
 
   // Asks the source for the key of the context and waits for the answer. Throws as said above.
@@ -102,7 +103,8 @@ class Source {
   std::shared_ptr<const detail::Client> client_;
 };
 
-// The callback of these options. Does no I/O. Throws `BadConfiguration`, which names every fault.
+// Returns the callback for these options. Does no I/O. Throws `BadConfiguration`, which names every
+// fault.
 Source source(Options options);
 
 // --- Implementation ---

@@ -1,4 +1,4 @@
-// SQLite as the store: one file, shared by any number of processes of one machine.
+// SQLite as the store: one file that any number of processes of one machine share.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,8 @@ namespace tiercache::sqlite {
 
 // How much a `saved` promises.
 enum class Synchronous : std::uint8_t {
-  full,    // survives power loss
-  normal,  // survives the death of the process; the last commits before a power loss may be gone
+  full,    // it survives power loss
+  normal,  // it survives the death of the process; a power loss may undo the last commits
 };
 
 // Which file, and how it is used.
@@ -40,13 +40,15 @@ struct Options {
   std::shared_ptr<Clock> clock = system_clock();
 };
 
-// A store in that file. Does no I/O: the file is opened, and made when missing (mode 0600), by the
-// first call that needs it; a relative path starts at the working directory of now. While that
-// fails the store answers `unavailable` and says why; it recovers by itself. Throws
-// BadConfiguration for options that can never work. The format is docs/formats/sqlite-store.md.
+// A store in that file. `open` does no I/O: the first call that needs the file opens it, and makes
+// it (mode 0600) if it is missing. A relative path starts at the current working directory of
+// `open`. As long as the file cannot be opened the store answers `unavailable` and says why; it
+// recovers by itself. Throws BadConfiguration for options that can never work. The format is
+// docs/formats/sqlite-store.md.
 //
-// Do not carry it across fork(), nor open the same file in a child of a process that has it open:
-// SQLite takes the parent's locks for its own there. The child starts a program (exec) first.
+// Do not carry the store across fork(), and do not open the same file in a child of a process that
+// has it open, because SQLite would take the parent's locks for its own there. The child must start
+// a program (exec) first.
 std::shared_ptr<Store> open(Options options);
 std::shared_ptr<Store> open(std::string_view path);
 

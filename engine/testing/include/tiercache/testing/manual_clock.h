@@ -9,21 +9,21 @@
 
 namespace tiercache::testing {
 
-// Thread-safe. Wall and monotonic time start at fixed values and move together, except by
-// `set_wall`.
+// Thread-safe. The wall clock and the monotonic clock start at fixed values, and move together
+// except by `set_wall`.
 class ManualClock final : public Clock {
  public:
-  // `start` is the time of day at first.
+  // `start` is the time of day to begin with.
   explicit ManualClock(WallTime start = WallTime(std::chrono::milliseconds(1'700'000'000'000)));
 
   WallTime wall_now() const override;
   SteadyTime steady_now() const override;
   SteadyTime coarse_now() const override;
 
-  // Moves both clocks on. It runs no timer: `SeededExecutor::run_for` moves time and runs what is
-  // due.
+  // Moves both clocks on, but runs no timer: `SeededExecutor::run_for` moves time and runs what
+  // becomes due.
   void advance(std::chrono::nanoseconds by);
-  // The time of day jumps, the monotonic clock does not.
+  // Makes the time of day jump; the monotonic clock does not.
   void set_wall(WallTime now);
 
  private:

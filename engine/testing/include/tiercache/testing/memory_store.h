@@ -1,4 +1,5 @@
-// A correct store in memory that fails on command: the model that other stores are compared with.
+// A correct store in memory that fails on command. It is the model that other stores are compared
+// with.
 #pragma once
 
 #include <chrono>
@@ -16,18 +17,18 @@
 
 namespace tiercache::testing {
 
-// What a call should do instead of working.
+// What a call does.
 enum class StoreFault : std::uint8_t {
   none,            // works
-  unavailable,     // refuses, nothing done
-  unknown_undone,  // reports `unknown`, nothing done
-  unknown_done,    // reports `unknown` after doing it
+  unavailable,     // refuses, and does nothing
+  unknown_undone,  // reports `unknown`, and does nothing
+  unknown_done,    // reports `unknown`, but does its work
 };
 
-// Has every capability of the port; hints only after `give_hints`. Thread-safe.
+// Has every capability of the port; gives hints only after `give_hints`. Thread-safe.
 class MemoryStore final : public Store {
  public:
-  // An empty store. `clock` is that of the deadlines and of `store_time`.
+  // An empty store. `clock` is the one of the deadlines and of `store_time`.
   explicit MemoryStore(std::shared_ptr<Clock> clock);
   ~MemoryStore() override;
 
@@ -51,42 +52,44 @@ class MemoryStore final : public Store {
   PurgeReply purge(const std::string& project, const PurgeRequest& request,
                    SteadyTime deadline) override;
 
-  // Asked before each call with the port's function name.
+  // `fault` is asked before each call, with the name of the port's function.
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
-  // Called before each call works: a test can wait or move time in it. Not under a lock.
+  // `hook` is called before each call does its work, under no lock; a test can wait or move time in
+  // it.
   void on_call(std::function<void(const std::string& operation)> hook);
-  // Writes for which this answers a reason are `refused`.
+  // Writes for which this returns a reason are `refused`.
   void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
-  // What `limits` answers. Of these the store itself enforces `max_document_bytes`.
+  // Sets what `limits` returns. The store itself enforces only `max_document_bytes` of these.
   void set_limits(StoreLimits limits);
-  // What `describe` answers.
+  // Sets what `describe` returns.
   void set_name(const std::string& name);
-  // From now on documents come back as another text of the same value, with white space behind it,
-  // as from a store that keeps values and not bytes.
+  // From now on documents come back as another text of the same value, followed by white space, as
+  // from a store that keeps values and not bytes.
   void keep_values_only();
-  // From now on watches are given out, and hints in the call that changes something.
+  // From now on watches are given out, and a call that changes something gives hints.
   void give_hints();
-  // What watches say of themselves; their owners are told. No hints come but while it is `live`.
+  // Sets the state that watches report, and tells their owners. Hints come only while it is `live`.
   void set_hint_state(HintState state);
-  // Cursors given so far are of no use any more, as after a restore from a backup.
+  // Makes the cursors given so far useless, as a restore from a backup does.
   void lose_change_cursors();
-  // Nothing of what it had is left, and it is of another incarnation.
+  // Empties the store, which becomes another incarnation.
   void reset();
 
-  // From now on the feed says that it holds changes up, and tells none; "": no longer.
+  // From now on the feed says that it holds changes up for this reason, and returns none; "" ends
+  // that.
   void hold_up_changes(std::string why);
 
-  // The row as it stands; null when absent.
+  // The row as it stands; null if there is none.
   EntryPtr row(const std::string& project, const EntryId& id) const;
   std::size_t rows() const;  // tombstones included
-  // Puts the row there as it is, whatever stood there.
+  // Puts the row there as it is, whatever was there before.
   void put_row(const std::string& project, const EntryId& id, Entry entry);
-  // The row, which must be there, fails its checksum from now on and holds this text, until content
-  // that is not older replaces it.
+  // From now on the row, which must be there, does not match its checksum and holds this text,
+  // until content that is not older replaces it.
   void corrupt_row(const std::string& project, const EntryId& id, std::string text);
-  // The row goes as if it never had been.
+  // Removes the row as if it had never been there.
   void drop_row(const std::string& project, const EntryId& id);
-  // How many calls were made of this function of the port, failed ones too.
+  // How often this function of the port was called, including calls that failed.
   std::uint64_t calls(const std::string& operation) const;
 
  private:

@@ -1,4 +1,4 @@
-// Conformance: the change feed, of stores that have one.
+// Conformance: the change feed of stores that have one.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace tiercache::testing {
 
-// What a poller knows after it has read on from `*cursor` to the end.
+// What a poller knows once it has read from `*cursor` to the end.
 inline std::map<EntryId, Version> read_changes(Store& store, const std::string& project,
                                                std::string* cursor, SteadyTime deadline,
                                                std::size_t limit = 1000) {
@@ -104,7 +104,7 @@ TEST_P(StoreConformance, cursor_that_the_store_never_gave_is_a_gap) {
   }
 }
 
-// Transactions that end in another order than they began must not be passed over.
+// Transactions that end in another order than they began must not make a poller miss any.
 TEST_P(StoreConformance, changes_leave_out_no_write_while_many_write_I10) {
   if (!store_->has_changes()) GTEST_SKIP() << "no change feed";
   std::string cursor;

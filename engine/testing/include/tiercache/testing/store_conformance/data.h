@@ -1,4 +1,4 @@
-// Conformance: keys and documents are data (I12), sizes and ranges.
+// Conformance: keys and documents are only data (I12); sizes and ranges.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,9 @@
 
 namespace tiercache::testing {
 
-// Names that have broken stores: empty, quotes, patterns, text that reads as SQL, look-alikes.
+// Names that have broken stores: empty, quotes, patterns, text that reads as SQL, and look-alikes.
+// "é" is among them as one and as two code points, and one text stands behind a right-to-left
+// override.
 inline std::vector<std::string> odd_names() {
   return {"",
           " ",
@@ -54,15 +56,15 @@ inline std::vector<std::string> odd_names() {
           "'; DROP TABLE cache_storage; --",
           "' OR '1'='1",
           "\"; DELETE FROM projects; --",
-          "é",          // one code point
-          "e\xcc\x81",  // the same to the eye, two code points
+          "é",
+          "e\xcc\x81",
           "ß",
           "SS",
           "İ",
           "日本語",
-          "\xf0\x9f\xa6\x8a",  // beyond the basic plane
+          "\xf0\x9f\xa6\x8a",
           "\xe2\x80\xae"
-          "abc",  // right-to-left override
+          "abc",
           std::string(1'024, 'k'),
           std::string(1'023, 'k')};
 }

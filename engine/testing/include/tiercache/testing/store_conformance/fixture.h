@@ -1,4 +1,5 @@
-// What the conformance cases share: the store under test, entries to put in, rows to compare.
+// What the conformance cases share: the store under test, entries to put in, and comparisons of
+// rows.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -49,8 +50,8 @@ inline std::string store_name(const ::testing::TestParamInfo<StoreUnderTest>& st
   return store.param.name;
 }
 
-// The suite's fixture: each case has an empty store of its own, and a project that no other run
-// had.
+// The suite's fixture. Each case has an empty store of its own, and a project that no other run has
+// used.
 class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
  protected:
   StoreConformance() : store_(GetParam().open()) {
@@ -58,7 +59,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     project_ = named("conformance-", random()) + named("-", random());
   }
 
-  // Reached only by a store that hangs.
+  // A deadline that only a store that hangs can reach.
   SteadyTime patience() const { return GetParam().clock->steady_now() + std::chrono::minutes(2); }
   SteadyTime passed() const { return GetParam().clock->steady_now() - std::chrono::seconds(1); }
 
@@ -67,13 +68,13 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
   }
   static WallTime at(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }
 
-  // "a7" of "a" and 7. Not by "a" + std::to_string(7), of which g++ 12 warns in optimised code (its
-  // bug 105651).
+  // "a7" from "a" and 7. Not written as "a" + std::to_string(7), because g++ 12 warns of that in
+  // optimised code (its bug 105651).
   template <std::integral Number>
   static std::string named(std::string_view name, Number number) {
     return std::string(name).append(std::to_string(number));
   }
-  // A document of so many bytes.
+  // A document of this size.
   static std::string long_text(std::size_t size) {
     std::string text(size, 'x');
     text.front() = text.back() = '"';
@@ -152,7 +153,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     return purge(request);
   }
 
-  // All pages of `limit`, one after the other.
+  // Reads all pages of `limit` entries, one after the other.
   std::vector<ScannedEntry> scan_all(const std::string& dataset, std::size_t limit) {
     std::vector<ScannedEntry> all;
     std::string cursor;

@@ -1,4 +1,4 @@
-// Conformance: writes that hold only under a condition, and writes that move clocks alone.
+// Conformance: writes that hold only under a condition, and writes that only move clocks.
 #pragma once
 
 #include <cstdint>
@@ -166,8 +166,7 @@ TEST_P(StoreConformance, clocks_write_of_an_earlier_fetch_leaves_the_metadata) {
   expect_row({"d", "k"}, expected);
 }
 
-// As an invalidation is written: with the clocks that are known, and nothing to say of the
-// metadata.
+// This is how an invalidation is written: with the clocks that are known, and without any metadata.
 TEST_P(StoreConformance, clocks_write_without_metadata_moves_the_clocks_alone_I1) {
   const Entry row = with_metadata(with_fetch(numbered(1), 200), R"({"etag": "b"})");
   save(content({"d", "k"}, row));

@@ -1,4 +1,4 @@
-// Conformance: hints of changes, of stores that give them.
+// Conformance: hints of changes from stores that give them.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@
 
 namespace tiercache::testing {
 
-// Counts what a watch tells, and outlives it. Thread-safe.
+// Counts the hints of a watch, and must outlive it. Thread-safe.
 class HintCounter {
  public:
-  // What the watch is to call.
+  // The function that the watch is to call.
   std::function<void()> hint() {
     return [this] {
       std::lock_guard lock(mutex_);
@@ -31,7 +31,8 @@ class HintCounter {
     std::lock_guard lock(mutex_);
     return count_;
   }
-  // Waits until `done`, which is asked anew after each hint. False: it was not by `deadline`.
+  // Waits until `done`, which is asked again after each hint. Returns false if it was not true by
+  // `deadline`.
   bool wait(SteadyTime deadline, const std::function<bool(int count)>& done) {
     std::unique_lock lock(mutex_);
     return changed_.wait_until(lock, deadline, [&] { return done(count_); });
@@ -43,12 +44,12 @@ class HintCounter {
   int count_ = 0;
 };
 
-// Reached only by a store whose hints do not come.
+// A deadline that only a store whose hints do not come can reach.
 inline SteadyTime hint_patience() {
   return system_clock()->steady_now() + std::chrono::minutes(2);
 }
 
-// A watch of the project, once it is known that hints come; null when they do not.
+// Returns a watch of the project once hints are known to come; null if they do not.
 inline std::shared_ptr<ChangeWatch> watch_changes(Store& store, const std::string& project,
                                                   HintCounter& hints) {
   auto watch = store.watch_changes(project, hints.hint());
@@ -62,7 +63,7 @@ inline std::shared_ptr<ChangeWatch> watch_changes(Store& store, const std::strin
   return kind == HintState::Kind::live ? watch : nullptr;
 }
 
-// Waits for a hint after the first `before` ones. False: none came.
+// Waits for a hint after the first `before` ones. Returns false if none came.
 inline bool comes_after(HintCounter& hints, int before) {
   return hints.wait(hint_patience(), [before](int count) { return count > before; });
 }
@@ -99,7 +100,7 @@ TEST_P(StoreConformance, what_a_hint_is_about_is_in_the_feed_when_it_comes_I10) 
   std::string cursor = store_->changes(project_, "", 100, patience()).next;
   for (std::uint64_t i = 1; i <= 20; ++i) {
     save(content({"d", "k"}, numbered(i)));
-    // A hint of an earlier write may be the one that is waited for, so it may take another.
+    // The hint that came may be of an earlier write, so a later one is waited for as well.
     Version told;
     int seen = 0;
     while (told != version(i) && comes_after(hints, seen)) {

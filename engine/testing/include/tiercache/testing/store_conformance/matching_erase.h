@@ -65,7 +65,7 @@ TEST_P(StoreConformance, matching_erase_again_erases_nothing_more) {
   EXPECT_EQ(store_->erase_matching(project_, {"d", "none", version(6)}, patience()).erased, 0u);
 }
 
-// However small the pieces in which it is done, and whether the store stops between them or not.
+// This must hold however small the pieces are, and whether or not the store stops between them.
 TEST_P(StoreConformance, matching_erase_in_pieces_erases_every_match_once) {
   std::vector<StoreWrite> writes;
   for (int i = 0; i < 25; ++i) {
@@ -93,7 +93,7 @@ TEST_P(StoreConformance, matching_erase_in_pieces_erases_every_match_once) {
   expect_row({"e", "key1"}, numbered(1));
 }
 
-// Every tier filters by the same function, so a store that reads a pattern otherwise would bring
+// Every tier filters by the same function. A store that reads a pattern differently would bring
 // back what the others hide.
 TEST_P(StoreConformance, matching_erase_reads_patterns_as_every_tier_does_I4) {
   const std::vector<std::string> patterns{"*",     "",

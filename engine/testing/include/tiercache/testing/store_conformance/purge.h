@@ -1,4 +1,4 @@
-// Conformance: letting go of tombstones and of what was not fetched for long.
+// Conformance: purging tombstones, and documents that were not fetched for long.
 #pragma once
 
 #include <algorithm>
