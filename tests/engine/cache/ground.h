@@ -82,6 +82,15 @@ inline EntryPtr shared(Entry entry) {
   return std::make_shared<const Entry>(std::move(entry));
 }
 
+// A write of `kId` as the store gets it.
+inline StoreWrite store_write(Entry entry, std::optional<Version> guard = {}) {
+  StoreWrite write;
+  write.id = kId;
+  write.entry = std::move(entry);
+  write.not_newer_than = guard;
+  return write;
+}
+
 // The document, "<tombstone>" or "<nothing>".
 inline std::string text_of(const EntryPtr& entry) {
   if (!entry) return "<nothing>";
