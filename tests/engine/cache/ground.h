@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -150,6 +151,10 @@ struct Ground {
       return hit && path.find(part) != std::string::npos ? error : 0;
     });
   }
+  // No entry file is written any more; those that are there can be removed.
+  void refuse_new_files() { refuse(ENOSPC, {"open"}, "/cache/tmp/"); }
+  // Nor removed.
+  void refuse_files() { refuse(EROFS, {"open", "rename", "exchange", "remove_file"}, "/cache/"); }
   void disk_works() { disk->set_fault({}); }
 
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>(kStart);
@@ -274,10 +279,12 @@ struct LocalRoom {
     record.entry.version = version(time);
     return journal(std::move(record));
   }
-  // The store has what the journal holds of the key.
+  // The store has all that the journal holds.
   void settle_all() {
-    for (const UnsettledWrite& write : tiers.journal().take_unsettled(100, 1 << 20)) {
-      tiers.journal().settled(write);
+    for (;;) {
+      const auto writes = tiers.journal().take_unsettled(100, 1 << 20);
+      if (writes.empty()) return;
+      for (const UnsettledWrite& write : writes) tiers.journal().settled(write);
     }
   }
   std::string file(const EntryId& id = kId) { return text_of(tiers.files().read(id).entry); }
