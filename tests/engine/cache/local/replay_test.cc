@@ -138,7 +138,7 @@ TEST_F(ReplayTest, clocks_of_nothing_and_of_a_tombstone_need_no_file) {
 
 TEST_F(ReplayTest, clocks_of_a_file_that_cannot_be_read_now_stay_in_the_journal_I1) {
   into_file(document(5));
-  ground.refuse(EIO, {"open", "read_at"}, "/data/");
+  ground.refuse(EIO, {"read_file"}, "/data/");
   replay.take(clocks(5, kStart + 2s));
   replay.finish();
   ground.disk_works();

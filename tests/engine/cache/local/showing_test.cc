@@ -98,7 +98,7 @@ TEST_F(ShowingTest, clocks_of_nothing_leave_the_journal_with_the_next_sync) {
 
 TEST_F(ShowingTest, clocks_of_a_document_that_cannot_be_read_now_stay_in_the_journal_I1) {
   room.tiers.files().write(kId, document(5), EntryFiles::Sync::before);
-  ground.refuse(EIO, {"open", "read_at"}, "/data/");
+  ground.refuse(EIO, {"read_file"}, "/data/");
   move_clocks(5, fetched_at(kStart + 2s));
   ground.disk_works();
   room.settle_all();
