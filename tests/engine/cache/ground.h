@@ -221,7 +221,9 @@ struct StoreRoom {
 };
 
 struct LocalRoom {
-  explicit LocalRoom(Ground& ground)
+  // `closed`: until somebody opens it.
+  enum class JournalIs : std::uint8_t { open, closed };
+  explicit LocalRoom(Ground& ground, JournalIs journal_is = JournalIs::open)
       : tiers(own(ground.runtime), events),
         file_writer(ground.runtime, tiers),
         bounds(ground.runtime, tiers.index()),
@@ -245,6 +247,7 @@ struct LocalRoom {
               file_writer.touched();
             },
     });
+    if (journal_is == JournalIs::closed) return;
     IoStatus unread;
     tiers.open_journal([](const Record&) {}, [] {}, &unread);
   }
@@ -320,9 +323,9 @@ struct LocalRoom {
 
 // The drain sends once `store_writer.start` was called.
 struct WritingRoom {
-  explicit WritingRoom(Ground& ground)
+  explicit WritingRoom(Ground& ground, LocalRoom::JournalIs journal_is = LocalRoom::JournalIs::open)
       : store(ground),
-        local(ground),
+        local(ground, journal_is),
         store_writer(ground.runtime, local.tiers, local.file_writer, store.calls, store.identity,
                      settlements),
         stamps(ground.runtime, local.tiers, local.file_writer,
@@ -426,8 +429,8 @@ struct ReadingRoom {
 };
 
 struct UpkeepRoom {
-  explicit UpkeepRoom(Ground& ground)
-      : writing(ground),
+  explicit UpkeepRoom(Ground& ground, LocalRoom::JournalIs journal_is = LocalRoom::JournalIs::open)
+      : writing(ground, journal_is),
         parts(ScrubParts{ground.runtime, writing.local.tiers, writing.local.file_writer,
                          writing.local.bounds, writing.store.calls, writing.store.identity,
                          writing.store.horizon, writing.store_writer},
