@@ -204,6 +204,18 @@ TEST_F(GivingUpTest, more_files_than_are_written_with_one_sync_are_all_erased) {
   EXPECT_EQ(room.left.size(), 600u);
 }
 
+// The first time may have ended before its sync.
+TEST_F(GivingUpTest, files_that_were_erased_are_written_anew_when_the_erase_is_made_again) {
+  have(document(5));
+  ASSERT_TRUE(room.tiers.erase_files_matching("d", "*", version(6)));
+  int writes = 0;
+  ground.disk->on_operation([&](std::uint64_t, const std::string& what) {
+    writes += what.starts_with("exchange /cache/tmp/") ? 1 : 0;
+  });
+  EXPECT_TRUE(room.tiers.erase_files_matching("d", "*", version(6)));
+  EXPECT_EQ(writes, 1);
+}
+
 TEST_F(GivingUpTest, files_that_the_disk_keeps_are_hidden_until_they_can_be_erased_I4) {
   have(document(5), {"d", "a1"});
   have(document(5), {"d", "a2"});
@@ -260,9 +272,11 @@ TEST_F(GivingUpTest, newest_of_what_could_not_be_written_waits_for_its_dataset) 
 
 TEST_F(GivingUpTest, unwritten_entry_gives_way_to_a_newer_one_in_memory_and_its_clocks_merge_I3) {
   room.write(data, document(5, "5"));
+  room.unfiled.clear();
   room.tiers.keep_unwritten(kId, shared(document(4, "4")));
   room.tiers.serve_unwritten();
   EXPECT_EQ(room.in_memory(data), "5");
+  EXPECT_TRUE(room.unfiled.empty());
   Entry moved = document(5, "5");
   moved.clocks.last_rich_fetch = kStart;
   moved.clocks.last_fetch = kStart - 1h;

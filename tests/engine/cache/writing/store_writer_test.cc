@@ -151,6 +151,12 @@ TEST_F(StoreWriterTest, refused_write_without_a_winner_leaves_nothing_and_does_n
   EXPECT_FALSE(tiers.journal().holds(kId)) << "nor from the journal";
 }
 
+TEST_F(StoreWriterTest, refused_write_that_never_reached_its_file_leaves_the_journal_too_I5) {
+  write_refused(document(7, "refused"));
+  room.store_writer.take_winner(kId, version(7), nullptr);
+  EXPECT_FALSE(tiers.journal().holds(kId)) << "the next open would bring it back";
+}
+
 TEST_F(StoreWriterTest, winner_above_ours_is_taken_without_asking_again) {
   write(document(5, "5"));
   const std::uint64_t loads = ground.store->calls("load");
@@ -222,6 +228,19 @@ TEST_F(StoreWriterTest, erase_of_our_own_comes_to_the_store_by_itself) {
   EXPECT_EQ(row(), "<tombstone>");
   EXPECT_EQ(ground.store->calls("save"), 0u) << "of what it hides";
   EXPECT_EQ(ground.store->calls("erase_matching"), 1u);
+}
+
+TEST_F(StoreWriterTest,
+       erase_of_our_own_that_comes_while_the_write_is_sent_needs_no_second_one_I4) {
+  write(document(5, "5"));
+  ground.store->on_call([this](const std::string& operation) {
+    if (operation != "save" || tiers.hides(kId, version(5))) return;
+    room.local.journal_erase("*", 6);
+    into_file(tombstone(6));
+  });
+  ASSERT_TRUE(send_all());
+  EXPECT_EQ(row(), "<tombstone>");
+  EXPECT_EQ(ground.store->calls("save"), 1u);
 }
 
 TEST_F(StoreWriterTest, clocks_of_what_the_store_has_lost_bring_the_document_there_again_I1) {
