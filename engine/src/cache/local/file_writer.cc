@@ -103,10 +103,10 @@ void FileWriter::end_flush(bool all, std::set<EntryId> retry) {
     Lock lock(mutex_);
     failures_ = all ? 0 : failures_ + 1;
     dirty_.merge(retry);
-    const int doublings = std::min(failures_, 6);
+    const int doublings = std::clamp(failures_ - 1, 0, 6);  // past the longest pause
     if (!dirty_.empty()) {
       arm(all ? runtime_.options.files.write_behind
-              : std::min(kLongestRetry, kFirstRetry * (1 << doublings) / 2));
+              : std::min(kLongestRetry, kFirstRetry * (1 << doublings)));
     }
     if (unsynced_) arm_sync();
   }
