@@ -1,4 +1,4 @@
-// Which tests prove which invariant (I1 to I14, design §7), by the tests' names.
+// Which tests prove which invariant (I1 to I14, README.md), by the tests' names.
 #pragma once
 
 #include <map>

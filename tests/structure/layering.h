@@ -1,4 +1,4 @@
-// Who may include whom: the edges of design §8.
+// Who may include whom: the edges of docs/architecture.md.
 #pragma once
 
 #include <map>

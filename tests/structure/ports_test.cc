@@ -1,5 +1,5 @@
-// Time, threads, files and processes are reached through the ports alone (design §8), so that a
-// whole cache runs deterministically from a seed.
+// Time, threads, files and processes are reached through the ports alone (docs/architecture.md), so
+// that a whole cache runs deterministically from a seed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -134,7 +134,7 @@ TEST(Ports, ways_around_them_are_recognised) {
 TEST(Ports, ordinary_code_is_left_alone) {
   for (const char* line : {
            "const WallTime now = clock.wall_now();",
-           "Now Core::now() const {",
+           "Now Runtime::now() const {",
            "std::filesystem::path directory;",
            "// no std::thread here",
            "throw Error(\"std::thread\");",

@@ -45,7 +45,7 @@ struct DatasetStats {
   // time.
   std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
   std::uint64_t undecodable = 0;  // met by reads, again each time one meets it
-  Histogram read_latency;         // of reads that memory alone could not serve
+  Histogram read_latency;         // of reads not served from memory, misses included
   Histogram refresh_lateness;     // of scheduled refreshes, behind their due time
 };
 

@@ -26,8 +26,8 @@ enum class StoreStatus : std::uint8_t {
 
 // One change of one key, as the outbox sends it.
 //
-// Clocks merge by maximum with every write that its guard lets through, whoever's content wins: so
-// any order of two writes gives the same row.
+// Clocks merge by maximum with every write that its guard lets through, no matter whose content
+// wins: so any order of two writes gives the same row.
 struct StoreWrite {
   // What the write may change of the row.
   enum class Kind : std::uint8_t {

@@ -123,7 +123,6 @@ void Core::make_parts() {
 void Core::connect_parts() {
   local_events_ = {
       .moved = [this](DatasetState& dataset, const EntryId& id) { turns_->arm(dataset, id); },
-      .left = [this](const EntryId& id) { turns_->disarm(id); },
       .grew = [this] { upkeep_->eviction.begin_if_full(); },
       .gone = [this] { upkeep_->keeper.make_whole_soon(); },
       .filed = [this] { return stamps_->settle(); },

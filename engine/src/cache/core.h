@@ -9,8 +9,8 @@
 //     upkeep/upkeep.h           what goes on by itself
 //     reading/read_op.h         the way of a read
 //
-// A room knows those above it alone. What happened below is told upwards by functions that are
-// handed down, and all of them are connected here.
+// A room knows only lower rooms (docs/architecture.md has the picture), and is listed after them
+// here. It tells higher ones what happened by functions that are handed down and connected here.
 #pragma once
 
 #include <chrono>

@@ -67,14 +67,17 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
   return wait_for(core, op, deadline);
 }
 
-// A resident that memory may serve as it is: no look at lower tiers, nothing to refresh.
-bool servable_from_memory(const MemoryTier::Found& found, Ticks ticks) {
-  return found.resident && found.resident->kind == ResidentKind::document &&
-         ticks < found.lifetimes.fresh_until && ticks < found.lifetimes.trusted_until &&
-         !found.outdated;
-}
-
-ReadResult memory_result(MemoryTier::Found&& found, Ticks ticks) {
+// What memory may serve as it is, without a look at lower tiers and with nothing to refresh. Not in
+// a forked child: a thread of the parent may have held memory's locks when it was made.
+inline std::optional<ReadResult> hit_in_memory(Core& core, DatasetState& dataset,
+                                               std::string_view key) {
+  MemoryTier::Found found = core.local().memory().find(dataset.ref(key));
+  const Ticks ticks = core.runtime().coarse_ticks();
+  const bool servable = found.resident && found.resident->kind == ResidentKind::document &&
+                        ticks < found.lifetimes.fresh_until &&
+                        ticks < found.lifetimes.trusted_until && !found.outdated;
+  if (!servable) return std::nullopt;
+  dataset.counters.memory_hits.add();
   ReadResult result;
   result.age = age_at(found.lifetimes, ticks);
   result.freshness = freshness_at(found.lifetimes, ticks);
@@ -105,12 +108,7 @@ const std::string& DatasetCore::name() const {
 
 ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
   if (core_->runtime().is_own_process()) {
-    MemoryTier::Found found = core_->local().memory().find(state_.ref(key));
-    const Ticks ticks = core_->runtime().coarse_ticks();
-    if (servable_from_memory(found, ticks)) {
-      state_.counters.memory_hits.add();
-      return memory_result(std::move(found), ticks);
-    }
+    if (auto hit = hit_in_memory(*core_, state_, key)) return std::move(*hit);
   }
   options.reach == Reach::memory ? core_->runtime().check_process() : core_->runtime().check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
@@ -186,12 +184,8 @@ std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
 
 ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
                                     std::optional<milliseconds> ttl, const GetOptions& options) {
-  MemoryTier::Found found = core_->local().memory().find(state_.ref(key));
-  const Ticks ticks = core_->runtime().coarse_ticks();
-  if (servable_from_memory(found, ticks)) {
-    state_.counters.memory_hits.add();
-    return memory_result(std::move(found), ticks);
-  }
+  core_->runtime().check_process();
+  if (auto hit = hit_in_memory(*core_, state_, key)) return std::move(*hit);
   core_->runtime().check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   ReadRequest request = read_request(*core_, state_, key, options);
@@ -265,7 +259,7 @@ bool DatasetCore::contains(std::string_view key) {
 KeyPage DatasetCore::keys(std::optional<std::string_view> after, std::size_t limit) {
   core_->runtime().check_open();
   KeyPage page;
-  page.keys = core_->local().index().page(state_.name, after, limit);
+  page.keys = core_->local().keys(state_.name, after, limit);
   if (limit > 0 && page.keys.size() == limit) page.next = page.keys.back();
   return page;
 }

@@ -1,5 +1,5 @@
 // The outbox: what the journal holds and the store has not settled. It is sent in the background,
-// in batches, oldest version first, until each write is settled or parked (design §4, step 5). The
+// in batches, oldest version first, until each write is settled or parked. The
 // journal decides what there is to send and remembers it over a crash; this room decides when to
 // send it and with what, makes the calls (send_call.h), and tells the journal what came of them.
 //

@@ -76,6 +76,7 @@ TEST_F(ForkedChild, every_call_of_the_parents_cache_is_an_error_there) {
       [&] { data.get("k"); },
       [&] { data.get("k", {.reach = Reach::memory}); },
       [&] { data.peek("k"); },
+      [&] { data.get_or_load("k", [](RefreshContext&) { return std::string("2"); }); },
       [&] { data.erase("k"); },
       [&] { data.get_async("k", {}, [](const auto&) {}); },
       [&] { data.put_async("k", "2", {}, [](PutReceipt, const std::exception_ptr&) {}); },

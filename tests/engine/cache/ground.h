@@ -229,8 +229,12 @@ struct LocalRoom {
         bounds(ground.runtime, tiers.index()),
         corrupt_rows(ground.runtime, tiers) {
     events = {
-        .moved = [this](DatasetState&, const EntryId& id) { moved.push_back(id.key); },
-        .left = [this](const EntryId& id) { left.push_back(id.key); },
+        .moved =
+            [this](DatasetState& dataset, const EntryId& id) {
+              moved.push_back(id.key);
+              const auto standing = tiers.known(&dataset, id).standing();
+              if (!standing || standing->kind == EntryKind::tombstone) left.push_back(id.key);
+            },
         .grew = [this] { ++grew; },
         .gone = [this] { ++gone; },
         .filed = [this] { return !on_filed || on_filed(); },
@@ -304,7 +308,7 @@ struct LocalRoom {
   }
 
   // What the room told, keys for entries.
-  std::vector<std::string> moved, left, unfiled;
+  std::vector<std::string> moved, left, unfiled;  // `left`: of those moved, what is gone
   int grew = 0, gone = 0, touched = 0;
   std::function<bool()> on_filed;
 

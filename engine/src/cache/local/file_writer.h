@@ -26,10 +26,10 @@ class FileWriter {
 
   // The key has a pinned resident in memory that its file lacks.
   void dirty(const EntryId& id);
-  // The key's file is gone or old, in memory or the journal it is not: it is written from there,
-  // and until then the journal keeps it.
+  // The key's file is missing or out of date, and memory or the journal has the entry: the file is
+  // written from there, and the journal keeps the record until then.
   void lacks(const EntryId& id);
-  // Files were changed by someone else and want a sync.
+  // Files were changed by another part of this cache and want a sync.
   void touched();
   // Writes all dirty keys now, on this thread, but those another thread is at. False when some
   // could not be written; they stay dirty.

@@ -17,10 +17,26 @@ constexpr std::size_t kWithdrawnKept = 4'096;
 bool LocalTiers::drop(const EntryId& id, Version version) {
   if (journal_->holds(id)) return false;
   if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
-  if (const DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
-    memory_.remove(dataset->ref(id.key), version);
+  DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset == nullptr) return true;
+  memory_.remove(dataset->ref(id.key), version);
+  events_.moved(*dataset, id);
+  return true;
+}
+
+// A write that comes meanwhile has a newer version, so that `remove` leaves its file alone; one
+// that moves clocks alone has not, and is seen by the second look at the journal.
+bool LocalTiers::evict(const EntryId& id, Version version, const Entry& row) {
+  if (journal_->holds(id)) return false;
+  if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
+  if (journal_->holds(id)) {
+    keep_in_files(id, row);
+    return false;
   }
-  events_.left(id);
+  DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset == nullptr) return true;
+  memory_.remove(dataset->ref(id.key), version);
+  events_.moved(*dataset, id);
   return true;
 }
 
@@ -108,9 +124,13 @@ bool LocalTiers::erase_files_matching(const std::string& dataset, const std::str
                                       Version version) {
   bool all = files_.notice_all(dataset).ok();
   std::vector<std::pair<EntryId, EntryPtr>> batch;
+  DatasetState* open = runtime_.datasets.find(dataset);
   const auto write_batch = [&] {
     for (const FileWriteResult& result : files_.write_synced(batch, EntryFiles::Sync::anew)) {
       all = all && result.is_there();
+    }
+    for (const auto& [id, entry] : batch) {
+      if (open != nullptr) events_.moved(*open, id);
     }
     batch.clear();
   };
@@ -120,8 +140,7 @@ bool LocalTiers::erase_files_matching(const std::string& dataset, const std::str
     tombstone->kind = EntryKind::tombstone;
     tombstone->version = version;
     tombstone->clocks = item.clocks;
-    const EntryId& id = batch.emplace_back(EntryId{dataset, key}, std::move(tombstone)).first;
-    events_.left(id);
+    batch.emplace_back(EntryId{dataset, key}, std::move(tombstone));
     if (batch.size() == kFilesAtOnce) write_batch();
   });
   write_batch();

@@ -153,6 +153,31 @@ EntryPtr LocalTiers::find(DatasetState& dataset, const EntryId& id) {
   return std::make_shared<Entry>(entry);
 }
 
+std::vector<std::string> LocalTiers::keys(const std::string& dataset,
+                                          std::optional<std::string_view> after,
+                                          std::size_t limit) const {
+  std::vector<std::string> keys;
+  std::optional<std::string> last;
+  if (after) last = std::string(*after);
+  while (keys.size() < limit) {
+    const std::size_t wanted = limit - keys.size();
+    std::vector<std::string> page = index().page(dataset, last, wanted);
+    const bool more = page.size() == wanted;
+    if (!page.empty()) last = page.back();
+    for (std::string& key : page) {
+      const auto item = index().find({dataset, key});
+      if (!item || !hides({dataset, key}, item->version)) keys.push_back(std::move(key));
+    }
+    if (!more) break;
+  }
+  return keys;
+}
+
+bool LocalTiers::is_in_memory(const EntryId& id) const {
+  const DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  return dataset != nullptr && memory_.peek(dataset->ref(id.key)).resident != nullptr;
+}
+
 std::optional<Entry> LocalTiers::newest(const EntryId& id) {
   std::optional<Entry> newest;
   const auto take = [&](const Entry& entry) {

@@ -7,7 +7,7 @@
 // is right is decided here and nowhere else:
 //
 //     known(key)     the newest version, and up to which one an erase hides it     no I/O
-//     find(key)      the entry that a read of the local tiers gives                 reads the file
+//     find(key)      the entry that a read of the local tiers gives      may read the file
 //     newest(key)    the newest entry there is, whoever may see it                 reads the file
 //     take(entry)    what the store or another process has, if it is newer          writes the file
 //     withdraw(...)  what the store has refused makes way for the store's row
@@ -80,13 +80,12 @@ class LocalTiers {
   LocalTiers(const LocalTiers&) = delete;
   LocalTiers& operator=(const LocalTiers&) = delete;
 
-  // The handles of FileWriter in this room, told of what is left to be done. Set before anything
-  // else is called.
-  struct Files {
+  // How this class reaches `FileWriter`, which knows it. Set before anything else is called.
+  struct WriterCalls {
     std::function<void(const EntryId&)> unfiled;  // memory holds, pinned, what the file lacks
     std::function<void()> touched;                // files were changed, and want a sync
   };
-  void tell_writer(Files files) { writer_ = std::move(files); }
+  void tell_writer(WriterCalls calls) { writer_ = std::move(calls); }
 
   // Opens the journal, and takes what stopped caches had left in it. Throws BadDirectory. `*unread`
   // is why some of that could not be taken.
@@ -105,6 +104,11 @@ class LocalTiers {
   EntryPtr find(DatasetState& dataset, const EntryId& id);
   // The newest of the key in memory or its file, whole.
   std::optional<Entry> newest(const EntryId& id);
+  // A page of the dataset's keys in byte order: of documents that no matching erase hides.
+  std::vector<std::string> keys(const std::string& dataset, std::optional<std::string_view> after,
+                                std::size_t limit) const;
+  // Memory holds something of the key.
+  bool is_in_memory(const EntryId& id) const;
   // Its clocks as far as believable, and what the journal has yet to tell files and store of them.
   Clocks clocks_with_pending(const EntryId& id, const Entry& entry) const;
   // `last_fetch` of what is fetched or put from now on: after the key's invalidation, also within
@@ -116,6 +120,11 @@ class LocalTiers {
   // matching erase hides it. `generation`: what others had changed of its file when it was stamped.
   void show(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
             std::uint32_t generation);
+  // The source has no such key: memory remembers that for a while, unless something stands there
+  // that is on its way to its file. `as_of` is the version that was known when the source was
+  // asked.
+  void remember_not_found(DatasetState& dataset, const EntryId& id, Version as_of,
+                          std::chrono::milliseconds remember_for, MemoryTier::Stamp stamp);
   // The clocks and metadata of `moved` go into the key's document, in memory or from its file.
   void move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved);
   // Every key of the dataset that matches is gone, where it is older than `version`.
@@ -132,13 +141,17 @@ class LocalTiers {
   // False when some could not be taken, and something older is served, because neither disk nor
   // memory had room: to be tried again.
   bool take_rows(const std::vector<ScannedEntry>& rows);
-  // A file whose write was confirmed, and may have made way for another process's since.
+  // Puts a confirmed write back into its file, where another process's write took its place and is
+  // newer here but not in the store.
   void hold_in_files(const EntryId& id, const Entry& entry);
 
   // --- Letting go ---
   // Removes the key of this version from the files and memory. False where the journal has yet to
   // bring it to the store or to its file, or the file is not of that version.
   bool drop(const EntryId& id, Version version);
+  // Removes the key of this version, which the store has as `row`. False as for `drop`, and where
+  // its clocks moved meanwhile: then it is there again.
+  bool evict(const EntryId& id, Version version, const Entry& row);
   // The key's file went away under us: what memory and index know of it, up to this version, goes.
   void forget_missing(const EntryId& id, Version up_to);
   // The store has no row of the key, and whatever it lacks up to this version was deleted there: so
@@ -208,19 +221,28 @@ class LocalTiers {
  private:
   std::uint64_t open_files();
   std::uint64_t slot_in_order() const;
+  // What the files have of an entry that was to be kept there.
+  enum class Kept : std::uint8_t {
+    in_its_file,  // it, or something newer
+    by_no_file,   // the disk did not take it, but gave up the older file
+    not_at_all,   // the older file stands
+  };
+  Kept keep(const EntryId& id, const Entry& entry);
+  Kept kept(const EntryId& id, const Entry& entry, const FileWriteResult& result);
+  static bool belongs_in_memory(const Entry& entry, Kept kept);
   bool give_up_older_file(const EntryId& id, const Entry& entry,
                           const FileWriteResult& not_written);
   ResidentPtr with_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved,
                           std::uint32_t* generation);
-  void promote(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+  void promote(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
                std::uint32_t generation, MemoryTier::Pin pin);
-  bool show_row(const EntryId& id, const EntryPtr& row, bool kept);
+  bool show_row(const EntryId& id, const EntryPtr& row, Kept kept);
   IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
   void remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row);
 
   Runtime& runtime_;
   const LocalEvents& events_;
-  Files writer_;
+  WriterCalls writer_;
   SharedCounters counters_;
   const std::shared_ptr<std::uint32_t> first_counters_;  // as mapped when the cache was opened
   const std::shared_ptr<Generations> generations_;

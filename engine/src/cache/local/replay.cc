@@ -35,7 +35,7 @@ void Replay::take(const Record& record) {
       return take_clocks(record);
     case RecordKind::content:
     case RecordKind::parked:
-      if (superseded_in_files(record)) {
+      if (superseded_in_files(record) || is_older_than_memory(record)) {
         filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
         return;
       }
@@ -77,6 +77,15 @@ bool Replay::superseded_in_files(const Record& record) const {
   const EntryPtr there = local_.files().read(record.id).entry;
   return there && there->version < record.entry.version &&
          !guard_holds(record.not_newer_than, record.made_from, there->version);
+}
+
+// Memory may hold something newer that its disk would not take so far, such as the tombstone of an
+// erase whose file had to go: the record must not take its place in the files (I3, I4).
+bool Replay::is_older_than_memory(const Record& record) const {
+  const DatasetState* dataset = runtime_.datasets.find(record.id.dataset);
+  if (dataset == nullptr) return false;
+  const MemoryTier::Found found = local_.memory().peek(dataset->ref(record.id.key));
+  return found.pinned && found.resident && found.resident->entry.version > record.entry.version;
 }
 
 void Replay::add(const Record& record, Entry entry) {

@@ -27,6 +27,20 @@ void LocalTiers::show(DatasetState& dataset, const EntryId& id, ResidentPtr resi
   events_.moved(dataset, id);
 }
 
+// A tombstone on its way to its file must not lose its place in memory.
+void LocalTiers::remember_not_found(DatasetState& dataset, const EntryId& id, Version as_of,
+                                    std::chrono::milliseconds remember_for,
+                                    MemoryTier::Stamp stamp) {
+  const KeyRef ref = dataset.ref(id.key);
+  if (memory_.peek(ref).pinned) return;
+  auto resident = std::make_shared<Resident>();
+  resident->kind = ResidentKind::not_found;
+  resident->entry.version = as_of;
+  const Ticks now = runtime_.now().ticks;
+  const Ticks until = now + remember_for.count();
+  memory_.promote(ref, std::move(resident), {until, until, until, now}, stamp);
+}
+
 void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved) {
   const KeyRef ref = dataset.ref(id.key);
   // Memory refuses the promotion if the key was written in between. Then everything is read again,

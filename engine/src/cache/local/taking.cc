@@ -22,11 +22,28 @@ Version just_below(Version version) {
 }  // namespace
 
 bool LocalTiers::keep_in_files(const EntryId& id, const Entry& entry) {
-  if (hides(id, entry.version)) return true;
+  return keep(id, entry) != Kept::not_at_all;
+}
+
+LocalTiers::Kept LocalTiers::keep(const EntryId& id, const Entry& entry) {
+  if (hides(id, entry.version)) return Kept::in_its_file;
   const FileWriteResult result = files_.write(id, entry, EntryFiles::Sync::before);
   if (hides(id, entry.version)) files_.remove(id, entry.version);
   events_.grew();
-  return result.is_there() || give_up_older_file(id, entry, result);
+  return kept(id, entry, result);
+}
+
+LocalTiers::Kept LocalTiers::kept(const EntryId& id, const Entry& entry,
+                                  const FileWriteResult& result) {
+  if (result.is_there()) return Kept::in_its_file;
+  return give_up_older_file(id, entry, result) ? Kept::by_no_file : Kept::not_at_all;
+}
+
+// Where a tombstone is by no file, memory must have it: another process's journal may still hold
+// the older entry, and would bring it back here when that process dies (I4).
+bool LocalTiers::belongs_in_memory(const Entry& entry, Kept kept) {
+  if (kept == Kept::by_no_file) return entry.kind == EntryKind::tombstone;
+  return kept == Kept::not_at_all;
 }
 
 // The disk did not take the new file. Most disks that refuse writes still remove files, and without
@@ -50,9 +67,9 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
   // Taken before the file is written, so that whatever another process does to it later is noticed.
   const std::uint32_t generation =
       dataset != nullptr ? memory_.stamp(dataset->ref(id.key)).generation : 0;
-  const bool kept = keep_in_files(id, *entry);
+  const bool pins = belongs_in_memory(*entry, keep(id, *entry));
   if (dataset == nullptr) {
-    if (!kept) keep_unwritten(id, entry);
+    if (pins) keep_unwritten(id, entry);
     return;
   }
   ResidentPtr resident;
@@ -63,21 +80,30 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
     return;
   }
   // If the file could not be replaced, memory must hide it, and must not evict the entry meanwhile.
-  promote(*dataset, id, resident, generation, kept ? MemoryTier::Pin::no : MemoryTier::Pin::yes);
-  if (!kept) writer_.unfiled(id);
+  promote(*dataset, id, std::move(resident), generation,
+          pins ? MemoryTier::Pin::yes : MemoryTier::Pin::no);
+  if (pins) writer_.unfiled(id);
   events_.moved(*dataset, id);
 }
 
 // Puts the entry into memory, unless the key was written or erased while it was on its way here.
-void LocalTiers::promote(DatasetState& dataset, const EntryId& id, const ResidentPtr& resident,
+// Its clocks may have moved meanwhile as well: what memory knows of them is kept.
+void LocalTiers::promote(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
                          std::uint32_t generation, MemoryTier::Pin pin) {
   const KeyRef ref = dataset.ref(id.key);
   const Version version = resident->entry.version;
-  const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
   for (int i = 0; i < kShowTries || pin == MemoryTier::Pin::yes; ++i) {
     const MemoryTier::Stamp stamp{memory_.stamp(ref).writes, generation};
+    const Known here = known(&dataset, id);
     // Memory counts here as well: it alone knows what a refusing disk did not take.
-    if (version < known(&dataset, id).visible()) return;
+    if (version < here.visible()) return;
+    const ResidentPtr& there = here.in_memory.resident;
+    if (there && there->kind == ResidentKind::document && there->entry.version == version) {
+      auto merged = std::make_shared<Resident>(*resident);
+      merge_clocks(&merged->entry, there->entry.clocks, there->entry.metadata, true);
+      resident = std::move(merged);
+    }
+    const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
     if (memory_.promote(ref, resident, lifetimes, stamp, pin)) return;
   }
   memory_.remove(ref, version);  // the file has it
@@ -111,18 +137,18 @@ bool LocalTiers::take_rows(const std::vector<ScannedEntry>& rows) {
       files_.remove(id, entry->version);
       continue;
     }
-    const bool kept = results[i].is_there() || give_up_older_file(id, *entry, results[i]);
-    all = show_row(id, entry, kept) && all;
+    all = show_row(id, entry, kept(id, *entry, results[i])) && all;
   }
   return all;
 }
 
 // Returns false if something older than the row stays visible, because neither the disk nor memory
 // had room for the row.
-bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
+bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, Kept kept) {
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  const bool needs_memory = belongs_in_memory(*row, kept);
   if (dataset == nullptr) {
-    if (!kept) keep_unwritten(id, row);
+    if (needs_memory) keep_unwritten(id, row);
     return true;
   }
   const ResidentPtr resident = memory_.peek(dataset->ref(id.key)).resident;
@@ -130,13 +156,13 @@ bool LocalTiers::show_row(const EntryId& id, const EntryPtr& row, bool kept) {
       resident &&
       (resident->entry.version < row->version ||
        (resident->entry.version == row->version && resident->entry.clocks != row->clocks));
-  const bool takes = moves || (!kept && !memory_.is_half_pinned());
+  const bool takes = moves || (needs_memory && !memory_.is_half_pinned());
   if (takes) {
     take(id, row);
   } else {
     events_.moved(*dataset, id);
   }
-  return kept || takes;
+  return !needs_memory || takes;
 }
 
 // The write was confirmed, but its file may have been replaced by another process's refresh which

@@ -341,17 +341,20 @@ void ReadOp::on_source(const FlightResult& result) {
   finish(conclude());
 }
 
+// Memory has the answer, unless the answer was superseded by another process's write, which memory
+// may not know of yet: then the local tiers are asked as by any read.
 void ReadOp::finish_refreshed() {
   const MemoryTier::Found found = local_.memory().find(ref_);
-  if (found.resident && found.resident->kind == ResidentKind::document) {
+  const bool stands = found.resident && found.resident->kind == ResidentKind::document &&
+                      !found.outdated && found.resident->entry.version >= newest_local_;
+  if (stands) {
     answer(Tier::source, TierAnswer::hit);
     set_candidate({found.resident, found.lifetimes, Tier::source});
     return finish(serve(candidate()));
   }
-  FileReadResult file;
-  if (!found.resident) file = local_.read_file(id_);
-  if (file.entry && file.entry->kind == EntryKind::document) {
-    consider(file.entry, Tier::source);
+  const EntryPtr entry = local_.find(dataset_, id_);
+  if (entry && entry->kind == EntryKind::document && entry->version >= newest_local_) {
+    consider(entry, Tier::source);
     return finish(candidate().resident ? serve(candidate()) : serve_nothing());
   }
   answer(Tier::source, TierAnswer::gone);

@@ -1,5 +1,5 @@
-// One read on its way through the tiers (design §3): a state machine that takes no thread while it
-// waits.
+// One read on its way through the tiers (docs/architecture.md): a state machine that takes no
+// thread while it waits.
 //
 //     local()    memory, then the file, on the caller's thread
 //     remote()   the store's row, then a refresh; both are shared with whoever waits for the same

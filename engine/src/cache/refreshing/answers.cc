@@ -163,18 +163,11 @@ void Answers::remember_not_found(const RefreshRequest& request, const RefreshSta
   DatasetState& dataset = *request.dataset;
   const auto remember_for = dataset.policy.options.not_found_for;
   if (remember_for.count() <= 0) return;
-  auto resident = std::make_shared<Resident>();
-  resident->kind = ResidentKind::not_found;
-  resident->entry.version = start.known;
-  const Ticks now = runtime_.now().ticks;
-  const Ticks until = now + remember_for.count();
-  const KeyRef ref = dataset.ref(request.id.key);
-  const auto stamp = local_.memory().stamp(ref);
+  const auto stamp = local_.memory().stamp(dataset.ref(request.id.key));
   // Nothing is remembered if the key was written since the refresh began: memory might not know of
-  // that write any more. Nor may a tombstone on its way to its file lose its place in memory.
-  const bool pinned = local_.memory().peek(ref).pinned;
-  if (pinned || stamps_.newest(dataset, request.id) != start.known) return;
-  local_.memory().promote(ref, std::move(resident), {until, until, until, now}, stamp);
+  // that write any more.
+  if (stamps_.newest(dataset, request.id) != start.known) return;
+  local_.remember_not_found(dataset, request.id, start.known, remember_for, stamp);
 }
 
 }  // namespace tiercache::detail

@@ -54,10 +54,6 @@ void Turns::arm_all(DatasetState& dataset) {
   });
 }
 
-void Turns::disarm(const EntryId& id) {
-  scheduler_->disarm(id);
-}
-
 bool Turns::are_ahead() const {
   bool ahead = true;
   runtime_.datasets.for_each([&](DatasetState& dataset) {

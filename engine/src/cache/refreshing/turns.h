@@ -27,8 +27,6 @@ class Turns {
   void arm(DatasetState& dataset, const EntryId& id);
   // The same for every key of a dataset: from now on its timestamps are known.
   void arm_all(DatasetState& dataset);
-  // The key has gone.
-  void disarm(const EntryId& id);
   // Every dataset of one document that has a schedule has its next turn ahead of it.
   bool are_ahead() const;
   void stop();

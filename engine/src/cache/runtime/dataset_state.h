@@ -26,7 +26,7 @@ struct DatasetCounters {
   DurationCounter read_latency, refresh_lateness;
 };
 
-// Lives as long as the core. Thread-safe: the policy is fixed, the rest guards itself.
+// Lives as long as `Datasets`. Thread-safe: the policy is fixed, the rest guards itself.
 struct DatasetState {
   DatasetState(std::string dataset_name, std::uint32_t dataset_number, DatasetPolicy dataset_policy,
                std::chrono::milliseconds memory_ttl, Log& log, const Clock& clock);

@@ -1,5 +1,5 @@
-// How the tiers are doing, each part where it can fail on its own: what works must not say that
-// what does not does.
+// The health of each part that can fail by itself, kept apart so that the success of one does not
+// hide the failure of another.
 #pragma once
 
 #include "base/health_mark.h"

@@ -49,7 +49,8 @@ class StoreCalls {
   SteadyTime usual_deadline() const;
 
   // Each is unavailable, and the store is not asked, while the breaker refuses it. A load ends by
-  // `deadline`, at most at the usual one; the others without a deadline at that.
+  // `deadline` or the usual deadline, whichever is sooner; calls without a deadline end by the
+  // usual one.
   LoadReply load(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // With a permit of the breaker that the caller has asked for.
   LoadReply load(std::span<const EntryId> ids, const Breaker::Permit& permit);

@@ -83,13 +83,14 @@ void FileEviction::choose() {
   const std::uint64_t limit = std::max(kMinChosen, index.totals().documents / kChosenPart);
   chosen_.clear();
   for (const std::string& name : index.datasets()) {
-    const DatasetState* dataset = runtime_.datasets.find(name);
     index.for_each(name, [&](const std::string& key, const IndexItem& item) {
       // A dataset of one document has no other that could be more worth its place.
       if (item.kind != EntryKind::document || key.empty()) return;
       if (local_.journal().holds({name, key})) return;
-      Candidate one{
-          in_memory(dataset, key), item.clocks.last_fetch.value_or(WallTime{}), {name, key}, item};
+      Candidate one{local_.is_in_memory({name, key}),
+                    item.clocks.last_fetch.value_or(WallTime{}),
+                    {name, key},
+                    item};
       if (passed_ && !(*passed_ < one)) return;
       chosen_.push_back(std::move(one));
       std::push_heap(chosen_.begin(), chosen_.end());
@@ -101,10 +102,6 @@ void FileEviction::choose() {
   std::sort_heap(chosen_.begin(), chosen_.end());
   left_ = chosen_;
   all_chosen_ = chosen_.size() < limit;
-}
-
-bool FileEviction::in_memory(const DatasetState* dataset, const std::string& key) const {
-  return dataset != nullptr && local_.memory().peek(dataset->ref(key)).resident != nullptr;
 }
 
 FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates) {
@@ -119,25 +116,14 @@ FileEviction::Progress FileEviction::evict(std::span<const Candidate> candidates
   return progress;
 }
 
-// An entry that the journal holds has not reached the store or its file yet, and stays. A write
-// that comes meanwhile has a newer version, so that `remove` leaves its file alone.
 bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   const IndexItem& item = candidate.item;
-  const DatasetState* dataset = runtime_.datasets.find(candidate.id.dataset);
   // Somebody has read it since it was chosen, which may be a while ago, so others should go first
   // now.
-  if (!candidate.in_memory && in_memory(dataset, candidate.id.key)) return false;
+  if (!candidate.in_memory && local_.is_in_memory(candidate.id)) return false;
   const bool in_store = row && (row->version > item.version ||
                                 (row->version == item.version && row->checksum == item.checksum));
-  if (!in_store || local_.journal().holds(candidate.id)) return false;
-  const FileWriteResult removed = local_.files().remove(candidate.id, item.version);
-  if (removed.status != FileWriteResult::Status::written) return false;
-  if (local_.journal().holds(candidate.id)) {
-    local_.keep_in_files(candidate.id, *row);  // its clocks moved meanwhile
-    return false;
-  }
-  if (dataset != nullptr) local_.memory().remove(dataset->ref(candidate.id.key), item.version);
-  local_.events().left(candidate.id);
+  if (!in_store || !local_.evict(candidate.id, item.version, *row)) return false;
   evicted_.add();
   return true;
 }

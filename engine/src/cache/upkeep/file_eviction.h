@@ -1,5 +1,9 @@
 // Keeps the entry files within `files.max_bytes` and `files.max_entries`. Only what the store is
 // seen to have goes, the longest unfetched first, so that an eviction never takes the last copy.
+//
+// Begun when files came in (`LocalEvents::grew`), it runs on the store lane, one task at a time.
+// Before an entry goes its row is loaded; the journal must hold nothing of it; its file is removed
+// at the version that the row vouches for; then the journal is asked again (decision 21).
 #pragma once
 
 #include <atomic>
@@ -59,7 +63,6 @@ class FileEviction {
   void choose();
   // As many of those left as have to go, and as may be asked for at once.
   std::span<const Candidate> next_batch() const;
-  bool in_memory(const DatasetState* dataset, const std::string& key) const;
   Progress evict(std::span<const Candidate> candidates);
   bool evict_one(const Candidate& candidate, const EntryPtr& row);
 

@@ -16,7 +16,7 @@
 
 namespace tiercache::detail {
 
-// What the caller fills in, and below it what the way of a write does.
+// The caller fills in the first block, the way of a write the second.
 struct Change {
   DatasetState* dataset = nullptr;
   RecordKind kind = RecordKind::content;
@@ -26,7 +26,7 @@ struct Change {
   std::size_t value_bytes = 0;
   std::optional<Version> if_version;   // a caller's compare-and-set: `conflict` when it is another
   std::optional<Version> base;         // a refresh's: `superseded` when another is there
-  Version begun = {};                  // with `base`: so is it by what was erased since
+  Version begun = {};                  // with `base`: a matching erase after it supersedes as well
   std::optional<Version> guard;        // the store's: see StoreWrite::not_newer_than
   Settlements::WaiterPtr waiter = {};  // of a call that waits for the store; null: none does
 

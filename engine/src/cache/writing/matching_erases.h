@@ -17,10 +17,9 @@ class MatchingErases {
   // An erase is being journaled. `stamp` makes its version; no other erase is stamped meanwhile.
   template <class Stamp>
   Version begin(const EntryId& glob, Stamp stamp);
-  // It is not any longer, whatever became of it.
+  // The erase is visible, or was not made.
   void end(Version version);
-  // Of those that are being journaled, the newest that the key's write of `below` comes after;
-  // zero: none.
+  // The newest erase being journaled that matches the key and is older than `below`; zero: none.
   Version under_way(const EntryId& id, Version below) const;
 
   // It is visible.

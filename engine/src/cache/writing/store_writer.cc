@@ -1,6 +1,5 @@
 #include "cache/writing/store_writer.h"
 
-#include <cerrno>
 #include <utility>
 
 #include "tiercache/store_rules.h"
@@ -123,11 +122,6 @@ bool StoreWriter::send_lost(const EntryId& id, const Entry& moved) {
 
 void StoreWriter::send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                              Journal::Done done) {
-  // The journal takes no version that it still holds, be it for the sync of the file alone.
-  const bool settled = local_.journal().holds(id) && !local_.journal().is_unsettled(id);
-  if (settled && !file_writer_.sync()) {
-    return done({AppendStatus::not_applied, {EIO, "the entry files cannot be synced"}});
-  }
   Record record;
   record.id = id;
   record.entry = entry;

@@ -29,7 +29,8 @@
 
 namespace tiercache::detail {
 
-// Thread-safe. Without a store all but `send_again` do nothing, and nothing is ever idle or not.
+// Thread-safe. Without a store nothing is sent: `wake`, `kick`, `hurry` and `stop` do nothing, and
+// `idle` is true.
 class StoreWriter {
  public:
   StoreWriter(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,

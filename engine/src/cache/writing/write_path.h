@@ -1,5 +1,5 @@
-// The way of a write (design §4): stamp under the key's lock, journal, memory, then file and store
-// behind.
+// The way of a write (docs/architecture.md): stamp under the key's lock, journal, memory, then file
+// and store behind.
 //
 //     WriteStamps   which version it gets, and whether it may be made
 //     Journal       one sync for all that wait; from here on it is acknowledged
@@ -56,7 +56,7 @@ class WritePath {
   std::vector<ChangeResult> write_and_wait(std::vector<Change> changes,
                                            std::chrono::milliseconds deadline);
 
-  // Of every write, refreshes' and failed ones too, to its result.
+  // How long each write took to its result, refreshes and failures included.
   DurationCounter latency;
 
  private:
@@ -68,12 +68,6 @@ class WritePath {
                  const AppendResult& result);
   std::string why_full() const;
   void make_visible(const Change& change);
-  void make_clocks_visible(const Change& change);
-  void no_clocks_to_move(const Change& change);
-  // The key's document as memory or the file has it, with the change's clocks; null without one.
-  // The generation becomes that of what memory has.
-  ResidentPtr with_clocks_of(const Change& change, std::uint32_t* generation);
-  void make_matching_erase_visible(const Change& change);
   void save_in_store_instead(const std::shared_ptr<Batch>& batch, std::size_t index,
                              AppendResult result);
   void finish_one(const std::shared_ptr<Batch>& batch, std::size_t index, ChangeResult result);

@@ -1,4 +1,4 @@
-// What version a write gets, and whether it may be made at all (design §2, decisions 26 and 34).
+// What version a write gets, and whether it may be made at all (decisions 30 and 34).
 //
 // Writes of one key take their versions under the key's lock, each above all that this process
 // knows of the key, so that none is lost between threads. Between the processes on a directory the

@@ -134,6 +134,23 @@ TEST_F(ShowingTest, matching_erase_takes_memory_and_puts_tombstones_into_the_fil
   EXPECT_EQ(room.left, (Names{"a1", "a2"}));
 }
 
+// A row or a file was read, then the key was invalidated, and only now what was read is taken.
+TEST_F(ShowingTest, entry_that_is_taken_of_the_same_version_takes_no_clocks_back_I1) {
+  room.write(data, document(5));
+  ground.run_for(1s);
+  const Entry read = document(5);
+  Clocks invalidated;
+  invalidated.invalidated_at = kStart + 2s;
+  move_clocks(5, invalidated);
+  room.tiers.take(kId, shared(read));
+  EXPECT_EQ(room.tiers.known(&data, kId).in_memory.resident->entry.clocks.invalidated_at,
+            kStart + 2s);
+  EXPECT_GE(ground.runtime.coarse_ticks(),
+            room.tiers.known(&data, kId).in_memory.lifetimes.fresh_until);
+  ground.run_for(1s);
+  EXPECT_EQ(room.tiers.files().read(kId).entry->clocks.invalidated_at, kStart + 2s);
+}
+
 TEST_F(ShowingTest, matching_erase_leaves_what_is_newer_I3) {
   room.write(data, document(9, "newer"));
   ground.run_for(1s);

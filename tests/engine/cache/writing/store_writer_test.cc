@@ -304,31 +304,12 @@ TEST_F(StoreWriterTest, entry_is_sent_again_as_the_version_that_it_is_and_later_
   EXPECT_EQ(status, AppendStatus::durable);
   ASSERT_TRUE(room.run_until_idle());
   EXPECT_EQ(ground.row()->version, version(5));
+  ASSERT_TRUE(room.local.file_writer.sync());  // until then the journal holds this version
   ground.put_row(document(7, "7"));
   room.store_writer.send_again(kId, document(5, "5"), {}, done);
   ASSERT_TRUE(room.run_until_idle());
   EXPECT_EQ(row(), "7");
   EXPECT_EQ(room.local.found(data), "7");
-}
-
-// Its record waits for the sync of its file alone, and would stand in the way.
-TEST_F(StoreWriterTest, entry_that_was_settled_a_moment_ago_is_sent_again_all_the_same_I13) {
-  write(document(5, "5"));
-  ground.run_for(100ms);
-  ASSERT_TRUE(send_all());
-  ASSERT_TRUE(tiers.journal().holds(kId));
-  ground.store->drop_row("test", kId);
-  AppendStatus status = AppendStatus::unknown;
-  const auto done = [&](const AppendResult& result) { status = result.status; };
-  ground.refuse(EIO, {"sync_all"}, "");
-  room.store_writer.send_again(kId, document(5, "5"), {}, done);
-  EXPECT_EQ(status, AppendStatus::not_applied) << "nor is it said that it was";
-  ground.disk_works();
-  ASSERT_TRUE(tiers.journal().holds(kId));
-  room.store_writer.send_again(kId, document(5, "5"), {}, done);
-  EXPECT_EQ(status, AppendStatus::durable);
-  ASSERT_TRUE(room.run_until_idle());
-  EXPECT_EQ(row(), "5");
 }
 
 // --- Once it is settled ---
