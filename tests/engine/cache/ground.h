@@ -224,7 +224,8 @@ struct LocalRoom {
   // `closed`: until somebody opens it.
   enum class JournalIs : std::uint8_t { open, closed };
   explicit LocalRoom(Ground& ground, JournalIs journal_is = JournalIs::open)
-      : tiers(own(ground.runtime), events),
+      : ground_(ground),
+        tiers(own(ground.runtime), events),
         file_writer(ground.runtime, tiers),
         bounds(ground.runtime, tiers.index()),
         corrupt_rows(ground.runtime, tiers) {
@@ -255,6 +256,10 @@ struct LocalRoom {
     IoStatus unread;
     tiers.open_journal([](const Record&) {}, [] {}, &unread);
   }
+  // What a test watches the disk with may have left with the test's own variables.
+  ~LocalRoom() { ground_.disk->on_operation({}); }
+  LocalRoom(const LocalRoom&) = delete;
+  LocalRoom& operator=(const LocalRoom&) = delete;
 
   // Journals the entry and shows it, as a write does.
   AppendStatus write(DatasetState& dataset, Entry entry, const EntryId& id = kId,
@@ -312,6 +317,7 @@ struct LocalRoom {
   int grew = 0, gone = 0, touched = 0;
   std::function<bool()> on_filed;
 
+  Ground& ground_;
   LocalEvents events;
   LocalTiers tiers;
   FileWriter file_writer;
