@@ -3,15 +3,10 @@
 #include <utility>
 
 #include "base/answer_once.h"
-#include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/reading/read_op.h"
 #include "cache/runtime/named_item.h"
-#include "cache/writing/write_path.h"
-#include "json/document.h"
-#include "json/envelope.h"
-#include "system/process.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/error.h"
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/answer_once.h"
-#include "base/glob.h"
 #include "cache/config_check.h"
 #include "cache/core.h"
 #include "cache/runtime/named_item.h"
@@ -15,7 +14,6 @@
 #include "cache/writing/write_receipts.h"
 #include "json/document.h"
 #include "json/envelope.h"
-#include "system/process.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/error.h"
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cache/core.h"
-#include "system/process.h"
 #include "tiercache/cache.h"
 #include "tiercache/error.h"
 #include "tiercache/key.h"

@@ -13,24 +13,22 @@ constexpr std::size_t kWithdrawnKept = 4'096;
 
 }  // namespace
 
-// An entry that the journal still holds has not reached the store or its file yet, and stays.
 bool LocalTiers::drop(const EntryId& id, Version version) {
-  if (journal_->holds(id)) return false;
-  if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
-  DatasetState* dataset = runtime_.datasets.find(id.dataset);
-  if (dataset == nullptr) return true;
-  memory_.remove(dataset->ref(id.key), version);
-  events_.moved(*dataset, id);
-  return true;
+  return let_go(id, version, nullptr);
 }
 
-// A write that comes meanwhile has a newer version, so that `remove` leaves its file alone; one
-// that moves clocks alone has not, and is seen by the second look at the journal.
 bool LocalTiers::evict(const EntryId& id, Version version, const Entry& row) {
+  return let_go(id, version, &row);
+}
+
+// An entry that the journal still holds has not reached the store or its file yet, and stays. A
+// write that comes meanwhile has a newer version, so that `remove` leaves its file alone; one that
+// moves clocks alone has not, and where there is a row the second look at the journal sees it.
+bool LocalTiers::let_go(const EntryId& id, Version version, const Entry* row) {
   if (journal_->holds(id)) return false;
   if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
-  if (journal_->holds(id)) {
-    keep_in_files(id, row);
+  if (row != nullptr && journal_->holds(id)) {
+    keep_in_files(id, *row);
     return false;
   }
   DatasetState* dataset = runtime_.datasets.find(id.dataset);

@@ -173,9 +173,8 @@ std::vector<std::string> LocalTiers::keys(const std::string& dataset,
   return keys;
 }
 
-bool LocalTiers::is_in_memory(const EntryId& id) const {
-  const DatasetState* dataset = runtime_.datasets.find(id.dataset);
-  return dataset != nullptr && memory_.peek(dataset->ref(id.key)).resident != nullptr;
+bool LocalTiers::is_in_memory(const DatasetState* dataset, std::string_view key) const {
+  return dataset != nullptr && memory_.peek(dataset->ref(key)).resident != nullptr;
 }
 
 std::optional<Entry> LocalTiers::newest(const EntryId& id) {

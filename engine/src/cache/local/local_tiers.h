@@ -107,8 +107,8 @@ class LocalTiers {
   // A page of the dataset's keys in byte order: of documents that no matching erase hides.
   std::vector<std::string> keys(const std::string& dataset, std::optional<std::string_view> after,
                                 std::size_t limit) const;
-  // Memory holds something of the key.
-  bool is_in_memory(const EntryId& id) const;
+  // Memory holds something of the key. `dataset` null: it is not open.
+  bool is_in_memory(const DatasetState* dataset, std::string_view key) const;
   // Its clocks as far as believable, and what the journal has yet to tell files and store of them.
   Clocks clocks_with_pending(const EntryId& id, const Entry& entry) const;
   // `last_fetch` of what is fetched or put from now on: after the key's invalidation, also within
@@ -237,6 +237,8 @@ class LocalTiers {
   void promote(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
                std::uint32_t generation, MemoryTier::Pin pin);
   bool show_row(const EntryId& id, const EntryPtr& row, Kept kept);
+  // `row`: what the store has of it, where that is known.
+  bool let_go(const EntryId& id, Version version, const Entry* row);
   IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
   void remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row);
 

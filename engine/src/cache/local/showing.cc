@@ -8,16 +8,25 @@
 
 namespace tiercache::detail {
 
+namespace {
+
+// As the index has it before its file was looked at.
+IndexItem item_of(const Entry& entry) {
+  return {.kind = entry.kind,
+          .version = entry.version,
+          .checksum = entry.checksum,
+          .size = entry.document ? entry.document->size() : 0,
+          .clocks = entry.clocks};
+}
+
+}  // namespace
+
 void LocalTiers::show(DatasetState& dataset, const EntryId& id, ResidentPtr resident,
                       std::uint32_t generation) {
   const Entry& entry = resident->entry;
   const Version version = entry.version;
   if (hides(id, version)) return;
-  const IndexItem item{.kind = entry.kind,
-                       .version = version,
-                       .checksum = entry.checksum,
-                       .size = entry.document ? entry.document->size() : 0,
-                       .clocks = entry.clocks};
+  const IndexItem item = item_of(entry);
   const Lifetimes lifetimes = judge(entry, dataset.ages, runtime_.now());
   memory_.put(dataset.ref(id.key), std::move(resident), lifetimes, MemoryTier::Pin::yes,
               generation);
@@ -58,11 +67,7 @@ void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Ent
       break;
     }
     const Entry& entry = resident->entry;
-    const IndexItem item{.kind = EntryKind::document,
-                         .version = entry.version,
-                         .checksum = entry.checksum,
-                         .size = entry.document->size(),
-                         .clocks = entry.clocks};
+    const IndexItem item = item_of(entry);
     const Lifetimes lifetimes = judge(entry, dataset.ages, runtime_.now());
     if (!memory_.promote(ref, resident, lifetimes, stamp, MemoryTier::Pin::yes)) continue;
     files_.index().put(id, item);

@@ -6,8 +6,6 @@
 
 namespace tiercache::detail {
 
-using std::chrono::milliseconds;
-
 namespace {
 
 constexpr std::chrono::minutes kLongestPause{5};
@@ -85,7 +83,7 @@ void Refreshes::flight_ended(const RefreshRequest& request, const FlightResult& 
   }
   if (result.status != FlightResult::Status::failed) return dataset.source.worked();
   dataset.counters.refresh_failures.add();
-  dataset.source.failed(result.why, retry_pause(request.id));
+  dataset.source.failed(result.why, turns_.retry_pause(request.id));
 }
 
 void Refreshes::run_ended(const RefreshRequest& request) {
@@ -106,14 +104,8 @@ void Refreshes::end_look(const EntryId& id) {
 
 // --- What is said of it ---
 
-std::optional<milliseconds> Refreshes::retry_pause(const EntryId& id) const {
-  const auto retry_at = flights_.retry_at(id);
-  if (!retry_at) return std::nullopt;
-  return std::chrono::ceil<milliseconds>(*retry_at - runtime_.clock->steady_now());
-}
-
 std::string Refreshes::next_try(const EntryId& id) const {
-  const auto pause = retry_pause(id);
+  const auto pause = turns_.retry_pause(id);
   return pause ? "; next try in " + spoken(*pause) : std::string();
 }
 

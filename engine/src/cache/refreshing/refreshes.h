@@ -57,7 +57,6 @@ class Refreshes {
   // A flight has ended, told once; a run has, told to each that waited for it or was turned away.
   void flight_ended(const RefreshRequest& request, const FlightResult& result);
   void run_ended(const RefreshRequest& request);
-  std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
 
   Runtime& runtime_;
   SingleFlight& flights_;

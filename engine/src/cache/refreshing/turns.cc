@@ -69,12 +69,17 @@ void Turns::stop() {
   scheduler_->stop();
 }
 
-// The time of day until which the key's source is left alone after a failure.
-std::optional<WallTime> Turns::retry_time(const EntryId& id) const {
+std::optional<milliseconds> Turns::retry_pause(const EntryId& id) const {
   const auto retry_at = flights_.retry_at(id);
   if (!retry_at) return std::nullopt;
-  const auto pause = std::chrono::ceil<milliseconds>(*retry_at - runtime_.clock->steady_now());
-  return runtime_.now().wall + pause + milliseconds(1);
+  return std::chrono::ceil<milliseconds>(*retry_at - runtime_.clock->steady_now());
+}
+
+// The time of day until which the key's source is left alone after a failure.
+std::optional<WallTime> Turns::retry_time(const EntryId& id) const {
+  const auto pause = retry_pause(id);
+  if (!pause) return std::nullopt;
+  return runtime_.now().wall + *pause + milliseconds(1);
 }
 
 }  // namespace tiercache::detail

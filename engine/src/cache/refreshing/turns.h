@@ -30,6 +30,8 @@ class Turns {
   // Every dataset of one document that has a schedule has its next turn ahead of it.
   bool are_ahead() const;
   void stop();
+  // How long the key's source is left alone after a failure; nullopt: it is not.
+  std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
 
  private:
   std::optional<WallTime> retry_time(const EntryId& id) const;

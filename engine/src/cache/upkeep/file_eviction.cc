@@ -83,11 +83,12 @@ void FileEviction::choose() {
   const std::uint64_t limit = std::max(kMinChosen, index.totals().documents / kChosenPart);
   chosen_.clear();
   for (const std::string& name : index.datasets()) {
+    const DatasetState* dataset = runtime_.datasets.find(name);
     index.for_each(name, [&](const std::string& key, const IndexItem& item) {
       // A dataset of one document has no other that could be more worth its place.
       if (item.kind != EntryKind::document || key.empty()) return;
       if (local_.journal().holds({name, key})) return;
-      Candidate one{local_.is_in_memory({name, key}),
+      Candidate one{local_.is_in_memory(dataset, key),
                     item.clocks.last_fetch.value_or(WallTime{}),
                     {name, key},
                     item};
@@ -120,7 +121,8 @@ bool FileEviction::evict_one(const Candidate& candidate, const EntryPtr& row) {
   const IndexItem& item = candidate.item;
   // Somebody has read it since it was chosen, which may be a while ago, so others should go first
   // now.
-  if (!candidate.in_memory && local_.is_in_memory(candidate.id)) return false;
+  const DatasetState* dataset = runtime_.datasets.find(candidate.id.dataset);
+  if (!candidate.in_memory && local_.is_in_memory(dataset, candidate.id.key)) return false;
   const bool in_store = row && (row->version > item.version ||
                                 (row->version == item.version && row->checksum == item.checksum));
   if (!in_store || !local_.evict(candidate.id, item.version, *row)) return false;

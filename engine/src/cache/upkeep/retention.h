@@ -19,7 +19,6 @@
 #include "cache/store/purge_horizon.h"
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
-#include "files/index.h"
 #include "tiercache/store.h"
 
 namespace tiercache::detail {

@@ -92,7 +92,7 @@ void WritePath::write_one(Change change, milliseconds deadline,
 void WritePath::expect_settlement(const Change& change) {
   if (!change.waiter) return;
   settlements_.expect({.kind = change.kind,
-                       .id = change.dataset->id(change.key),
+                       .id = change.id(),
                        .version = change.entry.version,
                        .clocks = change.entry.clocks},
                       change.waiter);
