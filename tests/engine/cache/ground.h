@@ -83,6 +83,22 @@ inline EntryPtr shared(Entry entry) {
   return std::make_shared<const Entry>(std::move(entry));
 }
 
+inline Clocks fetched_at(WallTime when) {
+  Clocks clocks;
+  clocks.last_fetch = when;
+  return clocks;
+}
+
+// A move of the clocks of `kId`'s entry of this version.
+inline Record clocks_record(std::uint64_t of, const Clocks& clocks) {
+  Record record;
+  record.kind = RecordKind::clocks;
+  record.id = kId;
+  record.entry.version = version(of);
+  record.entry.clocks = clocks;
+  return record;
+}
+
 // A write of `kId` as the store gets it.
 inline StoreWrite store_write(Entry entry, std::optional<Version> guard = {}) {
   StoreWrite write;

@@ -238,5 +238,18 @@ TEST_F(LocalTiersTest, note_is_kept_while_the_directory_is_ours_alone) {
   EXPECT_FALSE(room.tiers.keep_note("/cache/note", "head\n", "text"));
 }
 
+TEST_F(LocalTiersTest, keys_that_an_erase_hides_are_not_listed_I4) {
+  for (const char* key : {"a1", "a2", "b1", "b2"}) {
+    ASSERT_TRUE(
+        room.tiers.files().write({"d", key}, document(5), EntryFiles::Sync::none).is_there());
+  }
+  room.journal_erase("a*", 6);
+  EXPECT_EQ(room.tiers.keys("d", std::nullopt, 10), (std::vector<std::string>{"b1", "b2"}));
+  EXPECT_EQ(room.tiers.keys("d", std::nullopt, 1), std::vector<std::string>{"b1"})
+      << "a page is filled up";
+  EXPECT_EQ(room.tiers.keys("d", "b1", 10), std::vector<std::string>{"b2"});
+  EXPECT_EQ(room.tiers.keys("d", std::nullopt, 0), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace tiercache::detail

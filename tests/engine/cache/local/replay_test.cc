@@ -27,12 +27,7 @@ class ReplayTest : public ::testing::Test {
     return adopted(std::move(record));
   }
   Record clocks(std::uint64_t of, WallTime fetched) {
-    Record record;
-    record.kind = RecordKind::clocks;
-    record.id = kId;
-    record.entry.version = version(of);
-    record.entry.clocks.last_fetch = fetched;
-    return adopted(std::move(record));
+    return adopted(clocks_record(of, fetched_at(fetched)));
   }
   Record erase(const std::string& glob, std::uint64_t time) {
     Record record;
@@ -213,6 +208,21 @@ TEST_F(ReplayTest, guarded_write_replaces_what_it_was_made_from) {
   replay.take(content(document(7, "refresh"), kId, version(3)));
   replay.finish();
   EXPECT_EQ(room.file(), "refresh");
+}
+
+// The erase came from the store, to a disk that has given up the older file and takes nothing new.
+TEST_F(ReplayTest, record_older_than_what_memory_holds_for_its_file_takes_no_place_there_I4) {
+  into_file(document(4));
+  ground.refuse_new_files();
+  room.tiers.take(kId, shared(tombstone(6)));
+  ASSERT_TRUE(room.is_pinned(data));
+  ground.disk_works();
+  replay.take(content(document(5)));
+  replay.finish();
+  EXPECT_EQ(room.file(), "<nothing>");
+  EXPECT_EQ(room.found(data), "<tombstone>");
+  ground.run_for(10s);
+  EXPECT_EQ(room.file(), "<tombstone>");
 }
 
 }  // namespace

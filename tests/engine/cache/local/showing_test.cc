@@ -16,18 +16,9 @@ class ShowingTest : public ::testing::Test {
  protected:
   // Journals a move of the key's clocks and shows it.
   void move_clocks(std::uint64_t of, const Clocks& clocks) {
-    Record record;
-    record.kind = RecordKind::clocks;
-    record.id = kId;
-    record.entry.version = version(of);
-    record.entry.clocks = clocks;
+    const Record record = clocks_record(of, clocks);
     ASSERT_EQ(room.journal(record), AppendStatus::durable);
     room.tiers.move_clocks(data, kId, record.entry);
-  }
-  Clocks fetched_at(WallTime when) {
-    Clocks clocks;
-    clocks.last_fetch = when;
-    return clocks;
   }
 
   Ground ground;

@@ -255,5 +255,19 @@ TEST_F(TakingTest, confirmed_write_gives_way_to_a_later_one_of_ours) {
   EXPECT_EQ(room.file(), "<nothing>");
 }
 
+// Else nobody would know of it, and what another process left behind could come back.
+TEST_F(TakingTest, tombstone_that_is_in_no_file_is_held_by_memory_until_it_is_I4) {
+  into_file(document(4));
+  ground.refuse_new_files();
+  EXPECT_TRUE(take_row(tombstone(5)));
+  EXPECT_EQ(room.file(), "<nothing>") << "the older file has made way";
+  EXPECT_EQ(room.in_memory(data), "<tombstone>");
+  EXPECT_TRUE(room.is_pinned(data));
+  ground.disk_works();
+  ground.run_for(10s);
+  EXPECT_EQ(room.file(), "<tombstone>");
+  EXPECT_FALSE(room.is_pinned(data));
+}
+
 }  // namespace
 }  // namespace tiercache::detail

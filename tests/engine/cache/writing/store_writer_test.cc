@@ -28,11 +28,7 @@ class StoreWriterTest : public ::testing::Test {
     ASSERT_TRUE(tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
   }
   void move_clocks(std::uint64_t of, WallTime fetched) {
-    Record record;
-    record.kind = RecordKind::clocks;
-    record.id = kId;
-    record.entry.version = version(of);
-    record.entry.clocks.last_fetch = fetched;
+    const Record record = clocks_record(of, fetched_at(fetched));
     ASSERT_EQ(room.local.journal(record), AppendStatus::durable);
   }
   bool send_all() {
