@@ -237,7 +237,8 @@ bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
   std::set<EntryId> left;
   for (const EntryId& id : suspects) {
     const auto record = local_.journal().live_content(id);
-    const FileWriteResult result = local_.files().rewrite(id, record ? &record->entry : nullptr);
+    const bool counts = record && !local_.gave_way(*record);
+    const FileWriteResult result = local_.files().rewrite(id, counts ? &record->entry : nullptr);
     const bool done = result.status == FileWriteResult::Status::written;
     (done ? *rewritten : left).insert(id);
   }

@@ -3,6 +3,7 @@
 
 #include "base/glob.h"
 #include "cache/local/local_tiers.h"
+#include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
 
@@ -103,6 +104,20 @@ IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryP
   if (may_be_there) return given.io;
   files_.remove(id, ours);  // the index alone tells of it
   return {};
+}
+
+// What was refused by its guard can be told by the files, as long as they have the winner.
+bool LocalTiers::gave_way(const Record& record) {
+  const Version ours = record.entry.version;
+  {
+    Lock lock(mutex_);
+    const auto found = withdrawn_.find(record.id);
+    if (found != withdrawn_.end() && found->second.version == ours) return true;
+  }
+  if (!record.not_newer_than) return false;
+  const EntryPtr there = files_.read(record.id).entry;
+  return there && there->version < ours &&
+         !guard_holds(record.not_newer_than, record.made_from, there->version);
 }
 
 void LocalTiers::serve_what_was_below(const EntryId& id) {

@@ -166,6 +166,9 @@ class LocalTiers {
   // True where the store has refused this version of the key: where somebody has just shown it, or
   // written it to its file, it has given way to the store's row again.
   bool withdraw_late(const EntryId& id, Version version);
+  // True where the store has refused this write and what it has instead, which may be of a lower
+  // version, is what the files are to have (I5). The journal may hold the write for a while yet.
+  bool gave_way(const Record& record);
   // A refused write is gone, and may have hidden another process's older one that still waits for
   // the store: that is served again.
   void serve_what_was_below(const EntryId& id);

@@ -35,7 +35,7 @@ void Replay::take(const Record& record) {
       return take_clocks(record);
     case RecordKind::content:
     case RecordKind::parked:
-      if (superseded_in_files(record) || is_older_than_memory(record)) {
+      if (local_.gave_way(record) || is_older_than_memory(record)) {
         filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
         return;
       }
@@ -68,15 +68,6 @@ void Replay::take_clocks(const Record& record) {
   merge_clocks(&entry, record.entry.clocks, record.entry.metadata,
                entry.version == record.entry.version);
   add(record, std::move(entry));
-}
-
-// True where the store has refused this write by its guard and the winner, which may have a lower
-// version, has already taken its place in the files (I5).
-bool Replay::superseded_in_files(const Record& record) const {
-  if (!record.not_newer_than) return false;
-  const EntryPtr there = local_.files().read(record.id).entry;
-  return there && there->version < record.entry.version &&
-         !guard_holds(record.not_newer_than, record.made_from, there->version);
 }
 
 // Memory may hold something newer that its disk would not take so far, such as the tombstone of an

@@ -43,7 +43,6 @@ class Replay {
   };
 
   void take_clocks(const Record& record);
-  bool superseded_in_files(const Record& record) const;
   bool is_older_than_memory(const Record& record) const;
   void add(const Record& record, Entry entry);
   std::vector<FileWriteResult> write_in_turn(

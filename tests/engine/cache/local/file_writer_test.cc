@@ -240,6 +240,34 @@ TEST_F(FileWriterTest, failed_sync_leaves_all_since_the_last_good_one_in_doubt_I
   EXPECT_EQ(writes, 0);
 }
 
+// The journal still has a write that the store refused while the files it vouches for are unsynced.
+TEST_F(FileWriterTest, suspect_is_not_written_anew_from_what_the_store_refused_I5) {
+  room.write(data, document(5, "refused"));
+  ASSERT_TRUE(room.file_writer.flush());
+  room.settle_all();
+  ASSERT_TRUE(room.tiers.withdraw(kId, version(5), shared(document(4, "row"))).ok());
+  ground.refuse(EIO, {"sync_all"}, "");
+  EXPECT_FALSE(room.file_writer.sync());
+  ground.disk_works();
+  ASSERT_TRUE(holds());
+  EXPECT_TRUE(room.file_writer.sync());
+  EXPECT_EQ(room.file(), "row");
+  EXPECT_FALSE(holds());
+}
+
+TEST_F(FileWriterTest, suspect_is_not_written_anew_over_what_its_guard_gives_way_to_I5) {
+  room.write(data, document(6, "refresh"), kId, version(3));
+  ASSERT_TRUE(room.file_writer.flush());
+  room.settle_all();
+  room.tiers.files().replace(kId, version(6), document(5, "another's"));
+  ground.refuse(EIO, {"sync_all"}, "");
+  EXPECT_FALSE(room.file_writer.sync());
+  ground.disk_works();
+  ASSERT_TRUE(holds());
+  EXPECT_TRUE(room.file_writer.sync());
+  EXPECT_EQ(room.file(), "another's");
+}
+
 TEST_F(FileWriterTest, suspect_that_cannot_be_written_anew_keeps_the_journal_waiting_I1) {
   room.write(data, document(5));
   room.settle_all();
