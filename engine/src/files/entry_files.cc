@@ -17,17 +17,19 @@ using Durability = Workspace::Durability;
 }  // namespace
 
 // A reader has found the file corrupt, or other than the index has it. Looks at it again in the
-// path's turn: a file that is still corrupt is moved aside, and the index learns what is there. If
-// another process is changing the path, this is left to the next reader.
-void EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
-  if (!folder.workspace().is_open()) return;
-  folder.in_turn(path, [&] {
+// path's turn: a file that is still corrupt is moved aside, and the index learns what is there.
+// Returns false if it is not the path's turn, because another process is changing it or the disk
+// refuses the lock. This is then left to the next reader.
+bool EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
+  if (!folder.workspace().is_open()) return false;
+  const IoStatus turn = folder.in_turn(path, [&] {
     const FileState state = folder.read(path, id);
     if (state.corrupt() && !folder.quarantine(path, state).ok()) return;
     const bool gone = state.corrupt() || state.status == FileState::Status::absent;
     if (gone && id != nullptr) index.remove(*id, kAnyVersion);
     if (state.status == FileState::Status::sound) know(state.id, path, *state.entry, state.size);
   });
+  return turn.ok();
 }
 
 // Whether a missing file means that there is no entry. If the directory was deleted nobody has
@@ -146,7 +148,8 @@ FileReadResult EntryFiles::read(const EntryId& id) {
       return {ReadStatus::failed, nullptr, std::move(state.why)};
   }
   const IndexItem item = index_item(*state.entry, state.size);
-  if (impl_->index.find(id) != item) impl_->settle(path, &id);
+  // Without a turn the index takes only what is newer: the next write here has to go by it.
+  if (impl_->index.find(id) != item && !impl_->settle(path, &id)) impl_->index.put(id, item);
   return {ReadStatus::found, std::move(state.entry), {}};
 }
 

@@ -83,7 +83,7 @@ struct EntryFiles::Impl {
   IoStatus leave_index();
   bool can_miss(const EntryId& id) const;
   IoStatus write_index(FileTime settled);
-  void settle(const std::string& path, const EntryId* id);
+  bool settle(const std::string& path, const EntryId* id);
 
   void tell_others(const EntryId& id);
   void know(const EntryId& id, const std::string& path, const Entry& entry, std::uint64_t size);

@@ -150,6 +150,18 @@ TEST(EntryFilesOfOthers, index_takes_note_of_a_file_that_another_wrote_and_of_no
   EXPECT_EQ(mine->index().find(kId)->version.time, 5u);
 }
 
+TEST(EntryFilesOfOthers, index_takes_note_of_what_was_read_where_the_disk_refuses_locks_I3) {
+  testing::MemoryDisk disk;
+  Tier mine(disk), other(disk);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::written);
+  disk.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "try_lock" ? ENOSPC : 0;
+  });
+  ASSERT_EQ(mine->read(kId).status, FileReadResult::Status::found);
+  ASSERT_TRUE(mine->index().find(kId));
+  EXPECT_EQ(mine->index().find(kId)->version.time, 5u);
+}
+
 TEST(EntryFilesOfOthers, all_files_of_a_dataset_are_noticed_where_the_directory_is_shared_I10) {
   testing::MemoryDisk disk;
   Tier mine(disk), other(disk);

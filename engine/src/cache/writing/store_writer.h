@@ -64,7 +64,9 @@ class StoreWriter {
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
   // What the key's file has goes to the store once more, as a write of the version that it is:
-  // whatever came later still wins. `done` is called once that is journaled.
+  // whatever came later still wins. `done` is called once that is journaled. Nothing is sent while
+  // the journal still holds this version as confirmed, until its file is synced: whoever finds then
+  // that the store lacks it has to ask again.
   void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                   Journal::Done done);
   // `fn` is called once the key's write of `version` is not on its way to the store any more,
