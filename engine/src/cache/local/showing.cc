@@ -58,10 +58,11 @@ void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Ent
     MemoryTier::Stamp stamp = memory_.stamp(ref);
     const ResidentPtr resident = with_clocks(dataset, id, moved, &stamp.generation);
     if (!resident) {
-      // No file will take these clocks out of the journal, unless there is one that cannot be read
-      // now.
+      // No file will take these clocks out of the journal, unless a document is there that cannot
+      // be read now.
       const auto filed = index().find(id);
-      if (filed && filed->kind == EntryKind::document) break;
+      const bool document = filed && filed->kind == EntryKind::document;
+      if (document && !hides(id, filed->version)) break;
       journal_->file_written(id, {}, moved.clocks);
       writer_.touched();
       break;

@@ -97,6 +97,21 @@ TEST_F(ShowingTest, clocks_of_a_document_that_cannot_be_read_now_stay_in_the_jou
   EXPECT_TRUE(room.tiers.journal().holds(kId));
 }
 
+// The tombstone that will take the file's place does not take them either.
+TEST_F(ShowingTest, clocks_of_what_an_erase_hides_leave_the_journal_with_the_next_sync) {
+  room.tiers.files().write(kId, document(5), EntryFiles::Sync::before);
+  ground.refuse_new_files();
+  ASSERT_EQ(room.journal_erase("*", 6), AppendStatus::durable);
+  room.tiers.erase_matching(data, "*", version(6));
+  move_clocks(6, fetched_at(kStart + 2s));
+  ground.disk_works();
+  room.settle_all();
+  ASSERT_TRUE(room.tiers.journal().holds(kId));
+  ASSERT_TRUE(room.file_writer.sync());
+  EXPECT_FALSE(room.tiers.journal().holds(kId));
+  EXPECT_EQ(room.file(), "<tombstone>");
+}
+
 TEST_F(ShowingTest, clocks_do_not_bring_back_what_was_erased_I4) {
   room.write(data, tombstone(5));
   move_clocks(4, fetched_at(kStart + 2s));
