@@ -35,6 +35,7 @@ bool LocalTiers::let_go(const EntryId& id, Version version, const Entry* row) {
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   if (dataset == nullptr) return true;
   memory_.remove(dataset->ref(id.key), version);
+  index_pinned(id);
   events_.moved(*dataset, id);
   return true;
 }
@@ -76,6 +77,7 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
   if (!withdraw_file(id, version, row).ok()) files_.remove(id, version);
   files_.index().remove(id, version);
   files_.notice(id);  // it knows the row's file, where there is one
+  index_pinned(id);
   return true;
 }
 
@@ -92,7 +94,9 @@ IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& r
   if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
     memory_.remove(dataset->ref(id.key), ours);
   }
-  return withdraw_file(id, ours, row);  // it may just have come there from memory
+  IoStatus status = withdraw_file(id, ours, row);  // it may just have come there from memory
+  index_pinned(id);
+  return status;
 }
 
 IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryPtr& row) {

@@ -125,6 +125,7 @@ bool LocalTiers::hides(const EntryId& id, Version version) const {
 
 FileReadResult LocalTiers::read_file(const EntryId& id) {
   FileReadResult file = files_.read(id);
+  if (file.status == FileReadResult::Status::absent) index_pinned(id);
   const auto erased = journal_->erased_below(id);
   if (file.entry && erased && file.entry->version < *erased) {
     auto tombstone = std::make_shared<Entry>();

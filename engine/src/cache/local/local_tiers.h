@@ -235,6 +235,9 @@ class LocalTiers {
   static bool belongs_in_memory(const Entry& entry, Kept kept);
   bool give_up_older_file(const EntryId& id, const Entry& entry,
                           const FileWriteResult& not_written);
+  // What memory alone has is in the index all the same: keys are listed and matched by that. Called
+  // where an older file of the key went, or was found to be gone.
+  void index_pinned(const EntryId& id);
   ResidentPtr with_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved,
                           std::uint32_t* generation);
   void promote(DatasetState& dataset, const EntryId& id, ResidentPtr resident,

@@ -36,6 +36,13 @@ void LocalTiers::show(DatasetState& dataset, const EntryId& id, ResidentPtr resi
   events_.moved(dataset, id);
 }
 
+void LocalTiers::index_pinned(const EntryId& id) {
+  const DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset == nullptr) return;
+  const MemoryTier::Found found = memory_.peek(dataset->ref(id.key));
+  if (found.resident && found.pinned) files_.index().put(id, item_of(found.resident->entry));
+}
+
 // A tombstone on its way to its file must not lose its place in memory.
 void LocalTiers::remember_not_found(DatasetState& dataset, const EntryId& id, Version as_of,
                                     std::chrono::milliseconds remember_for,

@@ -58,6 +58,7 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   // Otherwise an older write of this cache would come back from the journal at the next open.
   journal_->file_written(id, entry.version, entry.clocks);
   writer_.touched();
+  index_pinned(id);
   return true;
 }
 
@@ -82,7 +83,10 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
   // If the file could not be replaced, memory must hide it, and must not evict the entry meanwhile.
   promote(*dataset, id, std::move(resident), generation,
           pins ? MemoryTier::Pin::yes : MemoryTier::Pin::no);
-  if (pins) writer_.unfiled(id);
+  if (pins) {
+    index_pinned(id);
+    writer_.unfiled(id);
+  }
   events_.moved(*dataset, id);
 }
 

@@ -167,6 +167,14 @@ TEST_F(GivingUpTest, what_a_refused_write_had_hidden_and_the_store_lacks_is_serv
   EXPECT_EQ(room.file(), "waits");
 }
 
+TEST_F(GivingUpTest, write_that_waits_for_its_file_stays_in_the_index_when_an_older_one_gives_way) {
+  room.tiers.files().write(kId, document(5, "refused"), EntryFiles::Sync::before);
+  room.write(data, document(6, "waits"));
+  ASSERT_TRUE(room.tiers.withdraw(kId, version(5), nullptr).ok());
+  ASSERT_TRUE(room.tiers.index().find(kId));
+  EXPECT_EQ(room.tiers.index().find(kId)->version, version(6));
+}
+
 TEST_F(GivingUpTest, nothing_below_is_served_where_the_store_has_it_or_something_newer_is_here) {
   have(document(4, "confirmed"));
   room.tiers.files().remove(kId, version(4));

@@ -235,6 +235,26 @@ TEST(TakingIntoLittleMemory,
   EXPECT_EQ(room.found(data), "5");
 }
 
+// Else neither `keys` nor an erase by pattern would find it.
+TEST_F(TakingTest, what_memory_alone_has_is_in_the_index) {
+  into_file(document(4, "older"));
+  ground.refuse_files();
+  room.tiers.take(kId, shared(document(5, "5")));
+  ASSERT_TRUE(room.is_pinned(data));
+  EXPECT_EQ(room.tiers.index().find(kId)->version, version(5));
+}
+
+TEST_F(TakingTest, write_that_waits_for_its_file_stays_in_the_index_when_an_older_file_goes) {
+  into_file(document(4, "older"));
+  room.write(data, document(6, "waits"));
+  ground.refuse_new_files();
+  room.tiers.take(kId, shared(document(5, "row")));
+  ASSERT_TRUE(room.tiers.index().find(kId));
+  EXPECT_EQ(room.tiers.index().find(kId)->version, version(6));
+  EXPECT_EQ(room.tiers.read_file(kId).entry, nullptr);
+  EXPECT_TRUE(room.tiers.index().find(kId)) << "nobody has erased it";
+}
+
 // --- hold_in_files ---
 
 TEST_F(TakingTest, confirmed_write_is_held_against_an_older_file_of_another_process) {
