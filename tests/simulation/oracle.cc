@@ -107,8 +107,11 @@ void Oracle::lost_in_store(const std::string& key) {
 
 // --- Processes ---
 
-void Oracle::opened(std::size_t process) {
-  for (auto& [name, known] : keys_) known.seen_by[process] = known.directory;
+void Oracle::opened(std::size_t process, Beside beside) {
+  for (auto& [name, known] : keys_) {
+    const bool untold = beside == Beside::others && known.directory.matching;
+    known.seen_by[process] = untold ? Mark{} : known.directory;
+  }
 }
 
 void Oracle::died(std::size_t process) {

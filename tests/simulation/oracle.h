@@ -64,7 +64,10 @@ class Oracle {
   // The store lost the row, and so may every tier that hears of it.
   void lost_in_store(const std::string& key);
 
-  void opened(std::size_t process);
+  // A living process may have taken over an erase by pattern from a dead one. Of a key without a
+  // file that tells no other process before the store has the erase.
+  enum class Beside : std::uint8_t { nobody, others };
+  void opened(std::size_t process, Beside beside);
   // What it only saw, or only the store had, is not promised by the disk.
   void died(std::size_t process);
   // All that it acknowledged is in the files.

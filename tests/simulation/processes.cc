@@ -20,7 +20,8 @@ void Simulation::open(Process& process) {
             .stale_for = stale_for,
             .hydrate = pick(2) == 0 ? Hydrate::none() : Hydrate::all(),
             .refresh = [this](RefreshContext& context) { return fetch(context); }}));
-  oracle_.opened(process.number);
+  oracle_.opened(process.number,
+                 beside_others(process) ? Oracle::Beside::others : Oracle::Beside::nobody);
   process.adopts_by.reset();
 }
 

@@ -9,12 +9,14 @@ void Simulation::hold_back_erase(Process& process) {
   store_mode_ = StoreMode::up;
   erases_held_ = true;
   erases_held_until_ = step_ + 1 + static_cast<int>(pick(25));
+  // What came to the store below an erase that it has already done would stay there.
+  const Version done = oracle_.newest_matching_erase("a:0");
   const std::optional<Version> erased = erase_matching(process);
   if (!erased) return;
   ++totals_.held_erases;
   for (int i = 0; i < 9; ++i) {
     const std::string k = "a:" + std::to_string(i);
-    if (pick(2) == 0) put_row_below(k, *erased);
+    if (pick(2) == 0) put_row_between(k, done, *erased);
     if (pick(6) == 0) {
       write_elsewhere(k);
       ++totals_.above_erases;
@@ -28,11 +30,13 @@ void Simulation::hold_back_erase(Process& process) {
 
 // As another machine had written it before the erase. The erase has not come to the store, so a row
 // that is there and older gives way.
-void Simulation::put_row_below(const std::string& k, Version erased) {
+void Simulation::put_row_between(const std::string& k, Version done, Version erased) {
   const EntryPtr row = machine_.store->row("test", {"d", k});
   if (row && row->version.time + 1 >= erased.time) return;
-  const auto skew = erased.stamped_at() - std::chrono::milliseconds(1 + pick(60'000)) -
-                    machine_.store_clock->wall_now().time_since_epoch();
+  const auto below = erased.stamped_at() - std::chrono::milliseconds(1 + pick(60'000));
+  const auto stamped_at = std::max(below, done.stamped_at() + 1ms);
+  if (stamped_at >= erased.stamped_at()) return;
+  const auto skew = stamped_at - machine_.store_clock->wall_now().time_since_epoch();
   const std::string document = new_document(k);
   Clocks clocks;
   clocks.last_fetch = clocks.last_rich_fetch = machine_.store_clock->wall_now() - 1min;

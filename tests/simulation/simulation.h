@@ -105,7 +105,7 @@ class Simulation {
 
   // --- scenarios.cc ---
   void hold_back_erase(Process& process);
-  void put_row_below(const std::string& k, Version erased);
+  void put_row_between(const std::string& k, Version done, Version erased);
   void fill_journal(Process& process);
   void invalidate_what_a_clock_ahead_fetched(Process& process);
   void lose_row(Process& process);

@@ -44,10 +44,28 @@ struct Disk {
   };
   std::map<const Node*, Holder> locks;
   std::map<std::string, std::shared_ptr<std::uint32_t>> counters;  // by path
+  // Boots that have yet to be told that another one's sync of everything failed, and with what.
+  std::map<std::uint64_t, int> untold_failures;
 
   void end_boot(std::uint64_t boot) {
     living.erase(boot);
+    untold_failures.erase(boot);
     std::erase_if(locks, [&](const auto& item) { return item.second.boot == boot; });
+  }
+
+  // Syncs everything, or fails. Linux tells each process once of what was not written back, whoever
+  // tried: so what another one left in doubt is told to this one, although its own sync works.
+  int sync_all(std::uint64_t boot, int failure) {
+    if (failure != 0) {
+      model.fail_sync_all();
+      for (const std::uint64_t other : living) {
+        if (other != boot) untold_failures[other] = failure;
+      }
+      return failure;
+    }
+    model.sync_all();
+    const auto untold = untold_failures.extract(boot);
+    return untold ? untold.mapped() : 0;
   }
 
   // Writes as much as the capacity allows.

@@ -341,8 +341,7 @@ class MemoryFileSystem final : public FileSystem {
       NodePtr node;
       if (const int error = disk_->model.find(path, &node)) return error;
       if (disk_->remote) return fault != 0 ? fault : ENOTSUP;
-      fault == 0 ? disk_->model.sync_all() : disk_->model.fail_sync_all();
-      return fault;
+      return disk_->sync_all(boot_, fault);
     });
   }
 

@@ -282,6 +282,19 @@ TEST_F(MemoryDiskTest, failed_sync_all_settles_nothing) {
   EXPECT_EQ(reachable(disk_, "/d/f"), (States{"old", "new"}));
 }
 
+TEST_F(MemoryDiskTest, failed_sync_all_is_told_once_to_each_process) {
+  const auto other = disk_.boot();
+  disk_.set_fault([](const std::string& operation, const std::string&) {
+    return operation == "sync_all" ? EIO : 0;
+  });
+  EXPECT_EQ(fs_->sync_all("/d").error, EIO);
+  disk_.set_fault({});
+  EXPECT_TRUE(fs_->sync_all("/d").ok());
+  EXPECT_EQ(other->sync_all("/d").error, EIO);
+  EXPECT_TRUE(other->sync_all("/d").ok());
+  EXPECT_TRUE(disk_.boot()->sync_all("/d").ok()) << "began after that";
+}
+
 TEST_F(MemoryDiskTest, seed_0_loses_and_seed_1_keeps_everything_unsynced) {
   write_durably("/d/f", "old");
   ASSERT_TRUE(open("/d/f")->write_at(0, "new").ok());

@@ -55,8 +55,12 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   const FileWriteResult removed = files_.remove(id, just_below(entry.version));
   if (removed.status == Status::newer_there) return entry.version < removed.current->version;
   if (removed.status != Status::written) return false;
-  // Otherwise an older write of this cache would come back from the journal at the next open.
-  journal_->file_written(id, entry.version, entry.clocks);
+  // Otherwise an older write of this cache would come back from the journal at the next open. The
+  // entry itself stays in the journal, where that has it, until a file does: what a dead process on
+  // the directory left may be older, and would take its place.
+  const bool journaled = journal_->cover_file_write(id, entry.version);
+  journal_->file_written(id, journaled ? just_below(entry.version) : entry.version,
+                         journaled ? Clocks{} : entry.clocks);
   writer_.touched();
   index_pinned(id);
   return true;

@@ -257,6 +257,23 @@ TEST_F(TakingTest, write_that_waits_for_its_file_stays_in_the_index_when_an_olde
 
 // --- hold_in_files ---
 
+// Its older file goes, and then a dead process's record that is older still would be the newest.
+TEST_F(TakingTest, confirmed_write_that_the_disk_refuses_stays_in_the_journal_until_its_file_I3) {
+  into_file(document(4, "older"));
+  room.write(data, document(5, "5"));
+  room.settle_all();
+  ground.refuse_new_files();
+  room.tiers.keep_in_files(kId, document(5, "5"));
+  EXPECT_EQ(room.file(), "<nothing>");
+  ASSERT_TRUE(room.file_writer.sync());
+  EXPECT_TRUE(room.tiers.journal().holds(kId));
+  ground.disk_works();
+  ASSERT_TRUE(room.file_writer.flush());
+  ASSERT_TRUE(room.file_writer.sync());
+  EXPECT_EQ(room.file(), "5");
+  EXPECT_FALSE(room.tiers.journal().holds(kId));
+}
+
 TEST_F(TakingTest, confirmed_write_is_held_against_an_older_file_of_another_process) {
   into_file(document(5, "5"));
   room.tiers.hold_in_files(kId, document(5, "5"));

@@ -65,8 +65,8 @@ class MemoryDisk {
   // Makes an operation fail by returning an errno value, or lets it pass by returning 0.
   // `operation` is the name of the port's function ("write_at", "sync_data", "exchange", …). A
   // failed write may have written a part. A failed sync may have written anything, and the next
-  // sync does not write what it has left out, as on Linux. Any other failed operation has done
-  // nothing.
+  // sync does not write what it has left out, as on Linux. A failed `sync_all` also fails the next
+  // one of each other living process. Any other failed operation has done nothing.
   using Fault = std::function<int(const std::string& operation, const std::string& path)>;
   // From now on this decides what fails; an empty one lets everything pass. It is called under no
   // lock, and also for operations that only read.
