@@ -153,10 +153,14 @@ FileReadResult EntryFiles::read(const EntryId& id) {
   return {ReadStatus::found, std::move(state.entry), {}};
 }
 
-void EntryFiles::notice(const EntryId& id) {
+IoStatus EntryFiles::notice(const EntryId& id) {
   const FileState state = impl_->folder.read_header(entry_path(id), &id);
-  if (state.status != FileState::Status::sound) return;
-  impl_->index.put(id, index_item(*state.entry, state.size));
+  if (state.status == FileState::Status::sound) {
+    impl_->index.put(id, index_item(*state.entry, state.size));
+  }
+  if (state.status != FileState::Status::failed) return {};
+  FileInfo shared;
+  return impl_->file_system.info(impl_->shared_path(), &shared).absent() ? IoStatus{} : state.io;
 }
 
 IoStatus EntryFiles::notice_all(const std::string& dataset) {

@@ -112,8 +112,9 @@ class EntryFiles {
 
   FileReadResult read(const EntryId& id);
   // Makes the index take note of the key's file if it is newer than what the index knows, because
-  // another process has written it.
-  void notice(const EntryId& id);
+  // another process has written it. Fails if the file cannot be read and others may have written
+  // it, because they have shared the directory since it was opened.
+  IoStatus notice(const EntryId& id);
   // The same for every file of the dataset whose key the index lacks. Lists the dataset's
   // directories if another process has shared ours since it was opened.
   IoStatus notice_all(const std::string& dataset);

@@ -150,6 +150,21 @@ TEST(EntryFilesOfOthers, index_takes_note_of_a_file_that_another_wrote_and_of_no
   EXPECT_EQ(mine->index().find(kId)->version.time, 5u);
 }
 
+TEST(EntryFilesOfOthers, file_that_cannot_be_read_is_told_where_others_may_have_written_it_I5) {
+  testing::MemoryDisk disk;
+  Tier mine(disk);
+  ASSERT_EQ(write(mine, kId, 5), WriteStatus::written);
+  const auto unreadable = [](const std::string& operation, const std::string& path) {
+    return operation == "open" && path.find("/data/") != std::string::npos ? EMFILE : 0;
+  };
+  disk.set_fault(unreadable);
+  EXPECT_TRUE(mine->notice(kId).ok());
+  disk.set_fault({});
+  Tier other(disk);
+  disk.set_fault(unreadable);
+  EXPECT_EQ(mine->notice(kId).error, EMFILE);
+}
+
 TEST(EntryFilesOfOthers, index_takes_note_of_what_was_read_where_the_disk_refuses_locks_I3) {
   testing::MemoryDisk disk;
   Tier mine(disk), other(disk);

@@ -91,7 +91,7 @@ bool StoreWriter::sends_tombstone_instead(const UnsettledWrite& write) {
   const EntryId& id = write.write.id;
   const Version ours = write.write.entry.version;
   const bool touched = local_.generations().of(shared_hash(id.dataset, id.key)) != 0;
-  if (touched) local_.files().notice(id);
+  if (touched && !local_.files().notice(id).ok()) return true;  // asked again with the next try
   const Known known = local_.known(nullptr, id);
   const auto& filed = known.in_files;
   if (!filed || filed->kind != EntryKind::tombstone || filed->version <= ours) return false;

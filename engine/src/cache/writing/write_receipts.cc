@@ -81,7 +81,7 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
                        result.why);
     case Status::in_the_way:
       throw NotDurable(NotDurable::State::not_applied,
-                       what + " was not applied by its deadline: " + result.why +
+                       what + " was not applied: " + result.why +
                            ". Write again; give it a longer deadline if that does not help.");
     case Status::unknown:
       throw NotDurable(

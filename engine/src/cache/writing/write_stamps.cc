@@ -126,9 +126,8 @@ std::optional<ChangeResult> WriteStamps::stamp(Change& change, SteadyTime deadli
   if (change.kind == RecordKind::erase_matching) return stamp_erase(change, deadline);
   const bool compared = change.if_version || change.base;
   if (!compared) return stamp_key(change, nullptr);
-  if (!take_place(change, deadline)) {
-    return result_of(ChangeResult::Status::in_the_way, {},
-                     "another process went on writing this key or one beside it");
+  if (std::string why = take_place(change, deadline); !why.empty()) {
+    return result_of(ChangeResult::Status::in_the_way, {}, std::move(why));
   }
   auto refused = stamp_key(change, same_there(change));
   local_.write_order().let_go(order_hash(change.id()));
@@ -155,12 +154,13 @@ std::optional<ChangeResult> WriteStamps::stamp_erase(Change& change, SteadyTime 
   }
   end(change);
   return result_of(ChangeResult::Status::in_the_way, {},
-                   "another process did not bring to its files what it had written before");
+                   "until the deadline another process did not bring to its files what it had "
+                   "written before");
 }
 
 // Takes its place among the writes of all processes on the directory, and waits until what comes
-// before it is in the key's file. False: not in time.
-bool WriteStamps::take_place(Change& change, SteadyTime deadline) {
+// before it is in the key's file. Returns why that did not come about, or nothing.
+std::string WriteStamps::take_place(Change& change, SteadyTime deadline) {
   const EntryId id = change.id();
   const std::uint64_t hash = order_hash(id);
   WriteOrder& order = local_.write_order();
@@ -171,7 +171,7 @@ bool WriteStamps::take_place(Change& change, SteadyTime deadline) {
     if (others == 0) break;
     if (runtime_.clock->steady_now() >= deadline || !runtime_.is_open()) {
       order.let_go(hash);
-      return false;
+      return "until the deadline another process went on writing this key or one beside it";
     }
     const bool first = order.goes_first(hash);
     if (!first) order.let_go(hash);
@@ -179,8 +179,11 @@ bool WriteStamps::take_place(Change& change, SteadyTime deadline) {
     if (!first) order.hold(hash);
   }
   runtime_.versions.observe({change.place, 0});
-  local_.files().notice(id);
-  return true;
+  const IoStatus noticed = local_.files().notice(id);
+  if (noticed.ok()) return {};
+  order.let_go(hash);
+  return "other processes may have written the key, and its file cannot be read: " +
+         without_key(noticed.what, id);
 }
 
 void WriteStamps::wait_for(std::uint64_t others, int tries) {

@@ -77,7 +77,7 @@ class WriteStamps {
   void carry_clocks(const Clocks& known, Change& change) const;
   void stamp_clocks(const Known& known, Version version, Change& change) const;
   EntryPtr same_there(const Change& change);
-  bool take_place(Change& change, SteadyTime deadline);
+  std::string take_place(Change& change, SteadyTime deadline);
   void wait_for(std::uint64_t others, int tries);
   Version next_version(const Change& change, Version known);
   void guard_by(const EntryId& id, Version base, Change& change) const;

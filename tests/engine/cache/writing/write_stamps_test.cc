@@ -312,6 +312,19 @@ TEST_F(WriteStampsBesideTest,
   EXPECT_EQ(seen_by_others(), 0u) << "nobody waits for what was not made";
 }
 
+// What another process has put there may be what the write would take the place of.
+TEST_F(WriteStampsBesideTest, comparison_needs_the_file_that_others_may_have_written_I5) {
+  ASSERT_TRUE(
+      others.local.tiers.files().write(kId, document(9), EntryFiles::Sync::before).is_there());
+  ground.refuse(EMFILE, {"open"}, "/cache/data/");
+  Change compare = compared({});
+  EXPECT_EQ(stamp(compare), Status::in_the_way);
+  EXPECT_EQ(seen_by_others(), 0u);
+  ground.disk_works();
+  Change again = compared({});
+  EXPECT_EQ(stamp(again), Status::conflict);
+}
+
 TEST_F(WriteStampsBesideTest, plain_write_waits_for_nobody_I6) {
   write_under_way();
   const SteadyTime began = ground.clock->steady_now();
