@@ -80,8 +80,8 @@ void Simulation::compare_key(Process& process, const std::string& k) {
   const bool in_store = row && row->kind == EntryKind::document;
   // What the disk refused and the store took is not known here after a crash, until it is asked.
   if (known.store_only && row && row->version > snapshot.version()) return;
-  // An erase by a clock that was ahead is in the journal until all is synced, and a power loss brings
-  // it back; what was written below it since is of keys that nothing here told of.
+  // An erase by a clock that was ahead is in the journal until all is synced, and a power loss
+  // brings it back; what was written below it since is of keys that nothing here told of.
   if (traits_.clock_jumps && row && row->version < known.matching_erase) return;
   if (snapshot.has_value() != in_store) {
     return fail("key " + k + ": " + (in_store ? "only" : "not") + " in the store, which has " +
