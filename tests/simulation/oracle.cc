@@ -66,7 +66,8 @@ std::optional<std::string> Oracle::acknowledged(std::size_t process, const std::
   const Mark mark{.floor = what.version,
                   .erased = what.erased,
                   .matching = what.matching,
-                  .began = begun.order};
+                  .began = begun.order,
+                  .told = ++begun_};
   if (what.version <= begun.over.floor) {
     const bool unknown = begun.over.matching || was_given_up(key, begun.over);
     if (!unknown || !clock_may_go_back_) {
@@ -115,12 +116,15 @@ void Oracle::opened(std::size_t process, Beside beside) {
 }
 
 void Oracle::died(std::size_t process) {
-  filed(process);
+  filed(process, now());
   for (auto& [name, known] : keys_) known.seen_by[process] = known.written[process] = {};
 }
 
-void Oracle::filed(std::size_t process) {
-  for (auto& [name, known] : keys_) known.directory.raise_to(known.written[process]);
+void Oracle::filed(std::size_t process, std::uint64_t then) {
+  for (auto& [name, known] : keys_) {
+    const Mark& written = known.written[process];
+    if (written.told <= then) known.directory.raise_to(written);
+  }
 }
 
 std::uint64_t Oracle::adopted(std::size_t process) {

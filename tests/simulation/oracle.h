@@ -22,6 +22,7 @@ struct Mark {
   bool erased = false;      // that write was an erase
   bool matching = false;    // of many keys by a pattern
   std::uint64_t began = 0;  // its place in the order in which writes were begun
+  std::uint64_t told = 0;   // and of it the place of its acknowledgement
   bool local = true;        // the directory has it, or memory until a crash
 
   void raise_to(const Mark& other);
@@ -70,8 +71,10 @@ class Oracle {
   void opened(std::size_t process, Beside beside);
   // What it only saw, or only the store had, is not promised by the disk.
   void died(std::size_t process);
-  // All that it acknowledged is in the files.
-  void filed(std::size_t process);
+  // In the order of beginnings.
+  std::uint64_t now() const { return begun_; }
+  // All that it had acknowledged by then is in the files.
+  void filed(std::size_t process, std::uint64_t then);
   // It had the time to adopt what dead processes left. How many keys that is news for.
   std::uint64_t adopted(std::size_t process);
   // The directory is gone: until they are seen again, entries may be missing where the store is not

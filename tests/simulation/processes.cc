@@ -95,9 +95,10 @@ void Simulation::another_process() {
 // no longer (I10).
 void Simulation::flush(Process& process) {
   end_disk_spell();
+  const std::uint64_t then = oracle_.now();  // more may come while it waits
   if (!process.cache->flush(5s)) return;
   trace({}, "flush of " + std::to_string(process.number));
-  oracle_.filed(process.number);
+  oracle_.filed(process.number, then);
   for (Process& other : processes_) {
     if (other.lives() && other.number != process.number) learns_by(other, 6min);
   }
