@@ -28,10 +28,13 @@ void FileEviction::schedule(std::chrono::milliseconds delay) {
   runtime_.tasks.while_open(runtime_.after(delay), Lane::store, [this] { run(); });
 }
 
-// One turn looks at kTurn candidates at most; the next one goes on after them.
+// One turn looks at kTurn candidates at most; the next one goes on after them. So does the next
+// eviction, but those that could not go are asked about again once they have had the time to come
+// to the store.
 void FileEviction::run() {
   const SteadyTime now = runtime_.clock->steady_now();
-  if (!passed_ || now - began_ >= kRetry) {
+  const bool goes_on = !chosen_.empty();
+  if (!passed_ || (!goes_on && now - began_ >= kRetry)) {
     start_over();
     began_ = now;
   }

@@ -177,6 +177,33 @@ TEST_F(FileEvictionPartTest, more_than_a_turn_looks_at_are_passed_by_to_what_can
   EXPECT_FALSE(is_filed(2'200));
 }
 
+TEST_F(FileEvictionPartTest, slow_store_does_not_make_it_start_over_at_each_turn) {
+  for (int n = 0; n < 2'300; ++n) have(n, n >= 2'200);
+  ground.store->on_call([this](const std::string&) {
+    ground.clock->advance(2s);
+    if (ground.store->calls("load") > 100) ground.store_does(StoreFault::unavailable);
+  });
+  evict();
+  EXPECT_EQ(eviction.evicted(), 100u);
+}
+
+// Those that could not go are not asked about again for as long as others go in their stead.
+TEST_F(FileEvictionPartTest, next_eviction_goes_on_where_the_last_one_ended_for_half_a_minute) {
+  for (int n = 0; n < 22; ++n) have(n, n >= 2);
+  evict();
+  EXPECT_EQ(eviction.evicted(), 3u);
+  for (int n = 22; n < 24; ++n) have(n);
+  Entry row = document(5);
+  for (int n = 0; n < 2; ++n) ground.put_row(row, id(n));
+  evict();
+  EXPECT_TRUE(is_filed(0) && is_filed(1));
+  EXPECT_EQ(eviction.evicted(), 5u);
+  ground.run_for(30s);
+  for (int n = 24; n < 26; ++n) have(n);
+  evict();
+  EXPECT_FALSE(is_filed(0) || is_filed(1));
+}
+
 TEST_F(FileEvictionPartTest, cache_that_closes_evicts_nothing) {
   have_all(21);
   eviction.begin_if_full();
