@@ -1,3 +1,20 @@
+// How an orphan comes to a new owner. Two locks on the disk decide: `adopting`, which one process
+// has at a time, and each folder's `owner`, which a process has for as long as the folder is its.
+//
+//     A (life-3)             B (life-7)                          C (life-9)
+//     kill -9
+//     its `owner` is free    takes `adopting`
+//                            life-7: its own, locked
+//                            life-9: locked by C                 finds `adopting` taken: EAGAIN
+//                            life-3: takes `owner`, reads all
+//                            judges, tells its cache
+//                            copies little leftovers to life-7
+//                            deletes life-3 once it is empty
+//                            frees `adopting`                    tries again: nothing is left
+//
+// Nothing that is live is deleted before its copy in B's own folder is synced. So if B dies in the
+// middle, life-3 and life-7 are both orphans and C adopts both. A record that is in both has the
+// same version in both, and counts once.
 #include "journal/adoption.h"
 
 #include <algorithm>
@@ -17,7 +34,7 @@ std::string last_name(const std::string& path) {
   return path.substr(path.find_last_of('/') + 1);
 }
 
-// The numbers of the segments among the names, rising.
+// The numbers of the segments among these, in rising order.
 std::vector<std::uint64_t> segment_numbers(const std::vector<DirectoryItem>& items) {
   std::vector<std::uint64_t> numbers;
   for (const DirectoryItem& item : items) {
@@ -34,7 +51,7 @@ bool has_owner(const std::vector<DirectoryItem>& items) {
 
 }  // namespace
 
-// What is met while the folders are read and can only be judged once all are.
+// What is met while the folders are read, and can be judged only once all have been.
 struct FolderAdoption::Replay {
   struct Marker {
     std::uint64_t sequence = 0;
@@ -47,7 +64,7 @@ struct FolderAdoption::Replay {
   };
   std::vector<std::shared_ptr<JournalFolder>> folders;
   std::set<std::uint64_t> segments;
-  std::map<SlotName, Marker> markers;  // the latest per slot
+  std::map<SlotName, Marker> markers;  // of each slot the one with the highest sequence number
   std::map<SlotName, Done> done;
 };
 
@@ -71,7 +88,7 @@ void FolderAdoption::replay_frame(const FoundFrame& found, const JournalSegment&
     keep_aside(*segment.folder, segment.number, found.offset, bytes.substr(found.offset, size));
     return;
   }
-  table_.sequence_met(frame.sequence);
+  table_.note_sequence(frame.sequence);
   const SlotName slot{record.subject, record.id};
   if (record.kind == RecordKind::parked) {
     Replay::Marker& latest = replay->markers[slot];
@@ -99,7 +116,7 @@ IoStatus FolderAdoption::adopt_segment(const std::shared_ptr<JournalFolder>& of,
                            ", this library reads up to " + std::to_string(kSegmentFormat) +
                            ": open the directory with a newer version of the library"};
     case SegmentState::damaged:
-      if (!keep_aside(*of, number, 0, bytes)) of->keep = true;
+      if (!keep_aside(*of, number, 0, bytes)) of->must_stay = true;
       return {};
     case SegmentState::empty:
       return {};
@@ -113,15 +130,16 @@ IoStatus FolderAdoption::adopt_segment(const std::shared_ptr<JournalFolder>& of,
   segment->file_bytes = bytes.size();
   SegmentContents contents = read_frames(bytes, header.salt);
   segment->used_bytes = contents.end - kSegmentHeaderBytes;
-  if (!table_.add_met(segment)) return {EBADF, "the journal is closed"};
+  if (!table_.add_adopted(segment)) return {EBADF, "the journal is closed"};
   replay->segments.insert(segment->number);
-  // Without a record behind it, it may be a crash while the segment was made.
+  // A bad first header counts as damage only with a record behind it. Without one it may be from a
+  // crash while the segment was made.
   if (!contents.frames.empty() && !bytes.starts_with(encode_segment_header(header))) {
     contents.damage.push_back({0, kSegmentHeaderBytes});
   }
   for (const SegmentDamage& damage : contents.damage) {
     const auto bad = std::string_view(bytes).substr(damage.offset, damage.size);
-    if (!keep_aside(*of, number, damage.offset, bad)) of->keep = true;
+    if (!keep_aside(*of, number, damage.offset, bad)) of->must_stay = true;
   }
   for (const FoundFrame& found : contents.frames) replay_frame(found, *segment, bytes, replay);
   return {};
@@ -131,13 +149,13 @@ IoStatus FolderAdoption::adopt_folder(const std::string& path, Replay* replay) {
   std::vector<DirectoryItem> items;
   IoStatus status = file_system_.list(path, &items);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
-  // A folder without either is being made by its owner right now.
+  // A folder with neither an owner nor a segment is being made by its owner right now.
   if (!has_owner(items) && segment_numbers(items).empty()) return {};
   auto of = std::make_shared<JournalFolder>();
   of->path = path;
   status = file_system_.try_lock(owner_path(*of), &of->lock);
   if (status.error == EAGAIN || status.absent()) return {};
-  of->owner = identity_of(file_system_, owner_path(*of));
+  of->owner_identity = identity_of(file_system_, owner_path(*of));
   if (status.ok()) status = file_system_.list(path, &items);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
   for (std::uint64_t number : segment_numbers(items)) {
@@ -161,7 +179,7 @@ void FolderAdoption::forget(const JournalFolder& of, Replay* replay) {
 
 // --- Taking over ---
 
-// Then it does not matter that the disk takes no lock.
+// If so, it does not matter that the disk takes no lock for the adoption.
 bool FolderAdoption::nobody_left_anything() const {
   std::vector<DirectoryItem> items;
   const IoStatus status = file_system_.list(directory_, &items);
@@ -186,7 +204,6 @@ void FolderAdoption::judge(const Replay& replay) {
   });
 }
 
-// `*live_bytes`: of all that is live in what was adopted.
 IoStatus FolderAdoption::tell(const Recovered& recovered, Replay* replay,
                               std::uint64_t* live_bytes) {
   PlaceReader reader(file_system_);
@@ -194,13 +211,13 @@ IoStatus FolderAdoption::tell(const Recovered& recovered, Replay* replay,
       table_.while_open([&](LiveIndex& index, const SegmentMap& segments) {
         std::vector<SlotPlaces> all = index.live_in_any(replay->segments);
         for (const SlotPlaces& item : all) {
-          for (const Place& place : item.places) index.pin(place.segment);
+          index.pin(item.places);
           reader.add(item.places, segments);
         }
         return all;
       });
   std::vector<SlotPlaces> lost;
-  std::vector<SlotPlaces> later;  // the disk says no for now
+  std::vector<SlotPlaces> later;  // the disk does not answer for these just now
   IoStatus first;
   for (const SlotPlaces& item : live) {
     Record record;
@@ -212,13 +229,13 @@ IoStatus FolderAdoption::tell(const Recovered& recovered, Replay* replay,
       recovered(record);
     }
   }
-  reading_.give_up(lost);
+  reader_.park_unreadable(lost);
   for (const SlotPlaces& item : live) table_.unpin(item.places);
-  let_go_of_folders_of(later, replay);
+  forget_folders_of(later, replay);
   return first;
 }
 
-void FolderAdoption::let_go_of_folders_of(std::span<const SlotPlaces> unread, Replay* replay) {
+void FolderAdoption::forget_folders_of(std::span<const SlotPlaces> unread, Replay* replay) {
   std::set<const JournalFolder*> folders;
   table_.with_segments([&](const LiveIndex&, const SegmentMap& segments) {
     for (const SlotPlaces& item : unread) {
@@ -239,7 +256,7 @@ void FolderAdoption::remove_emptied(const Replay& replay) {
   for (const std::uint64_t number : replay.segments) table_.unpin(number);
   table_.trim();
   for (const auto& of : replay.folders) {
-    if (table_.is_emptied(of)) file_system_.remove_tree(of->path);
+    if (table_.finish_adopting(of)) file_system_.remove_tree(of->path);
   }
 }
 

@@ -1,4 +1,4 @@
-// Little-endian numbers and length-prefixed strings: what the journal's formats are made of.
+// Little-endian numbers and length-prefixed strings, of which the journal's formats are made.
 #pragma once
 
 #include <concepts>
@@ -9,6 +9,7 @@
 
 namespace tiercache {
 
+// Appends the number, little-endian.
 template <std::unsigned_integral T>
 void put_number(std::string* out, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i) {
@@ -16,7 +17,7 @@ void put_number(std::string* out, T value) {
   }
 }
 
-// `bytes` holds at least sizeof(T) bytes.
+// The number at the start of `bytes`, which must have at least sizeof(T) of them.
 template <std::unsigned_integral T>
 T get_number(std::string_view bytes) {
   T value = 0;
@@ -26,15 +27,18 @@ T get_number(std::string_view bytes) {
   return value;
 }
 
+// Appends the length in four bytes, and then the text.
 inline void put_string(std::string* out, std::string_view text) {
   put_number(out, static_cast<std::uint32_t>(text.size()));
   out->append(text);
 }
 
-// Takes values off the front of borrowed bytes. Once something did not fit, it and all that follows
-// reads as zero or empty and `ok()` is false, so that callers check once at the end.
+// Takes values off the front of borrowed bytes. Once a value does not fit into what is left, it and
+// all later ones read as zero or empty and `ok()` stays false, so that callers need to check only
+// once, at the end. Not thread-safe.
 class ByteReader {
  public:
+  // `bytes` must outlive the reader and the texts that it returns.
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
 
   template <std::unsigned_integral T>
@@ -44,6 +48,7 @@ class ByteReader {
   std::string_view text() { return take(number<std::uint32_t>(), {}); }
 
   bool ok() const { return ok_; }
+  // True if everything has fitted and nothing is left over.
   bool at_end() const { return ok_ && rest_.empty(); }
 
  private:

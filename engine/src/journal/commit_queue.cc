@@ -1,3 +1,15 @@
+// A turn is the flag `writing_`: whoever sets it under the lock writes without the lock, and clears
+// it under the lock again. A round takes the whole queue, so that one sync serves all who wait:
+//
+//     lock: queue_ -> batch, writing_ = true
+//        write and sync the batch          others queue records and return
+//     lock: writing_ = false
+//        answer the batch                  whoever commits now has the next turn
+//     look at the queue again, at most kMaxRounds times
+//
+// No record can be forgotten between the rounds: a thread that queued while the flag was set was
+// told that this thread goes on, and this thread either finds the record in its next round or
+// answers "false", which obliges its caller to commit again.
 #include "journal/commit_queue.h"
 
 #include <cerrno>
@@ -6,9 +18,9 @@
 namespace tiercache {
 namespace {
 
-// How often a thread serves the queue for others before it goes back to its own work.
+// How many rounds a thread writes, also for others, before it goes back to its own work.
 constexpr int kMaxRounds = 8;
-// Notes beyond this are dropped: without them a write is merely sent again at the next open.
+// Notes beyond this many are dropped. Without its note a write is merely sent again after a crash.
 constexpr std::size_t kMaxNotes = 1 << 16;
 
 IoStatus queue_closed() {
@@ -35,11 +47,11 @@ bool CommitQueue::add_in_order(const std::function<void(Additions*)>& change) {
   Lock lock(mutex_);
   if (closed_) return false;
   change(&added);
-  for (Record& record : added.records) queue_.push_back(queued(std::move(record)));
+  for (Record& record : added.records) queue_.push_back(make_queued(std::move(record)));
   for (Record& note : added.notes) {
     if (notes_.size() >= kMaxNotes) break;
     const SlotName slot{note.subject, note.id};
-    notes_.insert_or_assign(slot, queued(std::move(note)));
+    notes_.insert_or_assign(slot, make_queued(std::move(note)));
   }
   return true;
 }
@@ -56,13 +68,16 @@ bool CommitQueue::commit() {
   return queue_.empty() || writing_;
 }
 
+void CommitQueue::commit_all() {
+  while (!commit()) {
+  }
+}
+
 void CommitQueue::write_notes() {
   std::vector<QueuedRecord> batch;
   if (begin_round(Sync::no, &batch) == Turn::mine) run_round(Sync::no, &batch);
-  // Who queued a record meanwhile was told that a thread is writing already: so this one must go
-  // on.
-  while (!commit()) {
-  }
+  // A thread that queued a record meanwhile was told that this one is writing and will see to it.
+  commit_all();
 }
 
 CommitQueue::Turn CommitQueue::begin_round(Sync sync, std::vector<QueuedRecord>* batch) {
@@ -87,7 +102,7 @@ void CommitQueue::run_round(Sync sync, std::vector<QueuedRecord>* batch) {
   for (const QueuedRecord& one : *batch) {
     if (one.done) one.done(one.result);
   }
-  events_.ended();
+  events_.turn_ended();
 }
 
 void CommitQueue::give_up_turn() {
@@ -95,15 +110,15 @@ void CommitQueue::give_up_turn() {
   for (;;) {
     {
       Lock lock(mutex_);
-      if (!std::exchange(leaving_, false)) {
+      if (!std::exchange(finishing_, false)) {
         writing_ = false;
         closed = closed_;
         break;
       }
     }
-    events_.leave();
+    events_.finish_segment();
   }
-  // No turn begins after a close: this thread is still alone.
+  // No turn begins after a close, so this thread is still alone with the files.
   if (closed) events_.let_go();
 }
 
@@ -118,14 +133,13 @@ IoStatus CommitQueue::take_turn() {
 void CommitQueue::end_turn() {
   std::vector<QueuedRecord> nothing;
   run_round(Sync::no, &nothing);
-  while (!commit()) {
-  }
+  commit_all();
 }
 
-void CommitQueue::leave_segment() {
+void CommitQueue::finish_segment() {
   {
     Lock lock(mutex_);
-    leaving_ = true;
+    finishing_ = true;
     if (closed_ || writing_) return;
     writing_ = true;
   }

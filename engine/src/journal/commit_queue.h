@@ -1,17 +1,17 @@
-// Group commit: many threads queue records, one at a time has the turn to write, and what it writes
-// it writes for all.
+// Group commit: many threads queue records, one of them has the turn to write, and it writes for
+// all.
 //
-//     A  append a -- commit: has the turn -- write [a] ----+ answer a -- write [b c] -- answer b c
-//     B     append b -- commit: not my turn, A goes on     |
-//     C         append c -- commit: not my turn -----------+
+//     A  append a -- commit: takes the turn -- write [a], answer a -- write [b c], answer b c
+//     B     append b -- commit: A has the turn, returns at once
+//     C         append c -- commit: A has the turn, returns at once
 //
-// Whoever finds the turn taken may go: the thread that has it looks at the queue again before it
-// ends, for a bounded number of rounds. With the turn go all parts that are said to belong to the
-// thread whose turn it is. The queue knows nothing of segments: how a batch is written, and what is
-// to be done at a turn's end, it is told.
+// A thread that finds the turn taken may leave, because the thread that has it looks at the queue
+// again before it ends, for a bounded number of rounds. All parts that are said to belong to the
+// thread that has the turn are safe by this alone. The queue knows nothing of segments: how a batch
+// is written, and what happens at the end of a turn, are functions that it was given.
 //
 // Notes say that the store settled a write. They are written along with other records, or without a
-// sync: where one is lost, the next owner sends that write once more.
+// sync. Where one is lost, the next owner of the folder sends that write once more.
 #pragma once
 
 #include <cstdint>
@@ -26,61 +26,74 @@
 
 namespace tiercache {
 
-// What the queue asks of others. None of them is called under its lock; all but `ended` are called
-// by the thread whose turn it is.
+// What the queue asks of its owner. None of these is called under the queue's lock, and all but
+// `turn_ended` are called by the thread that has the turn.
 struct TurnEvents {
   // Writes the batch and fills in the results.
   std::function<void(std::vector<QueuedRecord>* batch, Sync sync)> write;
-  // Somebody has asked that nothing more goes to the current segment.
-  std::function<void()> leave;
-  // The last turn of a closed queue has ended.
+  // Ends the current segment: the next record goes to a new one. Called after somebody has called
+  // `CommitQueue::finish_segment`.
+  std::function<void()> finish_segment;
+  // The queue was closed during this turn, which was the last one: files and locks may go.
   std::function<void()> let_go;
-  // A turn has ended and what it wrote is answered.
-  std::function<void()> ended;
+  // The turn is given up, and what it wrote is answered. Another thread may have the turn by now.
+  std::function<void()> turn_ended;
 };
 
-// Thread-safe.
+// Owned by the journal. Thread-safe. Its lock is one of the journal's two: it guards what waits and
+// who has the turn, and it is taken before the segment table's where a change needs both
+// (`add_in_order`).
 class CommitQueue {
  public:
   explicit CommitQueue(TurnEvents events) : events_(std::move(events)) {}
 
-  // Once closed the record is answered at once: it is not applied.
+  // Queues the record for the next commit. If the queue is closed, the record is answered at once,
+  // as not applied.
   void append(QueuedRecord record);
-  // Calls `change` under the lock, unless closed, and queues what that adds. Changes of the index
-  // that are made there are found again on the disk in the order in which they were made.
+  // Calls `change` under the lock and queues the records and notes that it adds. So changes of the
+  // index that are made in there, and the records that say so, are in the same order in memory and
+  // on the disk. False if the queue is closed; `change` is not called then.
   struct Additions {
     std::vector<Record> records;
     std::vector<Record> notes;
   };
   bool add_in_order(const std::function<void(Additions*)>& change);
 
-  // Writes and answers what is queued, unless another thread is at it. False: others kept the queue
-  // filled, and the caller must see to another `commit` soon.
+  // Writes and answers what is queued, unless another thread is writing already. False if others
+  // kept the queue filled for all rounds; the caller must then see to another `commit` soon.
   bool commit();
-  // Writes the notes, unless a thread is writing, and then what others have queued.
+  // Commits until nothing is queued or another thread is writing.
+  void commit_all();
+  // Writes the notes without a sync, unless another thread is writing or there are none, and then
+  // what others have queued meanwhile.
   void write_notes();
 
-  // Takes the turn for something else than records. EAGAIN: another thread has it; EBADF: closed.
-  // Who has it must call `end_turn`, which also writes what was queued meanwhile.
+  // Takes the turn for something other than records. EAGAIN means that another thread has it, and
+  // EBADF that the queue is closed. After success the caller must call `end_turn`, which also
+  // writes what was queued meanwhile.
   IoStatus take_turn();
   void end_turn();
 
-  // `leave` is called before the turn that runs now has ended, or at once.
-  void leave_segment();
+  // Asks for the end of the current segment. Whoever has the turn sees to it before it gives the
+  // turn up; if nobody has it, it is done before this returns.
+  void finish_segment();
 
-  // No turn begins after this. What was queued is for the caller to `refuse`.
+  // Closes the queue: no turn begins after this. What was queued is handed to the caller, who is to
+  // `refuse` it once it holds no lock.
   struct Closing {
-    bool first = false;    // it was not closed before
-    bool writing = false;  // a thread has the turn, and `let_go` is called at its end; else never
+    bool first = false;    // the queue was not closed before
+    bool writing = false;  // a thread has the turn and calls `let_go` at its end; else nobody does
     std::vector<QueuedRecord> refused = {};
   };
   Closing close();
+  // Answers the records as not applied.
   static void refuse(const std::vector<QueuedRecord>& records);
 
  private:
   enum class Turn : std::uint8_t { mine, others, nothing_to_do };
+  // Takes the turn, and what is to be written in it, if there is anything and nobody has the turn.
   Turn begin_round(Sync sync, std::vector<QueuedRecord>* batch);
-  // Ends the turn as well.
+  // Writes the batch, gives up the turn, and answers.
   void run_round(Sync sync, std::vector<QueuedRecord>* batch);
   void give_up_turn();
 
@@ -88,10 +101,10 @@ class CommitQueue {
 
   Mutex mutex_;
   std::vector<QueuedRecord> queue_ TIERCACHE_GUARDED_BY(mutex_);
-  std::map<SlotName, QueuedRecord> notes_ TIERCACHE_GUARDED_BY(mutex_);  // bounded
+  std::map<SlotName, QueuedRecord> notes_ TIERCACHE_GUARDED_BY(mutex_);  // the latest per slot
   bool closed_ TIERCACHE_GUARDED_BY(mutex_) = false;
-  bool writing_ TIERCACHE_GUARDED_BY(mutex_) = false;  // some thread has its turn
-  bool leaving_ TIERCACHE_GUARDED_BY(mutex_) = false;  // the turn's end calls `leave`
+  bool writing_ TIERCACHE_GUARDED_BY(mutex_) = false;    // some thread has the turn
+  bool finishing_ TIERCACHE_GUARDED_BY(mutex_) = false;  // `finish_segment` was asked for
 };
 
 }  // namespace tiercache

@@ -1,3 +1,9 @@
+// How a record moves without being lost on the way:
+//
+//     pin the segment -> read its live records -> queue them as copies -> commit -> unpin -> trim
+//
+// A record that is replaced while its copy is on the way needs no care: the index moves a record
+// only if the place that it was copied from is still its live one, and the copy is dead otherwise.
 #include "journal/compaction.h"
 
 #include <atomic>
@@ -10,7 +16,7 @@ IoStatus Compaction::copy_forward(std::uint64_t number) {
   const SegmentPtr segment = table_.pin(number);
   if (!segment) return {};
   std::vector<QueuedRecord> copies;
-  IoStatus status = reading_.read_live(*segment, nullptr, &copies);
+  IoStatus status = reader_.read_live(*segment, nullptr, &copies);
   const auto failure = std::make_shared<std::atomic<int>>(0);
   for (QueuedRecord& copy : copies) {
     copy.done = [failure](const AppendResult& result) {
@@ -18,8 +24,7 @@ IoStatus Compaction::copy_forward(std::uint64_t number) {
     };
     queue_.append(std::move(copy));
   }
-  while (!queue_.commit()) {
-  }
+  queue_.commit_all();
   if (status.ok() && *failure != 0) {
     status = {*failure, "copying live records of " + segment->path + " forward"};
   }
@@ -28,7 +33,7 @@ IoStatus Compaction::copy_forward(std::uint64_t number) {
   return status;
 }
 
-// Only segments that were there at first: what is copied is not copied again.
+// Only segments that were there at the start are copied, so that nothing is copied twice.
 IoStatus Compaction::run(Compact how) {
   queue_.write_notes();
   table_.retry_deletions();

@@ -20,8 +20,7 @@ std::uint64_t CurrentSegment::used_bytes() const {
 IoStatus CurrentSegment::start(SegmentPtr made, std::uint64_t capacity) {
   made->path = made->folder->path + "/" + segment_name(made->number);
   made->salt = hash64(made->path, seed_ ^ made->number);
-  made->file_bytes = 2 * kSegmentHeaderBytes +
-                     (capacity + kFrameAlignment - 1) / kFrameAlignment * kFrameAlignment;
+  made->file_bytes = segment_file_bytes(capacity);
   std::unique_ptr<File> file;
   const IoStatus status = create_segment(file_system_, made->folder->path, made->path,
                                          {made->salt, made->number}, capacity, &file);
@@ -35,8 +34,8 @@ IoStatus CurrentSegment::start(SegmentPtr made, std::uint64_t capacity) {
   return {};
 }
 
-std::string CurrentSegment::place(std::span<QueuedRecord* const> records,
-                                  std::uint64_t sequence) const {
+std::string CurrentSegment::encode(std::span<QueuedRecord* const> records,
+                                   std::uint64_t sequence) const {
   std::string bytes;
   bytes.reserve(total_bytes(records));
   for (QueuedRecord* one : records) {
@@ -46,14 +45,14 @@ std::string CurrentSegment::place(std::span<QueuedRecord* const> records,
   return bytes;
 }
 
-IoStatus CurrentSegment::put(const std::string& bytes, Sync sync) {
+IoStatus CurrentSegment::write(const std::string& bytes, Sync sync) {
   IoStatus status = file_->write_at(end_, bytes);
   if (!status.ok()) return status;
   end_ += bytes.size();
   if (sync == Sync::no) return status;
   status = file_->sync_data();
   if (!status.ok()) return status;
-  // A file that somebody deleted takes writes and syncs as before.
+  // A deleted file takes writes and syncs as before, but nobody would find the records again.
   if (!still_leads_to(file_system_, segment_->path, identity_)) {
     return {ENOENT, "journal segment " + segment_->path + " was deleted or replaced"};
   }
@@ -61,7 +60,7 @@ IoStatus CurrentSegment::put(const std::string& bytes, Sync sync) {
   return {};
 }
 
-std::unique_ptr<File> CurrentSegment::leave() {
+std::unique_ptr<File> CurrentSegment::detach() {
   segment_.reset();
   return std::move(file_);
 }

@@ -1,19 +1,17 @@
-// The journal is put together here, of parts that each can be made without it:
+// The journal is put together here; journal.h says what its parts are for. Each part has what its
+// constructor was handed, and nothing else. How a record goes through them:
 //
-//     CommitQueue        who has the turn to write; records and notes that wait for it
-//       RoundWriter      what a round makes of them: refuses, merges clocks
-//         SegmentWriter  into which segment; what becomes of one that failed
-//           CurrentSegment
-//     SegmentTable       which segments there are and what is live in them (LiveIndex); deletes
-//     OwnFolder          where new segments go, and why there is none just now
-//     RecordReading      reads live records back
-//     Compaction         copies them forward
-//     FolderAdoption     takes over what dead owners left
-//     FolderRestoring    replaces folders that were deleted
-//     Settling, ParkedRecords   what the store said of a write
+//     append -> CommitQueue: queued
+//     commit -> CommitQueue: the turn -> RoundWriter -> SegmentWriter -> CurrentSegment: synced
+//                                                           `-> SegmentTable: live
+//     the turn's end -> answers; SegmentTable::trim deletes segments with nothing live
+//     drain  -> RecordReader: read back -> store -> Settling or ParkedRecords
+//                                                           `-> SegmentTable: settled, perhaps dead
 //
-// Each has what it is handed by its constructor. There are two locks of weight: the queue's and the
-// table's, and where both are held the queue's was taken first.
+// Two locks matter. The queue's guards what waits to be written and who has the turn; the table's
+// guards the segments and what is live in them. Where both are held, the queue's was taken first;
+// the small lock of ParkedRecords comes before both. None is held while a file is read, written or
+// synced.
 #include "journal/journal.h"
 
 #include <utility>
@@ -25,7 +23,7 @@
 #include "journal/outbox_listing.h"
 #include "journal/own_folder.h"
 #include "journal/parked_records.h"
-#include "journal/reading.h"
+#include "journal/record_reader.h"
 #include "journal/restoring.h"
 #include "journal/round_writer.h"
 #include "journal/segment_table.h"
@@ -34,11 +32,13 @@
 
 namespace tiercache {
 
+// The parts, in the order in which they are made: a part knows only those above it.
 struct Journal::Impl {
   Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& options);
 
   void close();
-  // By the thread that wrote last, or by who closes while nobody writes.
+  // Lets go of files and locks. Called by the last thread that had the turn, or by the closing one
+  // if nobody has it.
   void let_go();
 
   const std::shared_ptr<FileSystem> file_system;
@@ -46,7 +46,7 @@ struct Journal::Impl {
   JournalCounters counters;
   OwnFolder own_folder;
   SegmentTable table;
-  RecordReading reading;
+  RecordReader reader;
   SegmentWriter writer;
   RoundWriter rounds;
   CommitQueue queue;
@@ -66,20 +66,20 @@ Journal::Impl::Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& option
                                                     Quarantine::kDefaultMaxBytes)),
       own_folder(*file_system, options.directory, options.name),
       table(*file_system, options.has_store),
-      reading(*file_system, table, counters),
-      writer(*file_system, options.segment_bytes, options.seed, own_folder, table, reading,
+      reader(*file_system, table, counters),
+      writer(*file_system, options.segment_bytes, options.seed, own_folder, table, reader,
              counters),
       rounds(*file_system, options.max_bytes, own_folder, table, writer),
       queue({.write = [this](std::vector<QueuedRecord>* batch,
                              Sync sync) { rounds.write(batch, sync); },
-             .leave = [this] { writer.leave(); },
+             .finish_segment = [this] { writer.finish_segment(); },
              .let_go = [this] { let_go(); },
-             .ended = [this] { table.trim(); }}),
-      compaction(own_folder, table, reading, queue),
+             .turn_ended = [this] { table.trim(); }}),
+      compaction(own_folder, table, reader, queue),
       settling(table, queue),
       parked_records(*file_system, own_folder, table, queue, compaction),
-      adoption(*file_system, options, *quarantine, table, reading, compaction, counters),
-      restoring(*file_system, own_folder, table, reading, writer, queue, counters) {}
+      adoption(*file_system, options, *quarantine, table, reader, compaction, counters),
+      restoring(*file_system, own_folder, table, reader, writer, queue, counters) {}
 
 void Journal::Impl::let_go() {
   writer.let_go();
@@ -146,7 +146,7 @@ IoStatus Journal::restore(const Newest& newest) {
 // --- Writing ---
 
 void Journal::append(Record record, Done done) {
-  QueuedRecord made = queued(std::move(record));
+  QueuedRecord made = make_queued(std::move(record));
   made.done = std::move(done);
   impl_->queue.append(std::move(made));
 }
@@ -191,7 +191,7 @@ void Journal::settled(const UnsettledWrite& write, Settlement how) {
 
 std::vector<UnsettledWrite> Journal::take_unsettled(
     std::size_t limit, std::size_t max_bytes, const std::function<bool(const SlotName&)>& apart) {
-  return impl_->reading.take([&](LiveIndex& index) { return index.take(limit, max_bytes, apart); });
+  return impl_->reader.take([&](LiveIndex& index) { return index.take(limit, max_bytes, apart); });
 }
 
 bool Journal::has_unsettled(const std::function<bool(const SlotName&)>& apart) const {
@@ -200,7 +200,7 @@ bool Journal::has_unsettled(const std::function<bool(const SlotName&)>& apart) c
 }
 
 std::vector<UnsettledWrite> Journal::take_named(std::span<const SlotName> slots) {
-  return impl_->reading.take([&](LiveIndex& index) { return index.take_named(slots); });
+  return impl_->reader.take([&](LiveIndex& index) { return index.take_named(slots); });
 }
 
 void Journal::release(std::span<const UnsettledWrite> writes, Release how) {
@@ -244,7 +244,7 @@ IoStatus Journal::forget_discarded() {
 // --- What is known of a key ---
 
 std::optional<Record> Journal::live_content(const EntryId& id) const {
-  return impl_->reading.live_content(id);
+  return impl_->reader.live_content(id);
 }
 
 Clocks Journal::live_clocks(const EntryId& id) const {

@@ -1,4 +1,4 @@
-// What the parts of a journal count while they work; `JournalStats` explains the figures.
+// What the parts of a journal count while they work. `JournalStats` says what the figures mean.
 #pragma once
 
 #include <atomic>
@@ -6,7 +6,7 @@
 
 namespace tiercache {
 
-// Thread-safe.
+// Owned by the journal and shared by its parts. Thread-safe without a lock.
 struct JournalCounters {
   std::atomic<std::uint64_t> syncs{0};
   std::atomic<std::uint64_t> records_synced{0};

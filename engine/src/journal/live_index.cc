@@ -1,3 +1,14 @@
+// The half of the live index that takes records in. What becomes of content that is added to a key:
+//
+//     older than the key's content     dead, unless the content is guarded and has not seen it:
+//                                      then it goes below
+//     newer, and has seen the content  takes its place; the content is dead
+//     newer, and has not seen it       takes its place; the content, if unsettled, sinks below
+//
+// There is one slot below. Of two candidates for it the newer one stays, unless that has not seen
+// the older one. Content does not sink while the slot is taken: the store would refuse both it and
+// the new one for what is below, so the newest is enough (decision 16). Clocks are simpler: they
+// merge, and an older record stays only while it says something that the newer one does not.
 #include "journal/live_index.h"
 
 #include <algorithm>
@@ -9,8 +20,8 @@
 namespace tiercache {
 namespace {
 
-// The guarded record `above` was made without knowledge of `version`.
-bool blind_to(const LiveRecord& above, Version version) {
+// True if the guarded record `above` was made without knowledge of `version`.
+bool is_blind_to(const LiveRecord& above, Version version) {
   return !guard_holds(above.guard, above.made_from ? *above.made_from : Lineage{}, version);
 }
 
@@ -35,15 +46,15 @@ void LiveIndex::remove_segment(std::uint64_t segment) {
   for (const auto& [id, erasure] : erasures_) {
     if (erasure.settled && erasure.file_synced) settled.push_back({RecordKind::erase_matching, id});
   }
-  for (const SlotName& slot : settled) reconsider(slot);
+  for (const SlotName& slot : settled) empty_if_done(slot);
 }
 
-void LiveIndex::give_up(std::uint64_t segment) {
+void LiveIndex::drop_records_in(std::uint64_t segment) {
   for (const SlotVersion& lost : others_in(segment, {})) forget_places_in(lost.slot, segment);
 }
 
 void LiveIndex::forget_segment(std::uint64_t segment) {
-  give_up(segment);
+  drop_records_in(segment);
   remove_segment(segment);
 }
 
@@ -52,7 +63,7 @@ void LiveIndex::forget_places_in(const SlotName& slot, std::uint64_t segment) {
   std::vector<Place> places = places_of(slot.kind, live);
   const auto kept = std::partition(places.begin(), places.end(),
                                    [&](const Place& place) { return place.segment != segment; });
-  if (kept == places.begin()) return empty(slot);
+  if (kept == places.begin()) return empty_slot(slot);
   std::for_each(kept, places.end(), [&](const Place& place) { uncount(place); });
   live.place = places.front();
   static_cast<LiveClocks&>(live).more_places.assign(places.begin() + 1, kept);
@@ -71,6 +82,14 @@ void LiveIndex::pin(std::uint64_t segment) {
 void LiveIndex::unpin(std::uint64_t segment) {
   SegmentUse& use = segments_.at(segment);
   if (--use.pins == 0 && use.records == 0) dead_.insert(segment);
+}
+
+void LiveIndex::pin(const std::vector<Place>& places) {
+  for (const Place& place : places) pin(place.segment);
+}
+
+void LiveIndex::unpin(const std::vector<Place>& places) {
+  for (const Place& place : places) unpin(place.segment);
 }
 
 std::uint64_t LiveIndex::live_in(std::uint64_t segment) const {
@@ -101,7 +120,7 @@ const EntryId& LiveIndex::stored_id(const SlotName& slot) const {
                                                  : keys_.find(slot.id)->first;
 }
 
-SlotName LiveIndex::with_version(SlotName slot, Version version) const {
+SlotName LiveIndex::slot_holding(SlotName slot, Version version) const {
   slot.below = false;
   if (slot.kind != RecordKind::content) return slot;
   const auto key = keys_.find(slot.id);
@@ -112,7 +131,7 @@ SlotName LiveIndex::with_version(SlotName slot, Version version) const {
 std::optional<SlotName> LiveIndex::slot_at(const Record& record, const Place& place) const {
   const bool marker = record.kind == RecordKind::parked;
   const SlotName slot =
-      with_version({marker ? record.subject : record.kind, record.id}, record.entry.version);
+      slot_holding({marker ? record.subject : record.kind, record.id}, record.entry.version);
   const Live* live = find(slot);
   if (live == nullptr) return std::nullopt;
   if (marker)
@@ -129,11 +148,11 @@ std::vector<Place> LiveIndex::places_of(RecordKind kind, const Live& live) {
   return places;
 }
 
-void LiveIndex::unlist(RecordKind kind, const EntryId& id, Live& live) {
+void LiveIndex::dequeue(RecordKind kind, const EntryId& id, Live& live) {
   (std::exchange(live.held, false) ? held_ : sendable_).erase({live.version, kind, &id});
 }
 
-void LiveIndex::list(RecordKind kind, const EntryId& id, Live& live) {
+void LiveIndex::enqueue(RecordKind kind, const EntryId& id, Live& live) {
   if (live.settled || live.parked) return;
   (live.held ? held_ : sendable_).insert({live.version, kind, &id});
 }
@@ -152,14 +171,14 @@ void LiveIndex::uncount(const Place& place) {
   live_bytes_ -= place.size;
 }
 
-void LiveIndex::start(RecordKind kind, const EntryId& id, Live& live, Version version,
-                      const Place& place) {
+void LiveIndex::occupy(RecordKind kind, const EntryId& id, Live& live, Version version,
+                       const Place& place) {
   live.version = version;
   live.place = place;
   live.settled = !has_store_;
   live.file_synced = false;
   count(place);
-  list(kind, id, live);
+  enqueue(kind, id, live);
 }
 
 void LiveIndex::unpark(RecordKind kind, const EntryId& id, Live& live) {
@@ -170,18 +189,18 @@ void LiveIndex::unpark(RecordKind kind, const EntryId& id, Live& live) {
   parked_.erase({live.version, kind, &id});
 }
 
-void LiveIndex::unwrite(Live& live) {
+void LiveIndex::clear_written(Live& live) {
   if (live.file_mark != 0) written_.erase(live.file_mark);
   live.file_mark = 0;
 }
 
 void LiveIndex::retire(RecordKind kind, const EntryId& id, Live& live) {
-  unlist(kind, id, live);
+  dequeue(kind, id, live);
   unpark(kind, id, live);
-  unwrite(live);
+  clear_written(live);
 }
 
-void LiveIndex::empty(const SlotName& slot) {
+void LiveIndex::empty_slot(const SlotName& slot) {
   Live* live = find(slot);
   retire(slot.kind, stored_id(slot), *live);
   for (const Place& place : places_of(slot.kind, *live)) uncount(place);
@@ -208,18 +227,18 @@ void LiveIndex::forget_idle_key(const EntryId& id) {
   if (!key.content && !key.clocks && !key.in_flight) keys_.erase(found);
 }
 
-bool LiveIndex::guarding(const Erasure& erasure) const {
+bool LiveIndex::is_guarding(const Erasure& erasure) const {
   return std::any_of(segments_.begin(), segments_.upper_bound(erasure.guards),
                      [&](const auto& item) { return item.first != erasure.place.segment; });
 }
 
-void LiveIndex::reconsider(const SlotName& slot) {
+void LiveIndex::empty_if_done(const SlotName& slot) {
   const Live* live = find(slot);
   if (live == nullptr || !live->settled || !live->file_synced || live->parked) return;
-  if (slot.kind == RecordKind::erase_matching && guarding(static_cast<const Erasure&>(*live))) {
+  if (slot.kind == RecordKind::erase_matching && is_guarding(static_cast<const Erasure&>(*live))) {
     return;
   }
-  empty(slot);
+  empty_slot(slot);
 }
 
 // --- Records ---
@@ -240,7 +259,7 @@ void LiveIndex::add(const Record& record, const Place& place) {
 
 void LiveIndex::add_content(const Record& record, const Place& place) {
   const Version version = record.entry.version;
-  if (hidden(record.id, version, place.segment)) return;
+  if (guard_if_hidden(record.id, version, place.segment)) return;
   const auto [found, fresh] = keys_.try_emplace(record.id);
   const EntryId& id = found->first;
   Key& key = found->second;
@@ -248,34 +267,35 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
   if (key.content && !key.content->settled && !key.below && !has_seen(record, *key.content)) {
     sink(key);
   } else if (key.content) {
-    // What has not seen the one below either is no better than the content, whose place it takes.
-    if (key.below && has_seen(record, *key.below)) empty({RecordKind::content, id, true});
+    // If it has not seen the one below either, that stays where it is: the store will judge it
+    // against that one, as it would have judged the content.
+    if (key.below && has_seen(record, *key.below)) empty_slot({RecordKind::content, id, true});
     retire(RecordKind::content, id, *key.content);
     uncount(key.content->place);
   }
   key.content.emplace();
   keep_guard(record, &*key.content);
-  start(RecordKind::content, id, *key.content, version, place);
+  occupy(RecordKind::content, id, *key.content, version, place);
 }
 
 void LiveIndex::add_below(const Record& record, const Place& place, const EntryId& id, Key& key) {
   const Version version = record.entry.version;
-  if (!has_store_ || key.content->version == version || !blind_to(*key.content, version)) return;
+  if (!has_store_ || key.content->version == version || !is_blind_to(*key.content, version)) return;
   if (key.below) {
     const Live& below = *key.below;
     const bool record_wins =
-        below.version < version ? has_seen(record, below) : blind_to(below, version);
+        below.version < version ? has_seen(record, below) : is_blind_to(below, version);
     if (below.version == version || !record_wins) return;
-    empty({RecordKind::content, id, true});
+    empty_slot({RecordKind::content, id, true});
   }
   key.below = std::make_unique<Live>();
   keep_guard(record, key.below.get());
-  start(RecordKind::content, id, *key.below, version, place);
+  occupy(RecordKind::content, id, *key.below, version, place);
   key.below->file_synced = true;
 }
 
 void LiveIndex::sink(Key& key) {
-  unwrite(*key.content);
+  clear_written(*key.content);
   key.below = std::make_unique<Live>(std::move(*key.content));
   key.below->file_synced = true;
 }
@@ -286,7 +306,7 @@ void LiveIndex::surface(Key& key) {
   key.content->file_synced = false;
 }
 
-// What the older record knows beyond the newer one must stay on the disk.
+// If the older record says anything beyond the newer one, it must stay on the disk beside it.
 bool LiveIndex::says_all_of(const Record& newer, const LiveClocks& old) {
   const bool lacks_metadata = newer.entry.metadata.empty() && old.described;
   if (lacks_metadata && newer.entry.version == old.version) return false;
@@ -294,7 +314,7 @@ bool LiveIndex::says_all_of(const Record& newer, const LiveClocks& old) {
 }
 
 void LiveIndex::add_clocks(const Record& record, const Place& place) {
-  if (hidden(record.id, record.entry.version, place.segment)) return;
+  if (guard_if_hidden(record.id, record.entry.version, place.segment)) return;
   const auto [found, fresh] = keys_.try_emplace(record.id);
   Key& key = found->second;
   if (!key.clocks) {
@@ -320,8 +340,8 @@ void LiveIndex::add_clocks(const Record& record, const Place& place) {
   }
   clocks.clocks.merge(record.entry.clocks);
   clocks.change = ++changes_;
-  start(RecordKind::clocks, found->first, clocks, std::max(clocks.version, record.entry.version),
-        place);
+  occupy(RecordKind::clocks, found->first, clocks, std::max(clocks.version, record.entry.version),
+         place);
 }
 
 void LiveIndex::add_erasure(const Record& record, const Place& place) {
@@ -332,7 +352,7 @@ void LiveIndex::add_erasure(const Record& record, const Place& place) {
     retire(RecordKind::erase_matching, found->first, erasure);
     uncount(erasure.place);
   }
-  start(RecordKind::erase_matching, found->first, erasure, record.entry.version, place);
+  occupy(RecordKind::erase_matching, found->first, erasure, record.entry.version, place);
   erasure.guards = std::max(erasure.guards, segments_.rbegin()->first);
   bury_erased(record.id, record.entry.version);
 }
@@ -345,10 +365,10 @@ void LiveIndex::bury_erased(const EntryId& glob, Version below) {
     if (key.content && key.content->version < below) hidden.push_back({RecordKind::content, id});
     if (key.clocks && key.clocks->version < below) hidden.push_back({RecordKind::clocks, id});
   }
-  for (const SlotName& slot : hidden) empty(slot);
+  for (const SlotName& slot : hidden) empty_slot(slot);
 }
 
-bool LiveIndex::hidden(const EntryId& id, Version version, std::uint64_t segment) {
+bool LiveIndex::guard_if_hidden(const EntryId& id, Version version, std::uint64_t segment) {
   bool any = false;
   for (auto it = erasures_.lower_bound({id.dataset, ""});
        it != erasures_.end() && it->first.dataset == id.dataset; ++it) {
@@ -367,7 +387,7 @@ bool LiveIndex::is_live_at(const Record& record, const Place& place) const {
 void LiveIndex::move(const Record& record, const Place& from, const Place& to) {
   const auto slot = slot_at(record, from);
   if (!slot) {
-    hidden(record.id, record.entry.version, to.segment);
+    guard_if_hidden(record.id, record.entry.version, to.segment);
     return;
   }
   Live& live = *find(*slot);
@@ -381,7 +401,7 @@ void LiveIndex::move(const Record& record, const Place& from, const Place& to) {
     std::vector<Place>& more = static_cast<LiveClocks&>(live).more_places;
     std::replace(more.begin(), more.end(), from, to);
   }
-  if (record.kind == RecordKind::erase_matching) reconsider(*slot);
+  if (record.kind == RecordKind::erase_matching) empty_if_done(*slot);
 }
 
 void LiveIndex::guard_erasures(std::uint64_t segment) {
@@ -462,11 +482,7 @@ std::vector<LiveIndex::KnownRecord> LiveIndex::known_in(
       all.push_back(known);
     }
     if (live.parked && live.parked->marker && lies_there(*live.parked->marker)) {
-      Record marker;
-      marker.kind = RecordKind::parked;
-      marker.subject = slot.kind;
-      marker.id = slot.id;
-      marker.entry.version = live.version;
+      Record marker = make_marker(RecordKind::parked, slot.name(), live.version);
       marker.why = live.parked->why;
       all.push_back({std::move(marker), live.parked->marker});
     }

@@ -1,4 +1,14 @@
-// The half of the live index that follows a record out of it: its file written, its store settled.
+// The half of the live index that follows a record until it may go. Two things must happen to it,
+// in any order, and the second one empties its slot:
+//
+//     file    cover or file_written -> mark_written, under the next mark -> files_synced(mark)
+//     store   sendable -> taken: in flight -> settled
+//                                          -> released: sendable again, or held until `resume`
+//                                          -> parked: stays until retried or discarded
+//
+// While a key is in flight nothing of it is taken, so the store gets a key's writes one at a time.
+// A newer write may take the slot meanwhile; it is told from the taken one by its version, and
+// clocks, which may move without a new version, by their number `change`.
 #include <algorithm>
 #include <utility>
 
@@ -9,8 +19,8 @@ namespace tiercache {
 
 // --- Files ---
 
-void LiveIndex::wrote(const SlotName& slot, Live& live) {
-  unwrite(live);
+void LiveIndex::mark_written(const SlotName& slot, Live& live) {
+  clear_written(live);
   live.file_synced = false;
   live.file_mark = ++files_mark_;
   written_.emplace(live.file_mark, slot);
@@ -19,7 +29,7 @@ void LiveIndex::wrote(const SlotName& slot, Live& live) {
 bool LiveIndex::cover_file_write(const EntryId& id, Version version) {
   Live* live = find({RecordKind::content, id});
   if (live == nullptr || live->version != version) return false;
-  unwrite(*live);
+  clear_written(*live);
   live->file_synced = false;
   return true;
 }
@@ -29,26 +39,26 @@ void LiveIndex::file_written(const EntryId& id, Version version, const Clocks& c
   if (found == keys_.end()) return;
   Key& key = found->second;
   if (key.content && key.content->version <= version) {
-    wrote({RecordKind::content, id}, *key.content);
+    mark_written({RecordKind::content, id}, *key.content);
   }
   if (key.clocks && covers(clocks, key.clocks->clocks)) {
-    wrote({RecordKind::clocks, id}, *key.clocks);
+    mark_written({RecordKind::clocks, id}, *key.clocks);
   }
 }
 
 void LiveIndex::files_erased(const EntryId& glob, Version version) {
   const auto found = erasures_.find(glob);
   if (found == erasures_.end() || found->second.version > version) return;
-  wrote({RecordKind::erase_matching, glob}, found->second);
+  mark_written({RecordKind::erase_matching, glob}, found->second);
 }
 
 void LiveIndex::files_synced(std::uint64_t mark) {
   while (!written_.empty() && written_.begin()->first <= mark) {
     const SlotName slot = std::move(written_.begin()->second);
     Live& live = *find(slot);
-    unwrite(live);
+    clear_written(live);
     live.file_synced = true;
-    reconsider(slot);
+    empty_if_done(slot);
   }
 }
 
@@ -75,8 +85,7 @@ void LiveIndex::set_in_flight(const SlotName& slot, bool in_flight) {
   }
 }
 
-// Which slot of the key goes to the store now; nullopt: one that must go first is held.
-std::optional<SlotName> LiveIndex::to_send(const Listed& next) const {
+std::optional<SlotName> LiveIndex::slot_to_send(const Position& next) const {
   SlotName slot{next.kind, *next.id};
   if (next.kind == RecordKind::erase_matching) return slot;
   const Key& key = keys_.find(*next.id)->second;
@@ -90,7 +99,7 @@ std::optional<SlotName> LiveIndex::to_send(const Listed& next) const {
   return slot;
 }
 
-SlotPlaces LiveIndex::taken(const SlotName& slot) {
+SlotPlaces LiveIndex::take_slot(const SlotName& slot) {
   SlotPlaces out;
   out.slot = slot;
   if (slot.kind != RecordKind::erase_matching && !slot.below) {
@@ -105,15 +114,15 @@ SlotPlaces LiveIndex::taken(const SlotName& slot) {
   out.version = live.version;
   out.places = places_of(slot.kind, live);
   set_in_flight(slot, true);
-  for (const Place& place : out.places) pin(place.segment);
-  for (const Place& place : out.clocks_places) pin(place.segment);
+  pin(out.places);
+  pin(out.clocks_places);
   return out;
 }
 
 bool LiveIndex::has_unsettled(const Apart& apart) const {
-  const auto counts = [&](const Listed& listed) {
+  const auto counts = [&](const Position& listed) {
     if (is_in_flight({listed.kind, *listed.id})) return false;
-    const auto slot = to_send(listed);
+    const auto slot = slot_to_send(listed);
     return !apart(slot ? *slot : SlotName{listed.kind, *listed.id});
   };
   return std::any_of(sendable_.begin(), sendable_.end(), counts) ||
@@ -126,8 +135,8 @@ std::vector<SlotPlaces> LiveIndex::take_named(std::span<const SlotName> slots) {
     const Live* live = find(name);
     const bool waits = live != nullptr && !live->settled && !live->parked && !live->held;
     if (!waits || is_in_flight(name)) continue;
-    const auto slot = to_send({live->version, name.kind, &stored_id(name)});
-    if (slot) batch.push_back(taken(*slot));
+    const auto slot = slot_to_send({live->version, name.kind, &stored_id(name)});
+    if (slot) batch.push_back(take_slot(*slot));
   }
   return batch;
 }
@@ -140,11 +149,11 @@ std::vector<SlotPlaces> LiveIndex::take(std::size_t limit, std::size_t max_bytes
     if (is_in_flight({next->kind, *next->id})) continue;
     const bool erasure = next->kind == RecordKind::erase_matching;
     if (erasure && !batch.empty()) break;
-    const std::optional<SlotName> slot = to_send(*next);
+    const std::optional<SlotName> slot = slot_to_send(*next);
     if (!slot || (apart && apart(*slot))) continue;
     const std::size_t size = find(*slot)->place.size;
     if (!batch.empty() && bytes + size > max_bytes) break;
-    batch.push_back(taken(*slot));
+    batch.push_back(take_slot(*slot));
     for (const Place& place : batch.back().places) bytes += place.size;
     if (erasure) break;
   }
@@ -158,12 +167,12 @@ void LiveIndex::release(const SlotName& slot, Version version, bool hold) {
     Live* live = find(name);
     if (live == nullptr || live->settled || live->parked || live->version > up_to) return;
     const EntryId& id = stored_id(name);
-    unlist(name.kind, id, *live);
+    dequeue(name.kind, id, *live);
     live->held = true;
-    list(name.kind, id, *live);
+    enqueue(name.kind, id, *live);
   };
   if (hold) {
-    hold_slot(with_version(slot, version), version);
+    hold_slot(slot_holding(slot, version), version);
     const auto key = keys_.find(slot.id);
     if (slot.kind == RecordKind::content && key != keys_.end() && key->second.clocks &&
         key->second.clocks->change == key->second.clocks_taken) {
@@ -181,17 +190,17 @@ void LiveIndex::resume() {
   for (const SlotName& slot : held) {
     Live& live = *find(slot);
     const EntryId& id = stored_id(slot);
-    unlist(slot.kind, id, live);
-    list(slot.kind, id, live);
+    dequeue(slot.kind, id, live);
+    enqueue(slot.kind, id, live);
   }
 }
 
 void LiveIndex::mark_settled(const SlotName& slot, Live& live) {
   const EntryId& id = stored_id(slot);
-  unlist(slot.kind, id, live);
+  dequeue(slot.kind, id, live);
   unpark(slot.kind, id, live);
   live.settled = true;
-  reconsider(slot);
+  empty_if_done(slot);
 }
 
 bool LiveIndex::settle(const SlotName& slot, Version version, const Clocks& clocks,
@@ -228,11 +237,11 @@ bool LiveIndex::settle(const SlotName& slot, Version version, const Clocks& cloc
 }
 
 bool LiveIndex::park(const SlotName& named, Version version, const std::string& why) {
-  const SlotName slot = with_version(named, version);
+  const SlotName slot = slot_holding(named, version);
   Live* live = find(slot);
   const bool current = live != nullptr && live->version == version && !live->settled;
   if (current) {
-    unlist(slot.kind, stored_id(slot), *live);
+    dequeue(slot.kind, stored_id(slot), *live);
     if (!live->parked) {
       live->parked = std::make_unique<Live::Parked>();
       parked_.insert({version, slot.kind, &stored_id(slot)});
@@ -246,7 +255,7 @@ bool LiveIndex::park(const SlotName& named, Version version, const std::string& 
 }
 
 void LiveIndex::add_parked_marker(const Record& record, const Place& place) {
-  Live* live = find(with_version({record.subject, record.id}, record.entry.version));
+  Live* live = find(slot_holding({record.subject, record.id}, record.entry.version));
   if (live == nullptr || !live->parked || live->version != record.entry.version) return;
   if (live->parked->marker) uncount(*live->parked->marker);
   live->parked->marker = place;
@@ -259,8 +268,8 @@ std::optional<Version> LiveIndex::retry_parked(const SlotName& slot) {
   const Version version = live->version;
   const EntryId& id = stored_id(slot);
   unpark(slot.kind, id, *live);
-  list(slot.kind, id, *live);
-  reconsider(slot);
+  enqueue(slot.kind, id, *live);
+  empty_if_done(slot);
   return version;
 }
 
@@ -268,7 +277,7 @@ std::optional<Version> LiveIndex::discard_parked(const SlotName& slot) {
   Live* live = find(slot);
   if (live == nullptr || !live->parked) return std::nullopt;
   const Version version = live->version;
-  empty(slot);
+  empty_slot(slot);
   return version;
 }
 
@@ -283,8 +292,8 @@ LiveIndex::ListedSlot LiveIndex::describe(const SlotName& slot, const Live& live
 std::vector<LiveIndex::ListedSlot> LiveIndex::list(Listing which, const std::string& dataset,
                                                    const SlotPosition* after,
                                                    std::size_t limit) const {
-  std::vector<Listed> found;
-  const auto collect = [&](const std::set<Listed>& from) {
+  std::vector<Position> found;
+  const auto collect = [&](const std::set<Position>& from) {
     auto next = after ? from.upper_bound({after->version, after->kind, &after->id}) : from.begin();
     for (std::size_t n = 0; next != from.end() && n < limit; ++next) {
       if (!dataset.empty() && next->id->dataset != dataset) continue;
@@ -301,7 +310,7 @@ std::vector<LiveIndex::ListedSlot> LiveIndex::list(Listing which, const std::str
   }
   std::vector<ListedSlot> page;
   for (std::size_t i = 0; i < std::min(limit, found.size()); ++i) {
-    const SlotName slot = with_version({found[i].kind, *found[i].id}, found[i].version);
+    const SlotName slot = slot_holding({found[i].kind, *found[i].id}, found[i].version);
     page.push_back(describe(slot, *find(slot)));
   }
   return page;
@@ -327,7 +336,7 @@ bool LiveIndex::is_unsettled(const EntryId& id, Version* version) const {
 }
 
 std::optional<Guard> LiveIndex::guard_of(const EntryId& id, Version version) const {
-  const Live* live = find(with_version({RecordKind::content, id}, version));
+  const Live* live = find(slot_holding({RecordKind::content, id}, version));
   const bool open = live != nullptr && live->version == version && !live->settled;
   if (!open || !live->guard) return std::nullopt;
   return Guard{*live->guard, live->made_from ? *live->made_from : Lineage{}};

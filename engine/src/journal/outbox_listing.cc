@@ -22,7 +22,8 @@ OutboxKind kind_of(const ListedSlot& listed) {
   }
 }
 
-// Clocks have the version of the content they belong to, which may be much older.
+// A clocks record has the version of the content that it belongs to, which may be much older, so
+// its time is that of its latest clock.
 WallTime written_at(const ListedSlot& listed) {
   if (listed.slot.kind != RecordKind::clocks) return WallTime(listed.version.stamped_at());
   const Clocks& clocks = listed.clocks;

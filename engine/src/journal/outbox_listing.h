@@ -1,4 +1,5 @@
-// What the store has not settled, as it is listed for a person.
+// What the store has not settled, as it is listed for a person. Both functions are called under the
+// segment table's lock.
 #pragma once
 
 #include <vector>
@@ -8,9 +9,9 @@
 
 namespace tiercache {
 
-// Oldest version first.
+// The page that the query asks for, oldest version first.
 std::vector<OutboxWrite> list_unsettled(const LiveIndex& index, const OutboxQuery& query);
-// What is parked of the key, or the glob; of one version unless it is zero.
+// The parked writes of the key, or of the glob in `id.key`. A version of zero means all of them.
 std::vector<OutboxWrite> list_parked(const LiveIndex& index, const EntryId& id, Version version);
 
 }  // namespace tiercache

@@ -9,7 +9,7 @@
 namespace tiercache {
 namespace {
 
-// How many names are tried for the folder before giving up.
+// How many names are tried for the folder before it is given up.
 constexpr int kNamesTried = 8;
 
 }  // namespace
@@ -67,7 +67,7 @@ bool OwnFolder::is_restoring() const {
 IoStatus OwnFolder::make(std::shared_ptr<JournalFolder>* out) {
   IoStatus status;
   for (int tries = 0; tries < kNamesTried; ++tries) {
-    // One that was deleted may still be tidied up: its name is not used again.
+    // A name is not used again, since whoever deleted the folder may still be at it.
     const int number = names_used_++;
     auto made = std::make_shared<JournalFolder>();
     made->own = true;
@@ -78,10 +78,10 @@ IoStatus OwnFolder::make(std::shared_ptr<JournalFolder>* out) {
     status = file_system_.make_directories(made->path);
     if (!status.ok()) return status;
     status = take_lock(made.get());
-    // An adopter may take a folder in the instant between its making and its locking.
+    // Another process may adopt the folder in the instant before it is locked.
     if (status.error == EAGAIN || status.absent()) continue;
     if (!status.ok()) {
-      file_system_.remove_tree(made->path);  // on a full disk it may have been the last inode
+      file_system_.remove_tree(made->path);  // it may have taken the last inode of a full disk
       return status;
     }
     *out = std::move(made);
@@ -93,18 +93,18 @@ IoStatus OwnFolder::make(std::shared_ptr<JournalFolder>* out) {
 IoStatus OwnFolder::take_lock(JournalFolder* made) {
   IoStatus status = file_system_.try_lock(owner_path(*made), &made->lock);
   if (!status.ok()) return status;
-  made->owner = identity_of(file_system_, owner_path(*made));
+  made->owner_identity = identity_of(file_system_, owner_path(*made));
   status = file_system_.sync_directory(made->path);
   if (status.ok()) status = file_system_.sync_directory(directory_);
   if (status.ok()) status = file_system_.sync_directory(parent_of(directory_));
   return status;
 }
 
-std::shared_ptr<JournalFolder> OwnFolder::missing() const {
+std::shared_ptr<JournalFolder> OwnFolder::make_stand_in() const {
   auto missing = std::make_shared<JournalFolder>();
   missing->path = directory_ + "/" + name_;
   missing->own = true;
-  missing->gone = true;
+  missing->deleted = true;
   return missing;
 }
 
@@ -113,7 +113,7 @@ IoStatus OwnFolder::open() {
   const IoStatus status = make(&made);
   if (!status.ok() && !refuses_for_now(status.error)) return status;
   Lock lock(mutex_);
-  folder_ = status.ok() ? std::move(made) : missing();
+  folder_ = status.ok() ? std::move(made) : make_stand_in();
   away_ = status;
   return {};
 }

@@ -7,7 +7,7 @@ namespace tiercache {
 
 void ParkedRecords::park(const UnsettledWrite& write, const std::string& why) {
   const SlotName slot = slot_of(write);
-  Record parked = marker(RecordKind::parked, slot, write.write.entry.version);
+  Record parked = make_marker(RecordKind::parked, slot, write.write.entry.version);
   parked.why = why.empty() ? "refused" : why;
   queue_.add_in_order([&](CommitQueue::Additions* added) {
     const bool is_parked = table_.with_index(
@@ -22,7 +22,7 @@ bool ParkedRecords::retry(const EntryId& id, Version version) {
     table_.with_index([&](LiveIndex& index) {
       for (const LiveIndex::ListedSlot& listed : index.parked_of(id, version)) {
         index.retry_parked(listed.slot);
-        added->records.push_back(marker(RecordKind::parked, listed.slot, listed.version));
+        added->records.push_back(make_marker(RecordKind::parked, listed.slot, listed.version));
         any = true;
       }
     });
@@ -30,8 +30,9 @@ bool ParkedRecords::retry(const EntryId& id, Version version) {
   return any;
 }
 
-// No note says that the slot is settled: as long as its record can be met again, so must that it is
-// parked, or the local tiers would have it back without anybody knowing.
+// No note is written that the slot is settled. As long as the next open can meet the record it must
+// also meet the marker, or it would bring the entry back to the local tiers without anybody knowing
+// that the store had refused it.
 bool ParkedRecords::discard(const EntryId& id, Version version) {
   std::set<std::uint64_t> segments;
   {
@@ -62,11 +63,11 @@ IoStatus ParkedRecords::forget_discarded() {
     Lock lock(mutex_);
     numbers = discarded_in_;
   }
-  if (numbers.contains(table_.current_number())) queue_.leave_segment();
+  if (numbers.contains(table_.current_number())) queue_.finish_segment();
   for (const std::uint64_t number : numbers) {
     if (const IoStatus status = compaction_.copy_forward(number); !status.ok()) return status;
   }
-  if (const IoStatus status = table_.deleted(numbers); !status.ok()) return status;
+  if (const IoStatus status = table_.check_deleted(numbers); !status.ok()) return status;
   const IoStatus status = file_system_.sync_directory(own_path);
   if (!status.ok()) return status;
   Lock lock(mutex_);

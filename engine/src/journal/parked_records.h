@@ -1,11 +1,12 @@
-// Writes that the store refused for good: kept on disk until they are tried again or given up.
+// Writes that the store refused for good. They stay on disk until they are tried again or given up.
 //
-// That a write is parked is itself a record, the marker, queued under the same lock as the index is
-// changed. So the last word of two threads in memory is the last one on the disk as well.
+// That a write is parked, or is parked no longer, is itself a record, the marker. It is queued
+// under the same lock under which the index is changed. So where two threads park and retry the
+// same write, the one that had the last word in memory has it on the disk as well.
 //
-// What is given up leaves the index at once, but its bytes are still in a segment, and the next
-// open would find and park it again. `forget_discarded` gets rid of those segments, after the live
-// records beside it have been copied forward.
+// A discarded write leaves the index at once, but its bytes are still in a segment, and the next
+// open would find and park it again. `forget_discarded` copies forward what is live in those
+// segments and deletes them.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,9 @@
 
 namespace tiercache {
 
-// Thread-safe. Its lock is taken before those of the queue and the table.
+// Owned by the journal. Thread-safe. Its own small lock guards the set of segments with discarded
+// records, and is taken before the table's; the index is changed under the queue's lock and the
+// table's, but for `discard`, which queues nothing and needs no order.
 class ParkedRecords {
  public:
   ParkedRecords(FileSystem& file_system, const OwnFolder& own_folder, SegmentTable& table,
@@ -32,8 +35,8 @@ class ParkedRecords {
         queue_(queue),
         compaction_(compaction) {}
 
+  // The four calls of `Journal` (`park`, `retry_parked`, `discard_parked`, `forget_discarded`).
   void park(const UnsettledWrite& write, const std::string& why);
-  // All of the key, or the glob; of one version unless it is zero. False when nothing is parked.
   bool retry(const EntryId& id, Version version);
   bool discard(const EntryId& id, Version version);
   IoStatus forget_discarded();
@@ -46,7 +49,7 @@ class ParkedRecords {
   Compaction& compaction_;
 
   Mutex mutex_;
-  // Segments with discarded records, not yet forgotten.
+  // The segments with records that were discarded and not yet forgotten.
   std::set<std::uint64_t> discarded_in_ TIERCACHE_GUARDED_BY(mutex_);
 };
 

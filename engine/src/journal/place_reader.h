@@ -1,4 +1,4 @@
-// Reads single records back from where they lie.
+// Reads single records back from the places where they lie.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,19 @@
 
 namespace tiercache {
 
-// Reads frames of several segments, each opened once. Not thread-safe. Whoever adds places has
-// pinned their segments, and lets them be once it has read.
+// Reads frames from several segments and opens each of them at most once. Made on the stack for a
+// batch of reads; not thread-safe. Its user pins the segments while it holds the table's lock, and
+// unpins them when it has read.
 class PlaceReader {
  public:
   explicit PlaceReader(FileSystem& file_system) : file_system_(file_system) {}
 
-  // The segments in which these lie.
+  // Remembers the segments in which these places lie. To be called under the table's lock.
   void add(const std::vector<Place>& places, const SegmentMap& segments);
-  // Reads and verifies one record. EILSEQ when the bytes do not hold.
+  // Reads one record and checks it. EILSEQ if its bytes fail the checksum or are no record.
   IoStatus read(const Place& place, Record* out, std::uint64_t* sequence = nullptr);
-  // Reads the record of a slot; clocks records are merged.
+  // Reads the record of a slot. Where it has several places, which is so for clocks, the records
+  // are merged into one.
   IoStatus read(const std::vector<Place>& places, Record* out);
 
  private:

@@ -4,7 +4,7 @@
 
 namespace tiercache {
 
-std::vector<QueuedRecord*> pointers(std::vector<QueuedRecord>* records) {
+std::vector<QueuedRecord*> pointers_to(std::vector<QueuedRecord>* records) {
   std::vector<QueuedRecord*> all;
   for (QueuedRecord& one : *records) all.push_back(&one);
   return all;
@@ -16,21 +16,12 @@ std::uint64_t total_bytes(std::span<QueuedRecord* const> records) {
   return total;
 }
 
-QueuedRecord queued(Record record) {
+QueuedRecord make_queued(Record record) {
   QueuedRecord made;
   made.payload = encode_record(record);
   record.entry.document.reset();
   made.record = std::move(record);
   return made;
-}
-
-Record marker(RecordKind kind, const SlotName& slot, Version version) {
-  Record record;
-  record.kind = kind;
-  record.subject = slot.kind;
-  record.id = slot.id;
-  record.entry.version = version;
-  return record;
 }
 
 }  // namespace tiercache

@@ -1,3 +1,7 @@
+// A record's payload is a fixed order of little-endian numbers and length-prefixed strings. One
+// byte of bits says which optional members are there. Whoever decodes a payload checks once at the
+// end that all of it was there and nothing was left over (`ByteReader::at_end`), because the
+// frame's checksum has already told that these are the bytes that were written.
 #include "journal/record.h"
 
 #include <algorithm>
@@ -11,7 +15,7 @@
 namespace tiercache {
 namespace {
 
-// Which of the optional members follow, in this order.
+// The bits that say which optional members follow, in the order of their bits.
 enum Present : std::uint8_t {
   kLastFetch = 1,
   kLastRichFetch = 2,
@@ -61,8 +65,8 @@ void get_clocks(ByteReader* in, std::uint8_t present, Clocks* out) {
   if (present & kInvalidatedAt) out->invalidated_at = WallTime(get_duration(in));
 }
 
-// In the place of `why`, which content has none of: readers that know nothing of it are only
-// stricter.
+// A lineage is written where other kinds have `why`, which content does not use. A reader of an
+// earlier version ignores it there and merely refuses more, because it sees the guard alone.
 std::string text_of(const Lineage& made_from) {
   std::string text = made_from.up_to.to_string();
   for (const std::uint32_t writer : made_from.writers) text += ' ' + std::to_string(writer);
@@ -85,11 +89,7 @@ Lineage lineage_of(std::string_view text) {
   return made_from;
 }
 
-bool known_kind(std::uint8_t kind) {
-  return kind >= 1 && kind <= 5;
-}
-
-bool known_entry_kind(std::uint8_t kind) {
+bool is_entry_kind(std::uint8_t kind) {
   return kind == static_cast<std::uint8_t>(EntryKind::document) ||
          kind == static_cast<std::uint8_t>(EntryKind::tombstone);
 }
@@ -128,7 +128,7 @@ bool decode_record(std::string_view payload, Record* out, DocumentBytes document
   const auto subject = in.number<std::uint8_t>();
   const auto entry_kind = in.number<std::uint8_t>();
   const auto present = in.number<std::uint8_t>();
-  if (!in.ok() || !known_kind(kind) || !known_kind(subject) || !known_entry_kind(entry_kind) ||
+  if (!in.ok() || !is_record_kind(kind) || !is_record_kind(subject) || !is_entry_kind(entry_kind) ||
       present > kAllPresent) {
     return false;
   }

@@ -1,3 +1,18 @@
+// A restoring has the turn from its beginning to its end, so what others append meanwhile waits:
+//
+//     owner calls `stands`: false -> calls `restore`     writers
+//         take the turn                                  their commits return at once
+//         mark deleted folders, make a new one
+//         for each segment in a deleted folder:
+//             copy what can be read by its open file
+//             make anew what only the index or the caller knows
+//             write and sync that in the new folder; the old records are dead
+//         end the turn                                   what they queued is written now, by this
+//                                                        thread
+//
+// An error ends it early. Segments that were brought over have nothing live any more, so the next
+// call brings over only the others. Until one call has succeeded, every record that is committed is
+// answered `not_applied`.
 #include "journal/restoring.h"
 
 #include <algorithm>
@@ -9,6 +24,7 @@
 namespace tiercache {
 namespace {
 
+// True if nothing is missing. A tombstone needs no document.
 bool is_whole(const Entry& entry) {
   return entry.kind == EntryKind::tombstone || entry.document != nullptr;
 }
@@ -20,7 +36,7 @@ bool is_whole(const Entry& entry) {
 IoStatus FolderRestoring::come_back() {
   if (own_folder_.get() && own_folder_.away().ok()) return {};
   if (const IoStatus taken = queue_.take_turn(); !taken.ok()) return taken;
-  // Another thread may have made it before this one's turn.
+  // Another thread may have made it before this one had the turn.
   const IoStatus status = own_folder_.away().ok() ? IoStatus{} : own_folder_.come_back();
   queue_.end_turn();
   return status;
@@ -31,12 +47,12 @@ IoStatus FolderRestoring::come_back() {
 std::vector<std::shared_ptr<JournalFolder>> FolderRestoring::folders() const {
   std::vector<std::shared_ptr<JournalFolder>> all;
   if (auto own = own_folder_.get()) all.push_back(std::move(own));
-  table_.list_folders(&all);
+  table_.collect_folders(&all);
   return all;
 }
 
-bool FolderRestoring::leads_to(const JournalFolder& of) const {
-  return still_leads_to(file_system_, owner_path(of), of.owner);
+bool FolderRestoring::is_in_place(const JournalFolder& of) const {
+  return still_leads_to(file_system_, owner_path(of), of.owner_identity);
 }
 
 bool FolderRestoring::stands() const {
@@ -45,7 +61,7 @@ bool FolderRestoring::stands() const {
   if (own_folder_.is_restoring()) return false;
   std::vector<std::shared_ptr<JournalFolder>> ours = folders();
   if (!own_folder_.is_there()) std::erase(ours, own);
-  return std::all_of(ours.begin(), ours.end(), [&](const auto& of) { return leads_to(*of); });
+  return std::all_of(ours.begin(), ours.end(), [&](const auto& of) { return is_in_place(*of); });
 }
 
 IoStatus FolderRestoring::restore(const Newest& newest) {
@@ -62,10 +78,10 @@ IoStatus FolderRestoring::restore(const Newest& newest) {
 
 IoStatus FolderRestoring::replace_deleted_folder() {
   for (const auto& of : folders()) {
-    if (!leads_to(*of)) of->gone = true;
+    if (!is_in_place(*of)) of->deleted = true;
   }
   const auto own = own_folder_.get();
-  if (!own || !own->gone) return {};
+  if (!own || !own->deleted) return {};
   own->own = false;
   writer_.leave_behind();
   return own_folder_.replace();
@@ -74,20 +90,20 @@ IoStatus FolderRestoring::replace_deleted_folder() {
 IoStatus FolderRestoring::bring_over(const SegmentPtr& segment, const Newest& newest) {
   std::vector<QueuedRecord> copies;
   std::set<std::uint64_t> known;
-  reading_.read_good(*segment, writer_.file_of(segment), &copies, &known);
-  const std::uint64_t lost = make_once_more(*segment, known, newest, &copies);
-  const IoStatus status = writer_.write(pointers(&copies), Sync::yes);
-  if (!status.ok()) return status;  // they are met again
+  reader_.read_intact(*segment, writer_.file_of(segment), &copies, &known);
+  const std::uint64_t lost = recreate_unread(*segment, known, newest, &copies);
+  const IoStatus status = writer_.write(pointers_to(&copies), Sync::yes);
+  if (!status.ok()) return status;  // the next try meets these records again
   counters_.lost_records += lost;
   writer_.forget_left_behind(segment);
-  table_.with_index([&](LiveIndex& index) { index.give_up(segment->number); });
+  table_.with_index([&](LiveIndex& index) { index.drop_records_in(segment->number); });
   return {};
 }
 
-std::uint64_t FolderRestoring::make_once_more(const JournalSegment& segment,
-                                              const std::set<std::uint64_t>& known,
-                                              const Newest& newest,
-                                              std::vector<QueuedRecord>* out) {
+std::uint64_t FolderRestoring::recreate_unread(const JournalSegment& segment,
+                                               const std::set<std::uint64_t>& known,
+                                               const Newest& newest,
+                                               std::vector<QueuedRecord>* out) {
   std::uint64_t lost = 0;
   const auto unread = table_.with_index(
       [&](const LiveIndex& index) { return index.known_in(segment.number, known); });
@@ -105,7 +121,7 @@ std::uint64_t FolderRestoring::make_once_more(const JournalSegment& segment,
       if (!superseded && !item.confirmed) ++lost;
       continue;
     }
-    out->push_back(queued(std::move(record)));
+    out->push_back(make_queued(std::move(record)));
     out->back().copy_of = item.place;
   }
   return lost;

@@ -1,3 +1,8 @@
+// The order within a round. First everything is refused if there is no folder. Then live records of
+// segments that an earlier round had to leave behind are read, to go before the new ones. Then the
+// new records are admitted one by one, each counted with those before it in the batch. Then clocks
+// are merged: the first clocks record of a key with the live one, each further one with the one
+// before it, so that the last says it all. What remains is written in one go.
 #include "journal/round_writer.h"
 
 #include <cerrno>
@@ -9,11 +14,11 @@
 namespace tiercache {
 namespace {
 
-// The frame's length is 32 bits.
+// A frame has 32 bits for its length.
 constexpr std::uint64_t kMaxPayloadBytes = 1ull << 31;
 
-// What is copied, and what says that a write is settled or parked, adds nothing that must be
-// limited.
+// True for records that count towards the limit: new content and new clocks. Copies, erases, notes
+// and markers are never refused for it, because they are small or take the place of something.
 bool grows(const QueuedRecord& one) {
   return !one.copy_of &&
          (one.record.kind == RecordKind::content || one.record.kind == RecordKind::clocks);
@@ -21,7 +26,8 @@ bool grows(const QueuedRecord& one) {
 
 }  // namespace
 
-// Whoever writes on and on would leave no turn for the restoring.
+// Without a folder nothing can be written. While a deleted one is being restored, the refusal also
+// keeps busy writers from leaving the restoring no turn.
 bool RoundWriter::refuse_without_folder(std::vector<QueuedRecord>* batch) const {
   const IoStatus why = own_folder_.refusal();
   if (why.ok()) return false;
@@ -55,7 +61,7 @@ void RoundWriter::merge_with_live_clocks(Record* record) {
   SlotPlaces places;
   const bool found = table_.with_segments([&](LiveIndex& index, const SegmentMap& segments) {
     if (!index.find_clocks(record->id, &places, &earlier.entry.clocks)) return false;
-    for (const Place& place : places.places) index.pin(place.segment);
+    index.pin(places.places);
     reader.add(places.places, segments);
     return true;
   });
@@ -65,7 +71,8 @@ void RoundWriter::merge_with_live_clocks(Record* record) {
   const Entry& later = record->entry;
   if (places.version > later.version ||
       (places.version == later.version && later.metadata.empty())) {
-    // Its metadata is on the disk alone; where that cannot be read its clocks still count.
+    // The metadata of the earlier record counts, and that is only on the disk. If the disk cannot
+    // be read, its clocks, which the index knows, still count.
     Record read;
     if (reader.read(places.places, &read).ok()) {
       earlier = std::move(read);
@@ -97,11 +104,12 @@ void RoundWriter::write(std::vector<QueuedRecord>* batch, Sync sync) {
   if (refuse_without_folder(batch)) return;
   std::vector<QueuedRecord> copies;
   writer_.collect_left_behind(&copies);
-  std::vector<QueuedRecord*> records = pointers(&copies);
+  std::vector<QueuedRecord*> records = pointers_to(&copies);
   const std::vector<QueuedRecord*> admitted = admit(batch);
   merge_clocks(batch);
   records.insert(records.end(), admitted.begin(), admitted.end());
-  // What moves was synced where it was.
+  // Copies come from a place where they were synced, so they must not be acknowledged unsynced
+  // here.
   if (writer_.write(records, copies.empty() ? sync : Sync::yes).ok()) writer_.forget_left_behind();
 }
 

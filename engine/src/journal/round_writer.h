@@ -1,5 +1,6 @@
-// What a round of the group commit makes of the records that were queued: some are refused, clocks
-// are merged with those before them, and what was left behind by a failure goes along.
+// What one round of the group commit makes of the records that were queued: some are refused,
+// clocks records are merged with those before them, and live records of segments that failed go
+// along.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,10 @@
 
 namespace tiercache {
 
-// Not thread-safe: it belongs to the thread whose turn it is to write.
+// Owned by the journal. Not thread-safe: it belongs to the thread that has the turn to write.
 class RoundWriter {
  public:
-  // `max_bytes`: of live records; at it a record that adds to them is `full`.
+  // A record that would bring the live ones over `max_bytes` is answered `full`.
   RoundWriter(FileSystem& file_system, std::uint64_t max_bytes, const OwnFolder& own_folder,
               SegmentTable& table, SegmentWriter& writer)
       : file_system_(file_system),
@@ -24,14 +25,16 @@ class RoundWriter {
         table_(table),
         writer_(writer) {}
 
-  // Writes the batch and fills in its results.
+  // Writes the batch and fills in the result of each record.
   void write(std::vector<QueuedRecord>* batch, Sync sync);
 
  private:
+  // True if there is no folder to write to; all of the batch is refused then.
   bool refuse_without_folder(std::vector<QueuedRecord>* batch) const;
-  // Answers what cannot be written; the rest is `durable` for now.
+  // Refuses what is too large or does not fit into the journal, and returns the rest.
   std::vector<QueuedRecord*> admit(std::vector<QueuedRecord>* batch);
-  // A clocks record replaces the one before it, so it must say all that one said.
+  // A clocks record takes the place of the key's last one, which may be live or stand before it in
+  // the batch, so everything that one says is merged into it.
   void merge_clocks(std::vector<QueuedRecord>* batch);
   void merge_with_live_clocks(Record* record);
 

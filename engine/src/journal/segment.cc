@@ -1,3 +1,12 @@
+// How a segment is read back after a crash. Frames follow one another, so a reader goes from frame
+// to frame. Where no frame is intact it looks at every eighth byte for the next one whose checksum
+// and sequence fit, and what lies between the two is a gap:
+//
+//     header | frame | frame | gap | frame | zeros ...
+//                                     `- "synced up to here when I was written"
+//
+// A gap before that offset was acknowledged once, so it is damage; one behind it was torn by the
+// crash, before anybody was told that it is safe. Where nothing follows, the tail is cut.
 #include "journal/segment.h"
 
 #include <algorithm>
@@ -13,18 +22,17 @@ namespace {
 constexpr std::string_view kMagic = "TIERCJNL";
 constexpr std::string_view kSuffix = ".seg";
 constexpr std::size_t kNameDigits = 10;
-constexpr std::size_t kHeaderChecked = 32;  // bytes before the header's checksum
-constexpr std::size_t kFrameChecksum = 8;   // bytes of the frame's checksum, which comes first
+constexpr std::size_t kHeaderChecked = 32;  // the bytes before the header's checksum
+constexpr std::size_t kFrameChecksum = 8;   // the bytes of the frame's checksum, which comes first
 
 std::uint64_t aligned(std::uint64_t bytes) {
   return (bytes + kFrameAlignment - 1) / kFrameAlignment * kFrameAlignment;
 }
 
-// The four bytes after a frame's length: the kind and three zeros. No JSON text or key holds such
-// bytes, so a search does not stop inside a document.
-bool plausible_kind(std::string_view frame) {
-  const auto word = get_number<std::uint32_t>(frame.substr(12));
-  return word >= 1 && word <= 5;
+// Behind a frame's length come its kind and three zeros. No JSON text has such bytes, so a search
+// for the next frame passes over a document without hashing at every step.
+bool has_plausible_kind(std::string_view frame) {
+  return is_record_kind(get_number<std::uint32_t>(frame.substr(12)));
 }
 
 bool read_header_at(std::string_view bytes, SegmentHeader* out) {
@@ -38,7 +46,7 @@ bool read_header_at(std::string_view bytes, SegmentHeader* out) {
          format == kSegmentFormat;
 }
 
-bool newer_header_at(std::string_view bytes, std::uint32_t* format) {
+bool has_newer_header(std::string_view bytes, std::uint32_t* format) {
   if (bytes.size() < kSegmentHeaderBytes || !bytes.starts_with(kMagic)) return false;
   *format = get_number<std::uint32_t>(bytes.substr(kMagic.size()));
   return *format > kSegmentFormat;
@@ -55,14 +63,14 @@ std::size_t find_frame(std::string_view segment, std::size_t offset, std::uint64
                        std::uint64_t last_sequence) {
   for (; offset + kFrameHeaderBytes <= segment.size(); offset += kFrameAlignment) {
     const std::string_view rest = segment.substr(offset);
-    if (!plausible_kind(rest)) continue;
+    if (!has_plausible_kind(rest)) continue;
     Frame frame;
     if (read_frame(rest, salt, &frame) && frame.sequence > last_sequence) return offset;
   }
   return std::string_view::npos;
 }
 
-// Leaves only the gaps that some later frame knew to be synced.
+// A gap that no later frame knew to be synced is a torn write and no damage.
 void keep_corruption(SegmentContents* contents) {
   std::uint64_t synced_to = 0;
   for (const FoundFrame& found : contents->frames) {
@@ -104,7 +112,7 @@ void append_frame(std::string* out, std::uint64_t salt, const Frame& frame) {
 }
 
 bool read_frame(std::string_view bytes, std::uint64_t salt, Frame* out) {
-  if (bytes.size() < kFrameHeaderBytes || !plausible_kind(bytes)) return false;
+  if (bytes.size() < kFrameHeaderBytes || !has_plausible_kind(bytes)) return false;
   ByteReader in(bytes);
   const auto checksum = in.number<std::uint64_t>();
   const auto size = in.number<std::uint32_t>();
@@ -144,11 +152,15 @@ SegmentState read_segment_header(std::string_view segment, SegmentHeader* out,
                                  std::uint32_t* format) {
   const std::string_view last = last_header(segment);
   if (read_header_at(segment, out) || read_header_at(last, out)) return SegmentState::good;
-  if (newer_header_at(segment, format) || newer_header_at(last, format)) {
+  if (has_newer_header(segment, format) || has_newer_header(last, format)) {
     return SegmentState::newer_format;
   }
   return segment.find_first_not_of('\0') == std::string_view::npos ? SegmentState::empty
                                                                    : SegmentState::damaged;
+}
+
+std::uint64_t segment_file_bytes(std::uint64_t capacity) {
+  return 2 * kSegmentHeaderBytes + aligned(capacity);
 }
 
 IoStatus create_segment(FileSystem& file_system, const std::string& folder, const std::string& path,
@@ -156,7 +168,7 @@ IoStatus create_segment(FileSystem& file_system, const std::string& folder, cons
                         std::unique_ptr<File>* out) {
   const std::string head = encode_segment_header(header);
   std::string bytes = head;
-  bytes.resize(kSegmentHeaderBytes + aligned(capacity), '\0');
+  bytes.resize(segment_file_bytes(capacity) - kSegmentHeaderBytes, '\0');
   bytes += head;
   std::unique_ptr<File> file;
   IoStatus status = file_system.open(path, OpenMode::create, &file);

@@ -1,3 +1,11 @@
+// How a segment goes. Marking comes before deleting and forgetting comes after it, since no file is
+// deleted under the lock:
+//
+//     lock: dead, not current, not pinned  ->  being_deleted = true; nobody can pin it any more
+//        delete the file; in an adopted folder, sync the folder
+//     lock: it worked  ->  forget the segment; an erase that guarded against it may become dead
+//           it failed  ->  deletion_failed = true, until a compaction lifts that
+//     again, because forgetting may have made more segments dead
 #include "journal/segment_table.h"
 
 #include <algorithm>
@@ -26,7 +34,7 @@ std::uint64_t SegmentTable::reserve_sequences(std::uint64_t count) {
   return std::exchange(next_sequence_, next_sequence_ + count);
 }
 
-void SegmentTable::sequence_met(std::uint64_t sequence) {
+void SegmentTable::note_sequence(std::uint64_t sequence) {
   Lock lock(mutex_);
   next_sequence_ = std::max(next_sequence_, sequence + 1);
 }
@@ -54,7 +62,7 @@ std::uint64_t SegmentTable::current_number() const {
   return current_number_;
 }
 
-void SegmentTable::leave_current() {
+void SegmentTable::finish_current() {
   Lock lock(mutex_);
   current_number_ = 0;
 }
@@ -62,7 +70,7 @@ void SegmentTable::leave_current() {
 void SegmentTable::abandon_current(JournalSegment& failed) {
   Lock lock(mutex_);
   current_number_ = 0;
-  failed.failed = true;
+  failed.write_failed = true;
 }
 
 void SegmentTable::make_live(std::span<QueuedRecord* const> records, JournalSegment& segment,
@@ -82,7 +90,7 @@ void SegmentTable::make_live(std::span<QueuedRecord* const> records, JournalSegm
 
 // --- Adopting ---
 
-bool SegmentTable::add_met(const SegmentPtr& met) {
+bool SegmentTable::add_adopted(const SegmentPtr& met) {
   Lock lock(mutex_);
   if (!open_) return false;
   met->number = next_number_++;
@@ -110,10 +118,10 @@ std::set<std::uint64_t> SegmentTable::forget(const JournalFolder& of) {
   return numbers;
 }
 
-bool SegmentTable::is_emptied(const std::shared_ptr<JournalFolder>& of) {
+bool SegmentTable::finish_adopting(const std::shared_ptr<JournalFolder>& of) {
   Lock lock(mutex_);
-  if (of->keep && open_) kept_.push_back(of);
-  return of->segments == 0 && !of->keep;
+  if (of->must_stay && open_) kept_.push_back(of);
+  return of->segments == 0 && !of->must_stay;
 }
 
 // --- Reading ---
@@ -121,7 +129,7 @@ bool SegmentTable::is_emptied(const std::shared_ptr<JournalFolder>& of) {
 SegmentPtr SegmentTable::pin(std::uint64_t number) {
   Lock lock(mutex_);
   const auto found = segments_.find(number);
-  if (!open_ || found == segments_.end() || found->second->going) return nullptr;
+  if (!open_ || found == segments_.end() || found->second->being_deleted) return nullptr;
   index_.pin(number);
   return found->second;
 }
@@ -133,10 +141,10 @@ void SegmentTable::unpin(std::uint64_t number) {
 
 void SegmentTable::unpin(const std::vector<Place>& places) {
   Lock lock(mutex_);
-  for (const Place& place : places) index_.unpin(place.segment);
+  index_.unpin(places);
 }
 
-void SegmentTable::list_folders(std::vector<std::shared_ptr<JournalFolder>>* all) const {
+void SegmentTable::collect_folders(std::vector<std::shared_ptr<JournalFolder>>* all) const {
   Lock lock(mutex_);
   for (const auto& [number, segment] : segments_) {
     const auto& of = segment->folder;
@@ -148,7 +156,7 @@ std::vector<SegmentPtr> SegmentTable::in_deleted_folders() const {
   std::vector<SegmentPtr> deleted;
   Lock lock(mutex_);
   for (const auto& [number, segment] : segments_) {
-    if (segment->folder->gone) deleted.push_back(segment);
+    if (segment->folder->deleted) deleted.push_back(segment);
   }
   return deleted;
 }
@@ -162,10 +170,10 @@ std::optional<std::uint64_t> SegmentTable::next_to_compact(Compact how, std::uin
   std::uint64_t used = 0;
   for (const auto& [number, segment] : segments_) {
     used += segment->used_bytes;
-    if (number == current_number_ || segment->unreadable || segment->going) continue;
-    if (segment->folder->gone) continue;
+    if (number == current_number_ || segment->unreadable || segment->being_deleted) continue;
+    if (segment->folder->deleted) continue;
     if (number < first || number >= end) continue;
-    if (!segment->folder->own || segment->failed) return number;
+    if (!segment->folder->own || segment->write_failed) return number;
     if (!oldest) oldest = number;
   }
   const std::uint64_t live = index_.live_bytes();
@@ -173,13 +181,13 @@ std::optional<std::uint64_t> SegmentTable::next_to_compact(Compact how, std::uin
   return how == Compact::all || due ? oldest : std::nullopt;
 }
 
-IoStatus SegmentTable::deleted(const std::set<std::uint64_t>& numbers) const {
+IoStatus SegmentTable::check_deleted(const std::set<std::uint64_t>& numbers) const {
   Lock lock(mutex_);
   for (const std::uint64_t number : numbers) {
     const auto found = segments_.find(number);
     if (found == segments_.end()) continue;
     const JournalSegment& segment = *found->second;
-    if (segment.stuck || segment.unreadable) {
+    if (segment.deletion_failed || segment.unreadable) {
       return {EIO, "journal segment " + segment.path + " cannot be deleted"};
     }
     return {EAGAIN, "the journal is being written"};
@@ -189,21 +197,22 @@ IoStatus SegmentTable::deleted(const std::set<std::uint64_t>& numbers) const {
 
 void SegmentTable::retry_deletions() {
   Lock lock(mutex_);
-  for (auto& [number, segment] : segments_) segment->stuck = false;
+  for (auto& [number, segment] : segments_) segment->deletion_failed = false;
 }
 
 bool SegmentTable::delete_file(const JournalSegment& segment) {
   const IoStatus removed = file_system_.remove_file(segment.path);
   if (!removed.ok() && !removed.absent()) return false;
-  // A guarding erase may go after this segment: its folder is another one, so only a sync orders
-  // the two.
+  // An erase that hid records of this segment may be let go of next, and lies in another folder.
+  // Only a sync makes sure that a power loss does not bring this segment back without the erase.
   if (segment.folder->own) return true;
   const IoStatus synced = file_system_.sync_directory(segment.folder->path);
   return synced.ok() || synced.absent();
 }
 
-// Of what a dead owner left it is not known whether it was synced: until it is copied forward a
-// power loss may take it, and then what it made dead elsewhere has to be there still.
+// Nobody knows whether what a dead owner wrote last was synced. Until it is copied forward a power
+// loss may take it, and then the records that it made dead elsewhere are needed again. So until
+// then nothing is deleted at all.
 bool SegmentTable::holds_untrusted() const {
   for (const auto& [number, segment] : segments_) {
     if (!segment->folder->own && !segment->unreadable && index_.live_in(number) > 0) return true;
@@ -217,8 +226,8 @@ std::vector<SegmentPtr> SegmentTable::choose_dead() {
   if (!open_ || holds_untrusted()) return dead;
   for (std::uint64_t number : index_.dead_segments()) {
     const SegmentPtr& segment = segments_.at(number);
-    if (number == current_number_ || segment->going || segment->stuck) continue;
-    segment->going = true;
+    if (number == current_number_ || segment->being_deleted || segment->deletion_failed) continue;
+    segment->being_deleted = true;
     dead.push_back(segment);
   }
   return dead;
@@ -230,14 +239,14 @@ std::vector<std::shared_ptr<JournalFolder>> SegmentTable::remove(
   Lock lock(mutex_);
   if (!open_) return emptied;
   for (const SegmentPtr& segment : stuck) {
-    segment->stuck = true;
-    segment->going = false;
+    segment->deletion_failed = true;
+    segment->being_deleted = false;
   }
   for (const SegmentPtr& segment : gone) {
     segments_.erase(segment->number);
     index_.remove_segment(segment->number);
     JournalFolder& of = *segment->folder;
-    if (--of.segments == 0 && !of.own && !of.keep) emptied.push_back(segment->folder);
+    if (--of.segments == 0 && !of.own && !of.must_stay) emptied.push_back(segment->folder);
   }
   return emptied;
 }
@@ -246,7 +255,8 @@ void SegmentTable::trim() {
   for (;;) {
     std::vector<SegmentPtr> gone = choose_dead();
     if (gone.empty()) return;
-    // One that stays is still counted, so that what guards against its records stays too.
+    // A segment that could not be deleted stays listed, so that erases that hide its records stay
+    // live too.
     std::vector<SegmentPtr> stuck;
     std::erase_if(gone, [&](const SegmentPtr& segment) {
       if (delete_file(*segment)) return false;

@@ -1,14 +1,13 @@
-// The segments that hold live records, and the index of those records: what there is, under one
-// lock.
+// The segments of a journal and the index of what is live in them, under one lock.
 //
-// Index and segments belong together, since a place in the index is good for as long as its segment
-// is there. Whoever reads a place without the lock has pinned the segment; `trim` deletes those in
-// which nothing is live and that nobody has pinned:
+// They belong together because a place in the index is good only while its segment is there.
+// Whoever reads a place without the lock pins the segment first; `trim` deletes segments in which
+// nothing is live and which nobody has pinned:
 //
 //     lock: look up, pin  ->  read the files  ->  lock: change the index, unpin  ->  trim
 //
-// Files are deleted without the lock, and a segment is forgotten only once its file is gone for
-// good. The table writes nothing and knows neither queues nor turns.
+// The lock is not held while files are deleted, and a segment is forgotten only once its file is
+// gone for good. The table writes nothing, and it knows neither queues nor turns.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +25,9 @@
 
 namespace tiercache {
 
-// Thread-safe. Its lock may be taken under any other of the journal; nothing is called under it but
-// what `with_index` and the like were given.
+// Owned by the journal and shared by its parts. Thread-safe. Its lock is one of the journal's two
+// and the innermost: it may be taken under any other of the journal's locks, and nothing is called
+// under it but what `with_index` and the like were given.
 class SegmentTable {
  public:
   // Without a store every record counts as settled.
@@ -35,7 +35,8 @@ class SegmentTable {
       : file_system_(file_system), index_(has_store) {}
 
   // --- What is live ---
-  // Calls `use(index)` or `use(index, segments)` under the lock. It must be short.
+  // Calls `use(index)`, or `use(index, segments)`, under the lock and returns what it returns. It
+  // must be short and must not call the journal.
   template <class Use>
   auto with_index(Use use) {
     Lock lock(mutex_);
@@ -46,7 +47,8 @@ class SegmentTable {
     Lock lock(mutex_);
     return use(index_, segments_);
   }
-  // The same while the table is open; else it is not called, and the answer is an empty one.
+  // The same while the table is open. After `close` it is not called, and the answer is an empty
+  // one.
   template <class Use>
   auto while_open(Use use)
       -> decltype(use(std::declval<LiveIndex&>(), std::declval<const SegmentMap&>())) {
@@ -54,67 +56,79 @@ class SegmentTable {
     if (!open_) return {};
     return use(index_, segments_);
   }
-  // `live_records` and the like; what is counted elsewhere stays.
+  // Fills in the figures that the table knows, from `live_records` to `parked_bytes`.
   void fill(JournalStats* stats) const;
 
   // --- Writing ---
-  // Sequences rise over all records of this journal, segments' numbers over all segments.
+  // The first of `count` sequence numbers, which rise over all records of this journal.
   std::uint64_t reserve_sequences(std::uint64_t count);
-  void sequence_met(std::uint64_t sequence);
+  // An adopted record has this sequence number; those reserved later are higher.
+  void note_sequence(std::uint64_t sequence);
+  // The number of the next segment, which is then used up.
   std::uint64_t take_number();
+  // The number that the next segment will get. All segments that are there have lower ones.
   std::uint64_t next_number() const;
-  // The segment that is written from now on: it stays, although nothing is live in it.
+  // Lists the segment that is written from now on. It stays although nothing is live in it.
   void add_current(const SegmentPtr& made);
-  std::uint64_t current_number() const;  // 0: none
-  // It is written no longer.
-  void leave_current();
-  // Nor can what it holds be trusted.
+  // 0 while no segment is current.
+  std::uint64_t current_number() const;
+  // The current segment is written no longer, and may go once nothing in it is live.
+  void finish_current();
+  // The same after a failure: its live records should move as soon as possible.
   void abandon_current(JournalSegment& failed);
-  // These lie in the segment now, which is written up to `used_bytes`.
+  // Records that were written to the segment, up to `used_bytes`, become live there.
   void make_live(std::span<QueuedRecord* const> records, JournalSegment& segment,
                  std::uint64_t used_bytes);
 
   // --- Adopting ---
-  // A dead owner's segment, which gets its number and is pinned. False once closed.
-  bool add_met(const SegmentPtr& met);
-  // Forgets the folder's segments, which were met and are pinned: all of it stays for somebody who
-  // can read it. Their numbers.
+  // Lists a dead owner's segment, gives it its number, and pins it. False if the table is closed.
+  bool add_adopted(const SegmentPtr& met);
+  // Forgets the segments of a folder whose adoption failed. They must still be pinned. The files
+  // stay for somebody who can read them. The answer is the segments' numbers.
   std::set<std::uint64_t> forget(const JournalFolder& of);
-  // True when nothing is left in an adopted folder and it may be removed. One that must stay is
-  // kept locked.
-  bool is_emptied(const std::shared_ptr<JournalFolder>& of);
+  // Ends the adoption of a folder. True if it has no segments and the caller is to remove it. A
+  // folder that must stay on disk is not removed; it stays locked until `let_go`, so that nobody
+  // adopts it over and over.
+  bool finish_adopting(const std::shared_ptr<JournalFolder>& of);
 
   // --- Reading ---
-  // Null when the segment is gone or about to be.
+  // Keeps the segment from being deleted until `unpin`. Null if it is gone or is being deleted.
   SegmentPtr pin(std::uint64_t number);
+  // Takes back one pin of the segment, or one for each of these places.
   void unpin(std::uint64_t number);
   void unpin(const std::vector<Place>& places);
-  // Adds those of the folders that are not listed yet.
-  void list_folders(std::vector<std::shared_ptr<JournalFolder>>* all) const;
+  // Adds the folders of all segments to those that are in `all` already.
+  void collect_folders(std::vector<std::shared_ptr<JournalFolder>>* all) const;
+  // The segments whose folders were found deleted.
   std::vector<SegmentPtr> in_deleted_folders() const;
 
   // --- Letting go ---
-  // Which segment is to be copied forward next, of those numbered from `first` on and before `end`.
+  // The segment that should be copied forward next, of those with numbers from `first` up to but
+  // not including `end`. Nullopt if none should be.
   std::optional<std::uint64_t> next_to_compact(Compact how, std::uint64_t first,
                                                std::uint64_t end) const;
-  // Success when none of these is there any more. EIO: one of them cannot be deleted; EAGAIN: not
-  // just now.
-  IoStatus deleted(const std::set<std::uint64_t>& numbers) const;
-  // Deletions that failed are tried again by the next `trim`.
+  // Success if none of these segments is left. EIO means that one of them cannot be deleted, and
+  // EAGAIN that one is still needed or being deleted just now.
+  IoStatus check_deleted(const std::set<std::uint64_t>& numbers) const;
+  // Lets the next `trim` try deletions again that failed before.
   void retry_deletions();
-  // Deletes segments without live records, and adopted folders without segments.
+  // Deletes segments without live records, and adopted folders that are then empty. Does nothing
+  // while records of a dead owner wait to be copied forward. Must be called without the lock.
   void trim();
-  // Nothing is deleted any more, and `while_open` is over.
+  // Nothing is deleted after this, nothing is handed out, and `while_open` answers an empty result.
   void close();
-  // Lets go of the segments and the locks of their folders. Nobody writes any more.
+  // Forgets the segments, and with them the locks of their folders, as soon as nobody reads in them
+  // any more. To be called when nobody writes any more.
   void let_go();
 
  private:
+  // True while something is live in a readable segment of a dead owner.
   bool holds_untrusted() const TIERCACHE_REQUIRES(mutex_);
+  // Marks the segments that may go as being deleted, and returns them.
   std::vector<SegmentPtr> choose_dead();
-  // False when the file may still be there after a power loss.
+  // False if the file may still be there, or come back after a power loss.
   bool delete_file(const JournalSegment& segment);
-  // The folders that have no segment left.
+  // Forgets the segments that are gone, and returns the adopted folders that are empty by that.
   std::vector<std::shared_ptr<JournalFolder>> remove(std::span<const SegmentPtr> gone,
                                                      std::span<const SegmentPtr> stuck);
 
@@ -123,7 +137,7 @@ class SegmentTable {
   mutable Mutex mutex_;
   LiveIndex index_ TIERCACHE_GUARDED_BY(mutex_);
   SegmentMap segments_ TIERCACHE_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<JournalFolder>> kept_ TIERCACHE_GUARDED_BY(mutex_);  // their locks
+  std::vector<std::shared_ptr<JournalFolder>> kept_ TIERCACHE_GUARDED_BY(mutex_);  // that must stay
   std::uint64_t next_number_ TIERCACHE_GUARDED_BY(mutex_) = 1;
   std::uint64_t next_sequence_ TIERCACHE_GUARDED_BY(mutex_) = 1;
   std::uint64_t current_number_ TIERCACHE_GUARDED_BY(mutex_) = 0;

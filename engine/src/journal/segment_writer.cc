@@ -1,3 +1,12 @@
+// What happens when a sync fails, here while d and e are written:
+//
+//     segment 7   a b c | d e   the sync fails: 7 is left behind, with its file open
+//     segment 8   a b c   d e   copies of what is live in 7, then the records at hand; one sync
+//                                |
+//                   it worked: d and e are durable, nothing in 7 is live any more, 7 is deleted
+//                   it failed: d and e are answered "unknown", since the next open may find them;
+//                              records after them are "not applied"; nothing in 8 is live, so it
+//                              is deleted; the next round begins with what is live in 7
 #include "journal/segment_writer.h"
 
 #include <algorithm>
@@ -15,17 +24,17 @@ void answer(std::span<QueuedRecord* const> records, AppendStatus status, const I
 
 SegmentWriter::SegmentWriter(FileSystem& file_system, std::uint64_t segment_bytes,
                              std::uint64_t seed, OwnFolder& own_folder, SegmentTable& table,
-                             RecordReading& reading, JournalCounters& counters)
+                             RecordReader& reader, JournalCounters& counters)
     : segment_bytes_(segment_bytes),
       own_folder_(own_folder),
       table_(table),
-      reading_(reading),
+      reader_(reader),
       counters_(counters),
       current_(file_system, seed) {}
 
 // --- Writing ---
 
-std::size_t SegmentWriter::fitting(std::span<QueuedRecord* const> records) const {
+std::size_t SegmentWriter::count_fitting(std::span<QueuedRecord* const> records) const {
   std::size_t count = 0;
   for (std::uint64_t bytes = 0; count < records.size(); ++count) {
     bytes += records[count]->bytes();
@@ -38,7 +47,7 @@ IoStatus SegmentWriter::write(std::span<QueuedRecord* const> records, Sync sync)
   while (!records.empty()) {
     const QueuedRecord& first = *records.front();
     if (!current_.fits(first.bytes())) {
-      // Only notes are left, which come last and are not worth a segment.
+      // Notes come last in a batch, so only notes are left. They are not worth a new segment.
       if (first.record.kind == RecordKind::done) break;
       const IoStatus io = start_segment(first.bytes());
       if (!io.ok()) {
@@ -46,7 +55,7 @@ IoStatus SegmentWriter::write(std::span<QueuedRecord* const> records, Sync sync)
         return io;
       }
     }
-    const auto chunk = records.first(fitting(records));
+    const auto chunk = records.first(count_fitting(records));
     records = records.subspan(chunk.size());
     const IoStatus io = write_chunk(chunk, sync);
     if (!io.ok()) {
@@ -69,31 +78,31 @@ IoStatus SegmentWriter::start_segment(std::uint64_t bytes) {
 }
 
 IoStatus SegmentWriter::write_chunk(std::span<QueuedRecord* const> chunk, Sync sync) {
-  const IoStatus status = put(chunk, sync);
+  const IoStatus status = append_to_current(chunk, sync);
   if (!status.ok()) return rescue(chunk);
   make_live(chunk, sync);
   return status;
 }
 
-IoStatus SegmentWriter::put(std::span<QueuedRecord* const> records, Sync sync) {
+IoStatus SegmentWriter::append_to_current(std::span<QueuedRecord* const> records, Sync sync) {
   const std::uint64_t sequence = table_.reserve_sequences(records.size());
-  return current_.put(current_.place(records, sequence), sync);
+  return current_.write(current_.encode(records, sequence), sync);
 }
 
 IoStatus SegmentWriter::rescue(std::span<QueuedRecord* const> records) {
   const SegmentPtr failed = current_.segment();
-  left_behind_.push_back({failed, current_.leave()});
+  left_behind_.push_back({failed, current_.detach()});
   table_.abandon_current(*failed);
   ++counters_.segments_abandoned;
   std::vector<QueuedRecord> copies;
   collect_left_behind(&copies);
-  std::vector<QueuedRecord*> all = pointers(&copies);
+  std::vector<QueuedRecord*> all = pointers_to(&copies);
   all.insert(all.end(), records.begin(), records.end());
   IoStatus status = start_segment(total_bytes(all));
   if (!status.ok()) return status;
-  status = put(all, Sync::yes);
+  status = append_to_current(all, Sync::yes);
   if (!status.ok()) {
-    leave();  // nothing live is in it: the round's end deletes it
+    finish_segment();  // nothing in it is live, so it is deleted at the end of the round
     return status;
   }
   make_live(all, Sync::yes);
@@ -110,20 +119,20 @@ void SegmentWriter::make_live(std::span<QueuedRecord* const> records, Sync sync)
 
 // --- Leaving a segment ---
 
-void SegmentWriter::leave() {
-  current_.leave();
-  table_.leave_current();
+void SegmentWriter::finish_segment() {
+  current_.detach();
+  table_.finish_current();
 }
 
 void SegmentWriter::leave_behind() {
   const SegmentPtr left = current_.segment();
-  if (left) left_behind_.push_back({left, current_.leave()});
-  table_.leave_current();
+  if (left) left_behind_.push_back({left, current_.detach()});
+  table_.finish_current();
 }
 
 void SegmentWriter::collect_left_behind(std::vector<QueuedRecord>* copies) {
   for (const LeftBehind& left : left_behind_) {
-    reading_.read_live(*left.segment, left.file.get(), copies);
+    reader_.read_live(*left.segment, left.file.get(), copies);
   }
 }
 
@@ -142,7 +151,7 @@ File* SegmentWriter::file_of(const SegmentPtr& segment) const {
 }
 
 void SegmentWriter::let_go() {
-  current_.leave();
+  current_.detach();
   left_behind_.clear();
 }
 

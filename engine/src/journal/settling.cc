@@ -6,13 +6,14 @@ namespace tiercache {
 namespace {
 
 Record settled_note(const SlotName& slot, const Entry& entry) {
-  Record note = marker(RecordKind::done, slot, entry.version);
+  Record note = make_marker(RecordKind::done, slot, entry.version);
   note.entry.clocks = entry.clocks;
   return note;
 }
 
-// A guard may have refused it for an older entry, which takes its place in the files only now.
-// Until that is done a crash must leave it to be sent, and refused, once more.
+// The store may have refused a guarded write for an older entry, which takes its place in the files
+// only now. No note is written of that: if there is a crash before it is done, the write must be
+// sent, and refused, once more.
 bool refused_by_guard(const UnsettledWrite& write, Settlement how) {
   return how == Settlement::superseded && write.write.not_newer_than &&
          write.kind == RecordKind::content;

@@ -1,4 +1,5 @@
-// What the journal remembers of the store's good news: a write is settled, there or superseded.
+// What the journal remembers of the store's good news: that a write is settled, because the store
+// has it or something newer.
 #pragma once
 
 #include "journal/commit_queue.h"
@@ -7,13 +8,15 @@
 
 namespace tiercache {
 
-// Thread-safe.
+// Owned by the journal. Thread-safe: it has no state of its own, and changes the index under the
+// queue's lock and the table's, in this order.
 class Settling {
  public:
   Settling(SegmentTable& table, CommitQueue& queue) : table_(table), queue_(queue) {}
 
-  // The store has nothing more to decide of the key up to this version. A note of it is written
-  // along with the next records, so that a new owner need not send the write again.
+  // The store has nothing more to decide about the key up to this version. Segments that this makes
+  // dead are deleted. A note of it is written along with the next records, so that the next owner
+  // of the folder need not send the write again.
   void settled(const UnsettledWrite& write, Settlement how);
 
  private:

@@ -1,3 +1,15 @@
+// When to send. Each of the two channels, batches and slow writes, is a small machine:
+//
+//     resting   wake, kick                                          -> sending
+//     waiting   its timer, hurry, kick                              -> sending
+//     sending   it worked, it is kicked, or was woken meanwhile     -> sending
+//               nothing is left to send                             -> resting
+//               the store is away, the owner says no, the journal's
+//               disk gives nothing back, or all slow ones pause     -> waiting
+//     any       stop                                                -> resting, after its call
+//
+// A wake does not end a wait, or each new write would try a store that is away. With `retry` off no
+// channel ever waits.
 #include "outbox/outbox_drain.h"
 
 #include <algorithm>
@@ -10,62 +22,62 @@ namespace tiercache {
 
 namespace {
 
-// Between questions whether the store is the one that the writes are for.
-constexpr std::chrono::milliseconds kLeavePause{1'000};
+// The pause before the owner is asked again whether the store is the one that the writes are for.
+constexpr std::chrono::milliseconds kAskAgainPause{1'000};
 
 }  // namespace
 
 // --- When to send ---
 
-void OutboxDrain::State::post(Which which) {
-  at(which).phase = Phase::sending;
-  at(which).woken = false;
-  executor.post(Lane::store, [weak = weak_from_this(), which] {
-    if (const auto state = weak.lock()) state->send(which);
+void OutboxDrain::State::post(ChannelName name) {
+  channel(name).phase = Phase::sending;
+  channel(name).woken = false;
+  executor.post(Lane::store, [weak = weak_from_this(), name] {
+    if (const auto state = weak.lock()) state->send(name);
   });
 }
 
-void OutboxDrain::State::wake(Which which) {
-  if (stopped || at(which).phase == Phase::waiting) return;
-  if (at(which).phase == Phase::sending) {
-    at(which).woken = true;
+void OutboxDrain::State::wake(ChannelName name) {
+  if (stopped || channel(name).phase == Phase::waiting) return;
+  if (channel(name).phase == Phase::sending) {
+    channel(name).woken = true;
   } else {
-    post(which);
+    post(name);
   }
 }
 
-void OutboxDrain::State::hurry(Which which) {
-  if (stopped || at(which).phase == Phase::resting) return;
-  if (at(which).phase == Phase::sending) {
-    at(which).woken = true;
+void OutboxDrain::State::hurry(ChannelName name) {
+  if (stopped || channel(name).phase == Phase::resting) return;
+  if (channel(name).phase == Phase::sending) {
+    channel(name).woken = true;
     return;
   }
-  executor.cancel(at(which).timer);
-  post(which);
+  executor.cancel(channel(name).timer);
+  post(name);
 }
 
 void OutboxDrain::State::wake() {
   Lock lock(mutex);
-  wake(Which::batch);
+  wake(ChannelName::batch);
 }
 
 void OutboxDrain::State::hurry() {
   Lock lock(mutex);
-  hurry(Which::batch);
-  hurry(Which::slow);
+  hurry(ChannelName::batch);
+  hurry(ChannelName::slow);
 }
 
 void OutboxDrain::State::kick() {
   journal->resume();
   Lock lock(mutex);
   slow_writes.hurry();
-  for (const Which which : {Which::batch, Which::slow}) {
-    if (which == Which::slow && slow_writes.size() == 0) continue;
-    at(which).kicked = true;
-    if (!stopped && at(which).phase == Phase::resting) {
-      post(which);
+  for (const ChannelName name : {ChannelName::batch, ChannelName::slow}) {
+    if (name == ChannelName::slow && slow_writes.size() == 0) continue;
+    channel(name).kicked = true;
+    if (!stopped && channel(name).phase == Phase::resting) {
+      post(name);
     } else {
-      hurry(which);
+      hurry(name);
     }
   }
 }
@@ -79,45 +91,44 @@ void OutboxDrain::State::stop() {
   }
 }
 
-void OutboxDrain::State::wait_until(Which which, SteadyTime when) {
-  at(which).phase = Phase::waiting;
-  at(which).timer = executor.schedule(when, Lane::store,
-                                      [weak = weak_from_this(), which, wait = ++at(which).waits] {
-                                        if (const auto state = weak.lock())
-                                          state->on_timer(which, wait);
-                                      });
+void OutboxDrain::State::wait_until(ChannelName name, SteadyTime when) {
+  channel(name).phase = Phase::waiting;
+  channel(name).timer = executor.schedule(
+      when, Lane::store, [weak = weak_from_this(), name, wait = ++channel(name).last_wait] {
+        if (const auto state = weak.lock()) state->on_timer(name, wait);
+      });
 }
 
-void OutboxDrain::State::on_timer(Which which, std::uint64_t of_wait) {
+void OutboxDrain::State::on_timer(ChannelName name, std::uint64_t wait) {
   {
     Lock lock(mutex);
-    // A kick may have come between the timer's firing and this.
-    if (stopped || at(which).phase != Phase::waiting || at(which).waits != of_wait) return;
-    at(which).phase = Phase::sending;
-    at(which).woken = false;
+    // A kick may have come after the timer fired and before this.
+    if (stopped || channel(name).phase != Phase::waiting || channel(name).last_wait != wait) return;
+    channel(name).phase = Phase::sending;
+    channel(name).woken = false;
   }
-  send(which);
+  send(name);
 }
 
-std::optional<Breaker::Urgency> OutboxDrain::State::begin(Which which) {
+std::optional<Breaker::Urgency> OutboxDrain::State::begin_call(ChannelName name) {
   using Urgency = Breaker::Urgency;
   Lock lock(mutex);
   if (stopped) {
-    at(which).phase = Phase::resting;
+    channel(name).phase = Phase::resting;
     return std::nullopt;
   }
-  at(which).calling = true;
-  const bool kicked = std::exchange(at(which).kicked, false);
+  channel(name).calling = true;
+  const bool kicked = std::exchange(channel(name).kicked, false);
   return kicked || !options.retry ? Urgency::forced : Urgency::background;
 }
 
-void OutboxDrain::State::wait_for_leave(Which which) {
+void OutboxDrain::State::wait_until_allowed(ChannelName name) {
   {
     Lock lock(mutex);
-    at(which).calling = false;
-    at(which).phase = Phase::resting;
+    channel(name).calling = false;
+    channel(name).phase = Phase::resting;
     if (!stopped && options.retry) {
-      wait_until(which, std::max(breaker->retry_at(), clock->steady_now() + kLeavePause));
+      wait_until(name, std::max(breaker->retry_at(), clock->steady_now() + kAskAgainPause));
     }
   }
   if (events.rested) events.rested();
@@ -125,26 +136,26 @@ void OutboxDrain::State::wait_for_leave(Which which) {
 
 // --- Batches ---
 
-// As it is just now: the journal must not be asked and called back under one lock.
 SlowWrites OutboxDrain::State::kept_apart() const {
   Lock lock(mutex);
   return slow_writes;
 }
 
-void OutboxDrain::State::rest() {
+void OutboxDrain::State::rest_batch() {
   const SlowWrites apart = kept_apart();
   const bool left =
       journal->has_unsettled([&](const SlotName& slot) { return apart.contains(slot); });
   {
     Lock lock(mutex);
-    at(Which::batch).calling = false;
-    if (at(Which::batch).woken && !stopped) return post(Which::batch);
-    at(Which::batch).phase = Phase::resting;
+    channel(ChannelName::batch).calling = false;
+    if (channel(ChannelName::batch).woken && !stopped) return post(ChannelName::batch);
+    channel(ChannelName::batch).phase = Phase::resting;
     if (!stopped && options.retry && left) {
-      // The journal's disk would not give them back just now.
+      // Something is left that could not be taken: the journal's disk does not give it back just
+      // now.
       journal->resume();
-      wait_until(Which::batch,
-                 clock->steady_now() + backoff_delay(options.backoff, unread++, random));
+      wait_until(ChannelName::batch,
+                 clock->steady_now() + backoff_delay(options.backoff, failed_reads++, random));
     }
   }
   if (events.rested) events.rested();
@@ -153,51 +164,51 @@ void OutboxDrain::State::rest() {
 void OutboxDrain::State::next_batch(bool worked) {
   {
     Lock lock(mutex);
-    at(Which::batch).calling = false;
-    if (worked) unread = 0;
+    channel(ChannelName::batch).calling = false;
+    if (worked) failed_reads = 0;
     if (stopped) {
-      at(Which::batch).phase = Phase::resting;
-    } else if (worked || at(Which::batch).kicked || !options.retry) {
-      return post(Which::batch);
+      channel(ChannelName::batch).phase = Phase::resting;
+    } else if (worked || channel(ChannelName::batch).kicked || !options.retry) {
+      return post(ChannelName::batch);
     } else {
-      wait_until(Which::batch, breaker->retry_at());
+      wait_until(ChannelName::batch, breaker->retry_at());
     }
   }
   if (events.rested) events.rested();
 }
 
 void OutboxDrain::State::send_batch() {
-  const auto urgency = begin(Which::batch);
+  const auto urgency = begin_call(ChannelName::batch);
   if (!urgency) return;
   const SlowWrites apart = kept_apart();
   const auto is_apart = [&](const SlotName& slot) { return apart.contains(slot); };
-  if (!journal->has_unsettled(is_apart)) return rest();
-  if (events.may_send && !events.may_send(*urgency)) return wait_for_leave(Which::batch);
+  if (!journal->has_unsettled(is_apart)) return rest_batch();
+  if (events.may_send && !events.may_send(*urgency)) return wait_until_allowed(ChannelName::batch);
   const Breaker::Permit permit = breaker->ask(*urgency);
   if (!permit.granted) return next_batch(false);
   Batch batch = journal->take_unsettled(options.batch_items, options.batch_bytes, is_apart);
   drop_outdated(&batch);
   if (batch.empty()) {
     breaker->unused(permit);
-    return rest();
+    return rest_batch();
   }
-  const SendCall how = attempt(batch, options.call_timeout);
-  breaker->ended(permit, how.worked(), how.reply.message);
-  // A probe that fails tells of the store, not of what it held.
-  if (!how.worked() && !permit.probe) failed(batch, how);
-  const bool any = ended(batch, how);
+  const SendCall call = attempt(batch, options.call_timeout);
+  breaker->ended(permit, call.worked(), call.reply.message);
+  // A failed probe tells something about the store and nothing about these writes.
+  if (!call.worked() && !permit.probe) note_failure(batch, call);
+  const bool any = finish_call(batch, call);
   {
     Lock lock(mutex);
     if (slow_writes.size() > 0) {
-      if (at(Which::batch).kicked) {
+      if (channel(ChannelName::batch).kicked) {
         slow_writes.hurry();
-        at(Which::slow).kicked = true;
+        channel(ChannelName::slow).kicked = true;
       }
-      wake(Which::slow);
+      wake(ChannelName::slow);
     }
   }
-  if (how.worked() && !any) return rest();
-  next_batch(how.worked());
+  if (call.worked() && !any) return rest_batch();
+  next_batch(call.worked());
 }
 
 // --- Slow writes ---
@@ -205,26 +216,26 @@ void OutboxDrain::State::send_batch() {
 void OutboxDrain::State::rest_slow(SteadyTime until) {
   {
     Lock lock(mutex);
-    at(Which::slow).calling = false;
-    if (at(Which::slow).woken && !stopped) return post(Which::slow);
-    at(Which::slow).phase = Phase::resting;
-    if (!stopped && options.retry && until != kNever) wait_until(Which::slow, until);
+    channel(ChannelName::slow).calling = false;
+    if (channel(ChannelName::slow).woken && !stopped) return post(ChannelName::slow);
+    channel(ChannelName::slow).phase = Phase::resting;
+    if (!stopped && options.retry && until != kNever) wait_until(ChannelName::slow, until);
   }
   if (events.rested) events.rested();
 }
 
 void OutboxDrain::State::next_slow() {
   Lock lock(mutex);
-  at(Which::slow).calling = false;
+  channel(ChannelName::slow).calling = false;
   if (stopped) {
-    at(Which::slow).phase = Phase::resting;
+    channel(ChannelName::slow).phase = Phase::resting;
   } else {
-    post(Which::slow);
+    post(ChannelName::slow);
   }
 }
 
-// While the store is away others find out first whether it is back: a slow write would hold that
-// up.
+// While the store is away, other calls are the first to find out whether it is back. A slow write
+// would take long over it.
 SteadyTime OutboxDrain::State::slow_waits_until() {
   const bool away = breaker->state().open;
   Lock lock(mutex);
@@ -236,13 +247,13 @@ SteadyTime OutboxDrain::State::slow_waits_until() {
   return *probes_from;
 }
 
-bool OutboxDrain::State::fails_for_itself(const Batch& batch, std::uint64_t worked) const {
+bool OutboxDrain::State::fails_by_itself(const Batch& batch, std::uint64_t worked) const {
   Lock lock(mutex);
   return batch.size() == 1 && slow_writes.others_worked_since(batch.front(), worked);
 }
 
 void OutboxDrain::State::send_slow() {
-  const auto urgency = begin(Which::slow);
+  const auto urgency = begin_call(ChannelName::slow);
   if (!urgency) return;
   std::optional<SlowWrites::Try> next;
   SteadyTime due{};
@@ -256,12 +267,13 @@ void OutboxDrain::State::send_slow() {
   if (*urgency == Breaker::Urgency::background && clock->steady_now() < until) {
     return rest_slow(until);
   }
-  if (events.may_send && !events.may_send(*urgency)) return wait_for_leave(Which::slow);
+  if (events.may_send && !events.may_send(*urgency)) return wait_until_allowed(ChannelName::slow);
   Batch batch = journal->take_named(next->slots);
   drop_outdated(&batch);
   bool any_deferred = false;
   {
-    // What was not taken is settled by now, or cannot be read just now.
+    // A slot that was not taken is settled by now, in flight in the other channel, or cannot be
+    // read just now.
     Lock lock(mutex);
     const SteadyTime later = options.retry ? clock->steady_now() + options.call_timeout : kNever;
     for (const SlotName& slot : next->slots) {
@@ -277,7 +289,7 @@ void OutboxDrain::State::send_slow() {
       }
     }
   }
-  // What the journal holds it gives to nobody, and only the other channel would ask for it again.
+  // A record that the journal holds is given to nobody, and only the other channel would resume it.
   if (any_deferred && options.retry) journal->resume();
   if (batch.empty()) return next_slow();
   const Breaker::Permit permit = breaker->ask(*urgency);
@@ -286,20 +298,20 @@ void OutboxDrain::State::send_slow() {
     return rest_slow(breaker->retry_at());
   }
   const std::uint64_t worked = breaker->worked();
-  const SendCall how = attempt(batch, permit.probe ? options.call_timeout : next->timeout);
-  // A single write that fails again and again while others work says nothing of the store.
-  if (!how.worked() && fails_for_itself(batch, worked)) {
+  const SendCall call = attempt(batch, permit.probe ? options.call_timeout : next->timeout);
+  // A single write that fails again and again while others work says nothing about the store.
+  if (!call.worked() && fails_by_itself(batch, worked)) {
     breaker->unused(permit);
   } else {
-    breaker->ended(permit, how.worked(), how.reply.message);
+    breaker->ended(permit, call.worked(), call.reply.message);
   }
-  if (!how.worked()) {
-    failed(batch, how);
+  if (!call.worked()) {
+    note_failure(batch, call);
     Lock lock(mutex);
     if (probes_from) probes_from = breaker->retry_at();
   }
-  ended(batch, how);
-  wake();  // for a later write of a key that was in flight here
+  finish_call(batch, call);
+  wake();  // there may be a later write of a key that was in flight here
   next_slow();
 }
 

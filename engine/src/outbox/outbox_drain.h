@@ -1,10 +1,23 @@
 // The outbox: what the journal holds and the store has not settled. It is sent in the background,
-// in batches, oldest version first, until each write is settled or parked. The
-// journal decides what there is to send and remembers it over a crash; this room decides when to
-// send it and with what, makes the calls (send_call.h), and tells the journal what came of them.
+// in batches, oldest version first, until each write is settled or parked. This header explains the
+// room; read it first.
 //
-// One write never stops others. Those of a call that failed are sent beside the rest from then on,
-// by a second call, in smaller groups and then alone (slow_writes.h).
+// The journal decides what there is to send, and remembers it over a crash. This room decides when
+// to send it and with what, makes the calls (send_call.h), and tells the journal what came of them:
+//
+//     owner           drain, on the store lane      journal                  store
+//     wake  ------->  may it send? (owner, breaker)
+//                     takes the oldest writes --->  their keys are in flight
+//                     calls  ------------------------------------------------>  save
+//                       it worked  <------------------------------------------  a result per write
+//     settled <-----      tells each result  ---->  settled, parked
+//                         next batch, until none is left
+//                       it failed
+//                         gives them back  ------>  released, to be taken again
+//                         waits until the breaker lets it try
+//
+// One write never stops the others. Writes of a call that failed are sent separately from then on,
+// by a second call beside the batches, in smaller groups and then alone (slow_writes.h).
 #pragma once
 
 #include <chrono>
@@ -23,68 +36,77 @@
 
 namespace tiercache {
 
+// How the drain sends.
 struct DrainOptions {
   std::string project;
-  std::size_t batch_items = 100;
-  std::size_t batch_bytes = 1 << 20;
-  std::chrono::milliseconds call_timeout{
-      10'000};                      // deadline of one save; a slow one alone has more
-  std::size_t erase_rows = 10'000;  // of a piece of a matching erase
-  BackoffOptions backoff;           // while the journal's disk will not be read
+  std::size_t batch_items = 100;                   // at most so many writes in one call
+  std::size_t batch_bytes = 1 << 20;               // and about so many bytes
+  std::chrono::milliseconds call_timeout{10'000};  // of one call; a slow write alone has more
+  std::size_t erase_rows = 10'000;                 // rows looked at by a piece of a matching erase
+  // Pauses while the journal's disk cannot be read, and between tries of a single slow write.
+  BackoffOptions backoff;
   bool retry = true;  // false: one attempt per write, then it waits for `kick` or the next open
 };
 
-// What the drain tells its owner. Called on the store lane, never under a lock of the drain, also
-// for a call that ends after `stop`: what the functions capture must live as long as they do.
+// What the drain asks and tells its owner. All of it is called on the store lane, never under a
+// lock of the drain, and also for a call that ends after `stop`. So what the functions capture must
+// live as long as they do. Each may be null.
 struct DrainEvents {
-  // Settled or parked: `result` says which. A matching erase is `saved`.
+  // This write is settled or parked; `result` says which. A matching erase is always `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
-  // Asked before a call: whether the store is the one that the writes are for. False: it is asked
-  // again after a pause; nothing is sent until then.
+  // Asked before each call whether the store is the one that the writes are for. If it is not,
+  // nothing is sent, and the question is asked again after a pause.
   std::function<bool(Breaker::Urgency)> may_send;
-  // Asked before a superseded write is settled. False: what is to stand instead is not there yet;
-  // the write stays unsettled, and on disk, and is tried again with pauses.
+  // Asked before a superseded write is settled. False means that what won is not in the local tiers
+  // yet. The write then stays unsettled and on the disk, and is tried again after a pause.
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
-  // Asked before a write is sent, and once more before it is settled as saved. True: something
-  // newer, which the owner has just journaled, is to be sent in its stead.
+  // Asked before a write is sent, and once more before it is settled as saved. True means that the
+  // owner has just journaled something newer, which is to be sent instead.
   std::function<bool(const UnsettledWrite&)> outdated;
-  // An attempt to send this ended in the middle: the store may have it.
+  // Nobody knows how an attempt to send this write ended; the store may have it.
   std::function<void(const UnsettledWrite&)> in_doubt;
-  // This write failed alone, while the store answers others. It is tried again, with pauses.
+  // This write failed alone while the store answers others. It is tried again after a pause.
   std::function<void(const UnsettledWrite&, const std::string& why)> slow;
-  // A call ended: for health, the version clock's offset and statistics.
+  // A call has ended. This is for health, statistics, and the version clock's offset.
   std::function<void(const StoreReply& reply, std::chrono::nanoseconds took)> called;
-  // Nothing is in flight and nothing will be until a wake, a kick or the end of a pause: `idle` may
-  // have become true.
+  // One of the two calls has ended and starts again only after a wake, a kick or a pause, so `idle`
+  // may have become true.
   std::function<void()> rested;
 };
 
-// Thread-safe. At most one batch is in flight, and one try of slow writes. While the store is away
-// the breaker says when it is tried; once it works, batch follows batch without a pause. The
-// executor must live until `stop` has returned, or until it has dropped or run all tasks of the
-// drain; journal, store and clock are shared with a call that may still be in flight then.
+// Owned by the room that writes, one for each open cache with a store. Thread-safe, by one lock
+// that is held neither during a call into the store nor while the owner is called.
+//
+// At most one batch is in flight, and beside it one try of slow writes. While the store is away the
+// breaker says when it is tried; once it works, batch follows batch without a pause. The executor
+// must live until `stop` has returned, or until it has run or dropped all tasks of the drain.
+// Journal, store, breaker and clock are shared with a call that may still be in flight then.
 class OutboxDrain {
  public:
   OutboxDrain(std::shared_ptr<Journal> journal, std::shared_ptr<Store> store,
               std::shared_ptr<Breaker> breaker, Executor& executor,
               std::shared_ptr<const Clock> clock, DrainOptions options, DrainEvents events,
               std::uint64_t seed);
-  // `stop()`.
+  // Calls `stop()`.
   ~OutboxDrain();
   OutboxDrain(const OutboxDrain&) = delete;
   OutboxDrain& operator=(const OutboxDrain&) = delete;
 
-  // There is something to send: starts a batch unless one is in flight or the store is away.
+  // To be called when there is something to send. Starts a batch, unless one is in flight, which
+  // then looks again, or the drain waits for the store.
   void wake();
-  // The store works again: what waits for it is sent at once.
+  // To be called when the store works again. What waits for it is sent at once.
   void hurry();
-  // Sends at once, whatever the breaker says, and, with `retry` off, what was left.
+  // Sends everything at once, whatever the breaker says, also slow writes in their pauses and, if
+  // `retry` is off, what was attempted before.
   void kick();
-  // Nothing starts after this; a batch in flight may still end, and its results are still told.
+  // Nothing starts after this. A call in flight may still end, and its results are still told.
   void stop();
-  bool idle() const;  // nothing in flight and nothing unsettled
+  // True if nothing is in flight and nothing is unsettled.
+  bool idle() const;
+  // True from when a batch or a try of slow writes begins, before its call, until it has ended.
   bool in_flight() const;
-  // Of a write that was tried alone: what is known of it, for a person; empty for all others.
+  // What is known of a write that has failed alone, for a person. Empty for all others.
   std::string describe_slow(const OutboxWrite& write) const;
 
  private:

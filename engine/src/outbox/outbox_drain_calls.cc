@@ -1,4 +1,12 @@
-// What becomes of one call into the store, and of each of its writes.
+// What becomes of one call into the store, and of each of its writes:
+//
+//     the call failed      all writes are released, and set apart unless it was a probe
+//     a piece of an erase  released; the next piece is sent by the slow channel
+//     the call worked      per write: settled, parked, or released to be sent again
+//
+// A release is `hold` where sending the write again at once would end in the same way. It then
+// waits until the journal's held writes are resumed: by `rest_batch`, which then makes a pause, by
+// `send_slow`, or by a kick.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -24,45 +32,45 @@ SendCall OutboxDrain::State::attempt(const Batch& batch, std::chrono::millisecon
     Lock lock(mutex);
     piece = slow_writes.piece_of(first);
   }
-  SendCall how = piece ? send_erase(*store, options.project, *piece, deadline)
-                       : send_writes(*store, options.project, batch, deadline);
-  if (events.called) events.called(how.reply, clock->steady_now() - start);
-  if (how.reply.status == StoreStatus::unknown && events.in_doubt) {
+  SendCall call = piece ? send_erase(*store, options.project, *piece, deadline)
+                        : send_writes(*store, options.project, batch, deadline);
+  if (events.called) events.called(call.reply, clock->steady_now() - start);
+  if (call.reply.status == StoreStatus::unknown && events.in_doubt) {
     for (const UnsettledWrite& write : batch) events.in_doubt(write);
   }
-  return how;
+  return call;
 }
 
-bool OutboxDrain::State::ended(const Batch& batch, const SendCall& how) {
-  if (!how.worked()) {
+bool OutboxDrain::State::finish_call(const Batch& batch, const SendCall& call) {
+  if (!call.worked()) {
     journal->release(batch, options.retry ? Journal::Release::again : Journal::Release::hold);
     return false;
   }
-  if (!how.next) return succeeded(batch, how);
+  if (!call.next) return apply_results(batch, call);
   {
     Lock lock(mutex);
-    slow_writes.erased_up_to(batch.front(), *how.next, clock->steady_now());
+    slow_writes.erased_up_to(batch.front(), *call.next, clock->steady_now());
   }
   journal->release(batch, Journal::Release::again);
   return true;
 }
 
-void OutboxDrain::State::failed(const Batch& batch, const SendCall& how) {
+void OutboxDrain::State::note_failure(const Batch& batch, const SendCall& call) {
   const bool away = breaker->state().open;
   const std::uint64_t worked = breaker->worked();
   {
     Lock lock(mutex);
     slow_writes.failed(batch, away, worked, clock->steady_now(), random);
   }
-  if (batch.size() == 1 && !away && events.slow) events.slow(batch.front(), how.reply.message);
+  if (batch.size() == 1 && !away && events.slow) events.slow(batch.front(), call.reply.message);
 }
 
-bool OutboxDrain::State::succeeded(const Batch& batch, const SendCall& how) {
+bool OutboxDrain::State::apply_results(const Batch& batch, const SendCall& call) {
   bool any = false;
   bool any_parked = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const SaveResult& result = how.results[i];
-    const bool again = !how.again.empty() && how.again[i];
+    const SaveResult& result = call.results[i];
+    const bool again = !call.again.empty() && call.again[i];
     any = any || again;
     if (again || !may_settle(batch[i], result)) {
       journal->release({&batch[i], 1}, again ? Journal::Release::again : Journal::Release::hold);

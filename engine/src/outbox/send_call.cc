@@ -1,3 +1,11 @@
+// How a write with a lineage is sent. The store compares a guarded write with its row by "not newer
+// than" alone; it does not know from which unconfirmed writes that one was made. So the row is
+// looked at first:
+//
+//     load the row -> the write may not replace it: superseded, nothing is sent
+//                  -> it may: save, with the version of this very row as its guard
+//                             -> the row has changed meanwhile: superseded; if the write may
+//                                replace the new row too, it is sent again
 #include "outbox/send_call.h"
 
 #include <utility>
@@ -35,8 +43,8 @@ bool may_replace(const UnsettledWrite& write, const Version& row) {
   return guard_holds(write.write.not_newer_than, write.made_from, row);
 }
 
-// Which of the writes were made from unconfirmed ones.
-Numbers with_lineage(std::span<const UnsettledWrite> batch) {
+// The places in the batch of writes that were made from unconfirmed ones.
+Numbers find_with_lineage(std::span<const UnsettledWrite> batch) {
   Numbers found;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (!batch[i].made_from.empty()) found.push_back(i);
@@ -44,14 +52,13 @@ Numbers with_lineage(std::span<const UnsettledWrite> batch) {
   return found;
 }
 
-// The store knows «not newer than» alone, not from what a write was made. So its row is looked at
-// first: where the write may replace that, it is sent with that very row as its guard. Fills in the
-// results of those that may not, and the guards of the others; the reply says whether it could be
-// asked.
-StoreReply look_at_rows(Store& store, const std::string& project,
-                        std::span<const UnsettledWrite> batch, const Numbers& numbers,
-                        SteadyTime deadline, std::vector<std::optional<SaveResult>>* decided,
-                        std::vector<StoreWrite>* writes) {
+// Loads the rows of writes with a lineage. A write that may not replace its row gets its result in
+// `*decided`; each of the others gets the row's version as its guard in `*writes`. The answer is
+// the store's reply to the load.
+StoreReply guard_by_rows(Store& store, const std::string& project,
+                         std::span<const UnsettledWrite> batch, const Numbers& numbers,
+                         SteadyTime deadline, std::vector<std::optional<SaveResult>>* decided,
+                         std::vector<StoreWrite>* writes) {
   std::vector<EntryId> ids;
   for (const std::size_t number : numbers) ids.push_back(batch[number].write.id);
   const LoadReply rows = guarded([&] { return store.load(project, ids, deadline); });
@@ -78,8 +85,8 @@ SendCall send_writes(Store& store, const std::string& project,
   for (const UnsettledWrite& write : batch) writes.push_back(write.write);
   std::vector<std::optional<SaveResult>> decided(batch.size());
   SendCall call;
-  if (const Numbers numbers = with_lineage(batch); !numbers.empty()) {
-    call.reply = look_at_rows(store, project, batch, numbers, deadline, &decided, &writes);
+  if (const Numbers numbers = find_with_lineage(batch); !numbers.empty()) {
+    call.reply = guard_by_rows(store, project, batch, numbers, deadline, &decided, &writes);
     if (!call.worked()) {
       call.reply.status = StoreStatus::unavailable;  // nothing was sent
       return call;

@@ -1,5 +1,4 @@
-// One call of the drain into the store, the same for a batch of writes and a piece of a matching
-// erase.
+// One call of the drain into the store, for a batch of writes or for a piece of a matching erase.
 #pragma once
 
 #include <optional>
@@ -13,20 +12,27 @@
 
 namespace tiercache {
 
+// What came of a call.
 struct SendCall {
   StoreReply reply;
-  std::vector<SaveResult> results = {};  // one per write when it worked
-  // One per write when it worked: the row became another one meanwhile, which it may replace too.
-  // It is to be sent once more.
+  std::vector<SaveResult> results = {};  // one per write if the call worked
+  // One per write if a batch worked; empty for an erase. True for a write that should be sent once
+  // more, because its row was replaced during the call by another one that it may replace as well.
   std::vector<bool> again = {};
-  std::optional<std::string> next = {};  // of a matching erase of which more is left
+  // Set if more is left of a matching erase: the key up to which it is done.
+  std::optional<std::string> next = {};
 
   bool worked() const { return reply.status == StoreStatus::ok; }
 };
 
-// A store that throws, or answers for other writes than it was given, counts as in doubt.
+// Both calls return what the store answered, by the deadline if the store keeps it. A store that
+// throws, or answers for another number of writes than it was given, counts as in doubt. Neither
+// holds a lock.
+
+// Sends one piece of a matching erase.
 SendCall send_erase(Store& store, const std::string& project, const MatchingErase& piece,
                     SteadyTime deadline);
+// Sends content and clocks. If some of the writes have a lineage, their rows are loaded first.
 SendCall send_writes(Store& store, const std::string& project,
                      std::span<const UnsettledWrite> batch, SteadyTime deadline);
 

@@ -8,9 +8,9 @@ namespace tiercache {
 
 namespace {
 
-// Into how many groups those that failed together are divided.
+// Into how many groups writes that failed together are divided.
 constexpr std::size_t kParts = 8;
-// A single write has at most 2^4 times the time of an ordinary call.
+// A single write has at most 2^4 times as long as an ordinary call.
 constexpr int kMostDoublings = 4;
 
 }  // namespace
@@ -21,7 +21,7 @@ void SlowWrites::failed(std::span<const UnsettledWrite> writes, bool away, std::
   const std::size_t group = std::max<std::size_t>(writes.size() / kParts, 1);
   for (const UnsettledWrite& write : writes) {
     const SlotName slot = slot_of(write);
-    if (slots_.size() >= kMost && !slots_.contains(slot)) return;
+    if (slots_.size() >= kMaxKept && !slots_.contains(slot)) return;
     Slow& slow = slots_[slot];
     slow.group = group;
     slow.not_before = now;
@@ -36,7 +36,7 @@ bool SlowWrites::others_worked_since(const UnsettledWrite& write, std::uint64_t 
 void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, std::uint64_t worked,
                             SteadyTime now, Random& random) {
   const SlotName slot = slot_of(write);
-  if (slots_.size() >= kMost && !slots_.contains(slot)) return;
+  if (slots_.size() >= kMaxKept && !slots_.contains(slot)) return;
   Slow& slow = slots_[slot];
   slow.group = 1;
   slow.worked = worked;
@@ -47,7 +47,7 @@ void SlowWrites::fail_alone(const UnsettledWrite& write, bool away, std::uint64_
 
 void SlowWrites::erased_up_to(const UnsettledWrite& erase, const std::string& key, SteadyTime now) {
   Slow& slow = slots_[slot_of(erase)];
-  // Without a version no piece was done yet: what failures told of its rows holds.
+  // Without a version no piece was done yet, and what failures have made of its rows still holds.
   const bool of_another = !slow.version.is_zero() && slow.version != erase.write.entry.version;
   if (of_another) slow = {};
   slow.version = erase.write.entry.version;
@@ -58,7 +58,7 @@ void SlowWrites::erased_up_to(const UnsettledWrite& erase, const std::string& ke
 }
 
 void SlowWrites::defer(const SlotName& slot, SteadyTime until) {
-  const auto found = slots_.find(top_of(slot));
+  const auto found = slots_.find(apart_name(slot));
   if (found != slots_.end()) found->second.not_before = until;
 }
 
@@ -109,7 +109,7 @@ MatchingErase SlowWrites::piece_of(const UnsettledWrite& erase) const {
 }
 
 std::string SlowWrites::describe(const SlotName& slot) const {
-  const auto found = slots_.find(top_of(slot));
+  const auto found = slots_.find(apart_name(slot));
   if (found == slots_.end() || found->second.alone == 0) return {};
   const Slow& slow = found->second;
   return "the store did not answer for it alone, " +

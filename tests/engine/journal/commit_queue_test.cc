@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 class CommitQueueTest : public ::testing::Test {
  protected:
   void append(const std::string& key) {
-    QueuedRecord record = queued(tombstone(key, 1));
+    QueuedRecord record = make_queued(tombstone(key, 1));
     record.done = [this, key](const AppendResult& result) {
       said.push_back(key + (result.status == AppendStatus::durable ? " is there" : " is not"));
     };
@@ -27,7 +27,7 @@ class CommitQueueTest : public ::testing::Test {
   void note(const std::string& key, std::uint64_t version) {
     queue.add_in_order([&](CommitQueue::Additions* added) {
       added->notes.push_back(
-          marker(RecordKind::done, {RecordKind::content, id_of(key)}, at(version)));
+          make_marker(RecordKind::done, {RecordKind::content, id_of(key)}, at(version)));
     });
   }
   void write(const std::vector<QueuedRecord>& batch, Sync sync) {
@@ -41,9 +41,9 @@ class CommitQueueTest : public ::testing::Test {
   std::function<void()> meanwhile;  // in each round, while it writes
   CommitQueue queue{
       {.write = [this](std::vector<QueuedRecord>* batch, Sync sync) { write(*batch, sync); },
-       .leave = [this] { said.emplace_back("leave"); },
+       .finish_segment = [this] { said.emplace_back("leave"); },
        .let_go = [this] { said.emplace_back("let go"); },
-       .ended = [] {}}};
+       .turn_ended = [] {}}};
 };
 
 TEST_F(CommitQueueTest, one_round_writes_all_that_is_queued) {
@@ -104,11 +104,11 @@ TEST_F(CommitQueueTest, a_turn_that_was_taken_writes_at_its_end_what_was_queued_
 }
 
 TEST_F(CommitQueueTest, the_segment_is_left_at_once_or_at_the_end_of_the_turn) {
-  queue.leave_segment();
+  queue.finish_segment();
   EXPECT_THAT(said, ElementsAre("note", "leave"));
   said.clear();
   append("a");
-  meanwhile = [this] { queue.leave_segment(); };
+  meanwhile = [this] { queue.finish_segment(); };
   queue.commit();
   EXPECT_THAT(said, ElementsAre("write a", "leave", "a is there"));
 }

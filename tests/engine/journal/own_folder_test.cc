@@ -24,12 +24,12 @@ TEST_F(OwnFolderTest, a_full_disk_leaves_it_away_until_it_comes_back) {
   EXPECT_FALSE(own_folder.is_there());
   EXPECT_EQ(own_folder.away().error, ENOSPC);
   EXPECT_EQ(own_folder.refusal().error, ENOSPC);
-  EXPECT_TRUE(own_folder.get()->gone);
+  EXPECT_TRUE(own_folder.get()->deleted);
 
   EXPECT_TRUE(own_folder.come_back().ok());
   EXPECT_TRUE(own_folder.is_there());
   EXPECT_TRUE(own_folder.refusal().ok());
-  EXPECT_FALSE(own_folder.get()->gone);
+  EXPECT_FALSE(own_folder.get()->deleted);
 }
 
 TEST_F(OwnFolderTest, nothing_is_written_until_a_restoring_is_whole) {

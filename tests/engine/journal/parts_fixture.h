@@ -12,7 +12,7 @@
 #include "journal/journal_counters.h"
 #include "journal/own_folder.h"
 #include "journal/queued_record.h"
-#include "journal/reading.h"
+#include "journal/record_reader.h"
 #include "journal/segment_table.h"
 #include "journal/segment_writer.h"
 
@@ -35,8 +35,8 @@ class JournalPartsTest : public ::testing::Test {
   // Writes them in one go; their results.
   std::vector<AppendStatus> write(std::vector<Record> records) {
     std::vector<QueuedRecord> batch;
-    for (Record& record : records) batch.push_back(queued(std::move(record)));
-    writer.write(pointers(&batch), Sync::yes);
+    for (Record& record : records) batch.push_back(make_queued(std::move(record)));
+    writer.write(pointers_to(&batch), Sync::yes);
     std::vector<AppendStatus> results;
     for (const QueuedRecord& one : batch) results.push_back(one.result.status);
     return results;
@@ -59,8 +59,8 @@ class JournalPartsTest : public ::testing::Test {
   JournalCounters counters;
   OwnFolder own_folder{*files, kDirectory, "life"};
   SegmentTable table{*files, true};
-  RecordReading reading{*files, table, counters};
-  SegmentWriter writer{*files, kSegmentBytes, 7, own_folder, table, reading, counters};
+  RecordReader reader{*files, table, counters};
+  SegmentWriter writer{*files, kSegmentBytes, 7, own_folder, table, reader, counters};
 };
 
 }  // namespace tiercache::testing

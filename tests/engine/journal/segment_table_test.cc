@@ -29,7 +29,7 @@ TEST_F(SegmentTableTest, the_current_segment_stays_until_it_is_left) {
   settle("b", 2);
   table.trim();
   EXPECT_EQ(segment_files(disk).size(), 2u);
-  writer.leave();
+  writer.finish_segment();
   table.trim();
   EXPECT_EQ(segment_files(disk).size(), 1u);
 }
@@ -50,13 +50,13 @@ TEST_F(SegmentTableTest, a_deletion_that_fails_is_tried_again_when_told) {
   settle("a", 1);
   fail("remove_file", EIO);
   table.trim();
-  EXPECT_EQ(table.deleted({1}).error, EIO);
+  EXPECT_EQ(table.check_deleted({1}).error, EIO);
   table.trim();
   EXPECT_EQ(segment_files(disk).size(), 2u);
   table.retry_deletions();
-  EXPECT_EQ(table.deleted({1}).error, EAGAIN);
+  EXPECT_EQ(table.check_deleted({1}).error, EAGAIN);
   table.trim();
-  EXPECT_TRUE(table.deleted({1}).ok());
+  EXPECT_TRUE(table.check_deleted({1}).ok());
 }
 
 TEST_F(SegmentTableTest, the_oldest_is_compacted_when_dead_bytes_outweigh_live_ones) {

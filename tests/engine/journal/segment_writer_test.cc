@@ -30,7 +30,7 @@ TEST_F(SegmentWriterTest, a_record_larger_than_a_segment_gets_one_of_its_own) {
 
 TEST_F(SegmentWriterTest, notes_alone_are_not_worth_a_segment) {
   open();
-  write({marker(RecordKind::done, {RecordKind::content, id_of("a")}, at(1))});
+  write({make_marker(RecordKind::done, {RecordKind::content, id_of("a")}, at(1))});
   EXPECT_TRUE(segment_files(disk).empty());
 }
 
@@ -43,7 +43,7 @@ TEST_F(SegmentWriterTest, a_failed_sync_moves_what_was_live_with_the_records_at_
   table.trim();
   EXPECT_EQ(segment_files(disk).size(), 1u) << "the abandoned one is empty now";
   EXPECT_EQ(stats().live_records, 2u);
-  ASSERT_TRUE(reading.live_content(id_of("a")));
+  ASSERT_TRUE(reader.live_content(id_of("a")));
 }
 
 TEST_F(SegmentWriterTest, what_cannot_be_moved_is_left_behind_for_the_next_round) {
@@ -57,12 +57,12 @@ TEST_F(SegmentWriterTest, what_cannot_be_moved_is_left_behind_for_the_next_round
   EXPECT_EQ(copies[0].record.id, id_of("a"));
   ASSERT_TRUE(copies[0].copy_of);
 
-  EXPECT_TRUE(writer.write(pointers(&copies), Sync::yes).ok());
+  EXPECT_TRUE(writer.write(pointers_to(&copies), Sync::yes).ok());
   writer.forget_left_behind();
   copies.clear();
   writer.collect_left_behind(&copies);
   EXPECT_TRUE(copies.empty());
-  EXPECT_TRUE(reading.live_content(id_of("a")));
+  EXPECT_TRUE(reader.live_content(id_of("a")));
 }
 
 TEST_F(SegmentWriterTest, a_segment_that_is_left_behind_can_be_read_without_its_name) {
@@ -75,7 +75,7 @@ TEST_F(SegmentWriterTest, a_segment_that_is_left_behind_can_be_read_without_its_
   writer.leave_behind();
   ASSERT_TRUE(files->remove_file(segment->path).ok());
   std::vector<QueuedRecord> copies;
-  EXPECT_TRUE(reading.read_live(*segment, writer.file_of(segment), &copies).ok());
+  EXPECT_TRUE(reader.read_live(*segment, writer.file_of(segment), &copies).ok());
   EXPECT_EQ(copies.size(), 1u);
 }
 

@@ -1,4 +1,12 @@
-#include "journal/reading.h"
+// Each reader goes the same way: look the places up and pin their segments under the table's lock,
+// read without it, then take the lock again to note what could not be read and to unpin. A segment
+// that lost its last live record meanwhile could not be deleted because of the pin, so the reader
+// ends with a `trim`.
+//
+// Copying is different in that it reads a segment as a whole, frame by frame, and asks the index
+// which of the frames are live. If it finds fewer live ones than the index has there, the others
+// are lost.
+#include "journal/record_reader.h"
 
 #include <cerrno>
 #include <string>
@@ -28,18 +36,18 @@ UnsettledWrite unsettled_write_of(Record record) {
 
 }  // namespace
 
-void RecordReading::park(LiveIndex& index, const SlotName& slot, Version version) {
+void RecordReader::park_in(LiveIndex& index, const SlotName& slot, Version version) {
   index.park(slot, version, kUnreadable);
   ++counters_.corrupt_records;
 }
 
-void RecordReading::give_up(std::span<const SlotPlaces> lost) {
+void RecordReader::park_unreadable(std::span<const SlotPlaces> lost) {
   table_.with_index([&](LiveIndex& index) {
-    for (const SlotPlaces& item : lost) park(index, item.slot, item.version);
+    for (const SlotPlaces& item : lost) park_in(index, item.slot, item.version);
   });
 }
 
-std::optional<Record> RecordReading::live_content(const EntryId& id) {
+std::optional<Record> RecordReader::live_content(const EntryId& id) {
   Place place;
   PlaceReader reader(file_system_);
   const bool found = table_.while_open([&](LiveIndex& index, const SegmentMap& segments) {
@@ -57,7 +65,7 @@ std::optional<Record> RecordReading::live_content(const EntryId& id) {
   return record;
 }
 
-std::vector<UnsettledWrite> RecordReading::take(const Choose& choose) {
+std::vector<UnsettledWrite> RecordReader::take(const Choose& choose) {
   PlaceReader reader(file_system_);
   const std::vector<SlotPlaces> batch =
       table_.while_open([&](LiveIndex& index, const SegmentMap& segments) {
@@ -70,7 +78,7 @@ std::vector<UnsettledWrite> RecordReading::take(const Choose& choose) {
       });
   std::vector<UnsettledWrite> writes;
   std::vector<SlotPlaces> lost;
-  std::vector<SlotPlaces> later;  // the disk says no for now
+  std::vector<SlotPlaces> later;  // the disk does not answer for these just now
   for (const SlotPlaces& item : batch) {
     Record record;
     Record clocks;
@@ -86,19 +94,19 @@ std::vector<UnsettledWrite> RecordReading::take(const Choose& choose) {
     }
   }
   table_.with_index([&](LiveIndex& index) {
-    for (const SlotPlaces& item : lost) park(index, item.slot, item.version);
+    for (const SlotPlaces& item : lost) park_in(index, item.slot, item.version);
     for (const SlotPlaces& item : later) index.release(item.slot, item.version, true);
     for (const SlotPlaces& item : batch) {
-      for (const Place& place : item.places) index.unpin(place.segment);
-      for (const Place& place : item.clocks_places) index.unpin(place.segment);
+      index.unpin(item.places);
+      index.unpin(item.clocks_places);
     }
   });
   table_.trim();
   return writes;
 }
 
-IoStatus RecordReading::read_good(const JournalSegment& segment, File* open,
-                                  std::vector<QueuedRecord>* out, std::set<std::uint64_t>* known) {
+IoStatus RecordReader::read_intact(const JournalSegment& segment, File* open,
+                                   std::vector<QueuedRecord>* out, std::set<std::uint64_t>* known) {
   std::string bytes;
   const IoStatus status = open != nullptr ? open->read_at(0, segment.file_bytes, &bytes)
                                           : file_system_.read_file(segment.path, SIZE_MAX, &bytes);
@@ -120,17 +128,17 @@ IoStatus RecordReading::read_good(const JournalSegment& segment, File* open,
   return {};
 }
 
-IoStatus RecordReading::read_live(const JournalSegment& segment, File* open,
-                                  std::vector<QueuedRecord>* out) {
+IoStatus RecordReader::read_live(const JournalSegment& segment, File* open,
+                                 std::vector<QueuedRecord>* out) {
   std::set<std::uint64_t> known;
-  const IoStatus status = read_good(segment, open, out, &known);
+  const IoStatus status = read_intact(segment, open, out, &known);
   if (!status.ok()) return status;
   table_.with_segments([&](LiveIndex& index, const SegmentMap& segments) {
     const auto listed = segments.find(segment.number);
     if (known.size() == index.live_in(segment.number) || listed == segments.end()) return;
     listed->second->unreadable = true;
     for (const LiveIndex::SlotVersion& lost : index.others_in(segment.number, known)) {
-      park(index, lost.slot, lost.version);
+      park_in(index, lost.slot, lost.version);
     }
   });
   return {};
