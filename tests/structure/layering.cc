@@ -212,7 +212,8 @@ std::vector<Finding> check_calls(const SourceFile& file) {
 
 namespace {
 
-// "cache/local/replay" of cache/local/replay.cc, of its header, and of replay_impl.h.
+// "cache/local/recovered_writes" of cache/local/recovered_writes.cc, of its header, and of
+// replay_impl.h.
 std::string unit_of(const std::string& header) {
   const std::string name = header.substr(0, header.rfind('.'));
   return name.ends_with("_impl") ? name.substr(0, name.rfind("_impl")) : name;

@@ -71,11 +71,12 @@ TEST(Layering, every_other_edge_is_refused) {
 }
 
 TEST(Layering, rooms_of_an_open_cache_know_those_above_them_alone) {
-  EXPECT_TRUE(allowed("engine/src/cache/local/replay.cc", "\"cache/runtime/runtime.h\""));
+  EXPECT_TRUE(allowed("engine/src/cache/local/recovered_writes.cc", "\"cache/runtime/runtime.h\""));
   EXPECT_TRUE(allowed("engine/src/cache/writing/change.h", "\"cache/local/local_tiers.h\""));
   EXPECT_TRUE(allowed("engine/src/cache/core.h", "\"cache/reading/read_op.h\""));
-  EXPECT_FALSE(allowed("engine/src/cache/local/replay.cc", "\"cache/core.h\""));
-  EXPECT_FALSE(allowed("engine/src/cache/local/replay.cc", "\"cache/writing/write_path.h\""));
+  EXPECT_FALSE(allowed("engine/src/cache/local/recovered_writes.cc", "\"cache/core.h\""));
+  EXPECT_FALSE(
+      allowed("engine/src/cache/local/recovered_writes.cc", "\"cache/writing/write_path.h\""));
   EXPECT_FALSE(allowed("engine/src/cache/writing/change.h", "\"cache/reading/read_op.h\""));
   EXPECT_FALSE(allowed("engine/src/cache/runtime/runtime.h", "\"cache/local/local_tiers.h\""));
   EXPECT_FALSE(allowed("engine/src/cache/newroom/new.cc", "\"cache/runtime/runtime.h\""));
@@ -86,10 +87,11 @@ TEST(Layering, edge_by_forward_declaration_is_refused) {
   const auto found = [&](const std::string& path, const std::string& line) {
     return check_forward_declarations({path, {line}}, owners).size();
   };
-  EXPECT_EQ(found("engine/src/cache/local/replay.h", "class Core;"), 1u);
-  EXPECT_EQ(found("engine/src/cache/local/replay.h", "  struct Core;"), 0u) << "one of its own";
-  EXPECT_EQ(found("engine/src/cache/local/replay.h", "struct Runtime;"), 0u);
-  EXPECT_EQ(found("engine/src/cache/local/replay.h", "class Unknown;"), 0u);
+  EXPECT_EQ(found("engine/src/cache/local/recovered_writes.h", "class Core;"), 1u);
+  EXPECT_EQ(found("engine/src/cache/local/recovered_writes.h", "  struct Core;"), 0u)
+      << "one of its own";
+  EXPECT_EQ(found("engine/src/cache/local/recovered_writes.h", "struct Runtime;"), 0u);
+  EXPECT_EQ(found("engine/src/cache/local/recovered_writes.h", "class Unknown;"), 0u);
   EXPECT_EQ(found("engine/src/cache/public_api.cc", "class Core;"), 0u);
 }
 

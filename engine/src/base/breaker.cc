@@ -50,7 +50,9 @@ Breaker::Permit Breaker::ask(Urgency urgency) {
   const bool probe = state_.open && urgency != Urgency::forced;
   if (probe) state_.probing = true;
   if (state_.open) ++state_.probes;
-  return {.granted = true, .probe = probe, .epoch = epoch_of(state_), .worked = worked_};
+  return {.kind = probe ? Permit::Kind::probe : Permit::Kind::call,
+          .epoch = epoch_of(state_),
+          .worked = worked_};
 }
 
 void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
@@ -59,7 +61,7 @@ void Breaker::ended(const Permit& permit, bool worked, const std::string& why) {
     Lock lock(mutex_);
     if (worked) state_.last_worked = clock_->wall_now();
     if (permit.epoch != epoch_of(state_)) return;
-    if (permit.probe) state_.probing = false;
+    if (permit.is_probe()) state_.probing = false;
     if (worked) {
       ++worked_;
       if (!take_success()) return;
@@ -99,7 +101,7 @@ bool Breaker::take_success() {
 
 void Breaker::unused(const Permit& permit) {
   Lock lock(mutex_);
-  if (permit.probe && permit.epoch == epoch_of(state_)) state_.probing = false;
+  if (permit.is_probe() && permit.epoch == epoch_of(state_)) state_.probing = false;
 }
 
 std::uint64_t Breaker::worked() const {

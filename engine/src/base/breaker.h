@@ -36,11 +36,19 @@ class Breaker {
     reader,      // somebody waits for it, or only such a look now and then finds out
     forced,      // goes through in any case, because somebody asked for just this
   };
+  // The answer to `ask`.
   struct Permit {
-    bool granted = false;
-    bool probe = false;        // it is the probe; no other one is out
+    enum class Kind : std::uint8_t {
+      refused,  // no call may be made
+      call,     // one call may be made
+      probe,    // one call may be made, which is the probe: no other one is out
+    };
+    Kind kind = Kind::refused;
     std::uint64_t epoch = 0;   // how many openings and closings there were before it
     std::uint64_t worked = 0;  // how many calls had worked before it
+
+    bool is_granted() const { return kind != Kind::refused; }
+    bool is_probe() const { return kind == Kind::probe; }
   };
   // Asked before each call. Every permit that is granted must be ended exactly once, by `ended` or
   // `unused`.

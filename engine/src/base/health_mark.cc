@@ -73,7 +73,7 @@ std::string HealthMark::line_of_failure(std::optional<milliseconds> next_try, St
 
 void HealthMark::worked() {
   last_worked_ms_.store(clock_.wall_now().time_since_epoch().count(), std::memory_order_relaxed);
-  if (working()) return;
+  if (is_working()) return;
   const SteadyTime now = clock_.steady_now();
   std::string line;
   {

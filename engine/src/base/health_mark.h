@@ -41,7 +41,7 @@ class HealthMark {
   // secrets.
   void failed(const std::string& why, std::optional<std::chrono::milliseconds> next_try = {});
   void worked();
-  bool working() const { return working_.load(std::memory_order_relaxed); }
+  bool is_working() const { return working_.load(std::memory_order_relaxed); }
   TierHealth read() const;
 
  private:

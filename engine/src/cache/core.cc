@@ -128,8 +128,8 @@ void Core::connect_parts() {
       .filed = [this] { return stamps_->settle(); },
   };
   local_->tell_writer({
-      .unfiled = [this](const EntryId& id) { file_writer_->dirty(id); },
-      .touched = [this] { file_writer_->touched(); },
+      .unfiled = [this](const EntryId& id) { file_writer_->write_soon(id); },
+      .touched = [this] { file_writer_->sync_soon(); },
   });
   calls_->tell({
       .named = [this](const std::string& incarnation) { identity_->seen(incarnation); },
@@ -149,7 +149,7 @@ void Core::start_parts() {
   upkeep_->feed.start();
   upkeep_->retention.start();
   upkeep_->eviction.begin_if_full();
-  if (local_->files().save_due()) file_writer_->touched();
+  if (local_->files().is_save_due()) file_writer_->sync_soon();
   upkeep_->adoption.start();
 }
 
@@ -183,13 +183,13 @@ bool Core::flush(SteadyTime deadline) {
   const bool synced = file_writer_->sync() || file_writer_->sync();
   if (!synced || !filed) return false;
   store_writer_->kick();
-  return runtime_.changed.wait(deadline, [this] { return store_writer_->idle(); });
+  return runtime_.changed.wait(deadline, [this] { return store_writer_->is_idle(); });
 }
 
 bool Core::warm_up(SteadyTime deadline) {
   runtime_.check_open();
   return runtime_.changed.wait(deadline, [this] {
-    return !upkeep_->hydration.running() && refreshes_->callbacks_running() == 0 &&
+    return !upkeep_->hydration.is_running() && refreshes_->callbacks_running() == 0 &&
            turns_->are_ahead();
   });
 }
@@ -261,7 +261,7 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   receipt.files_complete = file_writer_->waiting() == 0 && file_writer_->sync();
   if (runtime_.options.flags.graceful_shutdown) {
     store_writer_->kick();
-    runtime_.changed.wait(deadline, [this] { return store_writer_->idle(); });
+    runtime_.changed.wait(deadline, [this] { return store_writer_->is_idle(); });
   }
   store_writer_->stop();
   settlements_.close();

@@ -82,7 +82,7 @@ class Core {
   ParkedWrites& parked_writes() { return *parked_; }
   Refreshes& refreshes() { return *refreshes_; }
   const ReadParts& read_parts() const { return *read_parts_; }
-  Waiting waiting() const { return {runtime_, *calls_, *identity_, *store_writer_}; }
+  StoreOutlook store_outlook() const { return {runtime_, *calls_, *identity_, *store_writer_}; }
 
  private:
   explicit Core(CacheOptions options);

@@ -124,7 +124,7 @@ void wait_for_base(Core& core, const DatasetState& dataset, const Change& change
   core.store_writer().when_settled(id, *change.if_version, deadline, [ended] { ended->set(); });
   ended->wait_until(deadline);
   if (!is_base_unconfirmed(core, id, change)) return;
-  throw_base_unconfirmed(core.waiting(), dataset,
+  throw_base_unconfirmed(core.store_outlook(), dataset,
                          written_as(dataset, change.key, *change.if_version, RecordKind::content));
 }
 
@@ -159,7 +159,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
           if (!is_base_unconfirmed(*self->core_, id, *shared)) return self->write(shared);
           self->answer([&]() -> PutReceipt {
             throw_base_unconfirmed(
-                self->core_->waiting(), self->dataset_,
+                self->core_->store_outlook(), self->dataset_,
                 written_as(self->dataset_, shared->key, *shared->if_version, RecordKind::content));
           });
         });
@@ -226,7 +226,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
         deadline_, Lane::compute, [self = shared_from_this(), waiter, write] {
           self->core_->settlements().forget(waiter);
           self->answer([&]() -> PutReceipt {
-            throw_not_stored_in_time(self->core_->waiting(), self->dataset_, write);
+            throw_not_stored_in_time(self->core_->store_outlook(), self->dataset_, write);
           });
         });
     core_->store_writer().kick();
@@ -271,7 +271,7 @@ PutReceipt write_one(Core& core, DatasetState& dataset, Change change, const Put
   core.store_writer().kick();
   const std::optional<Settled> settled = wait->until(deadline);
   write.version = receipt.version;
-  if (!settled) throw_not_stored_in_time(core.waiting(), dataset, write);
+  if (!settled) throw_not_stored_in_time(core.store_outlook(), dataset, write);
   return settled_or_throw(dataset, receipt, *settled);
 }
 
@@ -286,7 +286,7 @@ void wait_for_items(const Core& core, const std::vector<OutboxWrite>& writes,
     if (!settled) {
       OutboxWrite write = writes[i];
       write.version = receipt.version;
-      receipt.why = not_stored_in_time(core.waiting(), write);
+      receipt.why = not_stored_in_time(core.store_outlook(), write);
     } else {
       receipt = settled_receipt(receipt, *settled);
     }

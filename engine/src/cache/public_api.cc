@@ -1,8 +1,11 @@
 // The `Cache` itself and what the public value types say of themselves.
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
+#include "base/hex.h"
 #include "cache/core.h"
 #include "tiercache/cache.h"
 #include "tiercache/error.h"
@@ -111,7 +114,7 @@ void for_each_tier(const Passage& passage, Each each) {
   each("source", passage.source, passage.source_why);
 }
 
-// Where the last item needs one.
+// Puts a separator behind the last item, if there is one.
 std::string& with_separator(std::string& text) {
   return text.empty() ? text : text += "; ";
 }
@@ -177,12 +180,14 @@ std::chrono::microseconds Histogram::quantile(double q) const {
 namespace {
 
 constexpr std::string_view kEscaped = ":%*?\\";
-constexpr char kHex[] = "0123456789ABCDEF";
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// The byte that an escape at `at` stands for; nullopt where there is no whole escape.
+std::optional<char> unescaped_at(std::string_view key, std::size_t at) {
+  if (key[at] != '%' || at + 2 >= key.size()) return std::nullopt;
+  const int high = hex_digit(key[at + 1], HexCase::upper);
+  const int low = hex_digit(key[at + 2], HexCase::upper);
+  if (high < 0 || low < 0) return std::nullopt;
+  return static_cast<char>(high * 16 + low);
 }
 
 }  // namespace
@@ -195,8 +200,7 @@ std::string escape_key_part(std::string_view part) {
       continue;
     }
     escaped += '%';
-    escaped += kHex[static_cast<unsigned char>(c) >> 4];
-    escaped += kHex[static_cast<unsigned char>(c) & 15];
+    append_hex8(static_cast<std::uint8_t>(c), &escaped, HexCase::upper);
   }
   return escaped;
 }
@@ -217,9 +221,8 @@ std::vector<std::string> split_key(std::string_view key) {
   for (std::size_t i = 0; i < key.size(); ++i) {
     if (key[i] == ':') {
       parts.emplace_back();
-    } else if (key[i] == '%' && i + 2 < key.size() && hex_value(key[i + 1]) >= 0 &&
-               hex_value(key[i + 2]) >= 0) {
-      parts.back() += static_cast<char>(hex_value(key[i + 1]) * 16 + hex_value(key[i + 2]));
+    } else if (const std::optional<char> byte = unescaped_at(key, i)) {
+      parts.back() += *byte;
       i += 2;
     } else {
       parts.back() += key[i];

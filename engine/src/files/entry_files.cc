@@ -24,8 +24,8 @@ bool EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
   if (!folder.workspace().is_open()) return false;
   const IoStatus turn = folder.in_turn(path, [&] {
     const FileState state = folder.read(path, id);
-    if (state.corrupt() && !folder.quarantine(path, state).ok()) return;
-    const bool gone = state.corrupt() || state.status == FileState::Status::absent;
+    if (state.is_corrupt() && !folder.quarantine(path, state).ok()) return;
+    const bool gone = state.is_corrupt() || state.status == FileState::Status::absent;
     if (gone && id != nullptr) index.remove(*id, kAnyVersion);
     if (state.status == FileState::Status::sound) know(state.id, path, *state.entry, state.size);
   });
@@ -255,15 +255,15 @@ std::uint64_t EntryFiles::failed_syncs() const {
 }
 
 IoStatus EntryFiles::sync() {
-  const bool due = impl_->save_due();
+  const bool due = impl_->is_save_due();
   const FileTime before = due ? impl_->folder.file_time() : 0;
   IoStatus status = impl_->folder.sync_all();
   if (status.ok() && before != 0) impl_->begin_saving(before);
   return status;
 }
 
-bool EntryFiles::save_due() const {
-  return impl_->save_due();
+bool EntryFiles::is_save_due() const {
+  return impl_->is_save_due();
 }
 
 bool EntryFiles::is_saving() const {

@@ -149,7 +149,7 @@ class EntryFiles {
   // syncs. If the index is due for being saved, saving begins.
   IoStatus sync();
   // Whether so much of the index has changed since it was saved that it should be again.
-  bool save_due() const;
+  bool is_save_due() const;
   // True if `sync` found the index due, and it has not been saved to the end.
   bool is_saving() const;
   // Saves a part of the index, which takes some milliseconds; does nothing if none is being saved.

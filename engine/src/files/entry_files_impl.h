@@ -76,7 +76,7 @@ struct EntryFiles::Impl {
   bool read_index(const std::string& path, Index* out, FileTime* settled) const;
   IoStatus index_files();
   void take_into_index(const std::string& path, FilePrint print);
-  bool save_due() const;
+  bool is_save_due() const;
   void begin_saving(FileTime settled);
   IoStatus go_on_saving(bool* more);
   void abandon_saving();

@@ -35,7 +35,7 @@ struct FileState {
   std::string why;         // where it is not sound
   IoStatus io;             // where it is `failed`
 
-  bool corrupt() const { return status == Status::damaged || status == Status::misplaced; }
+  bool is_corrupt() const { return status == Status::damaged || status == Status::misplaced; }
 };
 
 struct FoundFile {

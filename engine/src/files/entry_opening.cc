@@ -103,14 +103,14 @@ void EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print)
   const FileState state = folder.read_header(path, nullptr);
   if (state.status == FileState::Status::sound) {
     index.put(state.id, index_item(*state.entry, state.size, print));
-  } else if (state.corrupt()) {
+  } else if (state.is_corrupt()) {
     settle(path, nullptr);
   }
 }
 
 // --- Saving ---
 
-bool EntryFiles::Impl::save_due() const {
+bool EntryFiles::Impl::is_save_due() const {
   const std::uint64_t unsaved = index.changes() - changes_saved.load();
   return unsaved >= kMinUnsaved && unsaved >= index.size() / kUnsavedPart;
 }

@@ -29,7 +29,7 @@ std::uint64_t size_of(const Entry& entry) {
 }
 
 // True for an entry that only moves the clocks of the version that is there.
-bool lacks_document(const Entry& entry) {
+bool moves_clocks_only(const Entry& entry) {
   return entry.kind == EntryKind::document && !entry.document;
 }
 
@@ -63,7 +63,7 @@ FileState EntryFiles::Impl::standing(const EntryId& id, const std::string& path,
   if (state.status == FileState::Status::sound && state.entry->version >= compared_with) {
     state = folder.read(path, &id);
   }
-  if (!state.corrupt()) return state;
+  if (!state.is_corrupt()) return state;
   FileState after;
   after.io = folder.quarantine(path, state);
   if (!after.io.ok()) {
@@ -103,7 +103,7 @@ IoStatus EntryFiles::Impl::prepare(const EntryId& id, const Entry& entry, Sync s
       if (sync != Sync::anew && same_entry(staged->entry, *there.entry)) return {};
     }
   }
-  if (lacks_document(staged->entry)) return {};
+  if (moves_clocks_only(staged->entry)) return {};
   const Durability durability = folder.syncs_together() ? Durability::unsynced : Durability::synced;
   return stage(id, staged->entry, durability, &staged->temp);
 }
@@ -129,7 +129,7 @@ FileWriteResult EntryFiles::Impl::apply(const EntryId& id, const Entry& entry, S
   if (there.status == FileState::Status::sound && there.entry->version >= entry.version) {
     return apply_to_known(id, path, entry, there, sync, staged);
   }
-  if (lacks_document(entry)) {
+  if (moves_clocks_only(entry)) {
     return failed(ENODATA, "move the clocks of \"" + path + "\": this version is not there");
   }
   const Durability durability = sync == Sync::none ? Durability::unsynced : Durability::synced;
@@ -179,7 +179,7 @@ FileWriteResult EntryFiles::Impl::rewrite(const EntryId& id, const Entry* entry)
   const bool sound = there.status == FileState::Status::sound;
   if (there.status == FileState::Status::failed) return {WriteStatus::failed, nullptr, there.io};
   if (there.status == FileState::Status::other_format) return {};
-  if (there.corrupt()) {
+  if (there.is_corrupt()) {
     if (IoStatus io = folder.quarantine(path, there); !io.ok()) return outcome(std::move(io));
   }
   if (!sound && entry == nullptr) return {};
@@ -202,7 +202,7 @@ FileWriteResult EntryFiles::Impl::remove(const EntryId& id, Version up_to) {
     }
   }
   IoStatus io;
-  if (there.corrupt()) {
+  if (there.is_corrupt()) {
     io = folder.quarantine(path, there);
   } else if (there.status == FileState::Status::sound) {
     io = folder.remove(path);

@@ -84,7 +84,7 @@ class Index::Reader {
     if (mark > kMore) failed_ = true;
     return !failed_ && mark == kMore;
   }
-  bool item(std::uint32_t format, IndexItem* item) {
+  bool read_item(std::uint32_t format, IndexItem* item) {
     const auto kind = number<std::uint8_t>();
     const auto clocks = number<std::uint8_t>();
     if (kind > static_cast<std::uint8_t>(EntryKind::tombstone) || clocks > kKnownClocks) {
@@ -213,7 +213,7 @@ bool Index::decode_items(Reader& reader, std::uint32_t format, Dataset* out) {
   for (auto left = reader.count(format); reader.goes_on(format, &left);) {
     const std::string_view key = reader.text();
     IndexItem item;
-    if (reader.failed() || !reader.item(format, &item)) return false;
+    if (reader.failed() || !reader.read_item(format, &item)) return false;
     if (!out->items.empty() && out->items.rbegin()->first >= key) return false;
     out->items.emplace_hint(out->items.end(), key, item);
     out->count(item);

@@ -185,7 +185,7 @@ void OutboxDrain::State::send_batch() {
   if (!journal->has_unsettled(is_apart)) return rest_batch();
   if (events.may_send && !events.may_send(*urgency)) return wait_until_allowed(ChannelName::batch);
   const Breaker::Permit permit = breaker->ask(*urgency);
-  if (!permit.granted) return next_batch(false);
+  if (!permit.is_granted()) return next_batch(false);
   Batch batch = journal->take_unsettled(options.batch_items, options.batch_bytes, is_apart);
   drop_outdated(&batch);
   if (batch.empty()) {
@@ -195,7 +195,7 @@ void OutboxDrain::State::send_batch() {
   const SendCall call = attempt(batch, options.call_timeout);
   breaker->ended(permit, call.worked(), call.reply.message);
   // A failed probe tells something about the store and nothing about these writes.
-  if (!call.worked() && !permit.probe) note_failure(batch, call);
+  if (!call.worked() && !permit.is_probe()) note_failure(batch, call);
   const bool any = finish_call(batch, call);
   {
     Lock lock(mutex);
@@ -293,12 +293,12 @@ void OutboxDrain::State::send_slow() {
   if (any_deferred && options.retry) journal->resume();
   if (batch.empty()) return next_slow();
   const Breaker::Permit permit = breaker->ask(*urgency);
-  if (!permit.granted) {
+  if (!permit.is_granted()) {
     journal->release(batch);
     return rest_slow(breaker->retry_at());
   }
   const std::uint64_t worked = breaker->worked();
-  const SendCall call = attempt(batch, permit.probe ? options.call_timeout : next->timeout);
+  const SendCall call = attempt(batch, permit.is_probe() ? options.call_timeout : next->timeout);
   // A single write that fails again and again while others work says nothing about the store.
   if (!call.worked() && fails_by_itself(batch, worked)) {
     breaker->unused(permit);

@@ -409,7 +409,7 @@ void SingleFlight::run(const EntryId& id, RefreshReason reason, const Make& make
   if (record) state_->make(record, make);
 }
 
-bool SingleFlight::running(const EntryId& id) const {
+bool SingleFlight::is_running(const EntryId& id) const {
   Lock lock(state_->mutex);
   return state_->flights.contains(id);
 }

@@ -100,7 +100,7 @@ class SingleFlight {
   // `RetryAfter`.
   void run(const EntryId& id, RefreshReason reason, const Make& make, Handler handler);
   // True if a flight of `id` has not ended, or its callback has not returned.
-  bool running(const EntryId& id) const;
+  bool is_running(const EntryId& id) const;
   // When `id` may be tried again after failures; nullopt when now.
   std::optional<SteadyTime> retry_at(const EntryId& id) const;
   // The last failure of a refresh of `id`, if none has succeeded since, as

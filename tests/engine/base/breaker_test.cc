@@ -22,7 +22,7 @@ class BreakerTest : public ::testing::TestWithParam<std::uint64_t> {
   }
   void fail(Urgency urgency = Urgency::forced) {
     const auto permit = breaker.ask(urgency);
-    ASSERT_TRUE(permit.granted);
+    ASSERT_TRUE(permit.is_granted());
     breaker.ended(permit, false, "away");
   }
   // Fails until the pauses are at their longest.
@@ -38,8 +38,8 @@ class BreakerTest : public ::testing::TestWithParam<std::uint64_t> {
 TEST_P(BreakerTest, closed_lets_any_number_through) {
   for (int i = 0; i < 5; ++i) {
     const auto permit = breaker.ask(Urgency::reader);
-    EXPECT_TRUE(permit.granted);
-    EXPECT_FALSE(permit.probe);
+    EXPECT_TRUE(permit.is_granted());
+    EXPECT_FALSE(permit.is_probe());
   }
   EXPECT_FALSE(breaker.state().open);
   EXPECT_EQ(breaker.state().probes, 0u);
@@ -77,7 +77,7 @@ TEST_P(BreakerTest, first_failure_opens_it_and_says_why_and_since_when) {
   EXPECT_GT(*state.next_probe, clock->wall_now());
   EXPECT_LE(*state.next_probe, clock->wall_now() + 100ms);
   EXPECT_EQ(state.why, "away");
-  EXPECT_FALSE(breaker.ask(Urgency::background).granted);
+  EXPECT_FALSE(breaker.ask(Urgency::background).is_granted());
   EXPECT_TRUE(breaker.refuses(Urgency::reader));
   EXPECT_EQ(breaker.refusal(), "not asked, it failed a moment ago: away");
   EXPECT_EQ(breaker.state().refused, 1u);
@@ -87,23 +87,23 @@ TEST_P(BreakerTest, half_open_lets_exactly_one_probe_through_at_a_time) {
   fail();
   clock->advance(100ms);
   const auto probe = breaker.ask(Urgency::reader);
-  EXPECT_TRUE(probe.probe);
+  EXPECT_TRUE(probe.is_probe());
   clock->advance(1h);
   for (const Urgency urgency : {Urgency::reader, Urgency::background}) {
-    EXPECT_FALSE(breaker.ask(urgency).granted) << "one probe is out, however long it takes";
+    EXPECT_FALSE(breaker.ask(urgency).is_granted()) << "one probe is out, however long it takes";
   }
   EXPECT_GT(breaker.retry_at(), clock->steady_now()) << "never a busy loop";
   breaker.ended(probe, false, "still away");
-  EXPECT_FALSE(breaker.ask(Urgency::reader).granted) << "a new pause has begun";
+  EXPECT_FALSE(breaker.ask(Urgency::reader).is_granted()) << "a new pause has begun";
   clock->advance(1h);
-  EXPECT_TRUE(breaker.ask(Urgency::background).probe);
+  EXPECT_TRUE(breaker.ask(Urgency::background).is_probe());
 }
 
 TEST_P(BreakerTest, probe_that_was_not_needed_leaves_its_place_to_the_next) {
   fail();
   clock->advance(1s);
   breaker.unused(breaker.ask(Urgency::background));
-  EXPECT_TRUE(breaker.ask(Urgency::reader).probe);
+  EXPECT_TRUE(breaker.ask(Urgency::reader).is_probe());
 }
 
 TEST_P(BreakerTest, readers_wait_for_a_long_pause_five_seconds_at_most) {
@@ -119,7 +119,7 @@ TEST_P(BreakerTest, readers_wait_for_a_long_pause_five_seconds_at_most) {
 TEST_P(BreakerTest, any_call_that_works_closes_it_once_and_forgets_the_back_off) {
   fail_for_long();
   const auto forced = breaker.ask(Urgency::forced);
-  EXPECT_TRUE(forced.granted);
+  EXPECT_TRUE(forced.is_granted());
   breaker.ended(forced, true);
   EXPECT_EQ(closed, 1);
   breaker.ended(breaker.ask(Urgency::reader), true);
@@ -177,13 +177,13 @@ TEST_P(BreakerTest, probe_of_an_earlier_outage_leaves_the_next_ones_alone) {
   fail();
   clock->advance(1s);
   const auto first = breaker.ask(Urgency::background);
-  ASSERT_TRUE(first.probe);
+  ASSERT_TRUE(first.is_probe());
   breaker.ended(breaker.ask(Urgency::forced), true);
   fail();
   clock->advance(1s);
-  ASSERT_TRUE(breaker.ask(Urgency::background).probe);
+  ASSERT_TRUE(breaker.ask(Urgency::background).is_probe());
   breaker.ended(first, false, "late");
-  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the second probe is still out";
+  EXPECT_FALSE(breaker.ask(Urgency::background).is_granted()) << "the second probe is still out";
 }
 
 TEST_P(BreakerTest, pause_ends_on_the_millisecond_and_nothing_is_asked_before) {
@@ -191,13 +191,13 @@ TEST_P(BreakerTest, pause_ends_on_the_millisecond_and_nothing_is_asked_before) {
   const auto pause = breaker.state().pause;
   EXPECT_EQ(breaker.retry_at(), clock->steady_now() + pause);
   clock->advance(pause - 1ms);
-  EXPECT_FALSE(breaker.ask(Urgency::background).granted);
+  EXPECT_FALSE(breaker.ask(Urgency::background).is_granted());
   clock->advance(1ms);
   EXPECT_FALSE(breaker.refuses(Urgency::background));
   EXPECT_EQ(breaker.retry_at(), clock->steady_now());
   clock->advance(1h);
   EXPECT_EQ(breaker.retry_at(), clock->steady_now()) << "never in the past";
-  EXPECT_TRUE(breaker.ask(Urgency::background).probe);
+  EXPECT_TRUE(breaker.ask(Urgency::background).is_probe());
 }
 
 TEST_P(BreakerTest, failure_of_a_call_during_which_others_worked_is_no_news) {
@@ -237,13 +237,14 @@ TEST_P(BreakerTest, call_that_was_not_made_frees_no_place_but_its_own) {
   clock->advance(1s);
   const auto first = breaker.ask(Urgency::background);
   breaker.unused(breaker.ask(Urgency::forced));
-  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the probe is still out";
+  EXPECT_FALSE(breaker.ask(Urgency::background).is_granted()) << "the probe is still out";
   breaker.ended(breaker.ask(Urgency::forced), true);
   fail();
   clock->advance(1s);
-  ASSERT_TRUE(breaker.ask(Urgency::background).probe);
+  ASSERT_TRUE(breaker.ask(Urgency::background).is_probe());
   breaker.unused(first);
-  EXPECT_FALSE(breaker.ask(Urgency::background).granted) << "the probe of this outage is still out";
+  EXPECT_FALSE(breaker.ask(Urgency::background).is_granted())
+      << "the probe of this outage is still out";
 }
 
 TEST_P(BreakerTest, call_that_is_left_by_an_exception_has_failed) {

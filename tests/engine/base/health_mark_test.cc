@@ -170,7 +170,7 @@ TEST_F(HealthMarks, outage_that_was_never_told_of_is_not_told_to_be_over) {
   mark_->failed("again");
   mark_->worked();
   EXPECT_EQ(written(), "");
-  EXPECT_TRUE(mark_->working());
+  EXPECT_TRUE(mark_->is_working());
 }
 
 TEST_F(HealthMarks, without_words_for_what_goes_on_the_line_has_none) {

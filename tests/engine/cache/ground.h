@@ -260,12 +260,12 @@ struct LocalRoom {
         .unfiled =
             [this](const EntryId& id) {
               unfiled.push_back(id.key);
-              file_writer.dirty(id);
+              file_writer.write_soon(id);
             },
         .touched =
             [this] {
               ++touched;
-              file_writer.touched();
+              file_writer.sync_soon();
             },
     });
     if (journal_is == JournalIs::closed) return;
@@ -394,7 +394,7 @@ struct WritingRoom {
     return writes.write_and_wait(std::move(changes), deadline).front();
   }
   bool run_until_idle() {
-    return ground_.executor->run_until([this] { return store_writer.idle(); });
+    return ground_.executor->run_until([this] { return store_writer.is_idle(); });
   }
 
   int adoptions = 0;  // that a write asked for

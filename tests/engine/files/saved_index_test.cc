@@ -105,15 +105,15 @@ TEST(SavedIndex, file_changed_shortly_before_the_saving_is_read) {
 TEST(SavedIndex, is_due_when_a_tenth_has_changed_and_then_not_again) {
   MemoryDisk disk;
   Tier tier(disk);
-  EXPECT_FALSE(tier->save_due());
+  EXPECT_FALSE(tier->is_save_due());
   for (std::uint64_t i = 0; i < 400; ++i) tier->write(id_of(i), document(1), Sync::none);
-  EXPECT_TRUE(tier->save_due());
+  EXPECT_TRUE(tier->is_save_due());
   ASSERT_TRUE(save(*tier.files).ok());
-  EXPECT_FALSE(tier->save_due());
+  EXPECT_FALSE(tier->is_save_due());
   for (std::uint64_t i = 0; i < 39; ++i) tier->write(id_of(i), document(2), Sync::none);
-  EXPECT_FALSE(tier->save_due());
+  EXPECT_FALSE(tier->is_save_due());
   tier->remove(id_of(39), {9, 9});
-  EXPECT_TRUE(tier->save_due());
+  EXPECT_TRUE(tier->is_save_due());
 }
 
 TEST(SavedIndex, index_left_by_a_close_is_the_saved_one_of_the_next_life) {
@@ -360,7 +360,7 @@ TEST(SavedIndex, saving_that_failed_is_not_repeated_before_as_much_has_changed_a
     return operation == "sync_data" && is_temp(path) ? ENOSPC : 0;
   });
   EXPECT_FALSE(save(*tier.files).ok());
-  EXPECT_FALSE(tier->save_due());
+  EXPECT_FALSE(tier->is_save_due());
   disk.set_fault({});
   fill(*tier.files, 2);
   EXPECT_TRUE(save(*tier.files).ok());

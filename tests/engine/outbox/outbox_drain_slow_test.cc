@@ -154,7 +154,7 @@ TEST_P(OutboxDrainSlow, write_that_fails_at_once_each_time_does_not_make_the_sto
   for (int i = 0; i < 600; ++i) {
     executor.run_for(seconds(1));
     const Breaker::Permit poll = breaker->ask(Breaker::Urgency::reader);
-    if (poll.granted) breaker->ended(poll, true);
+    if (poll.is_granted()) breaker->ended(poll, true);
   }
   EXPECT_LE(breaker->state().opened, 8u) << "of 600 looks";
   EXPECT_LE(locking->times.size(), 40u) << "with pauses that grow";

@@ -79,7 +79,7 @@ TEST_P(OutboxDrainTest, any_call_that_works_ends_the_pause_and_everything_follow
   executor.run_for(hours(2));
   heal();
   const Breaker::Permit read = breaker->ask(Breaker::Urgency::reader);
-  ASSERT_TRUE(read.granted) << "two hours on, a reader need not wait for the back-off";
+  ASSERT_TRUE(read.is_granted()) << "two hours on, a reader need not wait for the back-off";
   breaker->ended(read, true);
   executor.run_ready();
   EXPECT_TRUE(drain->idle()) << "no time has passed";
@@ -92,7 +92,7 @@ TEST_P(OutboxDrainTest, while_another_call_tries_the_store_the_drain_does_not) {
   breaker->ended(first, false, "away");
   clock->advance(hours(1));
   const Breaker::Permit probe = breaker->ask(Breaker::Urgency::reader);
-  ASSERT_TRUE(probe.probe);
+  ASSERT_TRUE(probe.is_probe());
   drain->wake();
   executor.run_for(seconds(30));
   EXPECT_EQ(store->calls("save"), 0u);
@@ -112,7 +112,7 @@ TEST_P(OutboxDrainTest, drain_that_has_nothing_to_try_the_store_with_leaves_that
   outdated = [](const UnsettledWrite&) { return true; };
   executor.run_for(hours(1));
   ASSERT_EQ(store->calls("save"), 1u);
-  EXPECT_TRUE(breaker->ask(Breaker::Urgency::reader).granted);
+  EXPECT_TRUE(breaker->ask(Breaker::Urgency::reader).is_granted());
 }
 
 TEST_P(OutboxDrainTest, without_retry_each_write_has_one_attempt_until_a_kick) {

@@ -103,10 +103,10 @@ TEST(SingleFlightLimits, key_of_a_hung_callback_is_throttled_until_it_returns_I5
                 "the callback of an earlier refresh has timed out and not returned");
     }
     EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("k"))) << "or who asks for it would spin";
-    EXPECT_TRUE(rig.flights->running(FlightRig::id("k")));
+    EXPECT_TRUE(rig.flights->is_running(FlightRig::id("k")));
   });
   rig.executor.run_for(3h);
-  EXPECT_FALSE(rig.flights->running(FlightRig::id("k")));
+  EXPECT_FALSE(rig.flights->is_running(FlightRig::id("k")));
   rig.run("k", FlightRig::answer);
   rig.executor.run_ready();
   EXPECT_EQ(rig.results.back().status, Status::saved);
@@ -132,7 +132,7 @@ TEST(SingleFlightLimits, wait_in_line_ends_after_the_hard_timeout_I7) {
   rig.executor.schedule(rig.clock->steady_now() + 5s + 1ms, Lane::compute, [&] {
     ASSERT_EQ(rig.results.size(), 1u);
     EXPECT_EQ(rig.results[0].status, Status::throttled);
-    EXPECT_FALSE(rig.flights->running(FlightRig::id("k")));
+    EXPECT_FALSE(rig.flights->is_running(FlightRig::id("k")));
     EXPECT_TRUE(rig.flights->retry_at(FlightRig::id("k")));
   });
   rig.executor.run_for(1h);

@@ -29,7 +29,7 @@ TEST(SingleFlightStop, each_handler_is_answered_once_whatever_its_flight_does) {
 TEST(SingleFlightStop, results_whose_task_never_ran_are_told) {
   FlightRig rig;
   rig.run("k", FlightRig::failure);
-  while (rig.flights->running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
+  while (rig.flights->is_running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
   ASSERT_TRUE(rig.results.empty());
   rig.flights->stop();
   ASSERT_EQ(rig.results.size(), 1u);
@@ -79,7 +79,7 @@ TEST(SingleFlightStop, flights_in_line_leave_no_timer_behind) {
   for (const char* key : {"a", "b", "c"}) rig.run(key, FlightRig::answer);
   rig.flights->stop();
   EXPECT_EQ(rig.results.size(), 3u);
-  EXPECT_FALSE(rig.flights->running(FlightRig::id("a")));
+  EXPECT_FALSE(rig.flights->is_running(FlightRig::id("a")));
   rig.executor.run_ready();
   EXPECT_EQ(rig.executor.pending(), 0u);
   EXPECT_EQ(rig.flights->counters().started, 0u);

@@ -16,12 +16,12 @@ TEST(SingleFlight, answer_is_applied_and_told) {
   FlightRig rig;
   rig.run("k", FlightRig::answer);
   EXPECT_TRUE(rig.results.empty());
-  EXPECT_TRUE(rig.flights->running(FlightRig::id("k")));
+  EXPECT_TRUE(rig.flights->is_running(FlightRig::id("k")));
   rig.executor.run_ready();
   ASSERT_EQ(rig.results.size(), 1u);
   EXPECT_EQ(rig.results[0].status, Status::saved);
   EXPECT_EQ(rig.applied, 1);
-  EXPECT_FALSE(rig.flights->running(FlightRig::id("k")));
+  EXPECT_FALSE(rig.flights->is_running(FlightRig::id("k")));
   EXPECT_EQ(rig.executor.pending(), 0u) << "the timers are taken back";
 }
 
@@ -57,7 +57,7 @@ TEST(SingleFlight, flight_that_nobody_waits_for_leaves_nothing_to_be_told) {
   };
   run_alone(FlightRig::failure);
   run_alone(FlightRig::failure);  // joins
-  while (rig.flights->running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
+  while (rig.flights->is_running(FlightRig::id("k"))) ASSERT_TRUE(rig.executor.step());
   EXPECT_EQ(rig.executor.pending(), 0u);
   run_alone(FlightRig::answer);
   EXPECT_EQ(rig.flights->counters().throttled, 1u);
@@ -104,7 +104,7 @@ TEST(SingleFlight, flight_that_cannot_be_made_has_failed) {
     EXPECT_EQ(rig.results[0].status, Status::failed);
     EXPECT_EQ(rig.results[0].why, standard ? "the refresh could not be prepared: no memory"
                                            : "the refresh could not be prepared");
-    EXPECT_FALSE(rig.flights->running(FlightRig::id("k")));
+    EXPECT_FALSE(rig.flights->is_running(FlightRig::id("k")));
   }
 }
 
@@ -279,7 +279,7 @@ TEST(SingleFlight, finish_counts_once_and_may_come_late) {
   rig.run("k", std::move(flight));
   rig.executor.run_for(1h);
   EXPECT_TRUE(rig.results.empty());
-  EXPECT_TRUE(rig.flights->running(FlightRig::id("k")));
+  EXPECT_TRUE(rig.flights->is_running(FlightRig::id("k")));
   finish({.status = Status::saved, .why = {}});
   finish({.status = Status::failed, .why = "again"});
   rig.executor.run_ready();

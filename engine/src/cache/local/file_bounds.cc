@@ -15,7 +15,7 @@ std::uint64_t above(std::uint64_t have, std::uint64_t bound) {
   return bound != 0 && have > wanted ? have - wanted : 0;
 }
 
-bool over(std::uint64_t have, std::uint64_t bound) {
+bool exceeds(std::uint64_t have, std::uint64_t bound) {
   return bound != 0 && have > bound;
 }
 
@@ -27,11 +27,11 @@ bool FileBounds::are_set() const {
   return has_store && (options.files.max_bytes != 0 || options.files.max_entries != 0);
 }
 
-bool FileBounds::are_passed() const {
+bool FileBounds::are_exceeded() const {
   if (!are_set()) return false;
   const Index::Totals totals = index_.totals();
-  return over(totals.bytes, runtime_.options.files.max_bytes) ||
-         over(totals.documents, runtime_.options.files.max_entries);
+  return exceeds(totals.bytes, runtime_.options.files.max_bytes) ||
+         exceeds(totals.documents, runtime_.options.files.max_entries);
 }
 
 Index::Totals FileBounds::excess() const {

@@ -12,10 +12,11 @@ class FileBounds {
   // `index` must outlive it.
   FileBounds(const Runtime& runtime, const Index& index) : runtime_(runtime), index_(index) {}
 
-  // Files are evicted at all: there are bounds, and a store that has what is evicted.
+  // Whether files are ever evicted: there are bounds, and a store that has what is evicted.
   bool are_set() const;
-  // There are too many: some have to go, and nothing should be brought in that nobody asked for.
-  bool are_passed() const;
+  // Whether a bound is exceeded: then some files have to go, and nothing should be brought in that
+  // nobody asked for.
+  bool are_exceeded() const;
   // What has to go so that there is room for a while.
   Index::Totals excess() const;
 

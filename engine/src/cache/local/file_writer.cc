@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLongestRetry{5'000};
 
 }  // namespace
 
-void FileWriter::dirty(const EntryId& id) {
+void FileWriter::write_soon(const EntryId& id) {
   Lock lock(mutex_);
   dirty_.insert(id);
   if (failures_ == 0) arm(runtime_.options.files.write_behind);
@@ -180,7 +180,7 @@ bool FileWriter::gives_way(const EntryId& id, const KeyRef& ref, const Entry& en
   return true;
 }
 
-void FileWriter::lacks(const EntryId& id) {
+void FileWriter::restore_soon(const EntryId& id) {
   const bool journaled = local_.journal().holds(id);
   Lock lock(mutex_);
   if (journaled) suspect_.insert(id);
@@ -190,7 +190,7 @@ void FileWriter::lacks(const EntryId& id) {
   arm_sync();
 }
 
-void FileWriter::touched() {
+void FileWriter::sync_soon() {
   Lock lock(mutex_);
   unsynced_ = true;
   arm_sync();
@@ -203,7 +203,7 @@ bool FileWriter::sync() {
   }
   if (!local_.stands()) {
     local_.events().gone();
-    return sync_failed({ENOENT, "the directory was deleted"}, {});
+    return note_failed_sync({ENOENT, "the directory was deleted"}, {});
   }
   local_.erase_files_again();
   std::set<EntryId> written;
@@ -216,7 +216,7 @@ bool FileWriter::sync() {
   }
   const std::uint64_t mark = local_.journal().files_mark();
   const IoStatus status = local_.files().sync();
-  if (syncs_failed() || !sound) return sync_failed(status, std::move(written));
+  if (take_sync_failure() || !sound) return note_failed_sync(status, std::move(written));
   runtime_.marks.file_syncs.worked();
   if (local_.files().is_saving()) arm_save();
   local_.journal().files_synced(mark);
@@ -247,7 +247,7 @@ bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
   return suspect_.empty();
 }
 
-bool FileWriter::syncs_failed() {
+bool FileWriter::take_sync_failure() {
   const std::uint64_t failed = local_.files().failed_syncs();
   Lock lock(mutex_);
   return std::exchange(failed_syncs_, failed) != failed;
@@ -255,7 +255,7 @@ bool FileWriter::syncs_failed() {
 
 // Files that were written since the last good sync may be incomplete on the disk, even if the next
 // sync succeeds: the kernel reports a failed write-back once and then forgets it.
-bool FileWriter::sync_failed(const IoStatus& status, std::set<EntryId> written) {
+bool FileWriter::note_failed_sync(const IoStatus& status, std::set<EntryId> written) {
   if (!status.ok()) runtime_.marks.file_syncs.failed(status.what);
   Lock lock(mutex_);
   suspect_.merge(written);

@@ -24,21 +24,24 @@ class FileWriter {
  public:
   FileWriter(Runtime& runtime, LocalTiers& local) : runtime_(runtime), local_(local) {}
 
-  // The key has a pinned resident in memory that its file lacks.
-  void dirty(const EntryId& id);
-  // The key's file is missing or out of date, and memory or the journal has the entry: the file is
-  // written from there, and the journal keeps the record until then.
-  void lacks(const EntryId& id);
-  // Files were changed by another part of this cache and want a sync.
-  void touched();
-  // Writes all dirty keys now, on this thread, but those another thread is at. False when some
-  // could not be written; they stay dirty.
+  // The key has a pinned resident in memory that its file lacks: the file is written after
+  // `files.write_behind`, together with others.
+  void write_soon(const EntryId& id);
+  // The key's file is missing or out of date, although it was written before. It is written again
+  // from memory or from the journal, and the journal keeps the record until the next sync.
+  void restore_soon(const EntryId& id);
+  // Another part of this cache has changed files: they are synced within `files.sync_every`.
+  void sync_soon();
+  // Writes the files of all waiting keys now, on this thread, except those that another thread is
+  // writing. Returns false if some could not be written; they go on waiting.
   bool flush();
-  // Syncs what was written and tells the journal.
+  // Syncs what was written and tells the journal. Returns false if some of it may not be durable;
+  // that is written anew before the next sync.
   bool sync();
-  // Keys that are not in their file yet.
+  // How many keys are not in their file yet.
   std::size_t waiting() const;
-  // False: other keys are being written just now, by a `flush` whose end is yet to come.
+  // Visits the waiting keys. Returns false if others are being written just now, by a `flush` that
+  // has not ended.
   bool for_each_waiting(const std::function<void(const EntryId&)>& visit) const;
   std::uint64_t failed_writes() const;
   void stop();
@@ -50,16 +53,17 @@ class FileWriter {
   void arm_save();
   void save_index();
   void run();
-  // The end of a flush: the next one, and the next sync, are due.
+  // Ends a flush: arms the next one for what is left, and the next sync.
   void end_flush(bool all, std::set<EntryId> retry);
   Written write_one(const EntryId& id);
   bool gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry);
-  // Writes anew what a failed sync left in doubt; `*rewritten` is in doubt again should the next
-  // sync fail too. False while some of it cannot be written.
+  // Writes anew what a failed sync left in doubt, and names it in `*rewritten`, because it is in
+  // doubt again if the next sync fails too. Returns false if some of it could not be written.
   bool rewrite_suspects(std::set<EntryId>* rewritten);
-  // Whether any sync of entry files failed since this was asked last.
-  bool syncs_failed();
-  bool sync_failed(const IoStatus& status, std::set<EntryId> written);
+  // Returns true if a sync of entry files has failed since this was last called.
+  bool take_sync_failure();
+  // Remembers what the failed sync left in doubt, and arms the next one. Returns false.
+  bool note_failed_sync(const IoStatus& status, std::set<EntryId> written);
 
   Runtime& runtime_;
   LocalTiers& local_;

@@ -13,9 +13,10 @@
 //     withdraw(...)  what the store has refused makes way for the store's row
 //     erase_matching what a pattern erases
 //
-// The room: `LocalTiers`; `FileWriter`, which brings what memory has into the files; `Replay`,
-// which does so with the journals of caches that stopped; `SharedCounters`, by which processes hear
-// of each other; `FileBounds`; `CorruptRows`. What happens here is told by `LocalEvents`.
+// The room: `LocalTiers`; `FileWriter`, which brings what memory has into the files;
+// `RecoveredWrites`, which does so with the journals of caches that stopped; `SharedCounters`, by
+// which processes hear of each other; `FileBounds`; `CorruptRows`. What happens here is told by
+// `LocalEvents`.
 #pragma once
 
 #include <cstdint>

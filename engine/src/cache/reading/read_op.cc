@@ -65,7 +65,7 @@ std::optional<ReadResult> ReadOp::ask_local() {
   if (next == Next::end || request_.reach == Reach::memory) return conclude();
   if (next == Next::lower) {
     ask_files();
-    if (good_enough()) return conclude();
+    if (is_good_enough()) return conclude();
   }
   const bool store_left = parts_.calls.has_store() && request_.reach >= Reach::store;
   const bool source_left = request_.reach == Reach::source && has_source();
@@ -104,7 +104,7 @@ ReadOp::Next ReadOp::ask_memory() {
   } else {
     answer(Tier::memory, said);
   }
-  return trusted && good_enough() ? Next::end : Next::lower;
+  return trusted && is_good_enough() ? Next::end : Next::lower;
 }
 
 void ReadOp::ask_files() {
@@ -127,7 +127,7 @@ void ReadOp::ask_files() {
       runtime_.warn_of_entry(LogTopic::files, id_,
                              "an entry file is corrupt and was moved to the quarantine: " +
                                  without_key(file.why, id_));
-      if (candidate().resident) parts_.file_writer.dirty(id_);
+      if (candidate().resident) parts_.file_writer.write_soon(id_);
       return;
     case FileReadResult::Status::other_format:
       return answer(Tier::files, TierAnswer::undecodable, file.why);
@@ -260,7 +260,7 @@ void ReadOp::on_store(const LoadedRow& row) {
   } else {
     take_row(row.entry);
   }
-  if (good_enough() || request_.reach == Reach::store) return finish(conclude());
+  if (is_good_enough() || request_.reach == Reach::store) return finish(conclude());
   ask_source();
 }
 

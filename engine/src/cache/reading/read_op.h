@@ -112,9 +112,9 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   void consider(const EntryPtr& entry, Tier tier);
   std::optional<std::string> decode_into(Resident& resident) const;
 
-  bool good_enough() const;  // the candidate ends the read
-  bool can_serve() const;    // the candidate may be served if nothing better comes
-  ReadResult conclude();     // the candidate if it may be served, else nothing
+  bool is_good_enough() const;  // the candidate ends the read
+  bool can_serve() const;       // the candidate may be served if nothing better comes
+  ReadResult conclude();        // the candidate if it may be served, else nothing
   ReadResult serve(const Candidate& chosen);
   ReadResult serve_nothing();
   // A refresh is begun behind this read where it serves something stale.

@@ -22,7 +22,7 @@ std::string& why_in(Passage& passage, Tier tier) {
 
 }  // namespace
 
-bool ReadOp::good_enough() const {
+bool ReadOp::is_good_enough() const {
   const Candidate now = candidate();
   if (!now.resident) return false;
   const Freshness freshness = freshness_at(now.lifetimes, runtime_.coarse_ticks());
@@ -37,7 +37,7 @@ bool ReadOp::good_enough() const {
 
 bool ReadOp::can_serve() const {
   const Candidate now = candidate();
-  return now.resident && servable(now.lifetimes, runtime_.coarse_ticks(), request_.max_stale);
+  return now.resident && is_servable(now.lifetimes, runtime_.coarse_ticks(), request_.max_stale);
 }
 
 ReadResult ReadOp::conclude() {

@@ -12,7 +12,7 @@ namespace tiercache::detail {
 
 namespace {
 
-bool kept(const ChangeResult& result) {
+bool was_kept(const ChangeResult& result) {
   return result.status == ChangeResult::Status::durable ||
          result.status == ChangeResult::Status::stored ||
          result.status == ChangeResult::Status::superseded;
@@ -91,8 +91,8 @@ void Answers::save(Change change, FlightResult saved, const char* what, const Fi
   writes_.write_one(
       std::move(change), runtime_.options.store_calls.call_timeout,
       [saved = std::move(saved), what, finish](const ChangeResult& result) {
-        finish(kept(result) ? saved
-                            : failed(std::string(what) + " could not be saved: " + result.why));
+        finish(was_kept(result) ? saved
+                                : failed(std::string(what) + " could not be saved: " + result.why));
       });
 }
 

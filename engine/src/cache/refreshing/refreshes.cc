@@ -92,7 +92,7 @@ void Refreshes::run_ended(const RefreshRequest& request) {
 }
 
 bool Refreshes::begin_look(const EntryId& id) {
-  if (flights_.running(id) || flights_.retry_at(id)) return false;
+  if (flights_.is_running(id) || flights_.retry_at(id)) return false;
   Lock lock(mutex_);
   return looked_for_.insert(id).second;
 }
@@ -116,7 +116,7 @@ SourceWord Refreshes::why_not_newer(const EntryId& id) const {
     Lock lock(mutex_);
     looking = looked_for_.contains(id);
   }
-  if (looking || flights_.running(id)) {
+  if (looking || flights_.is_running(id)) {
     word.answer = TierAnswer::refreshing;
   } else if (flights_.retry_at(id)) {
     word.answer = TierAnswer::throttled;

@@ -74,7 +74,7 @@ milliseconds age_at(const Lifetimes& lifetimes, Ticks ticks) {
   return milliseconds(std::max<Ticks>(0, ticks - lifetimes.fetched_at));
 }
 
-bool servable(const Lifetimes& lifetimes, Ticks ticks, std::optional<milliseconds> max_stale) {
+bool is_servable(const Lifetimes& lifetimes, Ticks ticks, std::optional<milliseconds> max_stale) {
   if (ticks < lifetimes.fresh_until) return true;
   if (!max_stale) return ticks < lifetimes.stale_until;
   return ticks - lifetimes.fresh_until < std::min(*max_stale, kLongest).count();

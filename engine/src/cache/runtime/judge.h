@@ -54,7 +54,7 @@ Freshness freshness_at(const Lifetimes& lifetimes, Ticks ticks);
 std::chrono::milliseconds age_at(const Lifetimes& lifetimes, Ticks ticks);
 
 // Whether a call that accepts `max_stale` (absent: the dataset's `stale_for`) may be served.
-bool servable(const Lifetimes& lifetimes, Ticks ticks,
-              std::optional<std::chrono::milliseconds> max_stale);
+bool is_servable(const Lifetimes& lifetimes, Ticks ticks,
+                 std::optional<std::chrono::milliseconds> max_stale);
 
 }  // namespace tiercache::detail

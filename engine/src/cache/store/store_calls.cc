@@ -51,7 +51,7 @@ template <class Call>
 auto StoreCalls::ask(const Breaker::Permit& permit, Counter& counter, Call call)
     -> decltype(call()) {
   decltype(call()) reply;
-  if (!permit.granted) {
+  if (!permit.is_granted()) {
     reply.status = StoreStatus::unavailable;
     reply.message = breaker_->refusal();
     return reply;

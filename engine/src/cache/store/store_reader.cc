@@ -53,8 +53,8 @@ StoreReader::Batch StoreReader::take_one() {
 
 void StoreReader::run_batch() {
   const Breaker::Permit permit = calls_.breaker()->ask(Breaker::Urgency::reader);
-  if (!permit.granted) refuse_waiting();
-  const Batch batch = permit.probe ? take_one() : take(kBatch);
+  if (!permit.is_granted()) refuse_waiting();
+  const Batch batch = permit.is_probe() ? take_one() : take(kBatch);
   if (batch.ids.empty()) return calls_.breaker()->unused(permit);
   const LoadReply reply = calls_.load(batch.ids, permit);
   runtime_.tasks.post(Lane::store, [this] { run_batch(); });

@@ -151,7 +151,7 @@ void DirectoryKeeper::fill_files() {
   const auto write_batch = [&] {
     const auto results = local_.files().write_synced(batch, EntryFiles::Sync::before);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!results[i].is_there()) file_writer_.lacks(batch[i].first);
+      if (!results[i].is_there()) file_writer_.restore_soon(batch[i].first);
       if (results[i].current) local_.take(batch[i].first, results[i].current);
     }
     batch.clear();
@@ -167,7 +167,7 @@ void DirectoryKeeper::fill_files() {
       batch.emplace_back(id, std::shared_ptr<const Entry>(resident, &resident->entry));
       if (batch.size() == kFilesAtOnce) write_batch();
     } else if (local_.journal().holds(id)) {
-      file_writer_.lacks(id);
+      file_writer_.restore_soon(id);
     } else if (!runtime_.options.store && kind == EntryKind::document &&
                !local_.known(nullptr, id).in_files) {
       ++lost;

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kRetry{30'000};
 }  // namespace
 
 void FileEviction::begin_if_full() {
-  if (bounds_.are_passed() && !running_.exchange(true)) schedule(std::chrono::milliseconds(0));
+  if (bounds_.are_exceeded() && !running_.exchange(true)) schedule(std::chrono::milliseconds(0));
 }
 
 void FileEviction::schedule(std::chrono::milliseconds delay) {
@@ -45,12 +45,12 @@ void FileEviction::run() {
     if (batch.empty()) break;
     progress = evict(batch);
     if (progress == Progress::store_away) break;
-    if (progress == Progress::some) file_writer_.touched();
+    if (progress == Progress::some) file_writer_.sync_soon();
     passed_ = batch.back();
     left_ = left_.subspan(batch.size());
     looked_at += batch.size();
   }
-  if (bounds_.are_passed()) {
+  if (bounds_.are_exceeded()) {
     const bool more = progress != Progress::store_away && !(left_.empty() && all_chosen_);
     if (!more) start_over();
     return schedule(more ? std::chrono::milliseconds(0) : kRetry);

@@ -36,7 +36,7 @@ void Hydration::take_page(DatasetState& dataset, const std::string& cursor, std:
   }
   if (identity_.may_keep()) local_.take_rows(page.entries);
   const std::size_t taken = page.entries.size();
-  const bool enough = taken >= left || bounds_.are_passed();
+  const bool enough = taken >= left || bounds_.are_exceeded();
   if (page.next.empty() || taken == 0 || enough) return end(dataset);
   next_page(dataset, page.next, left - taken);
 }
@@ -50,7 +50,7 @@ void Hydration::end(DatasetState& dataset) {
   runtime_.changed.notify();
 }
 
-bool Hydration::running() const {
+bool Hydration::is_running() const {
   Lock lock(mutex_);
   return running_ > 0;
 }

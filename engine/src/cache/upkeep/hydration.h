@@ -38,7 +38,7 @@ class Hydration {
   // later than a page was read is told by that.
   void begin(DatasetState& dataset);
   // Some dataset is being hydrated.
-  bool running() const;
+  bool is_running() const;
 
  private:
   void next_page(DatasetState& dataset, const std::string& cursor, std::size_t left);

@@ -96,7 +96,7 @@ void Retention::purge_files(Version below, WallTime now, bool tombstones) {
     for (const auto& [id, version] : old)
       if (local_.drop(id, version)) dropped_.add();
   }
-  file_writer_.touched();
+  file_writer_.sync_soon();
 }
 
 }  // namespace tiercache::detail

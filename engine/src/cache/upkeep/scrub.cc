@@ -136,7 +136,7 @@ bool Scrub::write_from_memory(const EntryId& id, Version at_least) {
   const ResidentPtr resident = local_.memory().peek(dataset->ref(id.key)).resident;
   if (!resident || resident->kind == ResidentKind::not_found) return false;
   if (resident->entry.version < at_least) return false;
-  file_writer_.dirty(id);
+  file_writer_.write_soon(id);
   mended(true, {});
   return true;
 }
@@ -159,7 +159,7 @@ void Scrub::look_into_memory(const EntryId& id, const Entry& file) {
   const DatasetState& dataset = *runtime_.datasets.find(id.dataset);
   const ResidentPtr resident = local_.memory().peek(dataset.ref(id.key)).resident;
   if (resident && resident->entry.version > again->version) {
-    file_writer_.dirty(id);
+    file_writer_.write_soon(id);
   } else if (resident) {
     local_.memory().remove(dataset.ref(id.key), resident->entry.version);
   }

@@ -2,14 +2,14 @@
 //
 //     ChangeFeed        brings in what other machines wrote
 //     Hydration         brings in what the store has of a dataset that was opened
-//     Adoption          finishes what stopped caches left in the directory
+//     OrphanAdoption    finishes what stopped caches left in the directory
 //     DirectoryKeeper   makes the directory anew when it was deleted
 //     FileEviction      keeps the files within their bounds
 //     Retention         deletes what is not kept for ever
 //     Scrub             compares all tiers, when somebody asks for it
 //
-// Each is handed the tiers that it works on. None is waited for by a read or a write, but that a
-// write may have to adopt what a process left which it waits for.
+// Each is handed the tiers that it works on. No read or write waits for them, with one exception: a
+// write that waits for what a dead process left may have to adopt that itself.
 #pragma once
 
 #include <functional>
@@ -22,11 +22,11 @@
 #include "cache/store/purge_horizon.h"
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
-#include "cache/upkeep/adoption.h"
 #include "cache/upkeep/change_feed.h"
 #include "cache/upkeep/directory_keeper.h"
 #include "cache/upkeep/file_eviction.h"
 #include "cache/upkeep/hydration.h"
+#include "cache/upkeep/orphan_adoption.h"
 #include "cache/upkeep/retention.h"
 #include "cache/upkeep/scrub.h"
 #include "cache/writing/store_writer.h"
@@ -50,7 +50,7 @@ struct Upkeep {
   ChangeFeed feed;
   Hydration hydration;
   DirectoryKeeper keeper;
-  Adoption adoption;
+  OrphanAdoption adoption;
   FileEviction eviction;
   Retention retention;
 };

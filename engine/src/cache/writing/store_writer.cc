@@ -60,7 +60,7 @@ void StoreWriter::hurry() {
   if (drain_) drain_->hurry();
 }
 
-bool StoreWriter::idle() const {
+bool StoreWriter::is_idle() const {
   return !drain_ || drain_->idle();
 }
 
@@ -90,8 +90,8 @@ bool StoreWriter::sends_tombstone_instead(const UnsettledWrite& write) {
   if (write.kind != RecordKind::content) return false;
   const EntryId& id = write.write.id;
   const Version ours = write.write.entry.version;
-  const bool touched = local_.generations().of(shared_hash(id.dataset, id.key)) != 0;
-  if (touched && !local_.files().notice(id).ok()) return true;  // asked again with the next try
+  const bool may_have_changed = local_.generations().of(shared_hash(id.dataset, id.key)) != 0;
+  if (may_have_changed && !local_.files().notice(id).ok()) return true;  // asked again later
   const Known known = local_.known(nullptr, id);
   const auto& filed = known.in_files;
   if (!filed || filed->kind != EntryKind::tombstone || filed->version <= ours) return false;
@@ -132,7 +132,7 @@ void StoreWriter::send_again(const EntryId& id, const Entry& entry, std::optiona
                            done = std::move(done)](const AppendResult& result) {
         if (result.status == AppendStatus::durable) {
           local_.journal().file_written(id, version, clocks);
-          file_writer_.touched();
+          file_writer_.sync_soon();
         }
         done(result);
       }));
@@ -157,7 +157,7 @@ void StoreWriter::on_settled(const UnsettledWrite& write, const SaveResult& resu
     // Another process that did not know of the erase may have taken a row into a file meanwhile, so
     // the files are erased once more.
     local_.erase_files_matching(id.dataset, id.key, ours.version);
-    file_writer_.touched();
+    file_writer_.sync_soon();
   }
   if (!refused && !superseded && write.kind == RecordKind::content) {
     local_.hold_in_files(id, ours);

@@ -30,7 +30,7 @@
 namespace tiercache::detail {
 
 // Thread-safe. Without a store nothing is sent: `wake`, `kick`, `hurry` and `stop` do nothing, and
-// `idle` is true.
+// `is_idle` is true.
 class StoreWriter {
  public:
   StoreWriter(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
@@ -50,8 +50,8 @@ class StoreWriter {
   void kick();
   // The store works again.
   void hurry();
-  // Nothing in flight and nothing unsettled; true without a store.
-  bool idle() const;
+  // Whether nothing is in flight and nothing unsettled; true without a store.
+  bool is_idle() const;
   void stop();
   bool sends() const { return drain_ != nullptr; }
   // Of a pending write that was tried alone: what is known of it, for a person; empty for others.

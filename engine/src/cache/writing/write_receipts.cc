@@ -28,12 +28,12 @@ PutReceipt with_verdict(PutReceipt receipt, const Settled& settled) {
                    why);
 }
 
-std::string_view what_comes_of_it(const Waiting& waiting) {
-  if (waiting.identity.keeps_outbox_waiting()) {
+std::string_view what_comes_of_it(const StoreOutlook& outlook) {
+  if (outlook.identity.keeps_outbox_waiting()) {
     return "it waits in the outbox, since the store is another one than the directory belongs to: "
            "start with that one, or say that this one is meant (Cache::accept_store)";
   }
-  if (!waiting.runtime.options.flags.background_retry) {
+  if (!outlook.runtime.options.flags.background_retry) {
     return "it waits in the outbox for Cache::flush or the next open, since the flag "
            "background_retry is off";
   }
@@ -43,14 +43,14 @@ std::string_view what_comes_of_it(const Waiting& waiting) {
 
 // What is known of why the store has not confirmed a write: for details, since it may quote the
 // store.
-std::string last_word_of_store(const Waiting& waiting, const OutboxWrite& write) {
-  if (waiting.identity.keeps_outbox_waiting()) {
-    const StoreIdentity::Names names = waiting.identity.names();
+std::string last_word_of_store(const StoreOutlook& outlook, const OutboxWrite& write) {
+  if (outlook.identity.keeps_outbox_waiting()) {
+    const StoreIdentity::Names names = outlook.identity.names();
     return "the directory belongs to the store " + names.expected + ", this one is " + names.met;
   }
-  if (const Breaker::State store = waiting.calls.breaker()->state(); store.open)
+  if (const Breaker::State store = outlook.calls.breaker()->state(); store.open)
     return "the store: " + store.why;
-  const std::string alone = waiting.store_writer.describe_slow(write);
+  const std::string alone = outlook.store_writer.describe_slow(write);
   return alone.empty() ? "no answer to this write had come by then" : alone;
 }
 
@@ -148,28 +148,28 @@ PutReceipt settled_receipt(PutReceipt receipt, const Settled& settled) {
   return receipt;
 }
 
-void throw_not_stored_in_time(const Waiting& waiting, const DatasetState& dataset,
+void throw_not_stored_in_time(const StoreOutlook& outlook, const DatasetState& dataset,
                               const OutboxWrite& write) {
   throw DeadlineExceeded("a write to dataset \"" + dataset.name + "\" is journaled as version " +
                              write.version.to_string() +
                              ", but the store has not confirmed it in time; " +
-                             std::string(what_comes_of_it(waiting)) + ".",
-                         last_word_of_store(waiting, write));
+                             std::string(what_comes_of_it(outlook)) + ".",
+                         last_word_of_store(outlook, write));
 }
 
-void throw_base_unconfirmed(const Waiting& waiting, const DatasetState& dataset,
+void throw_base_unconfirmed(const StoreOutlook& outlook, const DatasetState& dataset,
                             const OutboxWrite& base) {
   throw NotDurable(
       NotDurable::State::not_applied,
       "a write to dataset \"" + dataset.name +
           "\" was not applied by its deadline: the store has not confirmed the version "
           "that it is compared with. Write again once the store answers.",
-      last_word_of_store(waiting, base));
+      last_word_of_store(outlook, base));
 }
 
-std::string not_stored_in_time(const Waiting& waiting, const OutboxWrite& write) {
-  return "the store has not confirmed it in time (" + last_word_of_store(waiting, write) + "); " +
-         std::string(what_comes_of_it(waiting));
+std::string not_stored_in_time(const StoreOutlook& outlook, const OutboxWrite& write) {
+  return "the store has not confirmed it in time (" + last_word_of_store(outlook, write) + "); " +
+         std::string(what_comes_of_it(outlook));
 }
 
 }  // namespace tiercache::detail

@@ -16,8 +16,8 @@
 
 namespace tiercache::detail {
 
-// Who knows what becomes of writes that wait for the store.
-struct Waiting {
+// The parts that together tell what becomes of a write that still waits for the store.
+struct StoreOutlook {
   const Runtime& runtime;
   const StoreCalls& calls;
   const StoreIdentity& identity;
@@ -42,12 +42,12 @@ PutReceipt settled_receipt(PutReceipt receipt, const Settled& settled);
 
 // The store has not confirmed the write in time: DeadlineExceeded, whose details say what is known
 // of why.
-[[noreturn]] void throw_not_stored_in_time(const Waiting& waiting, const DatasetState& dataset,
+[[noreturn]] void throw_not_stored_in_time(const StoreOutlook& outlook, const DatasetState& dataset,
                                            const OutboxWrite& write);
 // The same for one among many, in a sentence that may quote the store.
-std::string not_stored_in_time(const Waiting& waiting, const OutboxWrite& write);
+std::string not_stored_in_time(const StoreOutlook& outlook, const OutboxWrite& write);
 // Nor the version that the write is compared with: NotDurable, and nothing was applied.
-[[noreturn]] void throw_base_unconfirmed(const Waiting& waiting, const DatasetState& dataset,
+[[noreturn]] void throw_base_unconfirmed(const StoreOutlook& outlook, const DatasetState& dataset,
                                          const OutboxWrite& base);
 
 }  // namespace tiercache::detail

@@ -31,7 +31,7 @@ TEST_F(FileBoundsTest, no_bound_is_set_by_default_and_none_is_passed) {
   have(100);
   const FileBounds bounds(ground.runtime, index);
   EXPECT_FALSE(bounds.are_set());
-  EXPECT_FALSE(bounds.are_passed());
+  EXPECT_FALSE(bounds.are_exceeded());
   EXPECT_EQ(bounds.excess().documents, 0u);
   EXPECT_EQ(bounds.excess().bytes, 0u);
 }
@@ -64,9 +64,9 @@ TEST_F(FileBoundsTest, bound_of_entries_is_passed_by_one_more_and_room_is_a_twen
   have(39);
   EXPECT_EQ(bounds.excess().documents, 1u);
   have(40);
-  EXPECT_FALSE(bounds.are_passed());
+  EXPECT_FALSE(bounds.are_exceeded());
   have(41);
-  EXPECT_TRUE(bounds.are_passed());
+  EXPECT_TRUE(bounds.are_exceeded());
   EXPECT_EQ(bounds.excess().documents, 3u);
   EXPECT_EQ(bounds.excess().bytes, 0u);
 }
@@ -75,7 +75,7 @@ TEST_F(FileBoundsTest, bound_of_bytes_is_passed_by_one_more_and_room_is_a_twenti
   have(41);
   for (const std::uint64_t bound : {409, 410}) {
     Ground ground([&](CacheOptions& options) { options.files.max_bytes = bound; });
-    EXPECT_EQ(FileBounds(ground.runtime, index).are_passed(), bound == 409);
+    EXPECT_EQ(FileBounds(ground.runtime, index).are_exceeded(), bound == 409);
   }
   Ground ground([](CacheOptions& options) { options.files.max_bytes = 400; });
   EXPECT_EQ(FileBounds(ground.runtime, index).excess().bytes, 30u);
@@ -90,7 +90,7 @@ TEST_F(FileBoundsTest, tombstones_do_not_count) {
                             .checksum = {},
                             .size = 0,
                             .clocks = {}});
-  EXPECT_FALSE(FileBounds(ground.runtime, index).are_passed());
+  EXPECT_FALSE(FileBounds(ground.runtime, index).are_exceeded());
 }
 
 }  // namespace

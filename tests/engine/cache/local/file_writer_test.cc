@@ -85,8 +85,8 @@ TEST_F(FileWriterTest, journal_lets_go_once_the_file_is_synced_and_not_before_I1
 }
 
 TEST_F(FileWriterTest, key_whose_dataset_or_resident_is_gone_needs_no_file) {
-  room.file_writer.dirty({"not open", "k"});
-  room.file_writer.dirty({"d", "nothing"});
+  room.file_writer.write_soon({"not open", "k"});
+  room.file_writer.write_soon({"d", "nothing"});
   EXPECT_TRUE(room.file_writer.flush());
   EXPECT_EQ(room.file_writer.waiting(), 0u);
 }
@@ -315,7 +315,7 @@ TEST_F(FileWriterTest, files_changed_by_others_are_synced_within_sync_every) {
   ground.disk->on_operation([&](std::uint64_t, const std::string& what) {
     if (what.starts_with("sync_all")) ++syncs;
   });
-  room.file_writer.touched();
+  room.file_writer.sync_soon();
   ground.run_for(4'999ms);
   EXPECT_EQ(syncs, 0);
   ground.run_for(1ms);
@@ -329,7 +329,7 @@ TEST_F(FileWriterTest, key_whose_file_is_lacking_is_written_from_memory_or_from_
   ground.run_for(1s);
   ground.runtime.file_system->remove_file("/cache/data/" + entry_path(kId));
   room.tiers.memory().remove(data.ref("k"), version(5));
-  room.file_writer.lacks(kId);
+  room.file_writer.restore_soon(kId);
   EXPECT_EQ(room.file_writer.waiting(), 1u);
   ground.run_for(6s);
   EXPECT_EQ(room.file(), "5");

@@ -37,13 +37,13 @@ TEST(JudgeTest, freshness_changes_exactly_at_its_bounds) {
 
 TEST(JudgeTest, max_stale_of_a_call_takes_the_place_of_the_datasets) {
   const Lifetimes lifetimes{.trusted_until = 0, .fresh_until = 10, .stale_until = 20};
-  EXPECT_TRUE(servable(lifetimes, 9, 0ms)) << "what is fresh is served in any case";
-  EXPECT_FALSE(servable(lifetimes, 10, 0ms));
-  EXPECT_TRUE(servable(lifetimes, 14, 5ms));
-  EXPECT_FALSE(servable(lifetimes, 15, 5ms));
-  EXPECT_TRUE(servable(lifetimes, 19, std::nullopt));
-  EXPECT_FALSE(servable(lifetimes, 20, std::nullopt));
-  EXPECT_TRUE(servable(lifetimes, 1'000'000, std::chrono::milliseconds::max()));
+  EXPECT_TRUE(is_servable(lifetimes, 9, 0ms)) << "what is fresh is served in any case";
+  EXPECT_FALSE(is_servable(lifetimes, 10, 0ms));
+  EXPECT_TRUE(is_servable(lifetimes, 14, 5ms));
+  EXPECT_FALSE(is_servable(lifetimes, 15, 5ms));
+  EXPECT_TRUE(is_servable(lifetimes, 19, std::nullopt));
+  EXPECT_FALSE(is_servable(lifetimes, 20, std::nullopt));
+  EXPECT_TRUE(is_servable(lifetimes, 1'000'000, std::chrono::milliseconds::max()));
 }
 
 TEST(JudgeTest, entry_without_a_believable_fetch_is_stale_from_now_on) {

@@ -37,12 +37,12 @@ class HydrationTest : public ::testing::Test {
 TEST_F(HydrationTest, rows_come_page_by_page_and_the_end_is_told_once) {
   put_rows(ground, 1'200);
   hydration.begin(open(Hydrate::all()));
-  EXPECT_TRUE(hydration.running());
+  EXPECT_TRUE(hydration.is_running());
   EXPECT_TRUE(room.hydrated.empty()) << "it goes on behind the caller's back";
   ground.run_ready();
   EXPECT_EQ(filed(), 1'200u);
   EXPECT_EQ(room.hydrated, Names{"d"});
-  EXPECT_FALSE(hydration.running());
+  EXPECT_FALSE(hydration.is_running());
   EXPECT_EQ(ground.store->calls("scan"), 3u);
 }
 
@@ -66,7 +66,7 @@ TEST_F(HydrationTest, dataset_without_a_store_is_hydrated_at_once) {
   UpkeepRoom alone(without);
   alone.parts.hydration.begin(without.open());
   EXPECT_EQ(alone.hydrated, Names{"d"});
-  EXPECT_FALSE(alone.parts.hydration.running());
+  EXPECT_FALSE(alone.parts.hydration.is_running());
 }
 
 TEST_F(HydrationTest, store_that_does_not_say_what_it_has_ends_it) {
@@ -74,7 +74,7 @@ TEST_F(HydrationTest, store_that_does_not_say_what_it_has_ends_it) {
   hydration.begin(open(Hydrate::all()));
   ground.run_ready();
   EXPECT_EQ(room.hydrated, Names{"d"});
-  EXPECT_FALSE(hydration.running());
+  EXPECT_FALSE(hydration.is_running());
 }
 
 TEST_F(HydrationTest, rows_of_another_store_are_not_kept_I1) {
@@ -94,7 +94,7 @@ TEST_F(HydrationTest, cache_that_closes_reads_no_further_page) {
   });
   ground.run_ready();
   EXPECT_EQ(ground.store->calls("scan"), 1u);
-  EXPECT_FALSE(hydration.running());
+  EXPECT_FALSE(hydration.is_running());
 }
 
 TEST_F(HydrationTest, files_that_are_full_take_no_further_page) {

@@ -48,7 +48,7 @@ TEST_F(StoreWriterTest, nothing_is_sent_or_idle_without_a_store) {
   WritingRoom alone(without);
   alone.store_writer.start();
   EXPECT_FALSE(alone.store_writer.sends());
-  EXPECT_TRUE(alone.store_writer.idle());
+  EXPECT_TRUE(alone.store_writer.is_idle());
   EXPECT_EQ(alone.store_writer.describe_slow({}), "");
 }
 
@@ -68,7 +68,7 @@ TEST_F(StoreWriterTest,
   room.store_writer.start();
   ground.run_for(1min);
   EXPECT_EQ(row(), "<nothing>");
-  EXPECT_FALSE(room.store_writer.idle());
+  EXPECT_FALSE(room.store_writer.is_idle());
   ASSERT_TRUE(room.store.identity.accept());
   room.store_writer.kick();
   ASSERT_TRUE(room.run_until_idle());
@@ -270,7 +270,7 @@ TEST_F(StoreWriterTest, clocks_of_a_file_that_cannot_be_read_now_wait_I1) {
   ground.refuse(EIO, {"read_file"}, "/data/");
   room.store_writer.start();
   ground.run_for(10s);
-  EXPECT_FALSE(room.store_writer.idle());
+  EXPECT_FALSE(room.store_writer.is_idle());
   ground.disk_works();
   tiers.journal().resume();
   room.store_writer.kick();

@@ -1,5 +1,5 @@
 // What caches that stopped have left in the directory is finished by one that lives.
-#include "cache/upkeep/adoption.h"
+#include "cache/upkeep/orphan_adoption.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 namespace tiercache::detail {
 namespace {
 
-class AdoptionPartTest : public ::testing::Test {
+class OrphanAdoptionTest : public ::testing::Test {
  protected:
   // The other process has acknowledged it, and dies.
   void die_with(const Entry& entry) {
@@ -25,13 +25,13 @@ class AdoptionPartTest : public ::testing::Test {
   Ground ground;
   UpkeepRoom room{ground};
   LocalRoom& local = room.writing.local;
-  Adoption& adoption = room.parts.adoption;
+  OrphanAdoption& adoption = room.parts.adoption;
   DatasetState& data = ground.open();
   Ground dying{Ground::Beside{ground}};
   LocalRoom dying_room{dying};
 };
 
-TEST_F(AdoptionPartTest, write_of_a_process_that_died_is_in_its_file_and_goes_to_the_store_I1) {
+TEST_F(OrphanAdoptionTest, write_of_a_process_that_died_is_in_its_file_and_goes_to_the_store_I1) {
   room.writing.store_writer.start();
   die_with(document(5, "5"));
   EXPECT_TRUE(adoption.adopt());
@@ -40,7 +40,7 @@ TEST_F(AdoptionPartTest, write_of_a_process_that_died_is_in_its_file_and_goes_to
   EXPECT_EQ(text_of(ground.row()), "5");
 }
 
-TEST_F(AdoptionPartTest, living_process_is_left_alone) {
+TEST_F(OrphanAdoptionTest, living_process_is_left_alone) {
   Record record;
   record.id = kId;
   record.entry = document(5);
@@ -50,7 +50,7 @@ TEST_F(AdoptionPartTest, living_process_is_left_alone) {
   EXPECT_FALSE(local.tiers.journal().is_unsettled(kId));
 }
 
-TEST_F(AdoptionPartTest, dead_processes_are_looked_for_every_five_seconds_while_open) {
+TEST_F(OrphanAdoptionTest, dead_processes_are_looked_for_every_five_seconds_while_open) {
   adoption.start();
   ground.run_for(1s);
   die_with(document(5, "5"));
@@ -60,7 +60,7 @@ TEST_F(AdoptionPartTest, dead_processes_are_looked_for_every_five_seconds_while_
   EXPECT_EQ(local.file(), "5");
 }
 
-TEST_F(AdoptionPartTest, cache_that_closes_adopts_nothing_more) {
+TEST_F(OrphanAdoptionTest, cache_that_closes_adopts_nothing_more) {
   adoption.start();
   die_with(document(5));
   ground.runtime.tasks.close();
@@ -68,7 +68,7 @@ TEST_F(AdoptionPartTest, cache_that_closes_adopts_nothing_more) {
   EXPECT_EQ(local.file(), "<nothing>");
 }
 
-TEST_F(AdoptionPartTest, write_whose_file_the_disk_refuses_is_served_from_memory_I1) {
+TEST_F(OrphanAdoptionTest, write_whose_file_the_disk_refuses_is_served_from_memory_I1) {
   local.tiers.files().write(kId, document(4, "older"), EntryFiles::Sync::before);
   die_with(document(5, "5"));
   ground.refuse_new_files();
@@ -80,7 +80,7 @@ TEST_F(AdoptionPartTest, write_whose_file_the_disk_refuses_is_served_from_memory
   EXPECT_EQ(local.file(), "5");
 }
 
-TEST_F(AdoptionPartTest, nothing_is_adopted_in_a_directory_that_is_gone_and_cannot_be_made) {
+TEST_F(OrphanAdoptionTest, nothing_is_adopted_in_a_directory_that_is_gone_and_cannot_be_made) {
   ground.runtime.file_system->remove_tree("/cache");
   ground.refuse(ENOSPC, {"make_directories"}, "/cache");
   EXPECT_FALSE(adoption.adopt());

@@ -12,22 +12,23 @@
 namespace tiercache::detail {
 
 // Thread-safe, but for `open_journal`.
-class Adoption {
+class OrphanAdoption {
  public:
-  Adoption(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
-           DirectoryKeeper& directory_keeper, StoreWriter& store_writer)
+  OrphanAdoption(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
+                 DirectoryKeeper& directory_keeper, StoreWriter& store_writer)
       : runtime_(runtime),
         local_(local),
         file_writer_(file_writer),
         directory_keeper_(directory_keeper),
         store_writer_(store_writer) {}
 
-  // Opens the journal with what the directory's last lives have left. Another process may be
-  // adopting just that: it is waited for. Throws BadDirectory.
+  // Opens the journal and adopts what earlier openings of the directory have left. If another
+  // process is adopting just that, it is waited for. Throws BadDirectory.
   void open_journal();
-  // Adopts what is there now. False: another process is at it, or it cannot be read.
+  // Adopts what is there now. Returns false if another process is adopting it, or it cannot be
+  // read.
   bool adopt();
-  // From now on every few seconds.
+  // From now on adopts every few seconds.
   void start();
 
  private:

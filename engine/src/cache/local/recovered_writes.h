@@ -21,17 +21,18 @@
 namespace tiercache::detail {
 
 // Not thread-safe.
-class Replay {
+class RecoveredWrites {
  public:
-  Replay(Runtime& runtime, LocalTiers& local, FileWriter& file_writer)
+  RecoveredWrites(Runtime& runtime, LocalTiers& local, FileWriter& file_writer)
       : runtime_(runtime), local_(local), file_writer_(file_writer) {}
 
-  // A record that the journal has adopted. Its file is written at once or with the next ones.
+  // Takes a record that the journal has adopted. Its file is written at once, or together with
+  // those of the next ones.
   void take(const Record& record);
-  // Writes what waits. Due before another process may adopt: it relies on the files.
+  // Writes what waits. Must be called before another process may adopt, which relies on the files.
   void write_files();
-  // The same, and tells the journal what is in the files. What could not be written is
-  // left to `LocalTiers::serve_unwritten` and stays in the journal. False when there was nothing.
+  // The same, and tells the journal what is in the files. What could not be written is left to
+  // `LocalTiers::serve_unwritten` and stays in the journal. Returns false if no record was taken.
   bool finish();
 
  private:

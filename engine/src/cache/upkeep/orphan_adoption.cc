@@ -1,11 +1,11 @@
-#include "cache/upkeep/adoption.h"
+#include "cache/upkeep/orphan_adoption.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 
 #include "base/disk_refusal.h"
-#include "cache/local/replay.h"
+#include "cache/local/recovered_writes.h"
 
 namespace tiercache::detail {
 
@@ -21,10 +21,10 @@ constexpr milliseconds kLongestOpenPause{256};
 
 }  // namespace
 
-void Adoption::open_journal() {
-  Replay replay(runtime_, local_, file_writer_);
-  const auto recovered = [&](const Record& record) { replay.take(record); };
-  const auto all_recovered = [&] { replay.write_files(); };
+void OrphanAdoption::open_journal() {
+  RecoveredWrites writes(runtime_, local_, file_writer_);
+  const auto recovered = [&](const Record& record) { writes.take(record); };
+  const auto all_recovered = [&] { writes.write_files(); };
   IoStatus status;
   local_.open_journal(recovered, all_recovered, &status);
   // Another process may be adopting what this cache's last life has acknowledged, or the disk may
@@ -39,23 +39,23 @@ void Adoption::open_journal() {
     status = local_.journal().adopt(recovered, all_recovered);
   }
   note(status);
-  replay.finish();
+  writes.finish();
 }
 
-bool Adoption::adopt() {
+bool OrphanAdoption::adopt() {
   if (!directory_keeper_.make_whole()) return false;
-  Replay replay(runtime_, local_, file_writer_);
-  const IoStatus status = local_.journal().adopt([&](const Record& record) { replay.take(record); },
-                                                 [&] { replay.write_files(); });
+  RecoveredWrites writes(runtime_, local_, file_writer_);
+  const IoStatus status = local_.journal().adopt([&](const Record& record) { writes.take(record); },
+                                                 [&] { writes.write_files(); });
   if (status.error != EAGAIN) note(status);
-  if (replay.finish()) {
+  if (writes.finish()) {
     local_.serve_unwritten();
     store_writer_.wake();
   }
   return status.ok();
 }
 
-void Adoption::start() {
+void OrphanAdoption::start() {
   runtime_.tasks.while_open(runtime_.after(kAdoptEvery), Lane::disk, [this] {
     adopt();
     start();
@@ -63,7 +63,7 @@ void Adoption::start() {
 }
 
 // Until a stopped cache's journal has been read, its last acknowledged writes are not served.
-void Adoption::note(const IoStatus& status) {
+void OrphanAdoption::note(const IoStatus& status) {
   if (status.ok()) return runtime_.marks.adoption.worked();
   runtime_.marks.adoption.failed(
       "older values may be served: a stopped cache's journal cannot be read (" + status.what + ')',

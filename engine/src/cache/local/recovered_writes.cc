@@ -1,4 +1,4 @@
-#include "cache/local/replay.h"
+#include "cache/local/recovered_writes.h"
 
 #include <chrono>
 #include <memory>
@@ -20,7 +20,7 @@ constexpr int kTurnTries = 1'000;
 
 }  // namespace
 
-void Replay::take(const Record& record) {
+void RecoveredWrites::take(const Record& record) {
   any_ = true;
   runtime_.versions.observe(record.entry.version);
   switch (record.kind) {
@@ -45,7 +45,7 @@ void Replay::take(const Record& record) {
   }
 }
 
-void Replay::take_clocks(const Record& record) {
+void RecoveredWrites::take_clocks(const Record& record) {
   Entry entry;
   auto waiting = batch_.find(record.id);
   if (waiting != batch_.end() && waiting->second.version != record.entry.version) {
@@ -72,21 +72,21 @@ void Replay::take_clocks(const Record& record) {
 
 // Memory may hold something newer that its disk would not take so far, such as the tombstone of an
 // erase whose file had to go: the record must not take its place in the files (I3, I4).
-bool Replay::is_older_than_memory(const Record& record) const {
+bool RecoveredWrites::is_older_than_memory(const Record& record) const {
   const DatasetState* dataset = runtime_.datasets.find(record.id.dataset);
   if (dataset == nullptr) return false;
   const MemoryTier::Found found = local_.memory().peek(dataset->ref(record.id.key));
   return found.pinned && found.resident && found.resident->entry.version > record.entry.version;
 }
 
-void Replay::add(const Record& record, Entry entry) {
+void RecoveredWrites::add(const Record& record, Entry entry) {
   batch_bytes_ += entry.document ? entry.document->size() : 0;
   batch_.insert_or_assign(record.id, std::move(entry));
   waiting_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
   if (batch_.size() >= kFilesAtOnce || batch_bytes_ >= kBatchBytes) write_files();
 }
 
-void Replay::write_files() {
+void RecoveredWrites::write_files() {
   std::vector<std::pair<EntryId, EntryPtr>> entries;
   for (auto& [id, entry] : batch_) {
     entries.emplace_back(id, std::make_shared<const Entry>(std::move(entry)));
@@ -110,7 +110,7 @@ void Replay::write_files() {
 }
 
 // Other processes hold a key's lock for a moment only, so it is waited for here.
-std::vector<FileWriteResult> Replay::write_in_turn(
+std::vector<FileWriteResult> RecoveredWrites::write_in_turn(
     const std::vector<std::pair<EntryId, EntryPtr>>& entries) {
   constexpr auto kAnew = EntryFiles::Sync::anew;
   std::vector<FileWriteResult> results = local_.files().write_synced(entries, kAnew);
@@ -125,7 +125,7 @@ std::vector<FileWriteResult> Replay::write_in_turn(
 }
 
 // The file is the newest there is now, so memory must not go on serving what it has.
-void Replay::forget_in_memory(const Filed& filed) {
+void RecoveredWrites::forget_in_memory(const Filed& filed) {
   DatasetState* dataset = runtime_.datasets.find(filed.id.dataset);
   if (dataset == nullptr) return;
   if (filed.kind != RecordKind::erase_matching) {
@@ -137,7 +137,7 @@ void Replay::forget_in_memory(const Filed& filed) {
   });
 }
 
-bool Replay::finish() {
+bool RecoveredWrites::finish() {
   write_files();
   for (const Filed& filed : filed_) {
     if (filed.kind == RecordKind::erase_matching) {
