@@ -1,4 +1,4 @@
-// Opt-in: reads and writes as Boost.Asio operations, for every completion token.
+// Opt-in: reads and writes as Boost.Asio operations, for any completion token.
 //
 //     auto snapshot =
 //         co_await tiercache::async_get(activities, "key", {}, boost::asio::use_awaitable);
@@ -23,8 +23,8 @@ template <class Handler>
 auto resume_on_executor(Handler&& handler);
 }
 
-// Completes with a `Snapshot<T>` on the handler's executor; for a bad key or a closed cache with
-// one that has no value, see `Dataset::get_async`.
+// Reads as `Dataset::get` does, and completes on the handler's executor with a `Snapshot<T>`. For a
+// bad key or a closed cache that has no value, as with `Dataset::get_async`.
 template <class T, class Token>
 auto async_get(Dataset<T> dataset, std::string key, GetOptions options, Token&& token) {
   return boost::asio::async_initiate<Token, void(Snapshot<T>)>(
@@ -35,9 +35,9 @@ auto async_get(Dataset<T> dataset, std::string key, GetOptions options, Token&& 
       token, std::move(dataset), std::move(key), options);
 }
 
-// Completes with an exception pointer (null on success, thrown by `use_awaitable`) and the receipt.
-// `options.metadata` must live until the operation has begun: with lazy tokens, until it is
-// awaited.
+// Writes as `Dataset::put` does, and completes on the handler's executor with an exception pointer
+// (null on success; `use_awaitable` throws it) and the receipt. `options.metadata` must live until
+// the operation begins, which with lazy tokens such as `use_awaitable` is when it is awaited.
 template <class T, class Token>
 auto async_put(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptions options,
                Token&& token) {
@@ -56,7 +56,7 @@ auto async_put(Dataset<T> dataset, std::string key, ValueType<T> value, PutOptio
 
 namespace detail {
 
-// Keeps a handler and its executor's work until the cache answers, then calls it there.
+// Returns a function that calls the handler on its executor, and keeps both alive until then.
 template <class Handler>
 auto resume_on_executor(Handler&& handler) {
   using Plain = std::decay_t<Handler>;

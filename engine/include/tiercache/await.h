@@ -6,8 +6,8 @@
 //       …
 //     }
 //
-// What is given to `co_await` is awaited once, and stays where it is until the coroutine has
-// resumed, as it does in such an expression.
+// Each awaitable may be awaited once, and must stay where it is until the coroutine has resumed.
+// Both hold in such an expression.
 #pragma once
 
 #include <coroutine>
@@ -25,24 +25,26 @@ class GetAwaitable;
 template <class T>
 class PutAwaitable;
 
-// `co_await` it for what `Dataset::get` would return. A bad key throws `InvalidKey`; of a closed
-// cache it is a snapshot without a value (see `Dataset::get_async`), unless memory has one that is
-// fresh.
+// Returns an awaitable for what `Dataset::get` would return. Awaiting it throws `InvalidKey` for a
+// bad key. If the cache is closed and memory has no fresh value, it gives a snapshot without a
+// value, as `Dataset::get_async` does.
 template <class T>
 GetAwaitable<T> await_get(Dataset<T> dataset, std::string key = {}, GetOptions options = {}) {
   return GetAwaitable<T>(std::move(dataset), std::move(key), options);
 }
 
-// `co_await` it for what `Dataset::put` would return or throw.
+// Returns an awaitable for what `Dataset::put` would return or throw. `options.metadata` must live
+// until it is awaited.
 template <class T>
 PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> value,
                           PutOptions options = {}) {
   return PutAwaitable<T>(std::move(dataset), std::move(key), std::move(value), std::move(options));
 }
 
-// --- What they give to `co_await` ---
+// --- The awaitables ---
 
-// Suspends until the read has ended, unless memory serves at once. Resumes on the cache's executor.
+// Suspends the coroutine until the read has ended, unless memory has a fresh value. Resumes it on
+// the cache's executor.
 template <class T>
 class GetAwaitable {
  public:
@@ -50,19 +52,19 @@ class GetAwaitable {
   GetAwaitable(Dataset<T> dataset, std::string key, GetOptions options)
       : dataset_(std::move(dataset)), key_(std::move(key)), options_(options) {}
 
-  // For the coroutine: true when memory has a fresh value.
+  // For the coroutine: returns true if memory has a fresh value.
   bool await_ready() {
     snapshot_ = dataset_.peek(key_);
     return snapshot_.has_value() && snapshot_.freshness() == Freshness::fresh;
   }
-  // For the coroutine: begins the read, and resumes `waiting` when it has ended.
+  // For the coroutine: begins the read, and resumes `waiting` when that has ended.
   void await_suspend(std::coroutine_handle<> waiting) {
     dataset_.get_async(key_, options_, [this, waiting](Snapshot<T> snapshot) {
       snapshot_ = std::move(snapshot);
       waiting.resume();
     });
   }
-  // For the coroutine: what the read gave.
+  // For the coroutine: returns the result of the read.
   Snapshot<T> await_resume() { return std::move(snapshot_); }
 
  private:
@@ -72,8 +74,8 @@ class GetAwaitable {
   Snapshot<T> snapshot_;
 };
 
-// Suspends until the write is as durable as asked; throws what `put` throws. `options.metadata`
-// must live until it is awaited.
+// Suspends the coroutine until the write is as durable as it was asked to be. Resumes it on the
+// cache's executor. Throws what `put` throws.
 template <class T>
 class PutAwaitable {
  public:
@@ -84,9 +86,9 @@ class PutAwaitable {
         value_(std::move(value)),
         options_(std::move(options)) {}
 
-  // For the coroutine: a write always waits.
+  // For the coroutine: returns false, because a write always waits.
   bool await_ready() const { return false; }
-  // For the coroutine: begins the write, and resumes `waiting` when it has ended.
+  // For the coroutine: begins the write, and resumes `waiting` when that has ended.
   void await_suspend(std::coroutine_handle<> waiting) {
     dataset_.put_async(key_, value_, options_,
                        [this, waiting](PutReceipt receipt, std::exception_ptr error) {
@@ -95,7 +97,7 @@ class PutAwaitable {
                          waiting.resume();
                        });
   }
-  // For the coroutine: the receipt, or throws.
+  // For the coroutine: returns the receipt, or throws.
   PutReceipt await_resume() {
     if (error_) std::rethrow_exception(error_);
     return receipt_;

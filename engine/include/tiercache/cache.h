@@ -23,66 +23,75 @@
 
 namespace tiercache {
 
-// One open cache. Open one per process and keep it. Thread-safe. The destructor is `close(0)`. A
-// child made by fork() cannot use its parent's: there every call throws `Error`.
+// One open cache. Open one per process and keep it. Thread-safe. The destructor calls `close(0)`.
+// A child process made by fork() cannot use its parent's cache: every call there throws `Error`.
 class Cache {
  public:
-  // Does local I/O only and serves at once, with the store down too. Throws `BadConfiguration`,
-  // with all faults at once, or `BadDirectory`.
+  // Opens the cache. Does local I/O only, so it works while the store is down, and serves at once.
+  // Throws `BadConfiguration`, which lists all faults together, or `BadDirectory`.
   explicit Cache(CacheOptions options);
   ~Cache();
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  // The dataset of this name. The first call opens it, and starts its hydration and its schedule. A
-  // later call gets a handle to it: it names the same type, and gives no options, or only default
-  // ones, or those of the first call; else it throws `BadConfiguration`, which says what differs.
-  // Functions cannot be compared: it only counts whether there is one, and those of the first call
-  // stay. A name is 1 to 100 bytes of UTF-8 without control characters.
+  // Returns the dataset of this name. The first call opens it, and starts its hydration and its
+  // schedule. Later calls return another handle to it. They must name the same type, and give
+  // either no options (or only default ones) or the same options as the first call; otherwise they
+  // throw `BadConfiguration`, which says what differs. Functions cannot be compared, so it only
+  // matters whether there is one, and those of the first call stay. A name has 1 to 100 bytes of
+  // UTF-8 without control characters. Throws `BadConfiguration` for options that cannot work too,
+  // and `Closed`.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
     return Dataset<T>(open_dataset(name, detail::untyped_policy<T>(std::move(options))));
   }
-  // Untyped: documents are JSON text.
+  // The same for an untyped dataset, whose documents are JSON text.
   Dataset<JsonText> dataset(const std::string& name, DatasetOptions<JsonText> options = {}) {
     return dataset<JsonText>(name, std::move(options));
   }
 
-  // Waits until every write so far is in its file and settled by the store: confirmed, superseded,
-  // or refused and parked (`Health::parked`). Retries at once what waits. False when the deadline
-  // passed first, or the disk did not take the files; nothing is lost then.
+  // Waits until every write is in its file and settled by the store: confirmed, superseded, or
+  // refused and parked (`Health::parked`). What waits for a retry is sent at once. Writes made
+  // meanwhile are waited for too; without a store, or while it is switched off, only the files are.
+  // Returns false if the deadline passed first, or the disk did not take the files; nothing is lost
+  // then. Throws `Closed`.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
   // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended,
-  // as a service does before it reports ready; with the store or a source away they end without
-  // success, which `health` tells. False when the deadline passed first.
+  // as a service does before it reports that it is ready. While the store or a source is away they
+  // end without success, which `health` shows. Returns false if the deadline passed first. Throws
+  // `Closed`.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
-  // A handle to the writes that the store has not confirmed, above all those that it refused.
+  // Returns a handle to the writes that the store has not confirmed, above all to those that it
+  // refused.
   Outbox outbox() const { return Outbox(core_); }
 
-  // Compares memory, files, index and store key by key, on this thread, while the cache serves. For
-  // a quiet hour, and after the store was reset, restored or replaced: with `repair` the entries
-  // and erases that it lacks are sent again. What only the store has is left to reads and
-  // hydration. Throws `BadConfiguration` for a page size out of range, or a dataset that is neither
-  // open nor in the directory.
+  // Compares memory, files, index and store key by key, on the calling thread, while the cache goes
+  // on serving. Use it in a quiet hour, and after the store was reset, restored or replaced: with
+  // `repair` the entries and erases that the store lacks are sent again. What only the store has is
+  // left to reads and hydration. Throws `BadConfiguration` for a page size out of range, and for a
+  // dataset that is neither open nor in the directory; throws `Closed`.
   ScrubReport scrub(const ScrubOptions& options = {});
 
-  // The store is another one than the directory belongs to (`Health::store_replaced_since`), and it
-  // is the right one: from now on the directory belongs to it, the outbox is sent there, and what
-  // it has that is newer is taken. What it lacks of what was confirmed before, erases included,
-  // stays here and is not sent; `scrub` of all datasets with `repair` sends that, and accepts the
-  // store too. False when the disk refuses, or the store has not told yet which one it is.
+  // Accepts a store that is not the one the directory belongs to (`Health::store_replaced_since`).
+  // From now on the directory belongs to this store: the outbox is sent there, and what is newer
+  // there is taken. What was confirmed before and is missing there, erases included, stays here
+  // and is not sent. A `scrub` of all datasets with `repair` sends that, and accepts the store too.
+  // Returns false if there is no store, if it has not yet said which one it is, or if the disk
+  // refuses. Throws `Closed`.
   bool accept_store();
 
-  // What was counted since the cache was opened. Works on a closed cache too; does no I/O.
+  // Returns what was counted since the cache was opened. Works on a closed cache too; does no I/O.
   Stats stats() const;
-  // How the tiers, the sources and the outbox are doing, from the calls that were made. Works on a
-  // closed cache too; does no I/O.
+  // Returns how the tiers, the sources and the outbox are doing, judged by the calls that were
+  // made. Works on a closed cache too; does no I/O.
   Health health() const;
 
-  // Stops refreshes, writes files, drains the outbox until `deadline`, lets go of the directory. A
-  // second call returns the first one's receipt. Afterwards reads that memory can serve, `stats`
-  // and `health` still work; other calls throw `Closed`, or hand it to their handler.
+  // Stops refreshes, writes the files, drains the outbox until `deadline`, and lets go of the
+  // directory. Zero does not wait for the store: what it has not confirmed stays in the outbox. A
+  // second call waits for the first one and returns the same receipt. Afterwards `stats`, `health`
+  // and reads that memory can serve still work; other calls throw `Closed`, or hand it to their
+  // handler.
   CloseReceipt close(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
  private:

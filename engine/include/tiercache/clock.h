@@ -7,20 +7,21 @@
 
 namespace tiercache {
 
-// Thread-safe. Implementations never block and never throw.
+// Where the cache reads the time. Implementations must be thread-safe, and never block or throw.
 class Clock {
  public:
   virtual ~Clock() = default;
 
-  // Time of day. May jump either way.
+  // Returns the time of day, which may jump either way.
   virtual WallTime wall_now() const = 0;
-  // Monotonic time, exact.
+  // Returns the exact monotonic time.
   virtual SteadyTime steady_now() const = 0;
-  // Monotonic time, at most some milliseconds behind `steady_now()`; the cheapest reading there is.
+  // Returns the monotonic time, at most some milliseconds behind `steady_now()`. This is the
+  // cheapest reading there is.
   virtual SteadyTime coarse_now() const = 0;
 };
 
-// The machine's clock.
+// Returns the machine's clock.
 std::shared_ptr<Clock> system_clock();
 
 }  // namespace tiercache

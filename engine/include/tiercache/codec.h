@@ -6,8 +6,8 @@
 
 namespace tiercache {
 
-// Specialise it for your own type, or include "tiercache/json.h", which serves every type that
-// nlohmann's to_json and from_json serve:
+// How values of a type become documents and back. Specialise it for your own type, or include
+// "tiercache/json.h", which has it for every type with nlohmann's to_json and from_json:
 //
 //     template <>
 //     struct tiercache::Codec<Quota> {
@@ -16,18 +16,19 @@ namespace tiercache {
 //       static std::size_t memory_bytes(const Quota& value);  // optional: bytes, object and heap
 //     };
 //
-// What `encode` throws refuses the value: `InvalidDocument` from a put, a failed refresh from a
-// callback. It must throw for what `decode` could not read again, as json.h does for NaN: a put
-// does not try that out. Several threads may call each of them at once.
+// If `encode` throws, the value is refused: a put throws `InvalidDocument`, and a refresh that
+// brought the value has failed. It must throw for everything that `decode` could not read again, as
+// json.h does for NaN, because a put does not try whether it can. Several threads may call each of
+// the functions at once.
 //
-// Without `memory_bytes` a decoded value is charged sizeof(T) plus twice its document.
+// Without `memory_bytes` a decoded value is charged with sizeof(T) plus twice its document.
 template <class T>
 struct Codec;
 
-// Names the untyped dataset: values are JSON text, kept as they were put.
+// The type of an untyped dataset, whose values are JSON text and are kept as they were put.
 struct JsonText {};
 
-// What a dataset of T gives and takes: T itself, std::string for JsonText.
+// What a dataset of T gives and takes: T itself, or std::string for JsonText.
 template <class T>
 using ValueType = std::conditional_t<std::is_same_v<T, JsonText>, std::string, T>;
 

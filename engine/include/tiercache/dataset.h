@@ -35,115 +35,123 @@ class DatasetCore;
 template <class T>
 using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 
-// A handle to one dataset, cheap and copied freely, made by `Cache::dataset`. All calls are
-// thread-safe. Where a key is asked for, single-document datasets take none: the empty key, as in
-// `get("", {.deadline = 50ms})`. Keys: 1 to `limits.max_key_bytes` bytes of UTF-8 without NUL, and
-// what the store can hold.
+// A handle to one dataset, made by `Cache::dataset`. Handles are cheap and may be copied freely;
+// all calls are thread-safe. A keyed dataset takes keys of 1 to `limits.max_key_bytes` bytes of
+// UTF-8 without NUL, as far as the store can hold them. A dataset of one document takes the empty
+// key only, as in `get("", {.deadline = 50ms})`.
 //
-// Errors: `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`,
-// `Closed` as error.h explains them, and `BadConfiguration` where a write with `Durability::store`
-// has no store. A miss is never an exception.
+// Calls throw `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`
+// and `Closed` as error.h explains them, and `BadConfiguration` if a write asks for
+// `Durability::store` where there is no store. A miss is never an exception.
 template <class T>
 class Dataset {
  public:
-  // What is put and read: T, or std::string where the dataset is untyped.
+  // What is put and read: T, or std::string if the dataset is untyped.
   using value_type = ValueType<T>;
   // A refresh callback of this dataset.
   using RefreshFunction = std::function<RefreshAnswer<value_type>(RefreshContext&)>;
 
-  // The name that it was opened with.
+  // Returns the name that the dataset was opened with. Lives as long as the handle.
   const std::string& name() const;
 
   // --- Reading ---
 
-  // Looks in memory, in the files and in the store, and at last asks the refresh callback, as far
-  // as `options.reach` goes. A stale value is served at once, or after the dataset's
-  // `soft_timeout`, and refreshed behind. At the deadline the read ends with what there is, perhaps
-  // nothing.
+  // Looks in memory, in the files and in the store, and at last asks the refresh callback, but goes
+  // no further than `options.reach`. A stale value is served at once, or after the dataset's
+  // `soft_timeout`, and refreshed in the background. At the deadline the read ends with what there
+  // is, which may be nothing.
   Snapshot<T> get(std::string_view key = {}, const GetOptions& options = {}) const;
-  // Looks in memory alone; never waits, never does I/O. Works on a closed cache too.
+  // Looks in memory only. Never waits and never does I/O. Works on a closed cache too.
   Snapshot<T> peek(std::string_view key = {}) const;
-  // Reads all keys side by side; what is missing is loaded from the store in batches. The results
-  // are in the order of the keys. A key that is not acceptable throws, and its place is named:
-  // "keys[3]: …".
+  // Reads all keys side by side, as `get` does; what is missing is loaded from the store in
+  // batches. The results are in the order of the keys, and the deadline is that of the whole call.
+  // If a key is not acceptable nothing is read, and the exception names its place: "keys[3]: …".
   std::vector<Snapshot<T>> get_many(std::span<const std::string> keys,
                                     const GetOptions& options = {}) const;
-  // As `get`; `handler` is called exactly once: on the executor, never from inside this call, or,
-  // once the cache is closed, wherever the call ends. It must not throw. Where `get` would throw (a
-  // bad key, a closed cache), it gets a snapshot without a value whose `passage().call_why` says
-  // why. This call throws in a forked child alone.
+  // Reads as `get` does and calls `handler` with the result, exactly once: on the executor and
+  // never from inside this call, or, once the cache is closed, wherever the call ends. The handler
+  // must not throw. Where `get` would throw (a bad key, a closed cache), it is given a snapshot
+  // without a value whose `passage().call_why` says why. This call itself throws only in a forked
+  // child.
   void get_async(std::string key, const GetOptions& options,
                  std::function<void(Snapshot<T>)> handler) const;
-  // As `get` with this call's own source: what `callback` returns is saved with the lifetime `ttl`
-  // (absent: the dataset's; negative: zero). One callback per key runs at a time.
+  // Reads as `get` does, with a source of this call's own: what `callback` returns is saved with
+  // the lifetime `ttl`. If that is absent, the dataset's applies; a negative one counts as zero.
+  // Only one callback per key runs at a time.
   //
-  // The callback outlives the call: it runs on when the deadline ends the call, and begins behind
-  // it where something stale was served. So it must own what it uses: capture by value, or a
-  // shared_ptr, and no reference to what the caller has on its stack. `tiercache::owning`
-  // (refresh.h) makes a callback that cannot do otherwise.
+  // The callback may outlive the call. It goes on running when the deadline ends the call, and if
+  // something stale is served it begins in the background. So it must own what it uses: capture by
+  // value or by shared_ptr, and never refer to what is on the caller's stack. `tiercache::owning`
+  // (refresh.h) makes callbacks that cannot do otherwise.
   Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
                           std::optional<std::chrono::milliseconds> ttl = {},
                           const GetOptions& options = {}) const;
-  // Asks the source now, whatever the age, ignoring the throttle of earlier failures. Serves what
-  // it brought or confirmed, also where that is stale already by the time it is here; where the
-  // refresh failed or is not over by the deadline, what the entry is then (see `passage()`). Throws
-  // `BadConfiguration` where the dataset has no refresh callback.
+  // Asks the source now, whatever the entry's age, and despite the throttle of earlier failures;
+  // only a wait that the source itself asked for (`RetryAfter`) is respected. Serves what the
+  // source brought or confirmed, even if that is stale already by the time it arrives. If the
+  // refresh fails, or has not ended by the deadline, the entry is served as it then is, and
+  // `passage()` says what happened. Throws `BadConfiguration` if the dataset has no refresh
+  // callback.
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const;
 
   // --- Writing ---
 
-  // Returns once the write is in the journal (I1), or in the store where the disk does not take it:
-  // then readers of this cache see it, and it is on its way to its file and the store. It is always
-  // a write of its own, even of the document that is there already.
+  // Writes the document. Returns once the write is in the journal (I1), or in the store if the disk
+  // does not take it. From then on readers of this cache see it, and it is on its way to its file
+  // and to the store. It is always a write of its own, even if the same document is there already.
   PutReceipt put(std::string_view key, const value_type& value,
                  const PutOptions& options = {}) const;
+  // The same for a dataset of one document.
   PutReceipt put(const value_type& value, const PutOptions& options = {}) const
       requires(!std::is_convertible_v<const value_type&, std::string_view>) {
     return put(std::string_view(), value, options);
   }
-  // Many with one sync. All are validated first: one bad key or document refuses all, and what is
-  // thrown names its place: "values[3]: …". Then each item's receipt says what became of it, and
-  // nothing is thrown but where none could be written.
+  // Writes many documents with a single sync of the disk. All of them are checked first: one bad
+  // key or document refuses them all, and the exception names its place: "values[3]: …". After that
+  // each item's receipt says what became of it, and the call throws only if none could be written.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const;
-  // As `put`; `handler` gets the receipt, or what `put` would throw, exactly once and where that of
-  // `get_async` is called. It must not throw. This call throws in a forked child alone.
+  // Writes as `put` does and calls `handler` with the receipt, or with what `put` would throw. It
+  // is called exactly once, where the handler of `get_async` is, and must not throw. This call
+  // itself throws only in a forked child.
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const;
-  // Leaves a tombstone: nothing written before comes back (I4).
+  // Erases the entry and leaves a tombstone, so that nothing written before comes back (I4). A key
+  // without an entry gets a tombstone too. Returns when `put` would.
   PutReceipt erase(std::string_view key = {}, const PutOptions& options = {}) const;
-  // Erases every key that matches, as in "session:*". `*` any run, `?` one byte, `\` the next
-  // literally. Waits until what other processes on the directory had under way is in files, where
-  // it is erased too; throws NotDurable (not_applied) when that takes them longer than the
-  // deadline.
+  // Erases every key that matches the glob, as in "session:*". `*` matches any run of bytes, `?`
+  // one byte, and `\` takes the next byte literally (glob.h). First waits until what other
+  // processes on the directory have under way is in files, so that it is erased too. Throws
+  // `NotDurable` (`not_applied`) if that takes them longer than the deadline.
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const;
-  // The entry is stale from now on, until it is fetched or put again; its document is kept.
+  // Makes the entry stale from now on, until it is fetched or put again; its document is kept.
   PutReceipt invalidate(std::string_view key = {}, const PutOptions& options = {}) const;
 
   // --- Looking ---
 
-  // Whether there is a document in memory or files, however old.
+  // Returns whether there is a document in memory or in the files, however old.
   bool contains(std::string_view key = {}) const;
-  // The entry's clocks, size, version and metadata, as memory or its file has them; the store is
-  // not asked. Absent when there is no document here.
+  // Returns the entry's clocks, size, version and metadata, as memory or its file has them; nullopt
+  // if there is no document here. The store is not asked.
   std::optional<EntryInfo> info(std::string_view key = {}) const;
-  // A page of the keys that have a document in the directory, in byte order: at most `limit`, from
-  // behind `after` on, from the first where that is absent.
+  // Returns a page of the keys that have a document in the directory, in byte order: at most
+  // `limit` keys that come after `after`, or the first ones if that is absent. A limit of 0 gives
+  // an empty page.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const;
 
   // --- Not for direct use ---
 
   // For `Cache`, which makes the handles.
   explicit Dataset(std::shared_ptr<detail::DatasetCore> core) : core_(std::move(core)) {}
-  // Does not compile and says why: nlohmann::json is no JSON text until `dump()` writes it.
+  // Does not compile, and says why: nlohmann::json is no JSON text until `dump()` writes it out.
   template <detail::Untold V>
   PutReceipt put(std::string_view /*key*/, const V& /*value*/,
                  const PutOptions& = {}) const requires std::is_same_v<T, JsonText> {
     detail::must_be_json_text<V>();
     return {};
   }
-  // As that `put`.
+  // The same for `put_async`.
   template <detail::Untold V>
   void put_async(std::string /*key*/, const V& /*value*/, const PutOptions&,
                  std::function<void(PutReceipt, std::exception_ptr)>)

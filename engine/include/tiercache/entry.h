@@ -1,4 +1,5 @@
-// What the tiers hold and exchange: an entry is content and clocks and metadata.
+// What the tiers hold and exchange. An entry is a document with its version, its clocks and its
+// metadata. All types here are plain values.
 #pragma once
 
 #include <chrono>
@@ -14,7 +15,7 @@
 
 namespace tiercache {
 
-// Which document: the dataset and the key in it (empty where the dataset is one document).
+// Names an entry: the dataset, and the key in it, which is empty if the dataset is one document.
 struct EntryId {
   std::string dataset;  // the dataset's name
   std::string key;      // the key, byte for byte
@@ -22,28 +23,29 @@ struct EntryId {
   friend auto operator<=>(const EntryId&, const EntryId&) = default;
 };
 
-// XXH3-128 of a document's bytes as put. Identifies the content in every tier. All zeros: of a
-// tombstone, or none. A plain value.
+// The XXH3-128 hash of a document's bytes as put. It identifies the content in every tier. All
+// zeros mean that there is none, as for a tombstone.
 struct Checksum {
   std::uint64_t high = 0;  // the upper 64 bits
   std::uint64_t low = 0;   // the lower 64 bits
 
   friend auto operator<=>(const Checksum&, const Checksum&) = default;
 
-  // 32 lower-case hexadecimal digits.
+  // Returns it as 32 lower-case hexadecimal digits.
   std::string to_string() const;
-  // Reads that form back; nullopt for anything else, upper-case digits included.
+  // Reads that form back. Returns nullopt for anything else, upper-case digits included.
   static std::optional<Checksum> parse(std::string_view text);
-  // Computes it of these bytes.
+  // Computes the checksum of these bytes.
   static Checksum of(std::string_view bytes);
 };
 
-// When an entry was last fetched or invalidated. Clocks move independently of the version: two sets
-// of clocks of one entry merge by taking the later of each.
+// When an entry was last fetched and invalidated. Clocks move independently of the version: two
+// sets of clocks of one entry are merged by taking the later of each. An absent clock means never.
 struct Clocks {
-  std::optional<WallTime> last_fetch;  // start of the fetch that produced or confirmed the content
+  // When the fetch began that produced or confirmed the content.
+  std::optional<WallTime> last_fetch;
   std::optional<WallTime> last_rich_fetch;  // the same for the rich refresh
-  std::optional<WallTime> invalidated_at;   // content fetched up to then is stale
+  std::optional<WallTime> invalidated_at;   // content that was fetched up to then is stale
 
   friend bool operator==(const Clocks&, const Clocks&) = default;
 
@@ -54,26 +56,27 @@ struct Clocks {
 // What an entry says of its key.
 enum class EntryKind : std::uint8_t {
   document,   // there is a document
-  tombstone,  // it was erased; nothing written before this version may come back
+  tombstone,  // the entry was erased; nothing older than this version may come back
 };
 
 // One version of one key. Immutable once shared; safe to read from any thread.
 struct Entry {
   EntryKind kind = EntryKind::document;  // whether there is a document
   Version version;                       // the version of the content
-  Checksum checksum;  // of the document as put: it identifies the content; zero for a tombstone
+  Checksum checksum;                     // of the document as put; zero for a tombstone
   // JSON text: byte for byte as put, unless `text_checksum` is set. Null for a tombstone.
   std::shared_ptr<const std::string> document;
-  // Of `*document` where that is another text of the same value: a store that keeps values, as
-  // JSONB does, gives back its own.
+  // The checksum of `*document`, if that is not the text that was put but another text of the same
+  // value: a store that keeps values, as JSONB does, returns a text of its own.
   std::optional<Checksum> text_checksum;
   Clocks clocks;                      // when it was fetched and invalidated
-  std::string metadata = "{}";        // a JSON object: ETag, Last-Modified and what the user adds
+  std::string metadata = "{}";        // a JSON object: ETag, Last-Modified and what users add
   std::string cache_version = "1.0";  // the dataset's own format version
-  std::optional<std::chrono::milliseconds> fresh_for;  // per-put lifetime; absent: the dataset's
+  // This entry's own lifetime; absent: the dataset's `fresh_for`.
+  std::optional<std::chrono::milliseconds> fresh_for;
 };
 
-// How entries are handed around: shared, never changed, null where there is none.
+// How entries are passed around: shared, never changed, and null where there is none.
 using EntryPtr = std::shared_ptr<const Entry>;
 
 }  // namespace tiercache

@@ -1,5 +1,6 @@
-// The port through which the cache runs work and waits. Everything that waits is an event on an
-// executor, so a whole cache runs single-threaded and reproducibly on `testing::SeededExecutor`.
+// The port through which the cache runs work and waits. Everything that waits does so for an event
+// of an executor, so a whole cache can run in one thread and reproducibly on
+// `testing::SeededExecutor`.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,19 @@ enum class Lane : std::uint8_t {
   callback,  // the user's refresh callbacks; may hang
 };
 
-// A one-shot flag that a thread can wait for.
+// A flag that is set once and that threads can wait for. Thread-safe.
 class Event {
  public:
   virtual ~Event() = default;
-  // Wakes all waiters, now and later. Idempotent.
+  // Sets the flag and wakes all who wait. Nobody waits from then on. Idempotent.
   virtual void set() = 0;
-  // Returns true once set, false when `deadline` passed first.
+  // Waits for the flag. Returns true once it is set, false if `deadline` passed first.
   virtual bool wait_until(SteadyTime deadline) = 0;
 };
 
-// Runs tasks, now or later. Thread-safe. A task never runs inside the call that posts it. Tasks
-// must not throw. After `shutdown` tasks are dropped without having run: what must be answered in
-// any case is answered by the destructor of what the task holds.
+// Runs tasks, now or later. Thread-safe. A task never runs inside the call that posts it, and must
+// not throw. After `shutdown` tasks are dropped without having run; the cache answers its callers
+// from the destructors of what such tasks hold, so a dropped task must be destroyed.
 class Executor {
  public:
   // What is run, once or not at all.
@@ -42,20 +43,20 @@ class Executor {
 
   // Runs `task` on `lane` as soon as the lane has room. Tasks of a lane need not keep their order.
   virtual void post(Lane lane, Task task) = 0;
-  // Runs `task` on `lane` once `when` has passed (at once if it has).
+  // Runs `task` on `lane` once `when` has passed, or at once if it has already.
   virtual TimerId schedule(SteadyTime when, Lane lane, Task task) = 0;
-  // True when the task was taken back before it started; it will never run then.
+  // Takes a scheduled task back. Returns true if it had not started; then it will never run.
   virtual bool cancel(TimerId timer) = 0;
-  // An event that is not set yet; it may outlive the executor.
+  // Returns an event that is not set yet. It may outlive the executor.
   virtual std::shared_ptr<Event> make_event() = 0;
 
-  // Stops taking work, drops what is queued, waits until `deadline` for running tasks. Returns the
-  // number of tasks still running, whose threads are left to finish by themselves. Idempotent.
+  // Takes no more work, drops what is queued, and waits until `deadline` for running tasks. Returns
+  // how many tasks still run; their threads are left to finish by themselves. Idempotent.
   virtual int shutdown(SteadyTime deadline) = 0;
 };
 
-// How many threads the default executor may use per lane; threads start when first needed.
-// Less than 1 counts as 1.
+// How many threads the default executor may use for each lane. Threads start when they are first
+// needed. Less than 1 counts as 1.
 struct ThreadCounts {
   int compute = 1;   // for `Lane::compute`
   int disk = 1;      // for `Lane::disk`
@@ -63,7 +64,8 @@ struct ThreadCounts {
   int callback = 8;  // for `Lane::callback`: refresh callbacks that run side by side
 };
 
-// The default: threads of its own, timers by the machine's monotonic clock.
+// Returns the default executor, which has threads of its own, and timers by the machine's monotonic
+// clock.
 std::shared_ptr<Executor> thread_executor(ThreadCounts counts = {});
 
 }  // namespace tiercache

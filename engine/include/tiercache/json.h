@@ -1,4 +1,4 @@
-// Opt-in: every type with nlohmann's to_json and from_json is a dataset's type.
+// Opt-in: lets every type with nlohmann's to_json and from_json be the type of a dataset.
 //
 //     struct Quota {
 //       int left = 0;
@@ -18,18 +18,19 @@
 
 namespace tiercache {
 
-// A type that nlohmann's to_json and from_json serve, by whichever of its ways.
+// A type that nlohmann::json converts to and from, in whichever of its ways.
 template <class T>
 concept NlohmannSerialisable = requires(const T& value, nlohmann::json& json) {
   nlohmann::json(value);
   json.get<T>();
 };
 
-// The codec of each such type. Thread-safe where the type's own to_json and from_json are.
+// The codec of each such type. Thread-safe if the type's own to_json and from_json are.
 template <NlohmannSerialisable T>
 struct Codec<T> {
-  // Throws `InvalidDocument` for what JSON has no form for (NaN, infinity, binary data), naming the
-  // place as a JSON pointer, and what nlohmann throws for strings that are not UTF-8.
+  // Returns the value as JSON text. Throws `InvalidDocument` if it holds something that JSON has no
+  // form for (NaN, infinity, binary data), naming the place as a JSON pointer, and what nlohmann
+  // throws for strings that are not UTF-8.
   static std::string encode(const T& value) {
     const nlohmann::json json(value);
     std::string pointer;
@@ -38,7 +39,8 @@ struct Codec<T> {
     }
     return json.dump();
   }
-  // Throws what nlohmann and the type's from_json throw for a document that holds no such value.
+  // Reads a value from JSON text. Throws what nlohmann and the type's from_json throw if the text
+  // holds no such value.
   static T decode(std::string_view document) { return nlohmann::json::parse(document).get<T>(); }
 };
 

@@ -1,6 +1,7 @@
 // How a cache, a dataset and a call are configured: `CacheOptions`, `BasicDatasetOptions`,
-// `GetOptions` and `PutOptions`. All defaults are meant for production. Plain values without
-// locks; what cannot work is refused by the call that takes them.
+// `GetOptions` and `PutOptions`. All defaults are meant for production. All options are plain
+// values; the call that takes them throws `BadConfiguration` for what cannot work. A negative time
+// is refused in the options of a cache or dataset, and counts as zero in those of a call.
 //
 //     CacheOptions{.project = "shop", .directory = "cache", .memory = {.max_bytes = 1 << 30}}
 //     DatasetOptions<Rates>{.refresh_every = 1h, .stale_for = 24h, .refresh = fetch_rates}
@@ -33,10 +34,11 @@ namespace tiercache {
 
 // The memory tier.
 //
-// | field     | meaning                                     | default | zero                |
-// |-----------|---------------------------------------------|---------|---------------------|
-// | max_bytes | budget: keys, documents, values, overhead   | 64 MiB  | only pending writes |
-// | ttl       | how long memory is trusted without its file | 5 min   | every read looks    |
+// | field     | meaning                                         | default | zero                 |
+// |-----------|-------------------------------------------------|---------|----------------------|
+// | max_bytes | budget for keys, documents, values and overhead | 64 MiB  | only pending writes  |
+// | ttl       | how long memory is trusted without a look at    | 5 min   | each read looks at   |
+// |           | the file; it says nothing of the data's age     |         | the file             |
 struct MemoryOptions {
   std::size_t max_bytes = 64 << 20;
   std::chrono::milliseconds ttl = std::chrono::minutes(5);
@@ -44,18 +46,20 @@ struct MemoryOptions {
 
 // The file tier.
 //
-// | field                | meaning                                         | default | zero        |
-// |----------------------|-------------------------------------------------|---------|-------------|
-// | write_behind         | until a write is in its file, at most 50 ms     | 20 ms   | at once     |
-// | sync_every           | until files are synced and leave the journal    | 5 s     | not allowed |
-// | allow_remote         | accept NFS, SMB, FUSE, where locks may not hold | false   |             |
-// | max_bytes            | of documents in files; past it some are evicted | 0       | no bound    |
-// | max_entries          | documents in files; past it some are evicted    | 0       | no bound    |
-// | max_quarantine_bytes | of files kept aside; past it the oldest go      | 64 MiB  | none kept   |
+// | field                | meaning                                      | default | zero        |
+// |----------------------|----------------------------------------------|---------|-------------|
+// | write_behind         | how soon a write is in its file; up to 50 ms | 20 ms   | at once     |
+// | sync_every           | how soon files are synced; only then may the | 5 s     | not allowed |
+// |                      | journal let go of their writes               |         |             |
+// | allow_remote         | accept NFS, SMB, FUSE, whose locks may fail  | false   |             |
+// | max_bytes            | of documents in files; past it, eviction     | 0       | no bound    |
+// | max_entries          | documents in files; past it, eviction        | 0       | no bound    |
+// | max_quarantine_bytes | of damaged files kept aside; past it the     | 64 MiB  | none kept   |
+// |                      | oldest are deleted                           |         |             |
 //
-// What is evicted for the two bounds is what the store was just seen to have, first what memory
-// does not hold and was last fetched longest ago: nothing while the store is away, and nothing
-// without one. So files may exceed them until the store is back.
+// For the two bounds only those documents are evicted that the store was just seen to have, first
+// those that memory does not hold and that were fetched longest ago. Without a store nothing is
+// evicted, and nothing while it is away; until it is back, files may exceed the bounds.
 struct FileOptions {
   std::chrono::milliseconds write_behind{20};
   std::chrono::milliseconds sync_every{5'000};
@@ -69,8 +73,9 @@ struct FileOptions {
 //
 // | field         | meaning                                              | default | zero        |
 // |---------------|------------------------------------------------------|---------|-------------|
-// | max_bytes     | live bytes of unconfirmed writes; at it `put` throws | 1 GiB   | not allowed |
-// | segment_bytes | size of a segment file                               | 4 MiB   | not allowed |
+// | max_bytes     | of the writes it must keep; when it is full, `put`   | 1 GiB   | not allowed |
+// |               | throws and nothing is deleted; from `segment_bytes`  |         |             |
+// | segment_bytes | size of a segment file; from 4,096                   | 4 MiB   | not allowed |
 struct JournalLimits {
   std::uint64_t max_bytes = 1ull << 30;
   std::uint64_t segment_bytes = 4 << 20;
@@ -78,13 +83,14 @@ struct JournalLimits {
 
 // How background work calls the store. Back-off is exponential with full jitter.
 //
-// | field        | meaning                                             | default | zero        |
-// |--------------|-----------------------------------------------------|---------|-------------|
-// | call_timeout | deadline of one call of background work             | 10 s    | not allowed |
-// | batch_items  | writes sent in one call                             | 100     | not allowed |
-// | retry_first  | bound of the first back-off while the store is away | 100 ms  | not allowed |
-// | retry_cap    | no back-off is longer                               | 5 min   | not allowed |
-// | poll_every   | pause between looks at the store's change feed      | 1 s     | never looks |
+// | field        | meaning                                              | default | zero        |
+// |--------------|------------------------------------------------------|---------|-------------|
+// | call_timeout | deadline of one call of background work              | 10 s    | not allowed |
+// | batch_items  | how many writes one call sends at most               | 100     | not allowed |
+// | retry_first  | upper bound of the first pause while the store is    | 100 ms  | not allowed |
+// |              | away                                                 |         |             |
+// | retry_cap    | upper bound of all pauses; from `retry_first`        | 5 min   | not allowed |
+// | poll_every   | pause between two looks at the store's change feed   | 1 s     | never looks |
 struct StoreOptions {
   std::chrono::milliseconds call_timeout{10'000};
   std::size_t batch_items = 100;
@@ -93,28 +99,31 @@ struct StoreOptions {
   std::chrono::milliseconds poll_every{1'000};
 };
 
-// What documents and keys may be. The store's own limits count too.
+// What documents and keys may be. The store's own limits (`Store::limits`) apply too.
 //
-// | field              | meaning                      | default | zero        |
-// |--------------------|------------------------------|---------|-------------|
-// | max_document_bytes | larger documents are refused | 16 MiB  | not allowed |
-// | max_depth          | deeper nesting is refused    | 256     | not allowed |
-// | max_key_bytes      | longer keys are refused      | 1,024   | not allowed |
+// | field              | meaning                                        | default | zero        |
+// |--------------------|------------------------------------------------|---------|-------------|
+// | max_document_bytes | larger documents are refused; 2 bytes to 1 GiB | 16 MiB  | not allowed |
+// | max_depth          | deeper nesting is refused; up to 1,024 levels  | 256     | not allowed |
+// | max_key_bytes      | longer keys are refused; up to 4,096 bytes     | 1,024   | not allowed |
 struct Limits {
   std::size_t max_document_bytes = 16 << 20;
   std::size_t max_depth = 256;
   std::size_t max_key_bytes = 1024;
 };
 
-// Switches for operation; none of them breaks a promise. The library reads no environment; the
-// variable is the one in which services usually keep the switch.
+// Switches for operation; none of them breaks a promise. The library itself reads no environment
+// variables: the table names those in which services usually keep the switches.
 //
-// | field             | usual variable    | false                                      | default |
-// |-------------------|-------------------|--------------------------------------------|---------|
-// | store_enabled     | SUPABASE_ENABLED  | memory and files alone; the outbox waits   | true    |
-// | emergency_refresh | EMERGENCY_REFRESH | a miss does not call the source            | true    |
-// | background_retry  | BACKGROUND_RETRY  | one attempt, then `flush` or the next open | true    |
-// | graceful_shutdown | GRACEFUL_SHUTDOWN | `close` does not wait, the outbox stays    | true    |
+// | field             | usual variable    | what false means                         | default |
+// |-------------------|-------------------|------------------------------------------|---------|
+// | store_enabled     | SUPABASE_ENABLED  | only memory and files are used, and the  | true    |
+// |                   |                   | outbox waits                             |         |
+// | emergency_refresh | EMERGENCY_REFRESH | a miss does not call the source          | true    |
+// | background_retry  | BACKGROUND_RETRY  | a write is sent once, and then again by  | true    |
+// |                   |                   | `flush` or after the next open           |         |
+// | graceful_shutdown | GRACEFUL_SHUTDOWN | `close` does not wait for the store: the | true    |
+// |                   |                   | outbox stays on disk                     |         |
 struct Flags {
   bool store_enabled = true;
   bool emergency_refresh = true;
@@ -122,15 +131,15 @@ struct Flags {
   bool graceful_shutdown = true;
 };
 
-// Replaceable parts. The cache shuts its own executor down when it is closed, and leaves alone one
+// Replaceable parts. When the cache is closed it shuts down an executor of its own, but not one
 // that it was given.
 //
-// | field       | meaning                      | null                                          |
-// |-------------|------------------------------|-----------------------------------------------|
-// | clock       | where the cache reads time   | `system_clock()`                              |
-// | executor    | where it runs work and waits | threads of its own, `concurrent_refreshes` of |
-// |             |                              | them for callbacks                            |
-// | file_system | how it touches its directory | `posix_file_system()`                         |
+// | field       | meaning                         | what null means                               |
+// |-------------|---------------------------------|-----------------------------------------------|
+// | clock       | where the cache reads the time  | `system_clock()`                              |
+// | executor    | where it runs work and waits    | threads of its own, `concurrent_refreshes` of |
+// |             |                                 | them for callbacks                            |
+// | file_system | how it works with its directory | `posix_file_system()`                         |
 struct Ports {
   std::shared_ptr<Clock> clock = {};
   std::shared_ptr<Executor> executor = {};
@@ -139,25 +148,25 @@ struct Ports {
 
 // What a cache is opened with.
 //
-// | field                | meaning                                     | default       | zero, null   |
-// |----------------------|---------------------------------------------|---------------|--------------|
-// | project              | one application's namespace; 1 to 100 bytes | required      | not allowed  |
-// | directory            | local; files and journal; made when missing | required      | not allowed  |
-// | memory               | the memory tier                             | see above     |              |
-// | store                | the durable shared tier                     | null          | no such tier |
-// | files                | the file tier                               | see above     |              |
-// | journal              | the write-ahead log                         | see above     |              |
-// | store_calls          | how background work calls the store         | see above     |              |
-// | limits               | what documents and keys may be              | see above     |              |
-// | flags                | switches for operation                      | all on        |              |
-// | tombstone_retention  | how long erases are remembered; from 1 day  | 30 days       | not allowed  |
-// | concurrent_refreshes | callbacks at once, over all datasets        | 8             | not allowed  |
-// | logger               | your service's own                          | null          | silent       |
-// | ports                | replaceable clock, executor, file system    | the machine's |              |
-// | seed                 | of jitter and names, for tests that repeat  | 0             | from entropy |
+// | field                | meaning                                 | default       | zero, null   |
+// |----------------------|-----------------------------------------|---------------|--------------|
+// | project              | the application's name; 1 to 100 bytes  | required      | not allowed  |
+// | directory            | a local one; it is made if missing      | required      | not allowed  |
+// | memory               | the memory tier                         | see above     |              |
+// | store                | the durable shared tier                 | null          | no such tier |
+// | files                | the file tier                           | see above     |              |
+// | journal              | the write-ahead log                     | see above     |              |
+// | store_calls          | how background work calls the store     | see above     |              |
+// | limits               | what documents and keys may be          | see above     |              |
+// | flags                | switches for operation                  | all on        |              |
+// | tombstone_retention  | how long erases are kept; from 1 day    | 30 days       | not allowed  |
+// | concurrent_refreshes | callbacks at once, over all datasets    | 8             | not allowed  |
+// | logger               | your service's own, for the cache's log | null          | silent       |
+// | ports                | clock, executor and file system         | the machine's |              |
+// | seed                 | of random numbers; for repeatable tests | 0             | a random one |
 //
-// `tombstone_retention` is that of files and store. A machine that was away for longer has its
-// older writes parked.
+// `tombstone_retention` holds for files and store. If a machine was away for longer, its older
+// writes are parked.
 struct CacheOptions {
   std::string project = {};
   std::filesystem::path directory = {};
@@ -177,45 +186,54 @@ struct CacheOptions {
 
 // --- A dataset ---
 
-// How much of a dataset is brought from the store into the files when it is opened.
+// How much of a dataset is brought from the store into the files when the dataset is opened.
 struct Hydrate {
   std::size_t most_recent = 10'000;  // how many entries, those updated last first; 0: none
 
-  // Nothing is brought; what is read comes one by one.
+  // Brings nothing: entries come one by one as they are read.
   static constexpr Hydrate none() { return {0}; }
-  // The `n` entries that were updated last.
+  // Brings the `n` entries that were updated last.
   static constexpr Hydrate recent(std::size_t n) { return {n}; }
-  // All entries of the dataset.
+  // Brings all entries of the dataset.
   static constexpr Hydrate all() { return {SIZE_MAX}; }
 };
 
 // The policy of one dataset.
 //
-// | field              | meaning                                           | default       |
-// |--------------------|---------------------------------------------------|---------------|
-// | keyed              | many documents by key; false: one, the empty key  | false         |
-// | refresh_every      | turns of `refresh`; 0: only on demand             | 0             |
-// | refresh_jitter     | each turn moves by up to this, either way         | every / 20    |
-// | rich_refresh_every | turns of `rich_refresh`; 0: in an emergency only  | 0             |
-// | fresh_for          | age until which an entry is fresh                 | see below     |
-// | stale_for          | how much longer it is served while a refresh runs | 0: not at all |
-// | soft_timeout       | how long its reader waits for a fresh one         | 0: not at all |
-// | hard_timeout       | after it a refresh has failed                     | 30 s          |
-// | retry_first        | bound of the first back-off after a failure       | 1 s           |
-// | not_found_for      | how long «not found» is remembered; 0: not        | 1 min         |
-// | not_found_erases   | such an answer erases an existing entry           | false         |
-// | cache_version      | format of the documents; others do not decode     | "1.0"         |
-// | retention          | deleted when last fetched so long ago; 0: never   | 0: never      |
-// | hydrate            | what is brought from the store at open            | 10,000 newest |
-// | refresh            | rebuilds a document from its source; may throw    | none          |
-// | rich_refresh       | the costlier second kind of refresh               | none          |
-// | validate           | false or throws: the document is refused          | none          |
-// | fallback           | returned when all else failed, never saved        | none          |
+// | field              | meaning                                         | default       |
+// |--------------------|-------------------------------------------------|---------------|
+// | keyed              | many documents by key; false: only one          | false         |
+// | refresh_every      | how often `refresh` runs; 0: only on demand     | 0             |
+// | refresh_jitter     | each turn moves by up to this, either way; at   | refresh_every |
+// |                    | most `refresh_every`                            | / 20          |
+// | rich_refresh_every | how often `rich_refresh` runs; 0: only in an    | 0             |
+// |                    | emergency                                       |               |
+// | fresh_for          | the age up to which an entry is fresh; 0: it    | see below     |
+// |                    | is stale at once                                |               |
+// | stale_for          | how much longer it is served, while a refresh   | 0: not at all |
+// |                    | runs                                            |               |
+// | soft_timeout       | how long a reader of a stale entry waits for    | 0: not at all |
+// |                    | a fresh one                                     |               |
+// | hard_timeout       | when a refresh that has not ended counts as     | 30 s          |
+// |                    | failed; from 1 ms                               |               |
+// | retry_first        | upper bound of the first pause after a failure; | 1 s           |
+// |                    | from 1 ms                                       |               |
+// | not_found_for      | how long «not found» is remembered; 0: not      | 1 min         |
+// | not_found_erases   | such an answer erases an existing entry         | false         |
+// | cache_version      | the documents' format, 1 to 100 bytes; those    | "1.0"         |
+// |                    | of another format do not decode                 |               |
+// | retention          | how long after their last fetch entries are     | 0: never      |
+// |                    | deleted                                         |               |
+// | hydrate            | what is brought from the store at open          | 10,000 newest |
+// | refresh            | rebuilds a document from its source; may throw  | none          |
+// | rich_refresh       | the slower, costlier second kind of refresh     | none          |
+// | validate           | refuses a document: returns false, or throws    | none          |
+// | fallback           | returned when all else failed; never saved      | none          |
 //
 // `fresh_for` defaults to refresh_every + refresh_jitter + hard_timeout, and to 5 min without a
-// schedule. `retention` deletes in rounds some hours apart, from files and store, also an entry
-// whose own lifetime (`PutOptions::fresh_for`) is longer; it must be at least fresh_for +
-// stale_for.
+// schedule. A schedule needs its callback. `retention` is enforced in rounds some hours apart, in
+// files and store, even for an entry whose own lifetime (`PutOptions::fresh_for`) is longer; it
+// must be at least fresh_for + stale_for. The functions may be called by several threads at once.
 template <class Value>
 struct BasicDatasetOptions {
   bool keyed = false;
@@ -240,7 +258,7 @@ struct BasicDatasetOptions {
 
 // --- One call ---
 
-// How far down a read may go. Each includes those before it.
+// How far down a read may go. Each of these includes those before it.
 enum class Reach : std::uint8_t {
   memory,  // no wait and no I/O
   local,   // also the files of this machine
@@ -248,14 +266,15 @@ enum class Reach : std::uint8_t {
   source,  // also the refresh callback
 };
 
-// How one read goes.
+// The options of one read.
 //
-// | field     | meaning                                                 | default     | zero        |
-// |-----------|---------------------------------------------------------|-------------|-------------|
-// | deadline  | of the whole call                                       | 2 s         | never waits |
-// | reach     | how far the read may go                                 | source      |             |
-// | max_stale | how far past fresh the value may be; may be longer than | `stale_for` | only fresh  |
-// |           | the dataset's `stale_for`, which it replaces            |             |             |
+// | field     | meaning                                        | default     | zero              |
+// |-----------|------------------------------------------------|-------------|-------------------|
+// | deadline  | how long the whole call may take               | 2 s         | no wait for store |
+// |           |                                                |             | or source         |
+// | reach     | how far the read may go                        | source      |                   |
+// | max_stale | how long past fresh the value may be, in place | `stale_for` | only fresh        |
+// |           | of the dataset's `stale_for`; may be longer    |             |                   |
 struct GetOptions {
   std::chrono::milliseconds deadline{2'000};
   Reach reach = Reach::source;
@@ -264,23 +283,24 @@ struct GetOptions {
 
 // When a write returns.
 enum class Durability : std::uint8_t {
-  journal,  // when it survives power loss on this machine
-  store,    // when the store has confirmed it, too; `BadConfiguration` where there is no store
+  journal,  // once it survives power loss on this machine
+  store,    // once the store has confirmed it too; throws `BadConfiguration` if there is no store
 };
 
-// How one write goes. `erase`, `erase_matching` and `invalidate` take no notice of `fresh_for` and
-// `metadata`, the last two none of `if_version` either.
+// The options of one write. `erase`, `erase_matching` and `invalidate` ignore `fresh_for` and
+// `metadata`; the last two ignore `if_version` too.
 struct PutOptions {
-  // The lifetime (TTL) of this entry; absent: the dataset's. A negative one counts as zero: stale
-  // at once.
+  // The lifetime (TTL) of this entry; absent: the dataset's. Zero means stale at once, and so does
+  // a negative one.
   std::optional<std::chrono::milliseconds> fresh_for = {};
   Durability durability = Durability::journal;  // when the call returns
-  std::chrono::milliseconds deadline{10'000};   // of waits on the disk and the store
-  // Compare-and-set: the write is made only if this is the entry's version, zero only if there is
-  // no entry; else `VersionConflict`. Absent: it is made in any case.
+  std::chrono::milliseconds deadline{10'000};   // of all waits for the disk and the store
+  // Compare-and-set: the write is made only if the entry has this version, or, with a zero version,
+  // only if there is no entry. Otherwise the call throws `VersionConflict`. Absent: the write is
+  // made in any case.
   std::optional<Version> if_version = {};
-  // A JSON object of at most 32 KiB that any store can hold: without \u0000, duplicate members and
-  // numbers beyond Postgres' numeric, which count written out. Copied by the call.
+  // A JSON object of at most 32 KiB, with its numbers written out, that any store can hold: without
+  // \u0000, duplicate members and numbers beyond Postgres' numeric. The call copies it.
   std::string_view metadata = "{}";
 };
 

@@ -1,4 +1,5 @@
-// What a read or write came to: closed enums and plain structs, never exceptions.
+// How a read or write ended: closed enums and plain structs, never exceptions. All of them are
+// plain values.
 //
 //     const auto order = orders.get("42");
 //     if (!order) logger->warn("order 42: {}", order.passage().to_string());
@@ -19,7 +20,7 @@ namespace tiercache {
 
 // Where a value came from.
 enum class Tier : std::uint8_t {
-  none,    // nowhere: a miss, or the dataset's fallback document
+  none,    // from no tier: a miss, or the dataset's fallback document
   memory,  // this process's memory
   files,   // the entry's file, or a write that waits for it
   store,   // the durable shared tier
@@ -29,90 +30,94 @@ enum class Tier : std::uint8_t {
 // How old a served value is, counted from the entry's `last_fetch`.
 enum class Freshness : std::uint8_t {
   fresh,    // within `fresh_for`
-  stale,    // past it or invalidated, within `stale_for`: served while a refresh runs behind
-  expired,  // past both: never served but as the dataset's fallback document
+  stale,    // past that or invalidated, but within `stale_for`: served while a refresh runs behind
+  expired,  // past both: not served, unless `max_stale` allows it; also that of a fallback document
 };
 
-// What one tier said to a read that passed it.
+// What one tier answered to a read.
 enum class TierAnswer : std::uint8_t {
-  not_asked,    // the read ended before, did not reach so far, or there is no such tier
-  hit,          // it served
+  not_asked,    // the read ended before it, did not reach so far, or there is no such tier
+  hit,          // it served the read
   miss,         // it has nothing
-  stale,        // it has a stale entry that this call did not want yet
+  stale,        // it has a stale entry, and the read went on to look for a fresh one
   expired,      // it has an expired entry
   gone,         // the entry was erased
   not_found,    // the source says there is no such document
   undecodable,  // the document does not decode, fails `validate` or is of another `cache_version`
-  corrupt,      // a checksum does not hold; kept aside and reported
+  corrupt,      // a checksum does not match; the bytes are kept aside and reported
   unavailable,  // the tier does not work right now
   timed_out,    // it did not answer by the deadline
-  failed,       // the refresh failed: the callback, or what it gave could not be taken
+  failed,       // the refresh failed: the callback did, or its answer could not be accepted
   throttled,    // the source is not asked again so soon after a failure
   disabled,     // switched off by a flag
   refreshing,   // a refresh runs or begins, and this read did not wait for its end
 };
 
-// The enumerator's name in words, such as "timed out", for logs and messages. Thread-safe.
+// Each returns the enumerator's name in words, such as "timed out", for logs and messages.
+// Thread-safe.
 std::string_view to_string(Tier tier);
 std::string_view to_string(Freshness freshness);
 std::string_view to_string(TierAnswer answer);
 
-// What each tier said to one read, and why.
+// What each tier answered to one read, and why.
 //
 // The reasons are for those who run the service: they quote what disks, servers and callbacks said,
-// and so may name hosts, databases, users and paths. They hold no documents and no secrets. What is
-// sent to others is `summary()`.
+// and so may name hosts, databases, users and paths. They hold no documents and no secrets. Show
+// others only `summary()`.
 struct Passage {
   TierAnswer memory = TierAnswer::not_asked;  // the answer of memory
-  TierAnswer files = TierAnswer::not_asked;   // of the files, and of writes that wait for theirs
+  TierAnswer files = TierAnswer::not_asked;   // of the files, and of writes not yet in theirs
   TierAnswer store = TierAnswer::not_asked;   // of the store
   TierAnswer source = TierAnswer::not_asked;  // of the refresh callback, or why it was not asked
-  // Empty where the answer says it all. Where something stale or nothing was served, the source's
-  // reason is why no refresh has helped: the last failure of the key, and when it is tried next.
+  // The reasons; empty if the answer says it all. If something stale or nothing was served, the
+  // source's reason says why no refresh has helped: how the key's last refresh failed, and when the
+  // next one is tried.
   std::string memory_why, files_why, store_why, source_why;
-  // Of `get_async` alone, where `get` would throw: why the call was not made at all. Empty
-  // otherwise.
+  // Why `get_async` did not read at all, in a case in which `get` would throw. Empty otherwise.
   std::string call_why;
 
-  // The reasons alone, each behind its tier: "store: connection refused; source: HTTP 503". Empty
-  // when there are none. These three texts are `call_why` alone where the call was not made.
+  // Returns the reasons, each with its tier: "store: connection refused; source: HTTP 503". Empty
+  // if there are none. If the call was not made, this text and the next two are `call_why`.
   std::string why() const;
-  // For logs: "memory: stale; store: unavailable (connection refused); source: throttled (last
-  // failure 12 s ago: HTTP 503; next try in 48 s)". A tier that was not asked and has no reason is
-  // left out.
+  // Returns answers and reasons, for logs: "memory: stale; store: unavailable (connection refused);
+  // source: throttled (last failure 12 s ago: HTTP 503; next try in 48 s)". A tier that was not
+  // asked and has no reason is left out.
   std::string to_string() const;
-  // For outsiders, such as the client of an HTTP service: "memory: stale; store: unavailable;
-  // source: throttled". Nothing in it comes from a server, a disk or a callback.
+  // Returns the answers alone, for outsiders such as the client of an HTTP service: "memory: stale;
+  // store: unavailable; source: throttled". Nothing in it comes from a server, a disk or a
+  // callback.
   std::string summary() const;
 };
 
-// Where a write is by the time `put` returns: this very write, and no more than is known of it.
+// Where a write is by the time `put` returns. It speaks of this very write only, and says no more
+// than is known of it.
 struct PutReceipt {
   // The version that was stamped for the write. Zero for an item of `put_many` that was not
   // written.
   Version version;
-  bool journaled = false;  // on disk, synced: survives kill -9 and power loss
-  // The store confirmed it, or a later write that was made from it (`if_version`).
+  bool journaled = false;  // it is on disk and synced: it survives kill -9 and power loss
+  // The store has confirmed it, or a later write that was made from it (`if_version`).
   bool stored = false;
   bool superseded = false;  // a newer write won; this one is settled and not visible
-  // An answer was lost. With `superseded`: the write may have stood in the store until the newer
-  // one came. With neither `journaled` nor `stored`: it may appear later, as this version.
+  // An answer of the store was lost. With `superseded`: the write may have stood in the store until
+  // the newer one came. With neither `journaled` nor `stored`: it may appear later, as this
+  // version.
   bool in_doubt = false;
-  // Of an item of `put_many` that is not where it was to be: the reason, for the operator, since it
-  // may quote the disk or the store.
+  // Why an item of `put_many` is not where it was meant to be. It may quote the disk or the store,
+  // and so is for those who run the service. Empty otherwise.
   std::string why = {};
 };
 
-// What `close` left behind.
+// What `close` did and what it left behind.
 struct CloseReceipt {
-  std::uint64_t confirmed = 0;       // writes that the store took, or had newer ones of, meanwhile
-  std::uint64_t left_in_outbox = 0;  // writes on disk that the next open sends
-  std::uint64_t parked = 0;          // writes on disk that the store refused
-  std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that ignored cancellation
+  std::uint64_t confirmed = 0;  // writes that the store confirmed or superseded during the call
+  std::uint64_t left_in_outbox = 0;       // writes on disk that the next open sends
+  std::uint64_t parked = 0;               // writes on disk that the store refused
+  std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that still run: they ignored the end
   std::uint64_t dropped = 0;              // always 0: nothing acknowledged is dropped
   bool files_complete = true;             // every entry file is written and synced
 
-  // One line for a person.
+  // Returns it as one line of text for people.
   std::string to_string() const;
 };
 

@@ -1,4 +1,4 @@
-// What a refresh callback is given and what it may answer.
+// What a refresh callback is given, and what it may answer.
 //
 //     RefreshAnswer<Rates> fetch(RefreshContext& context) {
 //       const Reply reply = bank.get("/rates", context.previous_metadata("etag"));
@@ -34,12 +34,13 @@ namespace detail {
 struct CancelFlag;
 }
 
-// Handed to the callback; lives as long as any copy. Thread-safe for reading.
+// Tells a callback what is refreshed, and how much time there is. Copies share the cancellation and
+// may outlive the callback. Several threads may read one object at once.
 class RefreshContext {
  public:
-  // For tests of a callback: of no key, without an entry before and without deadlines.
+  // For tests of a callback: a context without a key, a previous entry or deadlines.
   RefreshContext();
-  // The same with all that the cache would say.
+  // The same with everything that the cache would say.
   RefreshContext(EntryId id, EntryPtr previous, bool rich, SteadyTime soft_deadline,
                  SteadyTime hard_deadline);
 
@@ -47,25 +48,26 @@ class RefreshContext {
   const std::string& dataset() const { return id_.dataset; }
   // The key that is refreshed; empty where the dataset is one document.
   const std::string& key() const { return id_.key; }
-  // What is cached so far, expired or not; null when there is nothing.
+  // The entry that is cached so far, expired or not; null if there is none.
   const EntryPtr& previous() const { return previous_; }
-  // A member of the previous entry's metadata ("etag", "last_modified", …): a string's characters,
-  // or the JSON text of any other value; empty when there is none.
+  // Returns a member of the previous entry's metadata ("etag", "last_modified", …): the characters
+  // of a string, or the JSON text of any other value; empty if there is no such member.
   std::string previous_metadata(std::string_view name) const;
-  // True when this is the dataset's rich refresh.
+  // Returns whether this is the dataset's rich refresh.
   bool rich() const { return rich_; }
-  // Until then readers of a stale entry wait for the fresh one. `kNever` where the dataset has no
-  // `soft_timeout`: then nobody waits who can be served.
+  // Until then readers of a stale entry wait for the fresh one. `kNever` if the dataset has no
+  // `soft_timeout`: then nobody waits who can be served something stale.
   SteadyTime soft_deadline() const { return soft_deadline_; }
-  // An answer after this is ignored. Counted from when the callback begins, not from when it was
-  // asked for.
+  // An answer after this is ignored. It is counted from the moment the callback begins, not from
+  // when the refresh was asked for.
   SteadyTime hard_deadline() const { return hard_deadline_; }
-  // The cache is closing or the hard deadline has passed: give up when convenient.
+  // Returns whether the cache is closing or the hard deadline has passed. A callback should then
+  // give up as soon as it can.
   bool cancelled() const;
 
   // For the engine: makes `cancelled` true in every copy.
   void cancel() const;
-  // For the engine: the callback begins, so that its time is known. Copies made before keep theirs.
+  // For the engine: sets the deadline once the callback begins. Copies made before keep theirs.
   void set_hard_deadline(SteadyTime deadline) { hard_deadline_ = deadline; }
 
  private:
@@ -77,34 +79,35 @@ class RefreshContext {
   std::shared_ptr<detail::CancelFlag> flag_;
 };
 
-// The source has nothing newer than the previous entry: only the clocks (and metadata, where given)
-// move.
+// The answer that the source has nothing newer than the previous entry. Only the entry's clocks
+// move, and its metadata if there is some.
 struct NotModified {
-  std::string metadata = {};  // a JSON object that replaces the entry's; empty: unchanged
+  std::string metadata = {};  // a JSON object that replaces the entry's; empty: it stays
 };
 
-// The source says there is no such document.
+// The answer that the source has no such document.
 struct NotFound {};
 
-// A value with its metadata and lifetime.
+// The answer that is a value, with its metadata and lifetime.
 template <class Value>
 struct Refreshed {
   Value value;                  // what the source has
   std::string metadata = "{}";  // a JSON object, kept with the entry; as `PutOptions::metadata`
-  // The lifetime of this entry; absent: the dataset's. A negative one, as of a source that says
-  // that its answer is old already, counts as zero: stale at once.
+  // The lifetime of this entry; absent: the dataset's. Zero means stale at once, and so does a
+  // negative one, which comes from a source whose answer is old already.
   std::optional<std::chrono::milliseconds> fresh_for = {};
 };
 
-// What a refresh callback may return: the value itself, `Refreshed`, `NotModified`, `NotFound`.
-// That of an untyped dataset returns JSON text, as a std::string.
+// What a refresh callback may return: the value itself, `Refreshed`, `NotModified` or `NotFound`.
+// The callback of an untyped dataset returns JSON text, as a std::string.
 //
-// Throw to fail: the entry is kept and the retry throttled. The exception's text, cut to 300 bytes,
-// goes to the log, to `health` and into passages: no secrets in it.
+// A callback throws to say that it failed: then the entry is kept and the next try is throttled.
+// The exception's text, cut to 300 bytes, goes to the log, to `health` and into passages, so it
+// must hold no secrets.
 template <class Value>
 class RefreshAnswer {
  public:
-  // A value alone, without metadata and with the dataset's lifetime.
+  // Answers with a value alone, without metadata and with the dataset's lifetime.
   template <class V>
   requires std::convertible_to<V&&, Value> RefreshAnswer(V&& value)
       : answer_(Refreshed<Value>{
@@ -113,23 +116,23 @@ class RefreshAnswer {
                   "tiercache: the callback of an untyped dataset returns JSON text, as "
                   "nlohmann::json::dump() gives it; to return values, open dataset<T>");
   }
-  // Each of the other answers.
+  // The other answers.
   RefreshAnswer(Refreshed<Value> refreshed) : answer_(std::move(refreshed)) {}
   RefreshAnswer(NotModified not_modified) : answer_(std::move(not_modified)) {}
   RefreshAnswer(NotFound not_found) : answer_(not_found) {}
 
-  // The answer itself, for who takes it apart.
+  // Returns the answer itself, for the engine and for tests.
   std::variant<Refreshed<Value>, NotModified, NotFound>& get() { return answer_; }
 
  private:
   std::variant<Refreshed<Value>, NotModified, NotFound> answer_;
 };
 
-// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). The key is
-// left alone that long, at most a day, even by a refresh that was asked for.
+// Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). Until then,
+// but for a day at most, the source is not asked for the key, not even by `Dataset::refresh`.
 class RetryAfter : public std::runtime_error {
  public:
-  // `why` is what the source said, for logs and `health`: no secrets in it.
+  // `why` is what the source said, for logs and `health`; it must hold no secrets.
   RetryAfter(std::chrono::milliseconds delay, const std::string& why)
       : std::runtime_error(why), delay_(delay) {}
   // How long the source asked to be left alone; less than zero counts as zero.
@@ -139,9 +142,9 @@ class RetryAfter : public std::runtime_error {
   std::chrono::milliseconds delay_;
 };
 
-// A refresh callback that cannot outlive what it uses, because it owns it: `function` captures
-// nothing and is called with the context and with the copies that are kept here, as const
-// references.
+// Makes a refresh callback that cannot outlive what it uses, because it owns it. `function`
+// captures nothing; it is called with the context and with const references to the copies of
+// `values` that the callback keeps.
 //
 //     sessions.get_or_load("42", tiercache::owning(
 //         [](RefreshContext& context, const std::string& user, const std::shared_ptr<Api>& api) {
@@ -149,9 +152,9 @@ class RetryAfter : public std::runtime_error {
 //         },
 //         user, api));
 //
-// A function that captures, and a value that only refers to another (a pointer, a std::string_view,
-// a std::reference_wrapper), do not compile; a string literal is kept as a std::string. Several
-// threads may call it at once, for several keys.
+// It does not compile with a function that captures, or with a value that only refers to another (a
+// pointer, a std::string_view, a std::reference_wrapper). A string literal is kept as a
+// std::string. Several threads may call the callback at once, for several keys.
 template <class Function, class... Values>
 auto owning(Function function, Values&&... values) {
   return detail::make_owning(std::move(function), std::forward<Values>(values)...);

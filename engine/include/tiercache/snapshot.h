@@ -1,4 +1,4 @@
-// What a read gives: an immutable value shared with the memory tier, and where it came from.
+// The result of a read: an immutable value shared with the memory tier, and where it came from.
 //
 //     const auto rates = dataset.get();
 //     if (!rates) return unavailable(rates.passage().summary());
@@ -21,63 +21,68 @@
 
 namespace tiercache {
 
-// What a read gave. Cheap to copy. Keeps its value for ever, whatever happens to the cache. A miss
-// is a snapshot without a value. Reading one object from several threads is safe.
+// The result of a read. A miss is a snapshot without a value. Snapshots are cheap to copy, and keep
+// their value for ever, whatever happens to the cache. Several threads may read one object at once.
 template <class T>
 class Snapshot {
  public:
-  // What it holds: T, or std::string where the dataset is untyped.
+  // What it holds: T, or std::string if the dataset is untyped.
   using value_type = ValueType<T>;
 
-  // Without a value.
+  // A snapshot without a value.
   Snapshot() = default;
   // For `Dataset`.
   explicit Snapshot(detail::ReadResult result) : result_(std::move(result)) {}
 
-  // There is a value: that of an entry, or the dataset's fallback.
+  // Returns whether there is a value: that of an entry, or the dataset's fallback.
   bool has_value() const { return result_.resident != nullptr; }
   // The same, for use in conditions.
   explicit operator bool() const { return has_value(); }
 
-  // The value; throws `NoData`, naming what each tier answered, when there is none.
+  // Returns the value. Throws `NoData`, which names each tier's answer, if there is none.
   const value_type& operator*() const { return *get(); }
-  // A member of the value; throws as `*` does.
+  // Reaches a member of the value. Throws as `*` does.
   const value_type* operator->() const { return get(); }
-  // The value with shared ownership; null when there is none.
+  // Returns the value with shared ownership; null if there is none.
   std::shared_ptr<const value_type> share() const {
     return has_value() ? std::shared_ptr<const value_type>(result_.resident, get()) : nullptr;
   }
 
-  // The tier that served; `none` for a miss or a fallback document.
+  // Returns the tier that served; `none` for a miss or a fallback document.
   Tier tier() const { return result_.tier; }
-  // Since the start of the fetch that produced or confirmed the value, when it was served.
+  // Returns how old the value was when it was served, counted from the start of the fetch that
+  // produced or confirmed it. Zero for a miss.
   std::chrono::milliseconds age() const { return result_.age; }
-  // How old that makes it, by the dataset's policy, when it was served; `expired` for a miss.
+  // Returns what the dataset's policy made of that age when it was served; `expired` for a miss.
   Freshness freshness() const { return result_.freshness; }
-  // The value is the dataset's fallback document, which belongs to no entry.
+  // Returns whether the value is the dataset's fallback document, which belongs to no entry.
   bool is_fallback() const { return has_value() && result_.tier == Tier::none; }
 
-  // The entry's version, for compare-and-set (`PutOptions::if_version`); zero when there is none.
+  // Returns the entry's version, for compare-and-set (`PutOptions::if_version`); zero if there is
+  // no value.
   Version version() const { return has_value() ? entry().version : Version{}; }
-  // The checksum of the document as it was put, which makes an ETag; zero when there is none.
+  // Returns the checksum of the document as it was put, which can serve as an ETag; zero if there
+  // is no value.
   Checksum checksum() const { return has_value() ? entry().checksum : Checksum{}; }
-  // When the entry was fetched and invalidated; all absent when there is none.
+  // Returns when the entry was fetched and invalidated; all absent if there is no value.
   Clocks clocks() const { return has_value() ? entry().clocks : Clocks{}; }
-  // The entry's metadata, a JSON object; empty when there is no value.
+  // Returns the entry's metadata, a JSON object; empty if there is no value. The text lives as long
+  // as a copy of this snapshot.
   std::string_view metadata() const { return has_value() ? entry().metadata : std::string_view(); }
-  // The JSON text as put, or another text of the same value where the store keeps values, as JSONB
-  // does, and the entry came from there (`Entry::text_checksum`).
+  // Returns the JSON text as it was put. If the entry came from a store that keeps values, as JSONB
+  // does, it is another text of the same value (`Entry::text_checksum`). Empty if there is no
+  // value. The text lives as long as a copy of this snapshot.
   std::string_view document() const {
     return has_value() && entry().document ? std::string_view(*entry().document)
                                            : std::string_view();
   }
 
-  // What each tier that was asked said, and why. To those who do not run the service: `summary()`
-  // of it.
+  // Returns what each tier answered, and why. Show only its `summary()` to those who do not run the
+  // service.
   Passage passage() const { return detail::passage_of(result_); }
-  // The entry was erased and nothing has replaced it.
+  // Returns whether there is no value because the entry was erased.
   bool gone() const { return !has_value() && says(TierAnswer::gone); }
-  // The source said that there is no such document.
+  // Returns whether there is no value because the source said that there is no such document.
   bool not_found() const { return !has_value() && says(TierAnswer::not_found); }
 
  private:

@@ -1,4 +1,4 @@
-// What a cache counts and how its tiers are doing.
+// What a cache counts, and how its tiers are doing. All types here are plain values.
 #pragma once
 
 #include <array>
@@ -14,138 +14,142 @@
 
 namespace tiercache {
 
-// Durations in buckets of powers of two. Bucket i counts those under 2^i microseconds that are in
-// no bucket before it; the last one also counts all that are longer.
+// Durations, counted in buckets whose bounds are powers of two. Bucket i counts those shorter than
+// 2^i microseconds that no bucket before it counts; the last one also counts all that are longer.
 struct Histogram {
   static constexpr int kBuckets = 36;             // the last begins at about 5 hours
   std::array<std::uint64_t, kBuckets> buckets{};  // how many durations are in each
-  std::uint64_t count = 0;                        // of all durations
-  std::chrono::microseconds sum{0};               // of all durations
+  std::uint64_t count = 0;                        // how many durations there are
+  std::chrono::microseconds sum{0};               // how long they are together
 
-  // Upper bound of the bucket in which the q-th part (0 to 1) of the durations ends; 0 when empty.
+  // Returns the q-quantile of the durations, rounded up to the upper bound of its bucket; 0 if
+  // there are none. `q` is from 0 to 1, and anything else counts as the nearer of the two.
   std::chrono::microseconds quantile(double q) const;
 };
 
-// What this process counted of one dataset since the cache was opened.
+// What this process counted for one dataset since the cache was opened.
 struct DatasetStats {
   std::string dataset;     // its name
-  std::uint64_t keys = 0;  // documents known in the directory, no tombstones
-  // Reads by the tier that served, stale or fresh; after a refresh that the read waited for, the
-  // source.
+  std::uint64_t keys = 0;  // how many documents the directory has now, as far as is known here
+  // Reads by the tier that served them, stale or fresh. A read that waited for a refresh and served
+  // what that brought counts for the source.
   std::uint64_t memory_hits = 0, file_hits = 0, store_hits = 0, source_hits = 0;
   std::uint64_t misses = 0;        // reads that served nothing, or the fallback
-  std::uint64_t stale_served = 0;  // how many of the hits were stale
-  // Acceptable documents that were put, and calls of `erase` and `erase_matching`, whether or not
-  // they became durable.
+  std::uint64_t stale_served = 0;  // how many of the hits were no longer fresh
+  // How many acceptable documents were put, and how often `erase` and `erase_matching` were called,
+  // whether or not the writes became durable.
   std::uint64_t puts = 0, erases = 0;
-  // Refreshes that brought the document that was there: only clocks and metadata moved.
+  // Refreshes that brought the document that was there already: only clocks and metadata moved.
   std::uint64_t unchanged = 0;
-  // Refreshes begun, and how those ended that asked the source: `refresh_failures` did not bring
-  // anything that could be kept. The rest brought a document, or run, or did not get a thread in
-  // time.
+  // Refreshes that were begun, and how those ended that asked the source: `refresh_failures`
+  // brought nothing that could be kept. The others brought a document, still run, or did not get a
+  // thread in time.
   std::uint64_t refreshes = 0, refresh_failures = 0, not_modified = 0, not_found = 0;
-  std::uint64_t undecodable = 0;  // met by reads, again each time one meets it
-  Histogram read_latency;         // of reads not served from memory, misses included
-  Histogram refresh_lateness;     // of scheduled refreshes, behind their due time
+  std::uint64_t undecodable = 0;  // undecodable documents, counted each time a read meets one
+  Histogram read_latency;         // of reads that memory did not serve, misses included
+  Histogram refresh_lateness;     // how long after its due time each scheduled refresh began
 };
 
-// What this process counted since the cache was opened. Figures of which it says «now» are as they
-// stand. The prefixes name the part that counts.
+// What this process counted since the cache was opened; where a comment says «now», the figure is
+// the present one. The first word of each name is the part that it is about.
 struct Stats {
-  // What memory holds now; `memory_bytes_pinned` is the part that waits for its file and cannot be
-  // evicted.
+  // What memory holds now. `memory_bytes_pinned` is the part of it that waits for its file and
+  // cannot be evicted.
   std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0;
-  // What was evicted for the budget; and what a lower tier gave, but a write had made old
-  // meanwhile.
+  // Entries that were evicted to keep the budget, and entries that came from a lower tier when a
+  // write had already made them old.
   std::uint64_t memory_evictions = 0, memory_refused_promotions = 0;
-  // What is in files now, as far as the index knows: entries with their tombstones, bytes of
-  // documents. What other processes did lately may be missing.
+  // What is in files now, as far as the index knows: entries, tombstones included, and the bytes of
+  // documents. What other processes did recently may be missing.
   std::uint64_t files_entries = 0, files_bytes = 0;
   std::uint64_t files_evictions = 0;      // documents evicted for the bounds of `FileOptions`
-  std::uint64_t files_quarantined = 0;    // damaged or misplaced, found by this process
-  std::uint64_t files_waiting = 0;        // keys whose file is to be written yet, now
-  std::uint64_t files_failed_writes = 0;  // entry files that the disk did not take; tried again
-  std::uint64_t quarantine_bytes = 0;     // kept there now, as far as this process knows
-  std::uint64_t quarantine_deleted = 0;   // files deleted to keep its bound
-  // Of this cache's own journal, now.
+  std::uint64_t files_quarantined = 0;    // damaged or misplaced files that this process found
+  std::uint64_t files_waiting = 0;        // keys whose file is still to be written, now
+  std::uint64_t files_failed_writes = 0;  // times the disk did not take an entry file; tried again
+  std::uint64_t quarantine_bytes = 0;     // held in quarantine now, as far as this process knows
+  std::uint64_t quarantine_deleted = 0;   // files deleted to keep the bound of the quarantine
+  // What this cache's own journal holds now.
   std::uint64_t journal_live_records = 0, journal_live_bytes = 0, journal_disk_bytes = 0,
                 journal_segments = 0;
-  // How often the journal was synced, and how many records that made durable: writes share syncs.
+  // How often the journal was synced, and how many records that made durable. Writes share syncs.
   std::uint64_t journal_syncs = 0, journal_records_synced = 0;
-  std::uint64_t journal_corrupt_records = 0;  // met at recovery and kept aside
-  // Acknowledged writes that went with a directory that was deleted under the cache: of the journal
-  // those that the store had not confirmed and memory no longer held; of the files, without a
-  // store, documents that memory no longer held.
+  std::uint64_t journal_corrupt_records = 0;  // found when journals were read, and kept aside
+  // Acknowledged writes that were lost with a directory that somebody deleted under the cache:
+  // records that the store had not confirmed and memory no longer held, and, without a store,
+  // documents that memory no longer held.
   std::uint64_t journal_lost = 0, files_lost = 0;
-  // Writes that wait for the store, those that it refused for good, and how much of
+  // Now: how many writes wait for the store, how many it refused for good, and how much of
   // `journal.max_bytes` the latter take.
   std::uint64_t outbox_depth = 0, outbox_parked = 0, outbox_parked_bytes = 0;
-  // Calls that were made into the store, whatever they came to, and those of all of them that
-  // failed as a whole; a row that the store refuses is no failed call.
+  // Calls into the store, however they ended, and how many of all calls failed as a whole. A call
+  // in which the store refuses a single row has not failed.
   std::uint64_t store_loads = 0, store_saves = 0, store_polls = 0, store_purges = 0,
                 store_failures = 0;
-  // How often the store was found away, the calls that were not made meanwhile, and the single ones
-  // by which it was tried.
+  // How often the store was found to be away, how many calls were not made because of that, and how
+  // many were made to see whether it was back.
   std::uint64_t store_outages = 0, store_not_asked = 0, store_probes = 0;
-  std::uint64_t store_hints = 0;  // of changes, by which the feed was asked sooner
-  // Met, and counted again each time; what they held is in the quarantine.
+  std::uint64_t store_hints = 0;  // hints of changes that came, each of which hurries the feed
+  // Corrupt rows, counted each time one is met; what they held is in the quarantine.
   std::uint64_t store_corrupt_rows = 0;
-  // Tombstones and documents past their retention that this cache let go: of the store, of the
-  // files.
+  // Tombstones and documents past their retention that this cache purged from the store, and
+  // dropped from the files.
   std::uint64_t retention_purged = 0, retention_dropped = 0;
-  std::uint64_t refresh_running = 0;  // callbacks that have not returned yet, timed-out ones too
-  Histogram put_latency;    // of every write, refreshes' and failed ones too, to its result
-  Histogram store_latency;  // of every call, failed ones too
-  std::vector<DatasetStats> datasets;  // that are open, by name
+  std::uint64_t refresh_running = 0;  // callbacks that run now, those that timed out included
+  Histogram put_latency;    // of every write until its result, refreshes' and failed ones too
+  Histogram store_latency;  // of every call into the store, failed ones too
+  std::vector<DatasetStats> datasets;  // of the open datasets, by name
 };
 
-// What is known of a tier or a source from the calls that were made; nothing is asked for it.
+// What is known of a tier or a source from the calls that were made; no call is made to find out.
 struct TierHealth {
-  // False: there is no such tier, or a flag has switched it off.
+  // False if there is no such tier, or a flag has switched it off.
   bool enabled = true;
-  // False: what was tried last failed. True says no more than that: where `last_worked` is absent
-  // nothing was tried yet.
+  // False if what was tried last failed. True says no more than that it did not: if `last_worked`
+  // is absent, nothing was tried yet.
   bool working = true;
-  std::optional<WallTime> since = {};  // not working since
-  // When something of it last worked; absent: never since the cache was opened.
+  std::optional<WallTime> since = {};  // since when it has not been working
+  // When it last worked; absent if it never has since the cache was opened.
   std::optional<WallTime> last_worked = {};
-  // While not working, when it is tried again at the latest, if there is anything to ask it. Until
-  // then a store is not asked, and reads pass it by; of a source it is the key that failed last.
-  // Absent where no such time is known.
+  // While it is not working: when it is tried again at the latest, if there is anything to ask.
+  // Until then a store is not asked, and reads go past it; for a source this is about the key that
+  // failed last. Absent if no such time is known.
   std::optional<WallTime> next_probe = {};
-  // What it said last while not working. No secrets, but hosts, databases, users and paths: for
-  // those who run the service.
+  // While it is not working: what it last said, or which flag has switched it off. It holds no
+  // secrets, but may name hosts, databases, users and paths, and so is for those who run the
+  // service.
   std::string why = {};
 };
 
 // How a cache and its surroundings are doing, as `Cache::health` knows it.
 struct Health {
-  // The tiers of this name, and the journal. Memory always works. The store counts as not working,
-  // too, after it failed to answer for a write that was sent alone, until a write gets through:
-  // then it may still answer reads.
+  // The tiers of these names, and the journal. Memory always works. The store also counts as not
+  // working if it failed to answer for a write that was sent alone, until a write gets through; it
+  // may still answer reads then.
   TierHealth memory, files, journal, store;
-  // The change feed: not working while looks at it fail, or while the store says that it holds
-  // changes up, so that other machines' writes and erases are noticed late. Not enabled: the store
-  // has no feed, or `store_calls.poll_every` is 0.
+  // The change feed. It is not working while looks at it fail, or while the store says that it
+  // holds changes up, so that other machines' writes and erases are noticed late. It is not enabled
+  // if the store has no feed, or if `store_calls.poll_every` is 0.
   TierHealth store_feed;
-  // The store's hints of changes; without them the polls alone tell, so `all_working` does not ask.
+  // The store's hints of changes. `all_working` ignores them, because without them changes are
+  // still noticed by polling.
   TierHealth store_hints;
-  // Of each dataset with a refresh callback, and each whose `get_or_load` has called one: whether
+  // For each dataset that has a refresh callback, or whose `get_or_load` has called one: whether
   // the refresh that ended last, of whichever key, brought something that could be kept.
   std::vector<std::pair<std::string, TierHealth>> sources;
   std::uint64_t outbox_depth = 0;  // writes that the store has not settled yet
   std::uint64_t parked = 0;        // writes that it refused for good; `Cache::outbox` lists them
-  // The store is another one than the directory belongs to, or was reset or restored (its
-  // incarnation is another one). Until it is accepted or repaired (`Cache::accept_store`,
-  // `Cache::scrub`) the outbox waits, nothing that it has is kept here, and nothing is dropped here
-  // for being absent there.
+  // Since when the store has been another one than the directory belongs to, which it also is after
+  // a reset or restore that changed its incarnation. Until it is accepted or repaired
+  // (`Cache::accept_store`, `Cache::scrub`) the outbox waits, and nothing is dropped here because
+  // it is missing there; what a store of another description has is not kept here either. Absent if
+  // the store is the right one.
   std::optional<WallTime> store_replaced_since = {};
-  // While that is so: the store that the directory belongs to, and this one, by name and
-  // incarnation.
+  // Meanwhile the name and incarnation of the store that the directory belongs to, and of this one.
+  // Empty otherwise.
   std::string store_expected = {}, store_met = {};
 
-  // No tier and no source is known not to work, nothing is parked, the store is the one that was
-  // known.
+  // Returns true if no tier and no source is known not to work, nothing is parked, and the store is
+  // the one that the directory belongs to.
   bool all_working() const;
 };
 
@@ -153,16 +157,16 @@ struct Health {
 struct EntryInfo {
   Version version;         // of its content
   std::uint64_t size = 0;  // of the document, in bytes
-  // The entry's clocks, as `Clocks` in entry.h explains them.
+  // The entry's clocks, which `Clocks` in entry.h explains.
   std::optional<WallTime> last_fetch, last_rich_fetch, invalidated_at;
-  std::string cache_version;  // the format that it was written in
+  std::string cache_version;  // the document's format (`BasicDatasetOptions::cache_version`)
   std::string metadata;       // a JSON object
 };
 
 // A page of keys, in byte order.
 struct KeyPage {
   std::vector<std::string> keys;    // of documents, without tombstones
-  std::optional<std::string> next;  // pass as `after` for the next page; absent at the end
+  std::optional<std::string> next;  // pass it as `after` for the next page; absent at the end
 };
 
 }  // namespace tiercache

@@ -1,5 +1,5 @@
-// The port to the durable shared tier. Implement it to put entries somewhere else; then run
-// `testing/store_conformance.h` against it.
+// The port to the durable shared tier. Implement it to keep entries somewhere else, and then run
+// the tests of `testing/store_conformance.h` against it.
 #pragma once
 
 #include <cstddef>
@@ -18,63 +18,63 @@ namespace tiercache {
 
 // How a call as a whole ended. With anything but `ok` the reply holds no items, only `message`.
 enum class StoreStatus : std::uint8_t {
-  ok,           // the call was done; what became of each item is in the reply
+  ok,           // the call was done; the reply says what became of each item
   unavailable,  // the store cannot be reached, or does not serve just now; nothing was done
-  unknown,      // the connection broke, or the deadline passed, in the middle: any part of the call
-                // may have been done, or all of it, or nothing
+  unknown,      // the connection broke or the deadline passed in the middle of the call, which may
+                // have been done in part, as a whole, or not at all
 };
 
 // One change of one key, as the outbox sends it.
 //
-// Clocks merge by maximum with every write that its guard lets through, no matter whose content
-// wins: so any order of two writes gives the same row.
+// With every write that its guard lets through, the row's clocks become the later of the two, no
+// matter whose content wins. So two writes give the same row in either order.
 struct StoreWrite {
   // What the write may change of the row.
   enum class Kind : std::uint8_t {
-    content,  // `entry` takes the place of an older row: a document or a tombstone
-    clocks,   // only `entry.clocks` count, and `entry.metadata` where it is not empty,
-              // `entry.version` is still the row's and its `last_fetch` is not before the row's.
-              // Never makes a row
+    content,  // `entry`, a document or a tombstone, takes the place of an older row
+    clocks,   // only `entry.clocks` are written, and `entry.metadata` if it is not empty,
+              // `entry.version` is still the row's and its `last_fetch` is not before the row's;
+              // such a write never makes a row
   };
   Kind kind = Kind::content;  // whether content is written, or clocks alone
-  EntryId id;                 // the row, in the project of the call
+  EntryId id;                 // which row, in the project of the call
   Entry entry;                // what is written; a tombstone has no document and a zero checksum
-  // When set, the write holds only while the row's version is not newer than this; zero: only while
-  // there is no row, and a tombstone is one. That is how refresh results and compare-and-set lose
-  // to writes that they did not see. A content write that is the row already is `already_saved`,
-  // whatever its guard. Absent: the write holds wherever it is newer.
+  // The guard. If it is set, the write holds only while the row's version is not newer than this;
+  // with a zero version only while there is no row, and a tombstone is a row. That is how refresh
+  // results and compare-and-set lose to writes that they did not see. A content write that equals
+  // the row is `already_saved`, whatever its guard. Absent: the write holds wherever it is newer.
   std::optional<Version> not_newer_than;
 };
 
 // What became of one write.
 enum class SaveOutcome : std::uint8_t {
-  saved,          // the row has what the write brought: its content, or its clocks
-  already_saved,  // the row had that already: the same version, checksum and kind, or clocks that
-                  // are not later than the row's. (Later clocks that came with it have moved)
-  superseded,     // the content in the row is newer, or the guard failed, and it stands; `current`
-                  // has the row. A clocks write is told so too, and also where there is no row
+  saved,          // the row now has what the write brought: its content, or its clocks
+  already_saved,  // the row had it already: the same version, checksum and kind, or clocks that are
+                  // not later than the row's. If a content write came with later clocks, they moved
+  superseded,     // the row's content is newer, or the guard failed, so that content stands, and
+                  // `current` has the row. Clocks get this answer too, and also if there is no row
   refused,        // the store will never take this write; `why` says what to change
 };
 
 // The answer to one write.
 struct SaveResult {
   SaveOutcome outcome = SaveOutcome::saved;  // what became of it
-  // With `superseded`: the row as this write left it. Null where there is none, or where it cannot
-  // be read; null with every other outcome.
+  // With `superseded`: the row as this write left it, or null if there is none or it cannot be
+  // read. Null with every other outcome.
   EntryPtr current;
-  // With `refused`: the reason, for a person to read, without secrets; else empty. Only the first
-  // 4,096 bytes are kept.
+  // With `refused`: the reason, for people to read, without secrets. Only the first 4,096 bytes are
+  // kept. Empty with every other outcome.
   std::string why;
 };
 
-// What every reply has. The store's clock is in it, by which versions are stamped and which tells
-// what is old.
+// What every reply has. It includes the store's clock, by which versions are stamped and by which
+// the cache judges what is old.
 struct StoreReply {
   StoreStatus status = StoreStatus::ok;  // how the call ended
   std::string message;                   // with any other status than `ok`: why, without secrets
-  std::optional<WallTime> store_time;    // the store's clock while it answered; absent: not told
-  // Names the store's data: another name after a reset, or after a restore that said so. Empty:
-  // this reply does not tell.
+  std::optional<WallTime> store_time;    // the store's clock while it answered; absent: unknown
+  // The name of the store's data, which is another one after a reset, and after a restore that
+  // changed it. Empty: this reply does not say.
   std::string incarnation;
 };
 
@@ -83,15 +83,15 @@ struct StoreReply {
 struct LoadReply : StoreReply {
   std::vector<EntryPtr> entries;  // null: there is no row, or a corrupt one; tombstones are entries
   std::vector<bool> corrupt;      // there is a row, and its bytes do not match their checksum
-  // One per id, or none at all where no row is corrupt: what such a row holds in the document's
-  // place, as far as it can be read. The cache keeps it aside, since the next write replaces it
-  // (I9).
+  // What each corrupt row holds in the document's place, as far as it can be read. One item per id,
+  // or none at all if no row is corrupt. The cache keeps the text aside, because the next write
+  // replaces it (I9).
   std::vector<std::shared_ptr<const std::string>> corrupt_text;
 
-  // Whether the row of the i-th id is corrupt; false beyond the end of `corrupt`.
+  // Returns whether the row of the i-th id is corrupt; false beyond the end of `corrupt`.
   bool is_corrupt(std::size_t i) const { return i < corrupt.size() && corrupt[i]; }
-  // What the corrupt row of the i-th id holds; null where nothing can be read, or it is not
-  // corrupt.
+  // Returns what the corrupt row of the i-th id holds; null if nothing can be read or the row is
+  // not corrupt.
   std::shared_ptr<const std::string> text_of_corrupt(std::size_t i) const {
     return i < corrupt_text.size() ? corrupt_text[i] : nullptr;
   }
@@ -114,25 +114,24 @@ struct ScanReply : StoreReply {
   std::string next;                   // the cursor of the next page; empty: this is the last one
 };
 
-// A matching erase, or the next piece of one: a large dataset is erased call by call, so that none
-// takes long and no row stays locked for long.
+// A matching erase, or the next piece of one. A large dataset is erased in several calls, so that
+// no call takes long and no row stays locked for long.
 struct MatchingErase {
   std::string dataset = {};  // the dataset whose keys are matched
   std::string glob = {};     // the pattern, as `glob_matches` (glob.h) reads it
-  Version version = {};      // rows of older versions are erased, and their tombstones get this one
-  // Keys up to this one, in byte order, are done; absent: none is.
+  Version version = {};      // older rows are erased, and their tombstones get this version
+  // Keys up to this one, in byte order, have been dealt with; absent: none has.
   std::optional<std::string> after = {};
-  std::size_t limit = 10'000;  // rows looked at, at most; at least 1
+  std::size_t limit = 10'000;  // how many rows the call looks at, at most; at least 1
 };
 
 // The answer to `Store::erase_matching`.
 struct EraseMatchingReply : StoreReply {
   std::uint64_t erased = 0;         // documents that this call erased
-  std::optional<std::string> next;  // pass as `after`: more is left; absent: all is done
+  std::optional<std::string> next;  // pass it as `after` to go on; absent: all is done
 };
 
-// One change that the feed tells: the key's row became this after the cursor, and may be newer by
-// now.
+// One change in the feed: after the cursor the key's row became this, and by now it may be newer.
 struct StoreChange {
   EntryId id;                              // the key that changed
   Version version;                         // the row's version
@@ -141,12 +140,12 @@ struct StoreChange {
 
 // A page of the change feed (`Store::changes`).
 struct ChangesReply : StoreReply {
-  std::vector<StoreChange> changes;  // as they became known; a key may come more than once
-  std::string next;                  // the cursor to go on from, also behind a gap
-  bool more = false;                 // there were more than `limit`: ask again at once
+  std::vector<StoreChange> changes;  // in the order found; a key may come more than once
+  std::string next;                  // the cursor to go on from, after a gap too
+  bool more = false;                 // there are more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
-  // With `ok`: why changes that were committed already are told only later, without secrets. Empty:
-  // none is held up.
+  // With `ok`: why changes that are committed already will be told only later, without secrets.
+  // Empty if none is held up.
   std::string held_up;
 };
 
@@ -154,96 +153,99 @@ struct ChangesReply : StoreReply {
 struct HintState {
   // Whether hints can be relied on to come.
   enum class Kind : std::uint8_t {
-    starting,  // not known yet
-    live,      // they come
-    lost,      // they may not come; the store goes on trying
-    unheard,   // what lies between does not carry them; the store tries again now and then
+    starting,  // it is not known yet
+    live,      // hints come
+    lost,      // hints may not come; the store goes on trying
+    unheard,   // what lies in between does not pass hints on; the store tries again now and then
   };
-  Kind kind = Kind::starting;  // how they are doing now
+  Kind kind = Kind::starting;  // whether they can be relied on now
   std::string why;             // with `lost` and `unheard`: the reason, without secrets
 };
 
-// What `Store::watch_changes` hands out. Hints come while the object lives; one may still be on its
-// way when its destructor returns. Thread-safe.
+// What `Store::watch_changes` returns. Hints come for as long as the object lives; one may still be
+// on its way when its destructor returns. Thread-safe.
 class ChangeWatch {
  public:
   virtual ~ChangeWatch() = default;
-  // How the hints are doing now. Returns at once, without I/O.
+  // Returns how the hints are doing now, at once and without I/O.
   virtual HintState state() const = 0;
 };
 
-// What a store is to let go of.
+// What a store is asked to let go of.
 struct PurgeRequest {
-  // Documents that were last fetched before this give way to tombstones, one tick above the
-  // document's version: as if they had been erased when they were written.
+  // Documents that were last fetched before some time give way to tombstones whose version is one
+  // tick above the document's, as if they had been erased right after they were written.
   struct Expiry {
     std::string dataset;      // the dataset whose documents these are
     WallTime fetched_before;  // by the `last_fetch` clock; a document without one stays
   };
-  std::vector<Expiry> expired;  // empty: no document is let go of
-  Version tombstones_below;     // tombstones of older versions go; zero: none goes
-  // How many rows may change or go in this call. 0: none, the call only asks for `horizon`.
+  std::vector<Expiry> expired;  // which documents go; empty: none
+  Version tombstones_below;     // tombstones of older versions are deleted; zero: none is
+  // How many rows the call may change or delete. 0: none, the call only asks for `horizon`.
   std::size_t limit = 10'000;
 };
 
 // The answer to `Store::purge`.
 struct PurgeReply : StoreReply {
-  std::uint64_t documents = 0;   // that gave way to tombstones
-  std::uint64_t tombstones = 0;  // that are gone
+  std::uint64_t documents = 0;   // how many documents gave way to tombstones
+  std::uint64_t tombstones = 0;  // how many tombstones were deleted
   bool more = false;             // the limit was reached: ask again
-  // The highest version of all tombstones that ever went, in this project; zero: none did. A
-  // document that is not above it, and whose key has no row, may have been erased: see
+  // The highest version of all tombstones that were ever deleted in this project; zero if none was.
+  // A document that is not newer, and whose key has no row, may have been erased since: see
   // `refused_as_purged`.
   Version horizon;
-  // When something was first saved in this project, by the store's clock; nullopt: it keeps no
-  // record of that. For as long as tombstones are kept, none is purged of a project that is newer.
+  // When something was first saved in this project, by the store's clock; nullopt if the store
+  // keeps no record of that. While a project is younger than tombstones are kept, the cache purges
+  // none.
   std::optional<WallTime> project_since;
 };
 
-// What the store cannot hold. The cache checks it when something is put, so that nothing that was
-// acknowledged is refused later. A key with a NUL byte, and text that is not UTF-8, come to no
-// store.
+// What the store cannot hold. The cache checks that when something is put, so that nothing is
+// refused later that was acknowledged. No store is ever given a key with a NUL byte, or text that
+// is not UTF-8.
 struct StoreLimits {
   std::size_t max_document_bytes = SIZE_MAX;  // of one document's JSON text
   std::size_t max_key_bytes = SIZE_MAX;       // of a key together with the name of its dataset
-  bool refuses_nul_escape = false;            // "\u0000" in a string
-  bool refuses_unbounded_numbers = false;     // numbers beyond what Postgres' numeric holds
-  // Numbers come back without an exponent, 1e6 as 1000000: a document then counts, against the
-  // limits of its bytes, as large as it is with its numbers written out.
+  bool refuses_nul_escape = false;            // it cannot hold "\u0000" in a string
+  bool refuses_unbounded_numbers = false;     // nor numbers beyond what Postgres' numeric holds
+  // Numbers come back without an exponent, 1e6 as 1000000. Against limits in bytes a document then
+  // counts with its numbers written out.
   bool writes_numbers_out = false;
 };
 
-// Implement the six pure functions; the capabilities below them are optional.
+// The store. Implement the six pure functions; the capabilities below them are optional.
 //
-// Thread-safe: any call may run beside any other. No function throws: what went wrong is said by
-// `StoreReply::status` and `message`. Each call returns by its deadline, by the clock of the cache,
-// even where the server hangs; one whose deadline has passed already is answered with another
-// status than `ok`, and the store works on afterwards. `kNever` is a deadline that never comes.
-// `project` keeps applications apart: no call sees or changes a row of another one.
+// A store must be thread-safe: any call may run beside any other. No function may throw:
+// `StoreReply::status` and `message` say what went wrong. Each call must return by its deadline, by
+// the clock of the cache, even if the server hangs. A call whose deadline has passed already gets a
+// status other than `ok`, and the store goes on working. `kNever` is a deadline that never comes.
+// `project` keeps applications apart: no call sees or changes a row of another project.
 //
-// Names, keys and documents are data. Any bytes of UTF-8 without NUL may come, and are compared
+// Names, keys and documents are data: they may be any bytes of UTF-8 without NUL, and are compared
 // byte by byte.
 class Store {
  public:
   virtual ~Store() = default;
 
-  // What and where the store is, for logs and `health`, without credentials. Returns at once,
-  // without I/O.
+  // Returns what and where the store is, for logs and `health`, without credentials. A store with
+  // the same description and another incarnation is taken for the same one after a reset or
+  // restore. Must return at once, without I/O.
   virtual std::string describe() const = 0;
-  // What the store cannot hold. A cache asks once, while it opens; returns at once, without I/O.
+  // Returns what the store cannot hold; the cache asks while it opens. Must return at once, without
+  // I/O.
   virtual StoreLimits limits() const = 0;
 
   // Reads rows by key. The reply's i-th item is the row of `ids[i]`; ids may repeat, be unknown, or
   // be none at all, which is `ok` and empty. A tombstone is a row and comes back as one.
   //
-  // Each entry is the row as one write left it, with all its fields, never a mixture of two; a row
-  // whose write was confirmed before the call began is seen in that version or a newer one. Whether
-  // all rows are of the same moment is left to the store.
+  // Each entry is the row as one write left it, with all its fields, and never a mixture of two. If
+  // a write was confirmed before the call began, its version is seen, or a newer one. The rows need
+  // not all be of the same moment.
   //
-  // A row whose bytes do not match their checksum is reported in `corrupt`, with a null entry; it
-  // does not end the call for the others. (The cache checks every document that it gets, too.) A
-  // store that keeps values instead of bytes returns its own text of the document, and sets
-  // `Entry::text_checksum` of that text; `Entry::checksum` stays the one that was saved.
+  // A row whose bytes do not match their checksum is reported in `corrupt`, with a null entry, and
+  // does not fail the call for the others. (The cache checks every document that it gets, too.) A
+  // store that keeps values instead of bytes returns its own text of the document and sets
+  // `Entry::text_checksum` to the checksum of that text; `Entry::checksum` stays as it was saved.
   //
   // Nothing is changed, so `unavailable` and `unknown` mean the same here: ask again.
   virtual LoadReply load(const std::string& project, std::span<const EntryId> ids,
@@ -252,48 +254,51 @@ class Store {
   // Applies each write to its row by the rules of `apply_write` (store_rules.h). The reply's i-th
   // result is of `writes[i]`; no writes are `ok` and empty.
   //
-  // With `ok` every write has its outcome, and what was `saved` or `already_saved` lasts as the
-  // store promises, over its restart too: the cache then forgets the write. One write that is
-  // refused or superseded leaves the others of its batch alone. Nothing else may fail a single
-  // write: what the store cannot do just now fails the call, with `unavailable` or `unknown`.
+  // With `ok` every write has its outcome, and what was `saved` or `already_saved` must be as
+  // durable as the store promises, even if it restarts, because the cache then forgets the write.
+  // One write that is refused or superseded does not affect the others of its batch. Nothing else
+  // may fail a single write: what the store cannot do just now fails the call, with `unavailable`
+  // or `unknown`.
   //
-  // For each write, reading the row, judging it and replacing it has to be one step against every
-  // other call, of other processes and machines too: two writes with the same guard must not both
-  // get in. The batch as a whole need not be atomic. Two batches with the same keys in different
-  // order must not wait for each other in a circle.
+  // For each write, reading the row, judging it and replacing it must be one step with regard to
+  // every other call, those of other processes and machines included: of two writes with the same
+  // guard only one may succeed. The batch as a whole need not be atomic. Two batches that name the
+  // same keys in different order must not deadlock.
   //
-  // Writes come again and in any order: after `unknown` and `unavailable`, after a crash, from
-  // another process that took a journal over. Each of them is to be sent again without harm, a
-  // row's version never goes back (I3), and a tombstone keeps older content out (I4). A key may
-  // come more than once in a batch, and even the same write: writes of one key are applied in the
-  // order in which they stand.
+  // Writes come repeatedly and in any order: after `unknown` and `unavailable`, after a crash, and
+  // from another process that took over a journal. Sending one again must do no harm, a row's
+  // version must never go back (I3), and a tombstone must keep older content out (I4). A batch may
+  // name a key more than once, and may even hold the same write twice; the writes of one key are
+  // applied in their order.
   //
-  // `unavailable` promises that nothing of the batch was done, nor will be. Where that is not
-  // certain, a connection that broke while the answer was awaited above all, the call is `unknown`:
-  // each write may be in the store, or come into it a moment later. `put` tells its caller so.
+  // `unavailable` promises that nothing of the batch was done, nor will be. Whenever that is not
+  // certain, above all if the connection breaks while the answer is awaited, the call is `unknown`:
+  // each write may be in the store, or may get there a moment later. `put` tells its caller so.
   virtual SaveReply save(const std::string& project, std::span<const StoreWrite> writes,
                          SteadyTime deadline) = 0;
 
-  // Up to `limit` documents of a dataset (of all datasets when empty; a limit of 0 counts as 1),
-  // most recently updated first, from `cursor` on. An empty cursor is the start; one that the store
-  // never gave does no harm. A page may end before its limit, for its size. What nobody writes
-  // meanwhile comes exactly once; what is written meanwhile may come again or be left out.
+  // Returns up to `limit` documents of a dataset, most recently updated first, from `cursor` on. An
+  // empty dataset means all of them; a limit of 0 counts as 1. An empty cursor is the start, and
+  // one that the store never gave must do no harm. A page may hold fewer than `limit` documents if
+  // they are large. What nobody writes meanwhile comes exactly once; what is written meanwhile may
+  // come again or be left out.
   virtual ScanReply scan(const std::string& project, const std::string& dataset,
                          const std::string& cursor, std::size_t limit, SteadyTime deadline) = 0;
 
-  // Leaves tombstones of `erase.version` for every row of the dataset whose key matches the glob
-  // and whose version is older; each keeps the row's clocks (`tombstone_of` in store_rules.h). A
+  // Replaces every row of the dataset whose key matches the glob and whose version is older by a
+  // tombstone of `erase.version`, which keeps the row's clocks (`tombstone_of` in store_rules.h). A
   // key without a row gets none. A store may stop after `erase.limit` rows and say in `next` where
-  // to go on. To be sent again without harm, like a write.
+  // to go on. Like a write, it may come again, and must then do no harm.
   virtual EraseMatchingReply erase_matching(const std::string& project, const MatchingErase& erase,
                                             SteadyTime deadline) = 0;
 
-  // Capability: the change feed, by which other machines' writes are noticed.
+  // Whether the store has a change feed, by which the cache notices other machines' writes.
   virtual bool has_changes() const { return false; }
-  // Up to `limit` changes of content (documents and tombstones) and invalidations that were
-  // committed after `cursor`, none left out, this cache's own among them; other moves of clocks
-  // need not be. An empty cursor starts now: no changes, only `next`. A cursor that this store
-  // never gave (another one, or one that was made anew, did) is a gap.
+  // Returns up to `limit` changes that were committed after `cursor`: of content (documents and
+  // tombstones), and invalidations. None may be left out, and the cache's own are among them; other
+  // moves of clocks may be left out. An empty cursor starts now: the reply has no changes, only
+  // `next`. A cursor that this store never gave, but another one did, or this one before it was
+  // made anew, is a gap.
   virtual ChangesReply changes(const std::string& /*project*/, const std::string& /*cursor*/,
                                std::size_t /*limit*/, SteadyTime /*deadline*/) {
     ChangesReply reply;
@@ -302,23 +307,25 @@ class Store {
     return reply;
   }
 
-  // Capability, of stores with a change feed: hints that spare it waiting for its next look. From
-  // now on `hint` is called soon after changes of the project were committed, by whomever, this
-  // cache included, and whenever `state` becomes another. A hint may come late, twice, for nothing,
-  // or not at all: the feed alone tells what changed. `hint` is called on a thread of the store's
-  // and must return at once, not throw, and not end the watch. Returns at once, without I/O; null:
-  // no hints.
+  // Begins to watch a store with a change feed, so that the cache need not wait until its next
+  // look. From now on `hint` is called soon after changes of the project were committed, by anyone,
+  // including this cache, and whenever `ChangeWatch::state` changes. A hint may come late, twice,
+  // without a reason, or not at all: only the feed says what changed. `hint` is called on a thread
+  // of the store's own, and must return at once, must not throw and must not end the watch. Returns
+  // at once, without I/O; null if the store gives no hints.
   virtual std::shared_ptr<ChangeWatch> watch_changes(const std::string& /*project*/,
                                                      std::function<void()> /*hint*/) {
     return nullptr;
   }
 
-  // Capability: tombstones do not stay for ever. A cursor of the change feed from before a
-  // tombstone that went is a gap, unless its change is still told. The replies tell `store_time`,
-  // by which the cache judges what is old: without it nothing is asked to go.
+  // Whether the store can purge, so that tombstones do not stay for ever. A cursor of the change
+  // feed from before the purge of a tombstone is then a gap, unless the feed still has its change.
+  // The replies must have a `store_time`: by it the cache judges what is old, and it purges nothing
+  // without it.
   virtual bool has_purge() const { return false; }
-  // Lets go of what the request names, and from then on refuses what may have been erased by a
-  // tombstone that is gone (`refused_as_purged` in store_rules.h). With `more` it is called again.
+  // Lets go of what the request names. From then on writes are refused that may have been erased by
+  // a tombstone which is gone (`refused_as_purged` in store_rules.h). After a reply with `more` it
+  // is called again.
   virtual PurgeReply purge(const std::string& /*project*/, const PurgeRequest& /*request*/,
                            SteadyTime /*deadline*/) {
     PurgeReply reply;

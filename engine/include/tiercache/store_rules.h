@@ -1,5 +1,6 @@
-// What a write does to a row, as a pure function: for stores that read a row, decide and write it
-// back. Stores that decide in SQL must come to the same; `testing/store_conformance.h` tells.
+// What a write does to a row, as pure functions, for stores that read a row, decide and write it
+// back. Stores that decide in SQL must come to the same results; `testing/store_conformance.h`
+// tests that.
 #pragma once
 
 #include <optional>
@@ -10,17 +11,17 @@
 
 namespace tiercache {
 
-// What `apply_write` decided. With `superseded` a store reports the row as it then stands: `row`
-// where that is set, else the old one.
+// What `apply_write` decided. With `superseded` a store reports the row as it then is: `row` if
+// that is set, and the old one otherwise.
 struct AppliedWrite {
   SaveOutcome outcome = SaveOutcome::saved;  // the outcome to report
-  std::optional<Entry> row;  // the row that replaces the old one; absent: nothing changes
+  std::optional<Entry> row;  // the row that replaces the old one; absent: the old one stays
 };
 
-// Clocks that moved meet the entry: it takes the later of each and, where they are of its very
-// content and come with metadata, the metadata of the later fetch. What comes without has nothing
-// to say about it. Whoever brings clocks and content together, in a store or in the engine, does it
-// by this function.
+// Merges clocks into an entry: it takes the later of each. If the clocks belong to the entry's very
+// content (`of_this_content`) and come with metadata, the entry also takes the metadata of the
+// later fetch; empty metadata changes nothing. Clocks and content are brought together by this
+// function everywhere, in stores and in the engine.
 inline void merge_clocks(Entry* entry, const Clocks& clocks, const std::string& metadata,
                          bool of_this_content) {
   const bool later = clocks.last_fetch >= entry->clocks.last_fetch;
@@ -31,7 +32,7 @@ inline void merge_clocks(Entry* entry, const Clocks& clocks, const std::string& 
 
 namespace detail {
 
-// The row after a write of clocks. Nullopt when that is the row as it stands.
+// Returns the row after a write of clocks; nullopt if that changes nothing.
 inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
                                          bool of_this_content) {
   Entry moved = row;
@@ -42,9 +43,9 @@ inline std::optional<Entry> moved_clocks(const Entry& row, const Entry& write,
 
 }  // namespace detail
 
-// What the write does to the row that is there; `row` is null when there is none. A pure function:
-// the store sees to it that nobody changes the row between reading and replacing it. Limits, and
-// `refused_as_purged` where the store purges, are checked first.
+// Decides what the write does to the row that is there; `row` is null if there is none. The store
+// must see to it that nobody changes the row between reading and replacing it. Before this it
+// checks its limits, and `refused_as_purged` if it purges.
 inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
   const bool content = write.kind == StoreWrite::Kind::content;
   if (!row) {
@@ -68,8 +69,8 @@ inline AppliedWrite apply_write(const Entry* row, const StoreWrite& write) {
   return {moved ? SaveOutcome::saved : SaveOutcome::already_saved, moved};
 }
 
-// Why a store that has let go of tombstones up to `horizon` refuses the write for good; empty: it
-// does not. `row` is null when there is none.
+// Returns why a store that has purged tombstones up to `horizon` refuses the write for good; empty
+// if it does not. `row` is null if there is none.
 inline std::string refused_as_purged(const Entry* row, const StoreWrite& write,
                                      const Version& horizon) {
   const bool document =
@@ -79,13 +80,13 @@ inline std::string refused_as_purged(const Entry* row, const StoreWrite& write,
          "since: put it again, or discard it";
 }
 
-// The version of the tombstone that takes the place of a document whose retention is over: one tick
-// above the document's.
+// Returns the version of the tombstone that takes the place of a document whose retention is over:
+// one tick above the document's.
 inline Version expired_version(const Version& version) {
   return {version.time + 1, version.writer};
 }
 
-// The tombstone that `erase_matching` leaves of a row: its clocks stay.
+// Returns the tombstone that `erase_matching` leaves in a row's place. It keeps the row's clocks.
 inline Entry tombstone_of(const Entry& row, Version version) {
   Entry tombstone;
   tombstone.kind = EntryKind::tombstone;

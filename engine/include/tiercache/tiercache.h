@@ -1,5 +1,5 @@
-// Everything a service needs, but the opt-in headers: json.h (nlohmann types), await.h
-// (coroutines), asio.h (Boost.Asio), and an adapter's own, such as sqlite.h.
+// Includes everything that a service needs, except for the opt-in headers: json.h (nlohmann types),
+// await.h (coroutines), asio.h (Boost.Asio), and each adapter's own, such as sqlite.h.
 #pragma once
 
 #include "tiercache/cache.h"

@@ -1,15 +1,15 @@
-// The two kinds of time the cache works with, and the named lifetimes for `fresh_for`.
+// The two kinds of time that the cache works with, and named lifetimes for `fresh_for`.
 #pragma once
 
 #include <chrono>
 
 namespace tiercache {
 
-// Time of day, in milliseconds since the Unix epoch: what is persisted and compared across
-// machines.
+// Time of day, in milliseconds since the Unix epoch. This is what is persisted, and compared
+// between machines.
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
-// Monotonic time of this process: deadlines, timers and memory lifetimes. Never persisted.
+// Monotonic time of this process, for deadlines, timers and lifetimes in memory. Never persisted.
 using SteadyTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
 // A deadline that never comes.

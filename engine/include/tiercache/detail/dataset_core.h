@@ -1,4 +1,4 @@
-// Not for direct use: a dataset without its type. `Dataset<T>` is a thin cover over it.
+// Not for direct use: a dataset without its type, which `Dataset<T>` wraps.
 #pragma once
 
 #include <chrono>
@@ -33,34 +33,37 @@ struct Decoded {
   std::size_t bytes = 0;
 };
 
+// A refresh callback whose answers are documents.
 using Callback = std::function<RefreshResult(RefreshContext&)>;
 
-// A dataset's options with the type taken out. Functions may be empty.
+// A dataset's options without its type. Functions may be empty. Of `options`, the fields `refresh`,
+// `rich_refresh`, `validate` and `fallback` are unused: those below stand for them.
 struct DatasetPolicy {
-  BasicDatasetOptions<std::string>
-      options;  // `refresh`, `rich_refresh`, `validate`, `fallback` unused
+  BasicDatasetOptions<std::string> options;
   std::type_index type = typeid(void);
-  std::function<Decoded(const std::string& document)> decode;  // empty: untyped; throws
+  std::function<Decoded(const std::string& document)> decode;  // may throw; empty: untyped
   std::function<bool(const void* value)> validate;             // may throw
   Callback refresh;
   Callback rich_refresh;
   ResidentPtr fallback;
 };
 
-// A document on its way in.
+// A document that is to be put.
 struct PutItem {
   std::string key;
   std::shared_ptr<const std::string> document;
   std::shared_ptr<const void> value;  // null for untyped
   std::size_t value_bytes = 0;
-  std::exception_ptr fault = {};  // what the codec threw; then there is no document
+  std::exception_ptr fault = {};  // what the codec threw; null: nothing, and there is a document
 };
 
-// Exactly one of the two is meaningful: an error, or the receipt.
+// Takes the result of a put: the receipt means something only if `error` is null.
 using PutHandler = std::function<void(PutReceipt receipt, std::exception_ptr error)>;
+// Takes the result of a read.
 using ReadHandler = std::function<void(ReadResult)>;
 
-// A handle: shares the cache's core, so it outlives the `Cache`. Thread-safe.
+// A handle, which shares the cache's core and so may outlive the `Cache`. The functions do what
+// those of `Dataset` do. Thread-safe.
 class DatasetCore {
  public:
   DatasetCore(std::shared_ptr<Core> core, DatasetState& state);

@@ -1,4 +1,4 @@
-// Not for direct use: the bodies of `Dataset<T>`, a thin cover over `DatasetCore`.
+// Not for direct use: the bodies of `Dataset<T>`, which wraps `DatasetCore`.
 #pragma once
 
 #include <chrono>

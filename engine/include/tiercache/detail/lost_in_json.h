@@ -1,4 +1,4 @@
-// Not for direct use: what of a value JSON has no form for. Included by json.h alone.
+// Not for direct use: finds what JSON has no form for. Only json.h includes it.
 #pragma once
 
 #include <cmath>
@@ -9,11 +9,12 @@
 
 namespace tiercache::detail {
 
-// Why the value would not come back as it is: JSON has no NaN, no infinity and no bytes, and
-// nlohmann writes null, or an object, in their place. Empty: it would. Where it is goes to
-// `*pointer`, a JSON pointer.
+// Returns what in the value would not come back as it is, and puts its place before `*pointer`, as
+// a JSON pointer; returns "" if there is nothing. JSON has no NaN, no infinity and no bytes, and
+// nlohmann writes null or an object in their place.
 inline std::string lost_in_json(const nlohmann::json& value, std::string* pointer);
 
+// The same for the member of an object.
 inline std::string lost_in_member(const nlohmann::json& value, std::string name,
                                   std::string* pointer) {
   std::string why = lost_in_json(value, pointer);

@@ -14,12 +14,13 @@ class RefreshContext;
 
 namespace tiercache::detail {
 
-// What refers to something that it does not keep alive.
+// Whether a T refers to something that it does not keep alive.
 template <class T>
 inline constexpr bool kBorrows = std::is_pointer_v<T> || std::is_same_v<T, std::string_view>;
 template <class T>
 inline constexpr bool kBorrows<std::reference_wrapper<T>> = true;
 
+// Calls `function` with the context and the values that it keeps.
 template <class Function, class... Values>
 struct Owning {
   decltype(auto) operator()(RefreshContext& context) const {
@@ -32,6 +33,7 @@ struct Owning {
   std::tuple<Values...> kept;
 };
 
+// Makes one, or does not compile if the function captures or a value borrows.
 template <class Function, class... Values>
 auto make_owning(Function function, Values&&... values) {
   static_assert(std::is_empty_v<Function>,

@@ -9,7 +9,7 @@
 
 namespace tiercache::detail {
 
-// The untyped answer of a read. Copying shares.
+// The untyped answer of a read. Copies share what it holds.
 struct ReadResult {
   ResidentPtr resident;  // null: nothing served
   Tier tier = Tier::none;
@@ -20,7 +20,7 @@ struct ReadResult {
 
 // Throws `NoData`, naming what each tier answered.
 [[noreturn]] void throw_no_data(const ReadResult& result);
-// What each tier said; of what memory served, made here.
+// Returns what each tier answered. For what memory served the passage is made here.
 Passage passage_of(const ReadResult& result);
 
 }  // namespace tiercache::detail

@@ -1,4 +1,4 @@
-// Not for direct use: what a refresh callback answered, with the type taken out.
+// Not for direct use: what a refresh callback answered, without its type.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct NewDocument {
   std::shared_ptr<const void> value = {};
 };
 
-// What the engine's callbacks return; what they throw is a failure.
+// What the engine's callbacks return. If they throw, the refresh has failed.
 using RefreshResult = std::variant<NewDocument, NotModified, NotFound>;
 
 }  // namespace tiercache

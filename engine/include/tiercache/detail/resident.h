@@ -1,4 +1,4 @@
-// Not for direct use: what the memory tier holds and a snapshot shares.
+// Not for direct use: what the memory tier holds, and snapshots share.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct Resident {
   ResidentKind kind = ResidentKind::document;
   Entry entry;
   std::shared_ptr<const void> value;  // decoded, of the dataset's type; null for untyped datasets
-  std::size_t value_bytes = 0;        // memory of `value`, told by the codec or estimated
+  std::size_t value_bytes = 0;        // memory that `value` takes, by the codec or estimated
 };
 
 using ResidentPtr = std::shared_ptr<const Resident>;

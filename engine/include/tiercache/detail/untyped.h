@@ -1,5 +1,5 @@
-// Not for direct use: what is typed as the engine takes it, which knows no types: documents, values
-// behind `void`, and functions that make the one of the other.
+// Not for direct use: turns what has a type into what the engine takes, which knows no types:
+// documents, values behind `void`, and functions that make the one out of the other.
 #pragma once
 
 #include <cstddef>
@@ -23,12 +23,12 @@
 
 namespace tiercache::detail {
 
-// Values of T are encoded and decoded. Neither JSON text, nor a type without a codec, of which the
-// class says so: more errors would only hide that.
+// Whether values of T are encoded and decoded. That is false for JSON text, and for a type without
+// a codec: `Dataset` reports that one, and more errors would only hide its message.
 template <class T>
 inline constexpr bool kCoded = Documented<T> && !std::is_same_v<T, JsonText>;
 
-// What memory is charged for a value, as codec.h says.
+// Returns what memory is charged for a value, as codec.h says.
 template <class T>
 std::size_t memory_bytes(const ValueType<T>& value, std::size_t document_bytes) {
   if constexpr (std::is_same_v<T, JsonText>) {
@@ -40,6 +40,7 @@ std::size_t memory_bytes(const ValueType<T>& value, std::size_t document_bytes) 
   }
 }
 
+// Throws what the codec throws.
 template <class T>
 Decoded decode(const std::string& document) {
   auto value = std::make_shared<const ValueType<T>>(Codec<T>::decode(document));
@@ -47,7 +48,7 @@ Decoded decode(const std::string& document) {
   return {std::move(value), bytes};
 }
 
-// Throws what the codec throws.
+// Fills in the item's document and value. Throws what the codec throws.
 template <class T>
 void encode(const ValueType<T>& value, PutItem* item) {
   if constexpr (std::is_same_v<T, JsonText>) {
@@ -59,7 +60,8 @@ void encode(const ValueType<T>& value, PutItem* item) {
   }
 }
 
-// With the codec's fault where it has one: the call reports it as it does others.
+// Makes the item for a put. What the codec throws becomes its `fault`, so that the call reports it
+// in the same way as others.
 template <class T>
 PutItem put_item(std::string_view key, const ValueType<T>& value) {
   PutItem item;
@@ -76,6 +78,7 @@ PutItem put_item(std::string_view key, const ValueType<T>& value) {
 
 // --- A refresh callback ---
 
+// Encodes the answer of a callback.
 template <class T>
 NewDocument new_document(Refreshed<ValueType<T>> refreshed) {
   NewDocument made;
@@ -90,7 +93,7 @@ NewDocument new_document(Refreshed<ValueType<T>> refreshed) {
   return made;
 }
 
-// Empty for an empty one.
+// Takes the type out of a callback. An empty one stays empty.
 template <class T>
 Callback untyped_callback(std::function<RefreshAnswer<ValueType<T>>(RefreshContext&)> function) {
   if (!function) return {};
@@ -104,7 +107,8 @@ Callback untyped_callback(std::function<RefreshAnswer<ValueType<T>>(RefreshConte
 
 // --- A dataset's options ---
 
-// Throws `BadConfiguration` for a value that the codec refuses.
+// Makes the resident of a dataset's fallback. Throws `BadConfiguration` for a value that the codec
+// refuses.
 template <class T>
 ResidentPtr fallback_of(const ValueType<T>& value) {
   PutItem item;
@@ -120,7 +124,7 @@ ResidentPtr fallback_of(const ValueType<T>& value) {
   return resident;
 }
 
-// All that do not depend on the type.
+// Copies the options that do not depend on the type.
 template <class Value>
 BasicDatasetOptions<std::string> plain_options(const BasicDatasetOptions<Value>& options) {
   BasicDatasetOptions<std::string> plain;
@@ -141,7 +145,8 @@ BasicDatasetOptions<std::string> plain_options(const BasicDatasetOptions<Value>&
   return plain;
 }
 
-// Throws `BadConfiguration` for a fallback that the codec refuses.
+// Takes the type out of a dataset's options. Throws `BadConfiguration` for a fallback that the
+// codec refuses.
 template <class T>
 DatasetPolicy untyped_policy(BasicDatasetOptions<ValueType<T>> options) {
   DatasetPolicy policy;

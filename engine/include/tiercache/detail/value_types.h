@@ -1,4 +1,4 @@
-// Not for direct use: what types datasets may have, and what may be put into an untyped one.
+// Not for direct use: which types datasets may have, and what may be put into an untyped one.
 #pragma once
 
 #include <concepts>
@@ -10,19 +10,19 @@
 
 namespace tiercache::detail {
 
-// The type of an untyped dataset, or one with a codec.
+// A type that a dataset may have: that of untyped datasets, or one with a codec.
 template <class T>
 concept Documented = std::same_as<T, JsonText> || requires(const T& value, std::string_view text) {
   { Codec<T>::encode(value) } -> std::convertible_to<std::string>;
   { Codec<T>::decode(text) } -> std::convertible_to<T>;
 };
 
-// JSON text as it stands. Not nlohmann::json, which converts itself to the string that it holds,
-// and throws where it holds none; its text is what `dump()` gives.
+// JSON text as it is. nlohmann::json is none: it converts to the string that it holds, and throws
+// if it holds no string; its text is what `dump()` returns.
 template <class V>
 concept Text = std::same_as<V, std::string> || std::convertible_to<const V&, std::string_view>;
 
-// What converts to a std::string and is no text.
+// What converts to a std::string but is no text.
 template <class V>
 concept Untold = !Text<V> && std::convertible_to<const V&, std::string>;
 
@@ -30,7 +30,7 @@ concept Untold = !Text<V> && std::convertible_to<const V&, std::string>;
 template <class>
 inline constexpr bool kFails = false;
 
-// The error of who puts something that is no text into an untyped dataset.
+// The compile-time error for putting something that is no text into an untyped dataset.
 template <class V>
 constexpr void must_be_json_text() {
   static_assert(kFails<V>,
@@ -38,7 +38,7 @@ constexpr void must_be_json_text() {
                 "it; to put values, open dataset<T>");
 }
 
-// Its codec says what a value costs.
+// A type whose codec says how much memory a value takes.
 template <class T>
 concept TellsMemory = requires(const T& value) {
   { Codec<T>::memory_bytes(value) } -> std::convertible_to<std::size_t>;

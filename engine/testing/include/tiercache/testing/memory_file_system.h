@@ -40,22 +40,22 @@ class MemoryDisk {
   MemoryDisk(const MemoryDisk&) = delete;
   MemoryDisk& operator=(const MemoryDisk&) = delete;
 
-  // A file system on this disk, for one process: a cache's `Ports::file_system`.
+  // Returns a file system on this disk for one process, to be a cache's `Ports::file_system`.
   std::shared_ptr<FileSystem> boot();
-  // The newest living boot ends, as if its process had died. Everything that was written stays.
+  // Ends the newest boot that still lives, as if its process had died. Everything that was written
+  // stays.
   void kill();
-  // The same for the process that works through this file system of `boot()`, whichever others
-  // live.
+  // The same for the process that works through this file system of `boot()`.
   void kill(const FileSystem& boot);
-  // Every boot ends, and the disk holds one of the states that a power loss may leave, picked by
-  // the seed. Seed 0 keeps nothing that is unsynced, seed 1 everything; others mix.
+  // Ends every boot, and leaves the disk in one of the states that a power loss may leave, picked
+  // by the seed. Seed 0 keeps nothing that is unsynced, seed 1 everything, and others mix.
   void power_loss(std::uint64_t seed);
 
-  // A copy of the disk as it would be after a power loss now, without ending the boot. Bounds,
-  // remoteness and pace are copied, but not hook and fault.
+  // Returns a copy of the disk as it would be after a power loss now, without ending a boot.
+  // Bounds, remoteness and pace are copied, but hook and fault are not.
   std::unique_ptr<MemoryDisk> after_power_loss(std::uint64_t seed) const;
-  // The number of mutating operations (writes, renames, syncs, …) so far. A tree is made and
-  // removed in several operations, one per name.
+  // Returns the number of mutating operations (writes, renames, syncs, …) so far. A tree is made
+  // and removed in several operations, one for each name.
   std::uint64_t operations() const;
   // `hook` is called before each mutating operation with its number, from 1, and a description, so
   // that a test can look at the state at every boundary. It may use the disk, including `kill` and
@@ -82,9 +82,9 @@ class MemoryDisk {
   void set_read_only(bool read_only);
   // Behaves like FUSE: `sync_all` makes nothing last, and says so by ENOTSUP.
   void set_remote(bool remote);
-  // The clock by which files are stamped. It goes on by `pace` with each mutating operation, 50 ms
-  // unless set otherwise. What a test writes directly is stamped with the time of the last
-  // operation.
+  // Returns the time by which files are stamped. It moves on by the pace, 50 ms unless set
+  // otherwise, with each mutating operation. What a test writes directly is stamped with the time
+  // of the last operation.
   std::chrono::nanoseconds time() const;
   // Sets that clock and its pace; a pace of 0 makes it stand still.
   void set_time(std::chrono::nanoseconds since_epoch, std::chrono::nanoseconds pace);
@@ -97,10 +97,11 @@ class MemoryDisk {
   void write(const std::string& path, std::string bytes);
   // Removes the name. Returns false if there is none.
   bool remove(const std::string& path);
-  std::vector<std::string> files() const;  // absolute paths of all files, sorted
-  // What `set_capacity` bounds.
+  // Returns the absolute paths of all files, sorted.
+  std::vector<std::string> files() const;
+  // Returns how many bytes are used, which `set_capacity` bounds.
   std::uint64_t used_bytes() const;
-  // What `set_inodes` bounds.
+  // Returns how many files and directories there are, which `set_inodes` bounds.
   std::uint64_t used_inodes() const;
 
  private:

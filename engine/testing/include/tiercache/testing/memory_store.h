@@ -25,10 +25,10 @@ enum class StoreFault : std::uint8_t {
   unknown_done,    // reports `unknown`, but does its work
 };
 
-// Has every capability of the port; gives hints only after `give_hints`. Thread-safe.
+// Has every capability of the port, but gives hints only after `give_hints`. Thread-safe.
 class MemoryStore final : public Store {
  public:
-  // An empty store. `clock` is the one of the deadlines and of `store_time`.
+  // An empty store. Deadlines and `store_time` are by `clock`.
   explicit MemoryStore(std::shared_ptr<Clock> clock);
   ~MemoryStore() override;
 
@@ -52,21 +52,21 @@ class MemoryStore final : public Store {
   PurgeReply purge(const std::string& project, const PurgeRequest& request,
                    SteadyTime deadline) override;
 
-  // `fault` is asked before each call, with the name of the port's function.
+  // From now on `fault` decides what each call does; it is given the name of the port's function.
   void set_fault(std::function<StoreFault(const std::string& operation)> fault);
   // `hook` is called before each call does its work, under no lock; a test can wait or move time in
   // it.
   void on_call(std::function<void(const std::string& operation)> hook);
-  // Writes for which this returns a reason are `refused`.
+  // From now on writes for which `refusal` returns a reason are `refused`.
   void set_refusal(std::function<std::optional<std::string>(const StoreWrite&)> refusal);
-  // Sets what `limits` returns. The store itself enforces only `max_document_bytes` of these.
+  // Sets what `limits` returns. Of these the store itself enforces only `max_document_bytes`.
   void set_limits(StoreLimits limits);
   // Sets what `describe` returns.
   void set_name(const std::string& name);
-  // From now on documents come back as another text of the same value, followed by white space, as
-  // from a store that keeps values and not bytes.
+  // From now on each document comes back as another text of the same value, with white space behind
+  // it, as from a store that keeps values and not bytes.
   void keep_values_only();
-  // From now on watches are given out, and a call that changes something gives hints.
+  // From now on `watch_changes` returns watches, and calls that change something give hints.
   void give_hints();
   // Sets the state that watches report, and tells their owners. Hints come only while it is `live`.
   void set_hint_state(HintState state);
@@ -74,22 +74,22 @@ class MemoryStore final : public Store {
   void lose_change_cursors();
   // Empties the store, which becomes another incarnation.
   void reset();
-
-  // From now on the feed says that it holds changes up for this reason, and returns none; "" ends
-  // that.
+  // From now on the feed says that it holds changes up for this reason, and returns none. An empty
+  // reason ends that.
   void hold_up_changes(std::string why);
 
-  // The row as it stands; null if there is none.
+  // Returns the row; null if there is none.
   EntryPtr row(const std::string& project, const EntryId& id) const;
-  std::size_t rows() const;  // tombstones included
-  // Puts the row there as it is, whatever was there before.
+  // Returns how many rows there are in all projects, tombstones included.
+  std::size_t rows() const;
+  // Puts this row there, whatever was there before.
   void put_row(const std::string& project, const EntryId& id, Entry entry);
   // From now on the row, which must be there, does not match its checksum and holds this text,
   // until content that is not older replaces it.
   void corrupt_row(const std::string& project, const EntryId& id, std::string text);
   // Removes the row as if it had never been there.
   void drop_row(const std::string& project, const EntryId& id);
-  // How often this function of the port was called, including calls that failed.
+  // Returns how often this function of the port was called, including calls that failed.
   std::uint64_t calls(const std::string& operation) const;
 
  private:

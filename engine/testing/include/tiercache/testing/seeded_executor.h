@@ -44,7 +44,7 @@ class SeededExecutor final : public Executor {
 
   // The clock that this executor moves.
   ManualClock& clock() { return *clock_; }
-  // How many ready tasks and timers there are.
+  // Returns how many ready tasks and timers there are.
   std::size_t pending() const;
 
  private:

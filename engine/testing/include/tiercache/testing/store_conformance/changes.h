@@ -15,7 +15,8 @@
 
 namespace tiercache::testing {
 
-// What a poller knows once it has read from `*cursor` to the end.
+// Reads the feed from `*cursor` to its end, and moves the cursor there. Returns the newest version
+// that it told of each key.
 inline std::map<EntryId, Version> read_changes(Store& store, const std::string& project,
                                                std::string* cursor, SteadyTime deadline,
                                                std::size_t limit = 1000) {

@@ -1,5 +1,4 @@
-// What the conformance cases share: the store under test, entries to put in, and comparisons of
-// rows.
+// What the conformance cases share: the store under test, entries to save, and comparisons of rows.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,14 +25,17 @@ namespace tiercache::testing {
 
 // The store that the suite is run against.
 //
-// | field                | meaning                                        | default       |
-// |----------------------|------------------------------------------------|---------------|
-// | name                 | shown in the cases' names of a failure         | required      |
-// | open                 | an empty store; once per case                  | required      |
-// | reopen               | the store `open` gave last, as after a restart | not tested    |
-// | keeps_bytes          | byte for byte; false: equal as JSON            | true          |
-// | large_document_bytes | size of the largest document tried, if allowed | 4 MiB         |
-// | clock                | by which deadlines are made                    | the machine's |
+// | field                | meaning                                            | default       |
+// |----------------------|----------------------------------------------------|---------------|
+// | name                 | part of the cases' names                           | required      |
+// | open                 | returns an empty store; called once for each case  | required      |
+// | reopen               | opens what `open` returned last, as after a        | not tested    |
+// |                      | restart                                            |               |
+// | keeps_bytes          | whether documents come back byte for byte; false:  | true          |
+// |                      | equal as JSON                                      |               |
+// | large_document_bytes | size of the largest document that is tried, if the | 4 MiB         |
+// |                      | store allows it                                    |               |
+// | clock                | the clock of the deadlines                         | the machine's |
 struct StoreUnderTest {
   std::string name;
   std::function<std::shared_ptr<Store>()> open;
@@ -45,7 +47,7 @@ struct StoreUnderTest {
   friend void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }
 };
 
-// Names the cases of an instantiation after their store, as its third argument.
+// Names the cases after their store. Pass it as the third argument of INSTANTIATE_TEST_SUITE_P.
 inline std::string store_name(const ::testing::TestParamInfo<StoreUnderTest>& store) {
   return store.param.name;
 }
@@ -59,10 +61,11 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     project_ = named("conformance-", random()) + named("-", random());
   }
 
-  // A deadline that only a store that hangs can reach.
+  // A deadline that only a store that hangs can reach, and one that has passed.
   SteadyTime patience() const { return GetParam().clock->steady_now() + std::chrono::minutes(2); }
   SteadyTime passed() const { return GetParam().clock->steady_now() - std::chrono::seconds(1); }
 
+  // A version of a plausible time; a larger number makes a newer one.
   static Version version(std::uint64_t number, std::uint32_t writer = 7) {
     return {(std::uint64_t{1'700'000'000'000} << Version::kCounterBits) + number, writer};
   }
@@ -74,12 +77,13 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
   static std::string named(std::string_view name, Number number) {
     return std::string(name).append(std::to_string(number));
   }
-  // A document of this size.
+  // A JSON text of this size.
   static std::string long_text(std::size_t size) {
     std::string text(size, 'x');
     text.front() = text.back() = '"';
     return text;
   }
+  // An entry of this version with a document, and a tombstone of this version.
   static Entry document(std::uint64_t number, std::string json = R"({"a": 1})") {
     Entry entry;
     entry.version = version(number);
@@ -93,7 +97,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     entry.version = version(number);
     return entry;
   }
-  // A document whose content tells its version.
+  // An entry whose document names its version.
   static Entry numbered(std::uint64_t number) {
     return document(number, named("{\"n\": ", number) + "}");
   }
@@ -105,6 +109,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     entry.metadata = std::move(metadata);
     return entry;
   }
+  // A write of content, one with a guard, and one of clocks alone.
   static StoreWrite content(EntryId id, Entry entry) {
     return {StoreWrite::Kind::content, std::move(id), std::move(entry), std::nullopt};
   }
@@ -115,6 +120,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     return {StoreWrite::Kind::clocks, std::move(id), std::move(entry), std::nullopt};
   }
 
+  // Each of these makes a call that has to end with `ok`.
   std::vector<SaveResult> save_all(const std::vector<StoreWrite>& writes) {
     SaveReply reply = store_->save(project_, writes, patience());
     EXPECT_EQ(reply.status, StoreStatus::ok) << reply.message;
@@ -168,6 +174,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     return all;
   }
 
+  // Compare as the store keeps documents: byte for byte, or as JSON (`keeps_bytes`).
   void expect_json(const std::string& actual, const std::string& expected) const {
     if (GetParam().keeps_bytes) {
       EXPECT_EQ(actual, expected);

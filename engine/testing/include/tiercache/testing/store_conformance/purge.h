@@ -1,4 +1,4 @@
-// Conformance: purging tombstones, and documents that were not fetched for long.
+// Conformance: purging tombstones, and documents that were not fetched for a long time.
 #pragma once
 
 #include <algorithm>

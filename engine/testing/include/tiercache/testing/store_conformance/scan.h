@@ -12,7 +12,7 @@
 
 namespace tiercache::testing {
 
-// The keys only, in their order.
+// Returns the keys only, in their order.
 inline std::vector<std::string> keys_of(const std::vector<ScannedEntry>& scanned) {
   std::vector<std::string> keys;
   for (const ScannedEntry& entry : scanned) keys.push_back(entry.id.key);
