@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "text.h"
+
 namespace tiercache::postgres {
 
 void Array::separate() {
@@ -14,7 +16,7 @@ void Array::add_bare(std::string_view text) {
   text_ += text;
 }
 
-// Runs without a quote or a backslash are copied whole: documents are most of what is sent.
+// Documents are most of what is sent, so what has no quote and no backslash is copied in one piece.
 void Array::add(std::string_view text) {
   separate();
   text_ += '"';
@@ -45,13 +47,8 @@ std::string like_pattern(std::string_view glob) {
     pattern += '\\';
     pattern += glob[i];
   }
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string bytea = "\\x";
-  for (const char c : pattern) {
-    const auto byte = static_cast<unsigned char>(c);
-    bytea += kDigits[byte >> 4];
-    bytea += kDigits[byte & 15];
-  }
+  for (const char c : pattern) append_hex(static_cast<unsigned char>(c), &bytea);
   return bytea;
 }
 

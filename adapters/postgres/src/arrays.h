@@ -1,4 +1,4 @@
-// Arrays as text, as Postgres reads them from a parameter.
+// Parameters of statements as text: arrays, and globs as patterns.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace tiercache::postgres {
 
-// One array that grows by `add`. The elements are data whatever they hold, but for NUL bytes.
+// An array that grows by `add`. The elements may hold anything but NUL bytes.
 class Array {
  public:
   void add(std::string_view text);
@@ -24,17 +24,18 @@ class Array {
   std::string text_ = "{";
 };
 
-// A glob (tiercache/glob.h) as a pattern of LIKE over bytes, written as bytea: what has a meaning
-// in LIKE and none in a glob is escaped.
+// Turns a glob (tiercache/glob.h) into a pattern of LIKE over bytes, written as bytea. What means
+// something to LIKE but not in a glob is escaped.
 std::string like_pattern(std::string_view glob);
 
-// Keys in byte order, from one on and below another; empty `below`: to the end.
+// A range of keys in byte order: those from `from` on that are below `below`, or all of those if
+// `below` is empty.
 struct KeyRange {
   std::string from;
   std::string below;
 };
-// Holds every key that the glob matches, and no more than have its beginning in common where that
-// is plain ASCII.
+// Returns a range that holds every key that the glob matches: those that begin with the glob's
+// plain ASCII beginning.
 KeyRange keys_matched(std::string_view glob);
 
 }  // namespace tiercache::postgres

@@ -10,7 +10,7 @@ namespace tiercache::postgres {
 
 namespace {
 
-// Calls beyond this many that wait for a thread are answered at once.
+// No more calls than this wait for a thread; others are answered at once.
 constexpr int kMaxWaiting = 1'000;
 
 [[noreturn]] void caller_left() {
@@ -61,7 +61,7 @@ Workers::Workers(int threads)
     : executor_(thread_executor({.compute = 1, .disk = 1, .store = threads, .callback = 1})),
       waiting_(std::make_shared<Waiting>()) {}
 
-// Threads whose calls were left are about to end: their sockets are shut down.
+// Threads whose calls were left are about to end, because their sockets are shut down.
 Workers::~Workers() {
   executor_->shutdown(system_clock()->steady_now() + std::chrono::milliseconds(250));
 }
@@ -72,8 +72,8 @@ Call::Left Workers::run(const std::shared_ptr<Call>& call, std::function<void()>
     waiting_->calls.fetch_sub(1);
     return call->leave();
   }
-  // What waits in the queue when its caller has left is an empty shell: `work` goes with the
-  // caller.
+  // When a caller leaves while its task is still in the queue, it takes `work` with it, and an
+  // empty shell stays there.
   struct Task {
     std::mutex mutex;
     std::function<void()> work;

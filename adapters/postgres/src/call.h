@@ -1,5 +1,5 @@
-// One call of the store: asked by the caller's thread, done by a thread of the adapter, and left by
-// the caller at its deadline whatever the server, the network or a resolver does.
+// One call of the store. The caller's thread asks for it, a thread of the adapter does it, and the
+// caller leaves at its deadline, whatever the server, the network or a resolver does.
 #pragma once
 
 #include <functional>
@@ -12,29 +12,29 @@
 
 namespace tiercache::postgres {
 
-// What the two threads agree on. Thread-safe.
+// What the two threads know of each other. Thread-safe.
 class Call {
  public:
-  // The worker's side.
+  // --- The worker's side ---
 
-  // From here until `end` the connection's socket may be shut down. Throws Failure when the caller
-  // has left.
+  // Tells the call's socket: from here until `end` the caller may shut it down. Throws Failure if
+  // the caller has left.
   void begin(int socket);
-  // Right before a statement goes out; throws Failure when the caller has left.
+  // To be called right before a statement is sent. Throws Failure if the caller has left.
   void about_to_send();
-  // False when the socket was shut down meanwhile.
+  // Takes the socket back. Returns false if it was shut down meanwhile.
   bool end();
-  // The result is there.
+  // Tells that the result is there.
   void finish();
 
-  // The caller's side.
+  // --- The caller's side ---
 
   enum class Left {
     finished,  // the result is there after all
     unsent,    // nothing was sent, and nothing will be
-    in_doubt,  // a statement went out
+    in_doubt,  // a statement was sent
   };
-  // Ends the call: its socket is shut down, so that the worker's wait ends too.
+  // Leaves the call. Its socket is shut down, so that the worker stops waiting too.
   Left leave();
 
  private:
@@ -56,7 +56,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   // Runs `work` on a thread and waits for it until `deadline`, by the machine's clock. `work` must
-  // be able to outlive the caller: a thread in a resolver that hangs is left behind.
+  // own what it uses, because a thread in a resolver that hangs is left behind.
   Call::Left run(const std::shared_ptr<Call>& call, std::function<void()> work,
                  SteadyTime deadline);
   // The same from `when` on, without waiting.

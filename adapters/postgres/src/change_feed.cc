@@ -1,3 +1,16 @@
+// Every write of content and every invalidation adds a row to tiercache.cache_changes, with the
+// number of its transaction. Transactions are committed in another order than they are numbered in,
+// so a plain "all above the last number" would miss what commits late. The cursor is therefore a
+// snapshot of the server (feed_cursor.h): the set of transactions whose changes were told. A reader
+// asks for what the server's snapshot of now sees and the cursor's did not:
+//
+//                    transactions that ran at the cursor     from the cursor's end on
+//     cursor ($2,$3)        101       104                    107 ...
+//     now            over: told now   still runs: later      told, except what still runs
+//
+// A page that ends inside a transaction says so in its cursor, and the next page begins there. What
+// cannot be told any more (another database or timeline, purged changes) is a gap. Why so:
+// docs/decisions/0035-change-feed-by-snapshots.md and 0036-failover.md.
 #include "change_feed.h"
 
 #include <algorithm>
@@ -13,10 +26,11 @@ namespace tiercache::postgres {
 
 namespace {
 
-// As a number of a row, no row has it.
+// A row number that is below every row's.
 #define TIERCACHE_POSTGRES_BEFORE_ROWS "-9223372036854775808"
 
-// Columns of kChanges. Those before kPurgedTo are of the whole and stand in the first row alone.
+// Columns of kChanges. Only the first row has those up to kPurgedTo, which are about the whole
+// feed; the other rows have the columns after it, each for one change.
 enum ChangeColumn : int {
   kIncarnation,
   kHistory,
@@ -34,12 +48,13 @@ enum ChangeColumn : int {
   kChangedInvalidatedAt,
 };
 
-// What the statement's own snapshot sees and the cursor's does not: of the transactions that ran at
-// the cursor ($2) those that are over, and all from its end ($3) on. Both are looked up in the
-// index, so a transaction that stays open for days costs one descent. $6 and $7 are the transaction
-// and the row in which the page before ended. A standby does not know which transactions of its
-// primary run above the oldest, so its feed ends there. At least one row comes, without a change in
-// it.
+// Selects what the statement's own snapshot sees and the cursor's does not: of the transactions
+// that ran at the cursor ($2) those that have ended, and everything from the cursor's end ($3, row
+// $4) on. Both are looked up in the index, so a transaction that stays open for days costs one
+// descent. If the page before ended inside a transaction, $6 and $7 are that transaction and the
+// last row that was told; the rest of it comes first. $5 is the limit. A standby does not know
+// which transactions of its primary are running, except for the oldest, so its feed ends there. The
+// first row has no change in it and always comes.
 constexpr Statement kChanges = {
     "tiercache_changes",
     "WITH s AS MATERIALIZED (SELECT n.now, pg_is_in_recovery() AS standby, "
@@ -102,7 +117,8 @@ Snapshot snapshot_of(const pqxx::result& rows) {
   return *std::move(snapshot);
 }
 
-// A standby's list of running transactions is always empty: only what is below the oldest is known.
+// Returns what is known to have ended. On a standby the snapshot's list of running transactions is
+// always empty, so that is only what is below the oldest one.
 Snapshot known_of(const pqxx::result& rows, const Snapshot& now) {
   if (shim::text(rows, 0, kStandby) != "t") return now;
   const std::string_view text = shim::text(rows, 0, kSnapshot);
@@ -111,23 +127,25 @@ Snapshot known_of(const pqxx::result& rows, const Snapshot& now) {
   return *std::move(oldest);
 }
 
-// A cursor from before the history was told is taken for one of the first timeline: on a later one
-// nobody knows whether it is from before the promotion.
+// Whether the cursor is of this history. One without a history comes from an older program, and is
+// taken for one of the first timeline: on a later one nobody knows whether it is from before the
+// promotion.
 bool is_of(const FeedCursor& cursor, std::string_view history) {
   if (cursor.history) return *cursor.history == history;
   return history.empty() || history.ends_with("-1");
 }
 
-// Whether something that the cursor has not told was purged, as far as can be known: an old
-// transaction that has ended since, or one that began later.
+// Whether something may have been purged that the cursor has not told: changes of a transaction
+// that ran at the cursor and has ended since, or of one that began later.
 bool was_purged(const FeedCursor& cursor, const Snapshot& known, std::uint64_t purged_to) {
   if (cursor.told.end <= purged_to) return true;
   return std::any_of(cursor.told.running.begin(), cursor.told.running.end(),
                      [&](std::uint64_t one) { return one <= purged_to && known.sees(one); });
 }
 
-// Another database, or this one after a restore from before the cursor; a standby that was promoted
-// without all that its primary had; or changes that were purged.
+// Whether changes since the cursor are lost: this is another database, or the same one restored
+// from before the cursor, or a standby that was promoted without everything its primary had; or
+// changes were purged.
 bool is_lost(const FeedCursor& cursor, const Snapshot& now, const Snapshot& known,
              const pqxx::result& rows) {
   if (cursor.incarnation != shim::text(rows, 0, kIncarnation)) return true;
@@ -149,7 +167,7 @@ StoreChange change_at(const pqxx::result& rows, int row) {
   return change;
 }
 
-// The first row is of the whole.
+// Puts the changes into the reply and returns the cursor behind them. The first row has none.
 FeedCursor read_page(const pqxx::result& rows, std::size_t limit, const FeedCursor& from,
                      const Snapshot& known, ChangesReply* reply) {
   const int told = static_cast<int>(std::min<std::size_t>(rows.size() - 1, limit));
@@ -159,7 +177,7 @@ FeedCursor read_page(const pqxx::result& rows, std::size_t limit, const FeedCurs
   return from.behind(known, {transaction_at(rows, told, kXid), integer(rows, told, kSeq)});
 }
 
-// Without a cursor there is nothing to look for, but for where to begin.
+// The parameters of kChanges. Without a cursor they select nothing but the first row.
 shim::Parameters parameters_of(const std::string& project, const std::optional<FeedCursor>& from,
                                std::size_t limit) {
   const std::string none = std::to_string(UINT64_MAX);

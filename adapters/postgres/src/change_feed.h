@@ -1,4 +1,5 @@
-// The change feed: what other machines wrote, by a cursor that misses nothing that commits late.
+// The change feed: what other machines wrote, read by a cursor that misses nothing, however late it
+// is committed.
 #pragma once
 
 #include <chrono>
@@ -9,11 +10,11 @@
 
 namespace tiercache::postgres {
 
-// Throws Failure.
+// Reads a page of changes, as `Store::changes` says. Throws Failure.
 void read_changes(Session& session, const std::string& project, const std::string& cursor,
                   std::size_t limit, ChangesReply& reply);
 
-// Drops what the feed has kept for longer than `keep`. Throws Failure.
+// Deletes what the feed has kept for longer than `keep`, up to a bound per project. Throws Failure.
 void purge_changes(Session& session, std::chrono::hours keep);
 
 }  // namespace tiercache::postgres

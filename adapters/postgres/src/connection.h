@@ -12,11 +12,11 @@ namespace tiercache::postgres {
 // Wakes whoever waits on the socket; the socket stays open.
 void shut_down_socket(int socket);
 
-// A descriptor of its own of a connection's socket: it stays that until the destructor, even where
-// libpq closes its own and the number becomes another file's.
+// A descriptor of our own for a connection's socket. It stays valid until the destructor, even if
+// libpq closes its own and that number becomes another file's.
 class OwnSocket {
  public:
-  // Throws Failure when no descriptor is left.
+  // Throws Failure if no descriptor is left.
   explicit OwnSocket(int socket);
   ~OwnSocket();
   OwnSocket(const OwnSocket&) = delete;
@@ -28,32 +28,33 @@ class OwnSocket {
   const int socket_;
 };
 
-// SQL with its name where statements are prepared.
+// SQL, and the name under which it is prepared if statements are.
 struct Statement {
   const char* name;
   const char* sql;
 };
 
-// One thread at a time, but for `socket`'s being shut down by another.
+// Used by one thread at a time, though another may shut its socket down.
 class Connection {
  public:
-  // Connects; waits by the URL's connect_timeout, and for the resolver without a bound. Throws
-  // Failure.
+  // Connects. That takes no longer than the URL's connect_timeout, except for the resolver, which
+  // has no bound. Throws Failure.
   Connection(const ServerAddress& server, bool with_session_options, bool prepared);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   int socket() const { return socket_.get(); }
-  // False when the server has said something since, which can only be good-bye, or hung up.
+  // Whether the connection still looks alive. It does not if the server has hung up or said
+  // something while nothing was asked, which can only be good-bye.
   bool is_quiet() const;
 
-  // Whether `use_schema` has been through.
+  // Whether `use_schema` has found the schema to fit.
   bool has_schema() const { return has_schema_; }
   void found_schema() { has_schema_ = true; }
 
-  // One statement, one round trip, no transaction around it. Throws Failure.
+  // Runs a statement in one round trip, without a transaction around it. Throws Failure.
   pqxx::result run(const Statement& statement, const shim::Parameters& parameters);
-  // For several statements in a transaction.
+  // The connection itself, for several statements in one transaction.
   pqxx::connection& raw() { return connection_; }
   const ServerAddress& server() const { return server_; }
 
@@ -64,7 +65,7 @@ class Connection {
   shim::Silence silence_;
   OwnSocket socket_;
   bool has_schema_ = false;
-  std::vector<const char*> known_;  // statements that are prepared
+  std::vector<const char*> known_;  // names of the statements that are prepared
 };
 
 }  // namespace tiercache::postgres

@@ -6,11 +6,12 @@ namespace tiercache::postgres {
 
 namespace {
 
-// What stands between may have forgotten a connection that was idle for longer.
+// A firewall or pooler in between may have forgotten a connection that was idle for longer.
 constexpr std::chrono::minutes kMaxIdle{5};
 
-// Of Postgres («unrecognized configuration parameter»), pgbouncer and its like («unsupported
-// startup parameter»): the first names the setting, the others the parameter.
+// Whether connecting failed because of settings of the session. Postgres says «unrecognized
+// configuration parameter» and names the setting; pgbouncer and its like say «unsupported startup
+// parameter».
 bool refuses_session_options(const Failure& failure) {
   const std::string_view what = failure.what();
   return what.find("startup parameter") != what.npos ||

@@ -1,4 +1,4 @@
-// The connections that are not in use, and how new ones are made.
+// Keeps the connections that are not in use, and makes new ones.
 #pragma once
 
 #include <atomic>
@@ -12,11 +12,11 @@
 
 namespace tiercache::postgres {
 
-// Thread-safe. As many connections as threads ask at once: their number is the bound. Outlives its
-// leases.
+// Thread-safe. There are never more connections than threads that use them, whose number is
+// bounded. Must outlive its leases.
 class ConnectionPool {
  public:
-  // Use of one connection. It goes back at the end, or is closed when it broke.
+  // The use of one connection, which goes back to the pool at the end, or is closed if it broke.
   class Lease {
    public:
     Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection, bool reused)
@@ -38,9 +38,9 @@ class ConnectionPool {
 
   explicit ConnectionPool(const Options& options);
 
-  // An idle connection that still looks alive, else a new one. Throws Failure.
+  // Returns an idle connection that still looks alive, or a new one. Throws Failure.
   Lease acquire();
-  // Closes what is idle: after the server went away, its connections go with it.
+  // Closes the idle connections. When one of them broke, the others are likely to have broken too.
   void forget_idle();
 
   const ServerAddress& server() const { return server_; }
@@ -57,10 +57,11 @@ class ConnectionPool {
 
   const Options& options_;
   const ServerAddress server_;
-  // Poolers refuse settings of the session; once one did, they are left out.
+  // Whether connections ask for settings of the session. Poolers refuse those; once one did, they
+  // are left out.
   std::atomic<bool> session_options_{true};
   std::mutex mutex_;
-  std::vector<Idle> idle_;  // guarded by `mutex_`, the last used behind
+  std::vector<Idle> idle_;  // guarded by `mutex_`; the one used last is at the end
 };
 
 }  // namespace tiercache::postgres

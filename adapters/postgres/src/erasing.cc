@@ -12,8 +12,8 @@ namespace tiercache::postgres {
 
 namespace {
 
-// $6 and $7 are texts, and absent where they are empty: a bound below which no key is, and a key
-// with a mark before it.
+// Parameters are never NULL, so $6 and $7 count as absent if they are empty: the end of the range
+// of keys, and the key to go on after, which has a mark before it because a key may be empty too.
 constexpr int kNextAfter = 1;
 constexpr Statement kErase = {
     "tiercache_erase",

@@ -1,4 +1,4 @@
-// Erasing by pattern, a piece at a time.
+// Erases by pattern, piece by piece.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace tiercache::postgres {
 
-// One piece of it; `reply.next` says where the next one begins. Throws Failure.
+// Erases one piece, as `Store::erase_matching` says; `reply.next` is where the next one begins.
+// Throws Failure.
 void erase_rows(Session& session, const std::string& project, const MatchingErase& erase,
                 EraseMatchingReply& reply);
 

@@ -13,15 +13,14 @@ namespace {
 
 using Kind = Failure::Kind;
 
-// For the states that a person meets, what to make of them; a row whose state ends in nothing
-// stands for its class.
+// What the SQLSTATEs that occur in practice mean for a call, and what to tell people. The first row
+// whose beginning fits counts, so a shorter one stands for the rest of its class.
 struct Meaning {
-  std::string_view state;  // beginning
+  std::string_view state;  // how the SQLSTATE begins
   Kind kind;
   bool ends_connection;
   const char* text;
-  // What the server says beside it names no data.
-  bool with_servers = false;
+  bool with_servers = false;  // whether the server's own text is added, because it names no data
 };
 
 constexpr std::array kMeanings = {
@@ -71,7 +70,7 @@ constexpr std::array kMeanings = {
             "a prepared statement was there before: is `prepared` set behind a pooler?"},
 };
 
-// Only the server's first line: details and context quote data.
+// Returns the first line of what the server said, since details and context quote data.
 std::string first_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   for (const std::string_view label : {"ERROR:  ", "FATAL:  "}) {
@@ -80,8 +79,8 @@ std::string first_line(std::string_view text) {
   return std::string(text);
 }
 
-// The classes whose texts name objects and states of the server. Those of others may quote data:
-// most of all what a trigger or a function raises.
+// Whether the server's text for this state only names objects and states of the server. Other texts
+// may quote data, above all those that a trigger or a function raises.
 bool names_no_data(std::string_view state) {
   static constexpr std::array<std::string_view, 14> kClasses = {
       "08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "55", "57", "58", "F0", "XX"};

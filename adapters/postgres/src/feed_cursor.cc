@@ -1,7 +1,8 @@
-// A page tells its changes in the order of (transaction, row); only the rest of the transaction in
-// which the page before ended comes first. So what was told up to a row of transaction z is a
-// snapshot again: below z it sees what the page saw, from z on what was told before. The page after
-// may then see more than this one did, also below z, and nothing is passed over.
+// A page tells its changes in the order of (transaction, row), except that the rest of the
+// transaction in which the page before ended comes first. So what was told up to some row of
+// transaction z can be written as a snapshot again: below z it sees what the page saw, and from z
+// on what had been told before. The next page may see more than this one did, below z too, and
+// still misses nothing.
 #include "feed_cursor.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace tiercache::postgres {
 
 namespace {
 
-// The form of this program's cursors: incarnation/2/history/end/running/inside.
+// Names the form of this program's cursors: incarnation/2/history/end/running/inside.
 constexpr std::string_view kForm = "2";
 
 template <class Number>
@@ -28,8 +29,8 @@ bool contains(const std::vector<std::uint64_t>& sorted, std::uint64_t number) {
   return std::binary_search(sorted.begin(), sorted.end(), number);
 }
 
-// As steps down from the end: numbers of transactions are long, and those that run are close
-// together.
+// The running transactions are written as steps down from the end, because their numbers are long
+// but close together.
 std::string write_running(const Snapshot& snapshot) {
   std::string text;
   std::uint64_t above = snapshot.end;
@@ -60,7 +61,8 @@ std::optional<FeedCursor::Inside> read_inside(std::string_view transaction, std:
   return FeedCursor::Inside{*number, *place};
 }
 
-// All below the transaction was told, and of its own rows those up to this one.
+// In the first form everything below the transaction was told, and of its own rows those up to
+// `row`.
 std::optional<FeedCursor> read_first_form(const std::vector<std::string_view>& parts) {
   const auto inside = read_inside(parts[1], parts[2]);
   if (!inside) return std::nullopt;
@@ -72,7 +74,7 @@ std::optional<FeedCursor> read_first_form(const std::vector<std::string_view>& p
   return cursor;
 }
 
-// The transaction is told, too: it is the end or one of those that run.
+// Returns the snapshot that sees this transaction too, which is its end or one of those that run.
 Snapshot with(Snapshot snapshot, std::uint64_t transaction) {
   if (transaction == snapshot.end) {
     ++snapshot.end;

@@ -1,5 +1,6 @@
-// A place in the change feed, which is a snapshot of the server: the transactions whose changes
-// were told. What commits late, whenever it began, is what the snapshot does not see.
+// A place in the change feed. It is a snapshot of the server: the set of transactions whose changes
+// were told. Whatever commits later, no matter when it began, is not in that set, and so is told
+// later.
 #pragma once
 
 #include <cstdint>
@@ -10,42 +11,48 @@
 
 namespace tiercache::postgres {
 
-// Which transactions are over: all below `end` but those that run. As Postgres' pg_snapshot.
+// Which transactions have ended: all below `end`, except those that run. The same as Postgres'
+// pg_snapshot.
 struct Snapshot {
-  std::uint64_t end = 0;               // the first that had not begun
+  std::uint64_t end = 0;               // the first transaction that had not begun
   std::vector<std::uint64_t> running;  // ascending, below `end`
 
+  // Whether the transaction has ended.
   bool sees(std::uint64_t transaction) const;
 
-  // Of Postgres' text, `xmin:xmax:xip,xip`. Nullopt when it is another text.
+  // Reads Postgres' text, `xmin:xmax:xip,xip`. Returns nullopt for any other text.
   static std::optional<Snapshot> parse(std::string_view text);
 };
 
-// What `told` sees, and what `now` sees of the transactions before `below`.
+// Returns the snapshot that sees what `told` sees, and what `now` sees of the transactions before
+// `below`.
 Snapshot joined(const Snapshot& told, const Snapshot& now, std::uint64_t below);
 
 struct FeedCursor {
-  // In the middle of a transaction, after its row of this number.
+  // A place in the middle of a transaction, after the row of this number.
   struct Inside {
     std::uint64_t transaction = 0;
     std::int64_t row = 0;
   };
 
-  std::string incarnation;
-  // Of the server's transactions; nullopt in a cursor of a program that did not know of them.
+  std::string incarnation;  // of the store's data
+  // The history of transactions (cluster and timeline) that `told` belongs to; nullopt in a cursor
+  // of an older program, which did not record it.
   std::optional<std::string> history;
-  Snapshot told;
-  // Not seen by `told`: its `end`, or one of its running.
+  Snapshot told;  // the transactions that were told as a whole
+  // Where the last page ended, if that was inside a transaction. `told` does not see that one: it
+  // is its `end` or one of those that run.
   std::optional<Inside> inside;
 
-  // A text that programs before this one take for no cursor of theirs, which is a gap for them.
+  // Returns the cursor's text. Older programs do not read it as a cursor, so it is a gap for them.
   std::string to_string() const;
-  // Those of earlier programs too: `incarnation/transaction/row`. Nullopt when it is none.
+  // Reads that text, and those of older programs: `incarnation/transaction/row`. Returns nullopt
+  // for any other text.
   static std::optional<FeedCursor> parse(std::string_view text);
 
-  // The cursor behind all that `now` sees.
+  // Returns the cursor behind everything that `now` sees.
   FeedCursor behind(const Snapshot& now) const;
-  // The cursor behind a page that `now` saw and that ends with this row.
+  // Returns the cursor behind a page that was read under `now` and ends with the row `last`.
   FeedCursor behind(const Snapshot& now, Inside last) const;
 };
 

@@ -1,4 +1,4 @@
-// The change feed is purged once in a while by each store that reads it.
+// Purges the change feed now and then. Each store that reads the feed does so.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ class FeedPurging {
  public:
   explicit FeedPurging(ServerCalls& calls) : calls_(calls) {}
 
-  // After the feed was read: one caller an hour starts a purge, and nobody waits for it.
+  // To be called after the feed was read. Once an hour this starts a purge, for which nobody waits.
   void feed_was_read();
 
  private:

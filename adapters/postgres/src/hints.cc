@@ -1,3 +1,17 @@
+// The listener's thread keeps one connection and goes round in a circle:
+//
+//     listener                          server                    the store's other connections
+//     connect, LISTEN  ------------>
+//     ask for a proof  ------------------------------------------>  NOTIFY with a token
+//     hears the token  <------------
+//     state is live; waits          <------------  NOTIFY without payload, by whoever wrote
+//     calls the hint
+//     silent for check_every: asks for a proof again
+//
+// A token that does not come back within its time, or any other failure, ends the connection: the
+// state becomes `lost`, and a new connection is made after a growing pause. If new connections fail
+// their proof several times in a row, something in between swallows notifications, and the state is
+// `unheard`: then it is tried only every few minutes.
 #include "hints.h"
 
 #include <algorithm>
@@ -16,7 +30,8 @@ namespace {
 constexpr std::chrono::milliseconds kLongestProof{5'000};
 constexpr std::chrono::milliseconds kFirstPause{250};
 constexpr std::chrono::milliseconds kLongestPause{60'000};
-// A new connection that heard nothing so often in a row never will: a pooler is in between.
+// After so many failed proofs in a row it is assumed that a pooler is in between, and that none
+// will ever succeed.
 constexpr int kUnheardAtMost = 3;
 constexpr std::chrono::milliseconds kUnheardPause{600'000};
 
@@ -42,7 +57,8 @@ void NotifyPace::sending(const std::string& channel, SteadyTime time) {
   channels_[channel] = {.sent = time, .waiting = false};
 }
 
-// Belongs to the thread too, which may be left behind in a resolver that hangs.
+// What the listener and its thread share. The thread may outlive the listener, in a resolver that
+// hangs.
 class Listener::Loop {
  public:
   Loop(const ServerAddress& server, const std::string& project,
@@ -103,7 +119,8 @@ class Listener::Loop {
     call->end();
   }
 
-  // Throws Failure.
+  // Returns once a token sent over another connection was heard on this one. Throws Failure if it
+  // was not heard in time.
   void prove(ListeningConnection& connection) {
     const std::string token = std::to_string(connection.process()) + "-" +
                               std::to_string(now().time_since_epoch().count());
@@ -125,17 +142,19 @@ class Listener::Loop {
                       "connection that died");
   }
 
-  // Other listeners' proofs have a payload.
+  // A notification of a change has no payload; one with a payload is the proof of some listener.
   void heard(const std::string& payload) {
     if (payload.empty()) hint_();
   }
 
+  // Counts a failure and returns the state that it leads to.
   HintState::Kind lost() {
     failures_ = std::min(failures_ + 1, 16);
     return unheard_ >= kUnheardAtMost ? HintState::Kind::unheard : HintState::Kind::lost;
   }
 
-  // Spread out: after a restart of the server all machines come back.
+  // How long to wait before the next connection. It varies, because all machines come back after a
+  // restart of the server.
   std::chrono::nanoseconds pause() const {
     const std::chrono::nanoseconds whole =
         unheard_ >= kUnheardAtMost ? kUnheardPause
@@ -144,7 +163,7 @@ class Listener::Loop {
            std::chrono::nanoseconds(now().time_since_epoch().count() % whole.count()) / 2;
   }
 
-  // Also a hint: what changed meanwhile was not heard.
+  // A new state is also a hint, because changes may not have been heard meanwhile.
   void became(HintState::Kind kind, const std::string& why) {
     {
       std::lock_guard lock(mutex_);
@@ -161,8 +180,9 @@ class Listener::Loop {
   const Notify notify_;
   const std::function<void()> hint_;
   const std::shared_ptr<Event> stopped_;
-  int failures_ = 0;  // of the thread alone, as `unheard_`
-  int unheard_ = 0;
+  // Used by the thread only.
+  int failures_ = 0;  // in a row
+  int unheard_ = 0;   // proofs that failed in a row
   mutable std::mutex mutex_;
   // Guarded by `mutex_`.
   std::shared_ptr<Call> call_;

@@ -16,18 +16,20 @@
 
 namespace tiercache::postgres {
 
-// Any role of the database may listen, so a channel's name does not tell the project's.
+// Returns the name of the project's channel. It does not give the project's name away, because any
+// role of the database may listen.
 std::string channel_of(const std::string& project);
 
-// How often a project's notifications are sent: at once after a quiet time, then one for all that
-// changed in a while. Thread-safe.
+// Decides when a project's notifications are sent: the first after a quiet time at once, and then
+// one every `kGap` for everything that has changed meanwhile. Thread-safe.
 class NotifyPace {
  public:
   static constexpr std::chrono::milliseconds kGap{50};
 
-  // When to send one for a change of now; nullopt: one that is still to be sent tells it too.
+  // Returns when to send a notification of a change made now; nullopt if one is still to be sent
+  // anyway, which covers this change too.
   std::optional<SteadyTime> changed(const std::string& channel, SteadyTime now);
-  // It is being sent; what changes from here on wants another.
+  // Tells that the notification is being sent: changes from now on need another one.
   void sending(const std::string& channel, SteadyTime now);
 
  private:
@@ -39,16 +41,19 @@ class NotifyPace {
   std::map<std::string, Channel> channels_;  // guarded by `mutex_`
 };
 
-// Sends a notification by another connection than the one that listens. What was said where it was
-// not sent by the deadline; nullopt: it was.
+// Sends a notification over another connection than the one that listens. Returns nullopt if it was
+// sent by the deadline, or why it was not.
 using Notify = std::function<std::optional<std::string>(const std::string& channel,
                                                         const std::string& payload, SteadyTime)>;
 
-// A thread with a connection that listens. A connection proves itself by hearing what is sent on
-// another one: at first and whenever nothing was heard for `check_every`. So neither one that died
-// without a word nor a pooler that lets nothing through goes unnoticed.
+// A thread with a connection that listens. Whether hints can come is checked by sending a
+// notification over another connection and hearing it on this one, at first and whenever nothing
+// was heard for `check_every`. So it is noticed if the connection has died silently, or if a pooler
+// passes no notifications on. Thread-safe.
 class Listener final : public ChangeWatch {
  public:
+  // `hint` is called on the listener's thread, for each notification of a change and whenever the
+  // state changes.
   Listener(const ServerAddress& server, const std::string& project,
            std::chrono::milliseconds connect_timeout, std::chrono::milliseconds check_every,
            Notify notify, std::function<void()> hint);

@@ -13,7 +13,8 @@ namespace tiercache::postgres {
 
 namespace {
 
-// False at the deadline. Libpq's next call tells of errors.
+// Waits until the socket is ready. Returns false at the deadline. Errors make it ready too; libpq's
+// next call reports them.
 bool wait_for(int socket, short events, SteadyTime deadline) {
   pollfd polled{socket, events, 0};
   for (;;) {

@@ -1,7 +1,7 @@
 // A connection that waits for notifications.
 //
-// By libpq's own calls that do not block: those of libpqxx wait for the server without a bound, and
-// a connection on which nothing is expected for long is the one that dies unnoticed.
+// It uses libpq's non-blocking calls, because those of libpqxx wait for the server without a bound,
+// and a connection that is silent for long may have died without anybody noticing.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ struct pg_conn;
 
 namespace tiercache::postgres {
 
-// One thread at a time, but for `socket`'s being shut down by another. Deadlines are by the
-// machine's clock and hold for all but the resolver.
+// Used by one thread at a time, though another may shut its socket down. Deadlines are by the
+// machine's clock, and hold for everything but the resolver.
 class ListeningConnection {
  public:
   // Connects and listens. Throws Failure.
@@ -27,10 +27,10 @@ class ListeningConnection {
   ListeningConnection& operator=(const ListeningConnection&) = delete;
 
   int socket() const;
-  // The server's, as far as one is told.
+  // Returns the number of the server's process for this connection.
   int process() const;
-  // The payload of the next notification; nullopt when none came by the deadline. Throws Failure
-  // when the connection broke.
+  // Waits for a notification and returns its payload; nullopt if none came by the deadline. Throws
+  // Failure if the connection broke.
   std::optional<std::string> next(SteadyTime deadline);
 
  private:

@@ -1,4 +1,4 @@
-// Loading entries by their names.
+// Loads entries by dataset and key.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace tiercache::postgres {
 
-// Each id's entry in its place, null where there is no row or a corrupt one. Throws Failure.
+// Puts each id's entry in its place, as `Store::load` says. Throws Failure.
 void load_rows(Session& session, const std::string& project, const std::vector<EntryId>& ids,
                LoadReply& reply);
 

@@ -15,8 +15,8 @@ constexpr std::chrono::seconds kNotifyTimeout{5};
 
 }  // namespace
 
-// An invalidation moves the row whoever's content stands; a save whose outcome is unknown is
-// repeated by the outbox, and then found done, so it is told now.
+// An invalidation changes the row no matter whose content wins. If the outcome is unknown, the
+// outbox sends the save again and then finds it done, so that listeners have to be told now.
 bool may_have_changed(const SaveReply& reply, std::span<const StoreWrite> writes) {
   if (reply.status != StoreStatus::ok) return reply.status == StoreStatus::unknown;
   for (std::size_t i = 0; i < writes.size(); ++i) {

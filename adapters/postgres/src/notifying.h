@@ -1,4 +1,4 @@
-// Telling those who listen (hints.h) that a project's rows have changed.
+// Tells those who listen (hints.h) that a project's rows have changed.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace tiercache::postgres {
 
-// Whether a save may have given the change feed something to tell.
+// Whether a save may have added something to the change feed.
 bool may_have_changed(const SaveReply& reply, std::span<const StoreWrite> writes);
 
 // Thread-safe. `calls` must outlive it.
@@ -21,11 +21,13 @@ class Notifying {
  public:
   explicit Notifying(ServerCalls& calls) : calls_(calls) {}
 
-  // Nobody waits for it: a commit that notifies holds a lock which all such commits of all
-  // databases share, while it is synced. One that does nothing else is not.
+  // Sends a notification soon, in a transaction of its own for which nobody waits. If the
+  // transaction that writes sent it, it would hold a lock that all notifying commits of the server
+  // share, for as long as the commit is synced. A transaction that only notifies is not synced.
   void tell_listeners(const std::string& project);
 
-  // As `Notify` in hints.h; the deadline is by the machine's clock, as a listener waits.
+  // Does what `Notify` in hints.h says. The deadline is by the machine's clock, by which listeners
+  // wait.
   std::optional<std::string> send(const std::string& channel, const std::string& payload,
                                   SteadyTime deadline);
 

@@ -11,8 +11,8 @@ namespace {
 constexpr int kMostConnections = 256;
 // Postgres' own bound on a value in jsonb is 256 MiB less one byte.
 constexpr std::size_t kLargestDocument = std::size_t{255} << 20;
-// An index entry is at most 2,704 bytes, where nothing in it compresses; the project's number and
-// the lengths are in it too.
+// An index entry has at most 2,704 bytes if nothing in it can be compressed. It holds the project's
+// number and the lengths too.
 constexpr std::size_t kMostKeyBytes = 2'600;
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24);
 constexpr std::chrono::hours kLongestKeep{24 * 3'650};

@@ -1,4 +1,4 @@
-// Which options can work, and what they let the store hold.
+// Checks the options, and derives from them what the store can hold.
 #pragma once
 
 #include "tiercache/postgres.h"
@@ -6,10 +6,10 @@
 
 namespace tiercache::postgres {
 
-// Throws BadConfiguration, listing every fault but those of the URL.
+// Throws BadConfiguration, which lists every fault except those inside the URL.
 void check_options(const Options& options);
 
-// What the store refuses, whatever the server would say.
+// Returns what the store refuses without asking the server.
 StoreLimits limits_of(const Options& options);
 
 }  // namespace tiercache::postgres

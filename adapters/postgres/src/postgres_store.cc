@@ -1,10 +1,10 @@
-// The store's face: each function of the port (tiercache/store.h) becomes a call to the server.
+// The store itself: each function of the port (tiercache/store.h) becomes a call to the server.
 // What a call does there is in the file of its name, such as loading.h. How it gets there and back
-// in time is in layers, each of which knows those below it alone:
+// in time is the work of four layers, each of which knows only those below it:
 //
-//     server_calls.h      on a thread of the adapter, until the deadline; how it ended, as a status
-//     server.h            on a pooled connection whose schema fits
-//     session.h           one statement after the other, none once the caller has left
+//     server_calls.h      runs it on a thread of the adapter until the deadline; says how it ended
+//     server.h            gives it a pooled connection whose schema fits
+//     session.h           sends one statement after the other, and none once the caller has left
 //     connection.h        libpqxx
 #include <functional>
 #include <memory>

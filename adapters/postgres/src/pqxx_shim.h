@@ -1,4 +1,4 @@
-// What differs between the versions of libpqxx, 6.4 to 7.x, behind one set of names.
+// Hides what differs between the versions of libpqxx, from 6.4 to 7.x.
 #pragma once
 
 #include <pqxx/pqxx>
@@ -14,11 +14,11 @@ namespace tiercache::postgres::shim {
 #define TIERCACHE_PQXX_TAKES_PARAMS_IN_EXEC 0
 #endif
 
-// In the text form of their types; none is NULL.
+// Parameters of a statement, in the text form of their types. None is NULL.
 using Parameters = std::vector<std::string>;
 
-// Libpqxx prints what the server notes unless told otherwise, and 6.4 would connect again behind
-// our back, with neither the schema looked at nor a deadline.
+// Keeps libpqxx from printing the server's notices, and 6.4 from connecting again by itself, with
+// neither the schema checked nor a deadline.
 class Silence {
  public:
 #if TIERCACHE_PQXX_TAKES_PARAMS_IN_EXEC
@@ -65,7 +65,7 @@ inline pqxx::result run_prepared(pqxx::transaction_base& transaction, const std:
 }
 #endif
 
-// The server's state of an error; 6.4 keeps none where its exception's type says it.
+// Returns the SQLSTATE of an error. 6.4 keeps none if the exception's type says the same.
 inline std::string sqlstate(const pqxx::sql_error& error) {
   if (!error.sqlstate().empty()) return error.sqlstate();
   return dynamic_cast<const pqxx::insufficient_privilege*>(&error) ? "42501" : "";

@@ -1,3 +1,8 @@
+// The server does the purging, in the function purge_entries (see schema/): expired documents
+// become tombstones one tick above their version, and then the oldest tombstones are deleted, no
+// more than the limit in all. The project remembers the highest version that was deleted, its
+// horizon, and a trigger refuses inserted documents that are not above it. Rows that others have
+// locked are passed over until the next purge.
 #include "purging.h"
 
 #include <algorithm>
@@ -28,6 +33,7 @@ constexpr Statement kPurgeEntries = {
     "FROM tiercache.purge_entries($1::text, $2::integer, $3::text[], $4::bigint[], "
     "$5::bigint, $6::bigint, $7::bigint) e"};
 
+// As text, at most what a bigint holds.
 std::string limited(std::uint64_t number) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   return std::to_string(std::min(number, kMost));

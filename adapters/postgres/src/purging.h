@@ -1,4 +1,4 @@
-// Letting go of tombstones, and of documents whose retention is over.
+// Purges tombstones, and documents whose retention is over.
 #pragma once
 
 #include <string>
@@ -8,6 +8,7 @@
 
 namespace tiercache::postgres {
 
+// Purges as `Store::purge` says. Throws Failure.
 void purge_rows(Session& session, const std::string& project, const PurgeRequest& request,
                 PurgeReply& reply);
 

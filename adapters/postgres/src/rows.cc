@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "text.h"
+
 namespace tiercache::postgres {
 
 namespace {
@@ -17,6 +19,7 @@ std::optional<WallTime> to_time(const std::optional<std::int64_t>& ms) {
   return WallTime(std::chrono::milliseconds(*ms));
 }
 
+// Whether the row's document is there and matches its stored checksum, or is rightly missing.
 bool is_whole(const pqxx::result& result, int row, EntryKind kind) {
   const bool has_data = !shim::is_null(result, row, kData);
   if (has_data != (kind == EntryKind::document)) return false;
@@ -24,7 +27,7 @@ bool is_whole(const pqxx::result& result, int row, EntryKind kind) {
          sha256_of(shim::text(result, row, kData)) == shim::text(result, row, kStoredChecksum);
 }
 
-// The database gives its own text of the document, which may be another than was put.
+// The database returns a text of its own for the document, which may not be the one that was put.
 void read_document(const pqxx::result& result, int row, Entry* entry) {
   entry->document = read_text(result, row);
   const Checksum of_text = Checksum::of(*entry->document);
@@ -89,12 +92,8 @@ std::string sha256_of(std::string_view bytes) {
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
     throw std::runtime_error("OpenSSL gives no SHA-256");
   }
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
-  }
+  for (unsigned int i = 0; i < size; ++i) append_hex(digest[i], &text);
   return text;
 }
 

@@ -1,4 +1,4 @@
-// Rows of cache_storage as entries, checked when read.
+// Turns rows of cache_storage into entries, and checks them.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace tiercache::postgres {
 
-// The columns of every statement that answers entries: what stands before them differs.
+// The columns of every statement that returns entries. The first two mean something else in each.
 enum Column : int {
-  kPlace,    // of the write or the id, from 1; in a scan the time of the update
-  kOutcome,  // of the write; in a scan the row's number
+  kPlace,    // the place of the write or id, from 1; in a scan the time of the update
+  kOutcome,  // the outcome of the write; in a scan the row's number
   kNow,      // the server's clock
   kType,
   kKey,
@@ -31,7 +31,7 @@ enum Column : int {
   kCacheVersion,
   kMetadata,
   kData,
-  kMore,  // of a scan alone
+  kMore,  // only in a scan: whether there is another page
 };
 
 #define TIERCACHE_POSTGRES_ENTRY                                                                \
@@ -42,19 +42,20 @@ enum Column : int {
 
 #define TIERCACHE_POSTGRES_NOW "tiercache.ms_of_time(clock_timestamp())"
 
+// Return a column as a number. Throw std::runtime_error if the server has sent something else.
 std::int64_t integer(const pqxx::result& result, int row, int column);
 std::optional<std::int64_t> optional_integer(const pqxx::result& result, int row, int column);
 
-// Null when the row fails its checksum.
+// Returns the row's entry; null if the row does not match its checksum.
 EntryPtr read_entry(const pqxx::result& result, int row);
-// The document's text as it is, checked or not; null where there is none.
+// Returns the document's text unchecked; null if there is none.
 std::shared_ptr<const std::string> read_text(const pqxx::result& result, int row);
 EntryId read_id(const pqxx::result& result, int row);
 
-// The server's clock as of the last row, for the reply.
+// Returns the server's clock as of the last row, for the reply; nullopt if there are no rows.
 std::optional<WallTime> read_now(const pqxx::result& result);
 
-// What Postgres' sha256() gives, in hexadecimal.
+// Returns the same as Postgres' sha256(), in hexadecimal.
 std::string sha256_of(std::string_view bytes);
 
 }  // namespace tiercache::postgres

@@ -1,3 +1,17 @@
+// A batch goes to the server as arrays, one for each column, and the function save_entries (see
+// schema/) applies the writes one by one and answers with a row for each. So a batch costs one
+// round trip and one commit. What can be refused without the server is left out before.
+//
+// The statement is all or nothing: if the server cannot hold the data of one write, it refuses them
+// all and does not say which. Then each half is sent by itself, and so on:
+//
+//     [a b c D e f g h]   refused
+//     [a b c D]           refused        [e f g h]   saved
+//     [a b]   saved       [c D]   refused
+//                         [c]   saved    [D]   refused alone: its outcome is `refused`
+//
+// If the server goes away after a part was saved, the whole call is `in_doubt`: sending the batch
+// again does no harm.
 #include "saving.h"
 
 #include <limits>
@@ -11,11 +25,11 @@ namespace tiercache::postgres {
 
 namespace {
 
-// A statement carries no more document bytes than this, unless one document alone does.
+// A statement has no more document bytes than this, unless a single document has.
 constexpr std::size_t kStatementBytes = std::size_t{32} << 20;
 
-// What stands for NULL in an array. The word itself is another text where a role has array_nulls =
-// off.
+// What stands for NULL in the arrays. The word itself would not do: for a role with array_nulls =
+// off it is a text like any other.
 #define TIERCACHE_POSTGRES_NUMBERS(parameter) \
   "array_replace(" parameter "::bigint[], '-9223372036854775808', NULL)"
 #define TIERCACHE_POSTGRES_TEXTS(parameter) "array_replace(" parameter "::text[], '', NULL)"
@@ -33,6 +47,7 @@ constexpr Statement kSave = {
 
 constexpr auto kMostTime = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
+// Whether one of the entry's numbers is the one that stands for NULL.
 bool has_number_for_none(const Entry& entry) {
   const auto is_none = [](const std::optional<WallTime>& time) {
     return time && time->time_since_epoch().count() == kNoNumber;
@@ -42,7 +57,7 @@ bool has_number_for_none(const Entry& entry) {
          (entry.fresh_for && entry.fresh_for->count() == kNoNumber);
 }
 
-// What can be told without the server.
+// Why the write is refused without asking the server; empty if it is not.
 std::string refusal(const StoreWrite& write, std::size_t max_document_bytes) {
   const auto& document = write.entry.document;
   if (document && document->size() > max_document_bytes) {
@@ -65,7 +80,7 @@ std::int64_t to_ms(const std::optional<WallTime>& time) {
   return time ? std::int64_t{time->time_since_epoch().count()} : kNoNumber;
 }
 
-// The columns of a batch, as arrays.
+// The columns of a batch, each as an array.
 class Columns {
  public:
   void add(const StoreWrite& write) {
@@ -104,7 +119,7 @@ class Columns {
   }
 
  private:
-  // A guard beyond what a row can have always holds.
+  // A guard above every version that a row can have always holds.
   void add_guard(const std::optional<Version>& guard) {
     if (guard && guard->time <= kMostTime) {
       guard_versions_.add(static_cast<std::int64_t>(guard->time));
@@ -132,7 +147,7 @@ class Saving {
          SaveReply& reply)
       : session_(session), project_(project), writes_(writes), reply_(reply) {}
 
-  // The writes of these numbers, in one statement where the server takes it.
+  // Saves the writes of these numbers, in one statement if the server takes it.
   void save(std::span<const std::size_t> numbers) {
     if (numbers.empty()) return;
     try {
@@ -152,7 +167,7 @@ class Saving {
   }
 
  private:
-  // What was done before makes the whole batch doubtful.
+  // Ends the batch. What was saved before makes it doubtful as a whole.
   [[noreturn]] void pass_on(const Failure& failure) const {
     if (!saved_some_) throw failure;
     throw Failure(Failure::Kind::in_doubt, failure.ends_connection(), failure.what());

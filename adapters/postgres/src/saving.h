@@ -1,5 +1,5 @@
-// Saving a batch: one statement, and where the server refuses it, halves of it until what it
-// refuses stands alone.
+// Saves a batch by one statement. If the server refuses its data, the batch is halved until the
+// write that it refuses is alone.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 
 namespace tiercache::postgres {
 
-// Documents above `max_document_bytes` are refused here. Throws Failure: in doubt where some of the
-// batch was saved already.
+// Saves the writes as `Store::save` says; documents above `max_document_bytes` are refused. Throws
+// Failure, which is `in_doubt` if some of the batch was saved before.
 void save_batch(Session& session, std::size_t max_document_bytes, const std::string& project,
                 const std::vector<StoreWrite>& writes, SaveReply& reply);
 

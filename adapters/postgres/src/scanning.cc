@@ -13,7 +13,7 @@ namespace tiercache::postgres {
 
 namespace {
 
-// A page of a scan ends early when its documents are this large together.
+// A page ends early once its documents have this many bytes together.
 #define TIERCACHE_POSTGRES_PAGE_BYTES "33554432"
 
 #define TIERCACHE_POSTGRES_SCAN(condition)                                                        \
@@ -40,7 +40,8 @@ constexpr Statement kScan = {"tiercache_scan",
 constexpr Statement kScanAll = {"tiercache_scan_all",
                                 TIERCACHE_POSTGRES_SCAN("$2::text IS NOT NULL")};
 
-// Written as microseconds/number; anything else is the start.
+// Reads a cursor, which is written as microseconds/number, into the parameters $3 and $4. Anything
+// else means the start.
 std::pair<std::string, std::string> parse_scan_cursor(const std::string& cursor) {
   constexpr std::int64_t kExact = std::int64_t{1} << 53;
   const std::pair<std::string, std::string> start{

@@ -1,4 +1,4 @@
-// Scanning: pages of documents, those that were updated last first.
+// Reads a dataset page by page, the documents that were updated last first.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace tiercache::postgres {
 
-// The page behind `cursor`, of one dataset, or of all where `dataset` is empty. A cursor that is
-// none of ours begins from the start. Throws Failure.
+// Reads the page after `cursor`, as `Store::scan` says. A cursor that is not one of ours means the
+// start. Throws Failure.
 void scan_rows(Session& session, const std::string& project, const std::string& dataset,
                const std::string& cursor, std::size_t limit, ScanReply& reply);
 

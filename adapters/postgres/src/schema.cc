@@ -6,10 +6,11 @@ namespace tiercache::postgres {
 
 namespace {
 
-// Any number that others do not take.
+// The lock's number may be any that others do not use.
 constexpr const char* kTakeTurn = "SELECT pg_advisory_xact_lock(8317410127341)";
 
-// Looked up in the catalog: to_regclass() may answer from before the turn was taken.
+// This looks in the catalog, because to_regclass() may return what was there before this one's
+// turn.
 constexpr const char* kFacts =
     "SELECT d.datname, current_user, pg_encoding_to_char(d.encoding), "
     "coalesce(pg_get_userbyid(n.nspowner), ''), c.oid IS NOT NULL "
@@ -27,8 +28,8 @@ constexpr const char* kVersion = "SELECT version, compatible_from FROM tiercache
 struct Found {
   std::string database;
   std::string role;
-  std::string owner;  // of a schema of our name; empty where there is none
-  // Of the schema; both 0 where it is not there.
+  std::string owner;  // of a schema with our name; empty if there is none
+  // Those of the schema; both are 0 if there is none.
   int version = 0;
   int compatible_from = 0;
 };
@@ -79,10 +80,11 @@ Found look(Connection& connection) {
                          " (apply schema/supabase/migrations as that role)");
 }
 
-// In one transaction, one process at a time: the others find it done.
+// Applies the missing migrations in one transaction. Only one process at a time does so, and the
+// others then find it done.
 void apply_missing(Connection& connection) {
   pqxx::work transaction(connection.raw());
-  // Whatever the role's default is: what others did before this one's turn must be seen.
+  // What others did before this one's turn must be seen, whatever the role's default is.
   transaction.exec("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
   transaction.exec(kTakeTurn);
   const Found found = look(connection, transaction);

@@ -1,5 +1,5 @@
-// The server as the workers' threads use it: a pooled connection, whose schema is known to fit, in
-// the hands of one call.
+// The server as the worker threads use it: each call gets a pooled connection whose schema is known
+// to fit.
 #pragma once
 
 #include <functional>
@@ -14,13 +14,13 @@
 
 namespace tiercache::postgres {
 
-// Whether a call changes rows: then one that broke off may have done so.
+// Whether a call changes rows. One that does, and that broke off, may have done so.
 enum class Effect { reads, writes };
 
-// What a call does on the server. It may be run twice, so it begins its reply anew.
+// What a call does on the server. It may be run twice, and must then begin its reply anew.
 using Work = std::function<void(Session&)>;
 
-// A reply without items.
+// Returns a reply without items.
 template <class Reply>
 Reply failed(StoreStatus status, std::string message) {
   Reply reply;
@@ -29,7 +29,7 @@ Reply failed(StoreStatus status, std::string message) {
   return reply;
 }
 
-// Thread-safe. May outlive the store by the time that a resolver hangs.
+// Thread-safe. It may outlive the store, for as long as a resolver hangs.
 class Server {
  public:
   explicit Server(Options options) : options_(std::move(options)), pool_(options_) {}
@@ -38,11 +38,12 @@ class Server {
   const ServerAddress& address() const { return pool_.server(); }
   std::string description() const { return "postgres " + address().description(); }
 
-  // Runs the work on a connection, and tells how that ended: what is thrown becomes the status.
+  // Runs the work on a connection and returns how that ended; what is thrown becomes the status.
   StoreReply answer(Call& call, SteadyTime deadline, Effect effect, const Work& work);
 
  private:
-  // A read that meets a connection which died while idle has another try. Throws Failure.
+  // Runs the work. If a read meets a connection that died while it was idle, it is tried once more.
+  // Throws Failure.
   void perform(Call& call, SteadyTime deadline, Effect effect, const Work& work);
   void use(ConnectionPool::Lease& lease, Call& call, SteadyTime deadline, const Work& work);
 

@@ -25,7 +25,7 @@ std::string setting(const std::string& name, const std::string& value) {
   return text + "' ";
 }
 
-// Connections that died without a word are noticed by the kernel in about half a minute.
+// With these the kernel notices within about half a minute that a connection has died silently.
 const Settings& defaults() {
   static const Settings settings = {{"fallback_application_name", "tiercache"},
                                     {"keepalives_idle", "15"},
@@ -35,7 +35,7 @@ const Settings& defaults() {
   return settings;
 }
 
-// Where user and password were escaped as one, libpq takes both for the user.
+// Cuts off a password that libpq takes for a part of the user, because both were escaped as one.
 std::string without_password(const std::string& user) {
   return user.substr(0, user.find(':'));
 }
@@ -131,7 +131,7 @@ std::string ServerAddress::redacted(std::string text) const {
       text.replace(at, secret.size(), "***");
     }
   }
-  // What libpq says of several hosts is of several lines, indented, and may begin with a break.
+  // What libpq says of several hosts has several indented lines, and may begin with a line break.
   std::string line;
   for (const char c : text) {
     const bool blank = c == ' ' || (c >= '\t' && c <= '\r');

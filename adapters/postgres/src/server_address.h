@@ -1,4 +1,4 @@
-// Where the server is: the URL taken apart, and its secrets kept out of every text.
+// Where the server is. Takes the URL apart, and keeps its secrets out of every text.
 #pragma once
 
 #include <map>
@@ -12,15 +12,15 @@ namespace tiercache::postgres {
 // Immutable. Thread-safe.
 class ServerAddress {
  public:
-  // Throws BadConfiguration as `read_url` does, and for options that the URL does not go with.
+  // Throws BadConfiguration as `read_url` does, and for options that do not go with the URL.
   explicit ServerAddress(const Options& options);
 
-  // `host:port/database as user`, as far as the URL names them.
+  // Returns `host:port/database as user`, as far as the URL names them.
   const std::string& description() const { return description_; }
-  // Libpq's form of it all, secrets included. `with_session_options`: settings of the session too,
-  // which a pooler may refuse.
+  // Returns everything in libpq's form, secrets included. With `with_session_options` it asks for
+  // settings of the session too, which a pooler may refuse.
   std::string connection_string(bool with_session_options) const;
-  // The text without secrets, in one line, with single blanks.
+  // Returns the text without secrets, on one line and with single blanks.
   std::string redacted(std::string text) const;
 
  private:

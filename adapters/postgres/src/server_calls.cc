@@ -9,7 +9,7 @@ namespace tiercache::postgres {
 
 namespace {
 
-// The same instant by the machine's clock, by which threads wait.
+// Returns the same instant by the machine's clock, by which threads wait.
 SteadyTime by_machine(SteadyTime deadline, SteadyTime now) {
   constexpr std::chrono::nanoseconds kLongest = std::chrono::hours(24 * 365);
   if (deadline == kNever) return kNever;

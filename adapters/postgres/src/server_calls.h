@@ -1,5 +1,5 @@
-// Calls of the store: each on a thread of the adapter, left by its caller at its deadline, and
-// whatever ends it told as the reply's status.
+// Calls of the store. Each runs on a thread of the adapter, its caller leaves at the deadline, and
+// however it ends becomes the reply's status.
 #pragma once
 
 #include <chrono>
@@ -15,12 +15,12 @@
 
 namespace tiercache::postgres {
 
-// When a call that nobody waits for is made.
+// When and how a call is made that nobody waits for.
 struct Later {
-  SteadyTime when;                    // from then on, by the machine's clock
-  std::chrono::milliseconds longest;  // it is ended so long after `when`
+  SteadyTime when;                    // when it is made at the earliest, by the machine's clock
+  std::chrono::milliseconds longest;  // how long after `when` it is given up
   Effect effect;
-  std::function<void()> begins = {};  // on the worker, before the server is asked
+  std::function<void()> begins = {};  // called on the worker before the server is asked
 };
 
 // Thread-safe.
@@ -32,8 +32,8 @@ class ServerCalls {
   const ServerAddress& address() const { return server_->address(); }
   std::string description() const { return server_->description(); }
 
-  // Waits for `fill(session, reply)` until `deadline`, by the clock of the options. It owns what it
-  // needs: the caller may be gone while it runs.
+  // Runs `fill(session, reply)` and waits for it until `deadline`, by the clock of the options.
+  // `fill` must own what it uses, because it may still run when the caller has left.
   template <class Reply, class Fill>
   Reply serve(const std::string& project, SteadyTime deadline, Effect effect, Fill fill) {
     const auto reply = std::make_shared<Reply>();
@@ -47,6 +47,7 @@ class ServerCalls {
     return failed<Reply>(ended.status, std::move(ended.message));
   }
 
+  // Runs `work` later, without waiting. What it throws is ignored.
   void serve_later(Later later, Work work);
 
  private:

@@ -33,7 +33,7 @@ using ConnectionOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
       "'/' as %2F, '?' as %3F, '%' as %25");
 }
 
-// Libpq's keywords, and the one that it takes for JDBC's sake.
+// Whether libpq knows the keyword, or accepts it for JDBC's sake.
 bool is_known(std::string_view parameter) {
   static const std::set<std::string, std::less<>> known = [] {
     std::set<std::string, std::less<>> names = {"ssl"};
@@ -43,7 +43,7 @@ bool is_known(std::string_view parameter) {
     }
     return names;
   }();
-  // Escaped names are libpq's to judge; without its list all are.
+  // Escaped names are left for libpq to judge, and all names if its list cannot be had.
   return parameter.find('%') != parameter.npos || known.size() == 1 || known.contains(parameter);
 }
 
@@ -59,7 +59,7 @@ bool is_whole_number(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// The parameters that libpq looks at only when it connects, and what it takes then.
+// The parameters that libpq checks only when it connects, and what it then accepts.
 struct Choice {
   std::string_view parameter;
   std::vector<std::string_view> allowed;  // empty: a whole number
@@ -81,7 +81,7 @@ const std::vector<Choice>& choices() {
   return all;
 }
 
-// The value is not shown: what a password was cut into may stand there.
+// The value is not shown, because it may be a part of a password.
 [[noreturn]] void refuse_value(std::string_view parameter,
                                const std::vector<std::string_view>& allowed) {
   std::string text;
@@ -93,7 +93,7 @@ const std::vector<Choice>& choices() {
 void check_choices(const std::map<std::string, std::string>& settings) {
   for (const Choice& choice : choices()) {
     const auto found = settings.find(std::string(choice.parameter));
-    // Empty is as not given to libpq.
+    // To libpq an empty value is the same as none.
     if (found == settings.end() || found->second.empty()) continue;
     const bool right = choice.allowed.empty() ? is_whole_number(found->second)
                                               : std::ranges::find(choice.allowed, found->second) !=
@@ -102,7 +102,7 @@ void check_choices(const std::map<std::string, std::string>& settings) {
   }
 }
 
-// As other clients take it.
+// Reads the value of pgbouncer= as other clients do.
 bool read_pgbouncer(std::string_view parameter) {
   const std::size_t equals = parameter.find('=');
   const std::string_view value =
@@ -112,12 +112,12 @@ bool read_pgbouncer(std::string_view parameter) {
   refuse_value("pgbouncer", {"true", "false", "1", "0"});
 }
 
-// The names by which other clients choose a schema.
+// Whether this is a name by which other clients choose a schema.
 bool names_schema(std::string_view parameter) {
   return parameter == "schema" || parameter == "currentSchema" || parameter == "search_path";
 }
 
-// What stands behind '?': without the parameter that says that a pooler is there.
+// Returns what follows '?' without the parameter that says that a pooler is there.
 std::string read_parameters(std::string_view query, std::string_view user, bool* behind_pooler) {
   std::string kept;
   std::string unknown;
@@ -129,7 +129,7 @@ std::string read_parameters(std::string_view query, std::string_view user, bool*
       continue;
     }
     if (one.find('=') != one.npos && !is_known(name)) {
-      // A piece of a password is not named.
+      // It is not named, because it may be a part of a password.
       if (!is_plain_name(name) || query.find('@') != query.npos || user.find(name) != user.npos) {
         refuse_special("a parameter behind '?' is not known");
       }
@@ -143,7 +143,7 @@ std::string read_parameters(std::string_view query, std::string_view user, bool*
          (schema ? "; the tables are always in the schema tiercache" : ""));
 }
 
-// As libpq looks for the user: up to the first '@' where no '/' is before it.
+// Finds the user as libpq does: up to the first '@', unless a '/' comes before it.
 std::string read_form(std::string_view url, std::size_t scheme, bool* behind_pooler) {
   const std::string_view rest = url.substr(scheme);
   const std::size_t at = rest.find('@');
@@ -175,9 +175,9 @@ bool is_port(std::string_view text) {
 
 constexpr std::array<std::string_view, 2> kSchemes = {"postgres://", "postgresql://"};
 
-// Without what files and variables often end in. None of it can belong to a URL: libpq would take
-// it for the end of the last part, the database's name or a password, where it is written as %20 or
-// %0A if it is meant. Around keywords libpq leaves it out itself.
+// Returns the text without the white space in which files and variables often end. It cannot belong
+// to a URL, where it is written as %20 or %0A if it is meant; libpq would take it for the end of
+// the database's name or of a password. Around keywords libpq itself ignores it.
 std::string without_margins(const std::string& text) {
   constexpr std::string_view kMargin = " \t\r\n\f\v";
   const std::size_t begin = text.find_first_not_of(kMargin);
@@ -192,7 +192,7 @@ bool has_control(std::string_view text) {
   return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
-// A name, an address in numbers, or a socket's path.
+// Whether this can be a host: a name, an address in numbers, or a socket's path.
 bool is_host(std::string_view host) {
   if (host.starts_with('/') || host.starts_with('@')) return true;
   if (host.find('@') != host.npos) return false;

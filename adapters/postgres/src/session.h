@@ -1,4 +1,4 @@
-// A connection in the hands of one call.
+// A connection while one call has it.
 #pragma once
 
 #include <algorithm>
@@ -12,19 +12,20 @@
 
 namespace tiercache::postgres {
 
-// One thread at a time.
+// Used by one thread at a time.
 class Session {
  public:
   Session(Connection& connection, Call& call, const Clock& clock, SteadyTime deadline)
       : connection_(connection), call_(call), clock_(clock), deadline_(deadline) {}
 
-  // Throws Failure; nothing goes out once the caller has left.
+  // Runs a statement. Throws Failure, and sends nothing, once the caller has left.
   pqxx::result run(const Statement& statement, const shim::Parameters& parameters) {
     call_.about_to_send();
     return connection_.run(statement, parameters);
   }
 
-  // For the server: how long to wait for rows that others have locked, in ms; 0 is without a bound.
+  // Returns how long the server shall wait for rows that others have locked, in ms; 0: without
+  // bound.
   std::string lock_timeout() const {
     if (deadline_ == kNever) return "0";
     const auto left =

@@ -22,7 +22,7 @@ struct StoredRow {
   // The document of a corrupt row, if it has one.
   std::shared_ptr<const std::string> corrupt_text;
 
-  bool corrupt() const { return entry == nullptr; }
+  bool is_corrupt() const { return entry == nullptr; }
 };
 
 // The project's number; nullopt as long as nothing was saved in it.

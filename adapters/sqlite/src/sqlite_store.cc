@@ -170,7 +170,7 @@ void SqliteStore::load_rows(Connection& connection, const std::string& project,
       const auto row = find_row(connection, *number, ids[i]);
       if (!row) continue;
       reply.entries[i] = row->entry;
-      reply.corrupt[i] = row->corrupt();
+      reply.corrupt[i] = row->is_corrupt();
       reply.corrupt_text[i] = row->corrupt_text;
     } catch (const SqlError& error) {
       // A page is damaged; the entries on other pages are as good as ever.
@@ -214,7 +214,7 @@ std::string SqliteStore::refusal(const StoreWrite& write) const {
 SaveResult SqliteStore::save_row(Connection& connection, std::int64_t project, RowWriter& writer,
                                  const StoreWrite& write, const Version& horizon) {
   const auto row = find_row(connection, project, write.id);
-  if (row && row->corrupt()) return save_over_corrupt(writer, *row, write);
+  if (row && row->is_corrupt()) return save_over_corrupt(writer, *row, write);
   if (std::string why = refused_as_purged(row ? row->entry.get() : nullptr, write, horizon);
       !why.empty()) {
     return {SaveOutcome::refused, nullptr, std::move(why)};
@@ -271,7 +271,7 @@ void SqliteStore::scan_rows(Connection& connection, const std::string& project,
       return;
     }
     last = row->updated;
-    if (row->corrupt()) continue;
+    if (row->is_corrupt()) continue;
     bytes += row->entry->document->size();
     reply.entries.push_back({std::move(row->id), std::move(row->entry)});
   }
@@ -291,8 +291,8 @@ void SqliteStore::erase_rows(Connection& connection, const std::string& project,
     connection.check_deadline();
     const auto row = find_row(connection, *number, match.id);
     if (!row) continue;
-    if (row->corrupt()) writer.keep_aside(*row, now_ms());
-    const Entry before = row->corrupt() ? Entry{} : *row->entry;
+    if (row->is_corrupt()) writer.keep_aside(*row, now_ms());
+    const Entry before = row->is_corrupt() ? Entry{} : *row->entry;
     if (before.kind == EntryKind::document) ++reply.erased;
     writer.put(match.id, tombstone_of(before, erase.version));
   }
@@ -339,8 +339,8 @@ void SqliteStore::purge_rows(Connection& connection, const std::string& project,
          find_expired(connection, *number, one.dataset, one.fetched_before, left)) {
       connection.check_deadline();
       const auto row = find_row(connection, *number, old.id);
-      if (row->corrupt()) writer.keep_aside(*row, now_ms());
-      const Entry before = row->corrupt() ? Entry{} : *row->entry;
+      if (row->is_corrupt()) writer.keep_aside(*row, now_ms());
+      const Entry before = row->is_corrupt() ? Entry{} : *row->entry;
       writer.put(old.id, tombstone_of(before, expired_version(old.version)));
       ++reply.documents;
       --left;

@@ -1,4 +1,4 @@
-// Documents from HTTP APIs: a ready refresh callback over libcurl. The guide is
+// Documents from HTTP APIs: a ready-made refresh callback that uses libcurl. The guide is
 // docs/http-sources.md.
 #pragma once
 
@@ -20,31 +20,34 @@
 
 namespace tiercache::http {
 
-// One request header. Its value may be a secret, so no message shows it, and it is sent to no other
+// One request header. Its value may be a secret: no message shows it, and it is sent to no other
 // origin.
 struct Header {
-  std::string name;   // as it is sent; not one that the adapter sets itself
+  std::string name;   // sent as it is; not one that the adapter sets itself
   std::string value;  // printable characters and tabs
 };
 
 // Where documents come from, and how they are asked for.
 //
-// | field            | meaning                                          | default  | zero, empty  |
-// |------------------|--------------------------------------------------|----------|--------------|
-// | url              | what is asked; {key} in path or query is the key | required |              |
-// | bearer           | gives the token of each request; thread-safe     | none     | no token     |
-// | headers          | sent with each request                           | none     |              |
-// | select           | JSON pointer: the part of the answer to keep     | ""       | all of it    |
-// | connect_timeout  | until connected, TLS included                    | 5 s      | not allowed  |
-// | timeout          | of the whole refresh, redirects included         | 30 s     | not allowed  |
-// | max_bytes        | of an answer, decompressed                       | 16 MiB   | not allowed  |
-// | max_redirects    | followed; none leads from https to http          | 5        | none         |
-// | ca_file          | PEM file of the authorities that are trusted     | ""       | the system's |
-// | proxy            | URL of a proxy, or "none"; not used for loopback | ""       | environment  |
-// | allow_plain_http | take http:// to other machines                   | false    |              |
-// | clock            | for deadlines and dates in Retry-After           | machine  |              |
+// | field            | meaning                                         | default   | zero, empty  |
+// |------------------|-------------------------------------------------|-----------|--------------|
+// | url              | where to ask; {key} in path or query stands for | required  | not allowed  |
+// |                  | the key                                         |           |              |
+// | bearer           | returns the token of each request; several      | none      | no token     |
+// |                  | threads may call it at once                     |           |              |
+// | headers          | what is sent with each request                  | none      |              |
+// | select           | JSON pointer to the part of the answer to keep  | ""        | all of it    |
+// | connect_timeout  | how long connecting may take, TLS included      | 5 s       | not allowed  |
+// | timeout          | how long the whole refresh may take, redirects  | 30 s      | not allowed  |
+// |                  | included                                        |           |              |
+// | max_bytes        | the largest answer, decompressed                | 16 MiB    | not allowed  |
+// | max_redirects    | how many are followed; none from https to http  | 5         | none         |
+// | ca_file          | PEM file of the authorities that are trusted    | ""        | the system's |
+// | proxy            | URL of a proxy, or "none"; loopback needs none  | ""        | environment  |
+// | allow_plain_http | allow http:// to other machines                 | false     |              |
+// | clock            | the clock of deadlines and of Retry-After dates | machine's |              |
 //
-// The refresh's own deadline (`hard_timeout` of the dataset) and its cancellation end a transfer
+// The refresh's own deadline (the dataset's `hard_timeout`) and its cancellation end a transfer
 // too, within a tenth of a second.
 struct Options {
   std::string url;
@@ -63,20 +66,20 @@ struct Options {
 
 namespace detail {
 class Client;
-// Throws the error that reports a document which its type refuses. `why` is left out if the
-// document is not JSON, because parsers then quote it.
+// Throws the error for a document that its type refuses. `why` is left out if the document is not
+// JSON, because parsers quote the text then.
 [[noreturn]] void throw_undecodable(const std::string& document, const std::string& why);
 }  // namespace detail
 
-// The answer of the source, for a dataset of any type.
+// The source's answer, which converts to the answer of a dataset of any type.
 class Answer {
  public:
   // Used by `Source`.
   explicit Answer(RefreshAnswer<std::string> answer) : answer_(std::move(answer)) {}
 
-  // For an untyped dataset this is the text as it came, else what the type's codec makes of it;
-  // throws if the codec refuses it. (A dataset of std::string cannot be told from an untyped one,
-  // and gets the text.)
+  // For an untyped dataset the document is the text as it came, for others what the type's codec
+  // makes of it. Throws if the codec refuses it. (A dataset of std::string cannot be told from an
+  // untyped one, and gets the text.)
   template <class Value>
   operator RefreshAnswer<Value>() &&;
 
@@ -84,27 +87,27 @@ class Answer {
   RefreshAnswer<std::string> answer_;
 };
 
-// A refresh callback, for any number of datasets and threads. Copies share their connections. Must
-// not be carried across fork().
+// A refresh callback, which any number of datasets and threads may use at once. Copies share their
+// connections. It must not be carried across fork().
 //
-// It answers `NotFound` for 404 and 410, and for a key that would change the URL's path (".."), and
-// `NotModified` for 304. It throws `RetryAfter` if the source says when to come back, and
-// std::runtime_error for everything else that is not a document. Its messages show no user info,
-// query value, header value, token or text of the answer.
+// It answers `NotFound` for the statuses 404 and 410, and for a key that would change the URL's
+// path (".."), and `NotModified` for 304. It throws `RetryAfter` if the source says when to come
+// back, and std::runtime_error for everything else that is not a document. Its messages show no
+// user info, query values, header values, tokens or text of the answer.
 class Source {
  public:
   // Used by `source`, below.
   explicit Source(std::shared_ptr<const detail::Client> client) : client_(std::move(client)) {}
 
-  // Asks the source for the key of the context and waits for the answer. Throws as said above.
+  // Asks the source for the context's key and waits for the answer. Throws as said above.
   Answer operator()(RefreshContext& context) const;
 
  private:
   std::shared_ptr<const detail::Client> client_;
 };
 
-// Returns the callback for these options. Does no I/O. Throws `BadConfiguration`, which names every
-// fault.
+// Returns the callback for these options. Does no I/O. Throws `BadConfiguration`, which lists every
+// fault, for options that cannot work.
 Source source(Options options);
 
 // --- Implementation ---

@@ -1,4 +1,5 @@
-// Postgres as the store: shared by any number of processes and machines. Supabase's too.
+// Postgres as the store, shared by any number of processes and machines. Supabase's Postgres works
+// too. The guide is docs/postgres.md.
 #pragma once
 
 #include <chrono>
@@ -12,24 +13,27 @@
 
 namespace tiercache::postgres {
 
-// Which server, and how it is used.
+// Which server is used, and how.
 //
 // | field              | meaning                                    | default       | zero        |
 // |--------------------|--------------------------------------------|---------------|-------------|
-// | url                | `postgres://user:password@host:port/db`    | required      | not allowed |
-// | connections        | open at once, each with a thread; to 256   | 4             | not allowed |
-// | connect_timeout    | of one attempt, in whole seconds from 2    | 5 s           | not allowed |
-// | statement_timeout  | the server's own bound, where it takes one | 30 s          | none        |
-// | prepared           | prepared statements; not through a pooler  | false         |             |
-// | max_document_bytes | larger are refused, at most 255 MiB        | 64 MiB        | not allowed |
-// | apply_migrations   | make or update the schema where needed     | false         |             |
+// | url                | `postgres://user:password@host:port/name`  | required      | not allowed |
+// | connections        | open at once, each with a thread; 1 to 256 | 4             | not allowed |
+// | connect_timeout    | how long an attempt to connect may take,   | 5 s           | not allowed |
+// |                    | rounded up to whole seconds, at least 2    |               |             |
+// | statement_timeout  | how long the server lets a statement run,  | 30 s          | no bound    |
+// |                    | if it accepts session options              |               |             |
+// | prepared           | use prepared statements; not with a pooler | false         |             |
+// | max_document_bytes | larger ones are refused; at most 255 MiB   | 64 MiB        | not allowed |
+// | apply_migrations   | make or update the schema if needed        | false         |             |
 // | keep_changes       | how long the change feed keeps changes     | 7 days        | for ever    |
-// | hint_check_every   | how often a silent LISTEN is put to proof  | 15 s          | no hints    |
-// | clock              | for deadlines                              | the machine's |             |
+// | hint_check_every   | how often it is checked that hints can     | 15 s          | no hints    |
+// |                    | come, while none comes                     |               |             |
+// | clock              | the clock of the deadlines                 | the machine's |             |
 //
-// `url` may be a string of keywords too (`host=... dbname=...`); what it leaves out comes from
-// libpq's environment variables and files. White space around it is left out, as a file that it was
-// read from ends in a line break.
+// `url` may also be a string of keywords (`host=... dbname=...`). What it leaves out comes from
+// libpq's environment variables and files. White space around it is ignored, such as the line break
+// at the end of a file that it was read from.
 struct Options {
   std::string url;
   int connections = 4;
@@ -43,19 +47,20 @@ struct Options {
   std::shared_ptr<Clock> clock = system_clock();
 };
 
-// A store on that server. Does no I/O: the first call that needs it connects. While the server is
-// away, or the schema missing, the store answers `unavailable` and says why; it recovers by itself.
-// Throws BadConfiguration for options that can never work, and for a URL whose password has special
-// characters that are not escaped: libpq would take pieces of it for a host, a port or a database.
-// The guide is docs/postgres.md.
+// Returns a store on that server. Does no I/O: the first call that needs the server connects. While
+// the server is away or the schema is missing, the store answers `unavailable` and says why; it
+// recovers by itself. Throws `BadConfiguration` for options that can never work, and for a URL
+// whose password has special characters that are not escaped, because libpq would take parts of it
+// for a host, a port or a database.
 //
-// Hints: each open cache has one more connection, on which it hears of other machines' writes as
-// soon as they are there, where nothing in between swallows notifications; a store without hints
-// sends none either.
+// With hints each open cache has one more connection, on which it hears of other machines' writes
+// at once, unless something in between swallows notifications. A store without hints sends none
+// either.
 //
-// Documents come back as JSONB's text of them, with `Entry::text_checksum`. Do not carry the store
-// across fork(): the child opens its own.
+// Documents come back as the text that JSONB makes of them, with `Entry::text_checksum`. Do not
+// carry the store across fork(): the child must open its own. Thread-safe.
 std::shared_ptr<Store> open(Options options);
+// The same with all other options at their defaults.
 std::shared_ptr<Store> open(std::string_view url);
 
 }  // namespace tiercache::postgres

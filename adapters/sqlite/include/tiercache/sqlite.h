@@ -1,4 +1,5 @@
-// SQLite as the store: one file that any number of processes of one machine share.
+// SQLite as the store: one file that any number of processes of one machine share. Its format is
+// described in docs/formats/sqlite-store.md.
 #pragma once
 
 #include <chrono>
@@ -13,23 +14,23 @@
 
 namespace tiercache::sqlite {
 
-// How much a `saved` promises.
+// What the store promises of a write that is `saved`.
 enum class Synchronous : std::uint8_t {
   full,    // it survives power loss
   normal,  // it survives the death of the process; a power loss may undo the last commits
 };
 
-// Which file, and how it is used.
+// Which file is used, and how.
 //
-// | field              | meaning                             | default       | zero        |
-// |--------------------|-------------------------------------|---------------|-------------|
-// | path               | file; its directory must exist      | required      |             |
-// | synchronous        | what a `saved` promises             | full          |             |
-// | readers            | connections beside the writer       | 2             | not allowed |
-// | max_document_bytes | larger are refused, at most 512 MiB | 64 MiB        | not allowed |
-// | max_bytes          | the file grows no larger            | 0             | no bound    |
-// | allow_remote       | take NFS, SMB, FUSE                 | false         |             |
-// | clock              | for deadlines and `store_time`      | the machine's |             |
+// | field              | meaning                                    | default       | zero        |
+// |--------------------|--------------------------------------------|---------------|-------------|
+// | path               | the file; its directory must exist         | required      | not allowed |
+// | synchronous        | what is promised of a `saved` write        | full          |             |
+// | readers            | how many connections read at once; 1 to 64 | 2             | not allowed |
+// | max_document_bytes | larger ones are refused; at most 512 MiB   | 64 MiB        | not allowed |
+// | max_bytes          | how large the file may grow                | 0             | no bound    |
+// | allow_remote       | accept NFS, SMB, FUSE                      | false         |             |
+// | clock              | the clock of deadlines and `store_time`    | the machine's |             |
 struct Options {
   std::string path;
   Synchronous synchronous = Synchronous::full;
@@ -40,16 +41,16 @@ struct Options {
   std::shared_ptr<Clock> clock = system_clock();
 };
 
-// A store in that file. `open` does no I/O: the first call that needs the file opens it, and makes
-// it (mode 0600) if it is missing. A relative path starts at the current working directory of
-// `open`. As long as the file cannot be opened the store answers `unavailable` and says why; it
-// recovers by itself. Throws BadConfiguration for options that can never work. The format is
-// docs/formats/sqlite-store.md.
+// Returns a store in that file. Does no I/O: the first call that needs the file opens it, and makes
+// it (mode 0600) if it is missing. A relative path is relative to the working directory at this
+// call. While the file cannot be opened the store answers `unavailable` and says why; it recovers
+// by itself. Throws `BadConfiguration` for options that can never work. Thread-safe.
 //
 // Do not carry the store across fork(), and do not open the same file in a child of a process that
-// has it open, because SQLite would take the parent's locks for its own there. The child must start
+// has it open, because there SQLite would take the parent's locks for its own. The child must start
 // a program (exec) first.
 std::shared_ptr<Store> open(Options options);
+// The same with all other options at their defaults.
 std::shared_ptr<Store> open(std::string_view path);
 
 }  // namespace tiercache::sqlite
