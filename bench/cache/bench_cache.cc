@@ -1,5 +1,5 @@
-// The calls of a whole cache, as a service makes them: hits, reads from files, writes. Nanoseconds
-// of a hit include hashing the key, the clock, the counters and the snapshot.
+// What the calls of a whole cache cost a service: hits, reads from files, and writes. The time of a
+// hit includes hashing the key, reading the clock, the counters and the snapshot.
 //
 //   bench_cache [--benchmark_filter=REGEX] [--benchmark_repetitions=N]
 #include <benchmark/benchmark.h>

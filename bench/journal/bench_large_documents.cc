@@ -1,10 +1,11 @@
-// Two ways to acknowledge a large document, on this machine's disk: the document in the journal and
-// one sync; or the document in its own file, synced with its name, and a reference in the journal
-// (docs/decisions/0033-large-documents.md).
+// Compares two ways to make a large document durable on this machine's disk: write it to the
+// journal and sync that once; or write it to a file of its own, sync the file and its name, and
+// write a reference to the journal (docs/decisions/0033-large-documents.md).
 //
 //   bench_large_documents [DIRECTORY]
 //
-// Each round does both, one after the other; a line per size gives the medians and their ratio.
+// Each round does both, one after the other. For each size a line shows the medians and their
+// ratio.
 #include <stdlib.h>
 
 #include <algorithm>

@@ -1,14 +1,14 @@
-// The memory tier beside its peers: nanoseconds per operation and thread.
+// Compares the memory tier with its peers, in nanoseconds per operation and thread.
 //
 //   bench_memory [--rounds N] [--quick] [--only WORKLOAD]
 //
-// `--quick` shows that it runs; its figures are of cold caches and not to be compared.
+// `--quick` only shows that it runs; its figures are those of cold caches and cannot be compared.
 //
-// A round is a few milliseconds of one workload, played by every subject in turn, in an order that
-// turns from round to round. A subject is compared with the naive LRU of
-// the same round; medians over the rounds are printed. So that the figures hold on a machine that
-// is not idle, a run is repeated when one of its threads lost its processor or they did not run
-// together, and a round in which that did not help is left out.
+// In a round every subject runs a few milliseconds of one workload. The subject that begins changes
+// from round to round. Each subject is compared with the naive LRU of the same round, and the
+// medians over all rounds are printed. To give good figures on a machine that is not idle, a run is
+// repeated if one of its threads lost its processor or the threads did not run at the same time; a
+// round in which that did not help is left out.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -35,17 +35,17 @@ struct Settings {
   int rounds = 100;
   std::size_t zipf_keys = 1'000'000;
   std::size_t operations =
-      4'000'000;          // made per thread; the rounds go through them again and again
-  double round_ns = 2e6;  // what a run should take; short, to fit between disturbances
+      4'000'000;          // made for each thread; the rounds go through them again and again
+  double round_ns = 2e6;  // how long a run should take: short, to fit between disturbances
 };
 
-constexpr int kMostTries = 60;      // to get a run that is not disturbed
+constexpr int kMostTries = 60;      // how often a disturbed run is repeated
 constexpr double kTogether = 0.85;  // the share of a run's time in which all its threads run
 
 std::vector<Workload> workloads(const Settings& settings) {
   const std::size_t zipf_keys = settings.zipf_keys;
-  // For "hot" as large as a cache is by default; HyperClockCache needs room to spare to keep
-  // everything. "small" is of some 5 MiB.
+  // "hot" is as large as a cache is by default; HyperClockCache needs more room than that to keep
+  // everything. "small" has some 5 MiB.
   constexpr std::size_t kSmall = 3'600;
   return {{.name = "small hot", .keys = 1'000, .capacity = kSmall},
           {.name = "small Zipf",
@@ -62,7 +62,7 @@ std::vector<Workload> workloads(const Settings& settings) {
            .puts_of_100 = 5}};
 }
 
-// The operations of each thread of a workload, and the part of them that a round plays.
+// The operations of each thread of a workload, and the part of them that a round does.
 using Script = std::vector<std::vector<Operation>>;
 struct Part {
   std::size_t begin = 0;
@@ -75,14 +75,14 @@ struct Outcome {
   bool disturbed = false;
 };
 
-// How often the calling thread lost its processor to another one.
+// Returns how often the calling thread lost its processor to another one.
 long preemptions() {
   rusage usage;
   getrusage(RUSAGE_THREAD, &usage);
   return usage.ru_nivcsw;
 }
 
-// Lets threads begin at one time, all of them running: they spin.
+// Lets threads begin at the same time. They spin while they wait, so that all of them are running.
 class Start {
  public:
   explicit Start(std::size_t threads) : missing_(threads) {}
@@ -123,7 +123,7 @@ struct Lap {
   bool preempted = false;
 };
 
-// Where the timed part of a run begins; what is before brings the caches back.
+// Where the timed part of a run begins. What comes before it warms the processor's caches.
 std::size_t timed_begin(Part part) {
   return part.begin + part.count / 3;
 }
@@ -179,7 +179,7 @@ Outcome run(Subject& subject, const Population& population, const Script& script
   return sum_up(laps, part.begin + part.count - timed_begin(part));
 }
 
-// A workload at a number of threads: one column of the table.
+// A workload with a number of threads, which is one column of the table.
 struct Column {
   Workload workload;
   std::size_t threads;
@@ -194,9 +194,10 @@ struct Column {
 struct Contender {
   std::string name;
   std::function<Outcome(const Script&, Part)> run;
-  std::size_t next = 0;  // where in the script it goes on
+  std::size_t next = 0;  // where it goes on in the script
 
-  // A repeated run goes on in the script too: what was just asked for would be asked for again.
+  // A repeated run goes on in the script too. Otherwise it would ask again for what was just asked
+  // for.
   Outcome run_undisturbed(const Script& script, std::size_t count) {
     Outcome outcome{.disturbed = true};
     for (int tries = 0; outcome.disturbed && tries < kMostTries; ++tries) {
@@ -228,7 +229,7 @@ std::vector<Contender> make_contenders(const Workload& workload, const Populatio
   return made;
 }
 
-// Not a number where there are no values.
+// Returns the median; not a number if there are no values.
 double median(std::vector<double> values) {
   if (values.empty()) return std::nan("");
   std::sort(values.begin(), values.end());
@@ -252,8 +253,8 @@ struct Series {
   Cell cell() const { return {median(ns), median(times_naive), median(hit_ratio)}; }
 };
 
-// As many operations as the slowest contender does in the time of a round. Also brings every
-// contender to what it is after many operations.
+// Returns how many operations the slowest contender does in the time of a round. Also brings every
+// contender to the state that it has after many operations.
 std::size_t operations_per_round(const Column& column, const std::vector<Contender>& contenders,
                                  double round_ns) {
   double slowest_ns = 1;
@@ -264,7 +265,7 @@ std::size_t operations_per_round(const Column& column, const std::vector<Contend
   return std::min(static_cast<std::size_t>(round_ns / slowest_ns), column.script[0].size());
 }
 
-// The outcomes of one round, by contender; the one that starts it turns.
+// Runs one round, and returns the outcome of each contender. Another one begins each time.
 std::vector<Outcome> play_round(const Column& column, std::vector<Contender>& contenders,
                                 std::size_t count, std::size_t first) {
   std::vector<Outcome> outcomes(contenders.size());
@@ -279,7 +280,7 @@ std::vector<Outcome> play_round(const Column& column, std::vector<Contender>& co
   return outcomes;
 }
 
-// One column: a cell per contender, the naive one first.
+// One column with a cell for each contender, the naive one first.
 std::vector<Cell> measure(const Column& column, std::vector<Contender>& contenders,
                           const Settings& settings) {
   const std::size_t per_round = operations_per_round(column, contenders, settings.round_ns);

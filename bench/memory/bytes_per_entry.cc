@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kEntries = 100'000;
 
 struct Usage {
-  double allocated = 0;  // as malloc counts
-  double resident = 0;   // as the system counts
+  double allocated = 0;  // as malloc counts it
+  double resident = 0;   // as the system counts it
 
   static Usage now() {
     const struct mallinfo2 heap = mallinfo2();
@@ -30,7 +30,7 @@ struct Usage {
   }
 };
 
-// All entries share one document, which so does not count; residents are the tier's own.
+// All entries share one document, so that it does not count. Each has a resident of its own.
 template <class Subject>
 void fill(Subject& subject) {
   const auto document = std::make_shared<const std::string>(Population::kDocumentBytes, 'x');

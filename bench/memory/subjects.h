@@ -1,6 +1,6 @@
-// What is measured: tiercache's memory tier and what one would use instead. All of them are given
-// the same keys, hand out a reference the caller may keep, read the coarse clock once per hit and
-// compare it with the entry's lifetime.
+// What is measured: tiercache's memory tier, and what one would use instead of it. All of them get
+// the same keys, return a reference that the caller may keep, read the coarse clock once per hit,
+// and compare it with the entry's lifetime.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +25,9 @@
 
 namespace tiercache::bench {
 
-// A subject has a kName, is made for a number of entries, and:
-//   bool get(key)             true for a hit within its lifetime
-//   void put(key, document)   makes of the document what the subject holds
+// A subject has a kName, is made for a number of entries, and has two functions:
+//   bool get(key)             returns true for a hit within its lifetime
+//   void put(key, document)   makes what the subject holds out of the document, and inserts it
 
 // What the tier holds of a document: with its version, clocks and metadata.
 inline detail::ResidentPtr make_resident(Document document) {
@@ -66,7 +66,7 @@ class TiercacheMemory {
   MemoryTier tier_;
 };
 
-// What a service writes first: one map, one list, one mutex.
+// What a service usually begins with: one map, one list and one mutex.
 class NaiveLru {
  public:
   static constexpr const char* kName = "naive: unordered_map + list + mutex";
@@ -115,9 +115,9 @@ class NaiveLru {
 
 #ifdef TIERCACHE_BENCH_ROCKSDB
 
-// RocksDB's caches hold a pointer and call a function when it goes. What they hand out is either a
-// handle that keeps the entry in the cache until released, or what the value holds: here a
-// shared_ptr.
+// RocksDB's caches hold a pointer, and call a function when it is dropped. They hand out a handle,
+// which keeps the entry in the cache until it is released, or what the value holds, which is a
+// shared_ptr here.
 enum class HandsOut : std::uint8_t { shared_ptr, handle };
 
 template <HandsOut kHandsOut>
@@ -162,7 +162,8 @@ class RocksDbLru : public RocksDb<HandsOut::shared_ptr> {
   }
 };
 
-// Takes keys of 16 bytes only, so ours go in as a 128-bit hash of themselves, and are not compared.
+// It takes keys of 16 bytes only. So it gets 128-bit hashes of our keys, which are not compared
+// themselves.
 template <HandsOut kHandsOut>
 class HyperClock : public RocksDb<kHandsOut> {
  public:
@@ -191,8 +192,8 @@ class HyperClock : public RocksDb<kHandsOut> {
 
 #endif
 
-// Calls `visitor.operator()<Subject>()` for each subject. The naive one comes first: the others are
-// compared with it.
+// Calls `visitor.operator()<Subject>()` for each subject. The naive one, with which the others are
+// compared, comes first.
 template <class Visitor>
 void for_each_subject(Visitor&& visitor) {
   visitor.template operator()<NaiveLru>();

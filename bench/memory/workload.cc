@@ -18,7 +18,7 @@ std::string document_text(std::size_t number) {
   return text.append("\"}");
 }
 
-// The chance of a rank or any before it.
+// Returns the probability of each rank together with all ranks before it.
 std::vector<double> zipf_sums(std::size_t ranks, double exponent) {
   std::vector<double> sums(ranks);
   double sum = 0;
@@ -52,7 +52,8 @@ std::vector<Operation> Workload::operations(std::size_t count, std::uint64_t see
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform(0, 1);
   const std::vector<double> sums = zipf > 0 ? zipf_sums(keys, zipf) : std::vector<double>();
-  // Popular keys are not neighbours: ranks are spread by a factor without a common divisor.
+  // Ranks are spread by a factor that is coprime to the number of keys, so that popular keys are
+  // not neighbours.
   const auto spread = [&](std::size_t rank) { return rank * 7'368'787 % keys; };
   const auto draw = [&] {
     if (sums.empty()) return static_cast<std::size_t>(random() % keys);

@@ -1,4 +1,5 @@
-// Keys, documents and the order in which they are asked for: made before anything is timed.
+// Keys, documents, and the order in which they are asked for. All are made before anything is
+// timed.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace tiercache::bench {
 
 using Document = std::shared_ptr<const std::string>;
 
-// The cheapest clock there is, as the cache reads it once per hit.
+// The cheapest clock there is, which the cache reads once per hit.
 Ticks coarse_now();
 
-// Keys of 24 bytes and documents of 1 KiB, one of each per number.
+// Keys of 24 bytes and documents of 1 KiB, one of each for every number.
 class Population {
  public:
   static constexpr std::size_t kKeyBytes = 24;
@@ -43,10 +44,10 @@ struct Operation {
 
 struct Workload {
   std::string name;
-  std::size_t keys = 0;      // the first so many of the population
+  std::size_t keys = 0;      // how many of the population's keys it uses
   std::size_t capacity = 0;  // in entries
   bool must_hit = false;     // everything fits
-  double zipf = 0;           // exponent; 0: all keys alike
+  double zipf = 0;           // the exponent; 0: all keys are equally likely
   unsigned puts_of_100 = 0;
 
   std::vector<Operation> operations(std::size_t count, std::uint64_t seed) const;

@@ -1,9 +1,9 @@
-// What each call of the Postgres store costs, against a server of yours:
+// Measures what each call of the Postgres store costs on a server of yours:
 //
 //     bench_postgres postgres://user:password@host:port/database [prepared]
 //
-// Makes the schema when it is missing, and rows of a project named "bench". Prints microseconds per
-// row, the median of the rounds, by one thread.
+// Makes the schema if it is missing, and rows of a project named "bench". Prints the microseconds
+// per row that one thread takes, as the median of the rounds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

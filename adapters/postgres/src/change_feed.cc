@@ -4,9 +4,12 @@
 // snapshot of the server (feed_cursor.h): the set of transactions whose changes were told. A reader
 // asks for what the server's snapshot of now sees and the cursor's did not:
 //
-//                    transactions that ran at the cursor     from the cursor's end on
-//     cursor ($2,$3)        101       104                    107 ...
-//     now            over: told now   still runs: later      told, except what still runs
+//                        ran at the cursor             from the cursor's end on
+//     the cursor         101             104           107, 108, ...
+//     now                has ended       still runs    all but 108 have ended
+//     the page tells     101             -             107, 109, ...
+//
+// Its own cursor then sees everything that has ended by now, so 104 and 108 are told once they have.
 //
 // A page that ends inside a transaction says so in its cursor, and the next page begins there. What
 // cannot be told any more (another database or timeline, purged changes) is a gap. Why so:
@@ -29,8 +32,8 @@ namespace {
 // A row number that is below every row's.
 #define TIERCACHE_POSTGRES_BEFORE_ROWS "-9223372036854775808"
 
-// Columns of kChanges. Only the first row has those up to kPurgedTo, which are about the whole
-// feed; the other rows have the columns after it, each for one change.
+// Columns of kChanges. Those up to kPurgedTo are about the whole feed, and are read from the first
+// row. The other rows have one change each, in the columns after it.
 enum ChangeColumn : int {
   kIncarnation,
   kHistory,

@@ -51,10 +51,10 @@ class Cache {
   }
 
   // Waits until every write is in its file and settled by the store: confirmed, superseded, or
-  // refused and parked (`Health::parked`). What waits for a retry is sent at once. Writes made
-  // meanwhile are waited for too; without a store, or while it is switched off, only the files are.
-  // Returns false if the deadline passed first, or the disk did not take the files; nothing is lost
-  // then. Throws `Closed`.
+  // refused and parked (`Health::parked`). What waits for a retry is sent at once. That holds for
+  // the writes acknowledged before the call; those made meanwhile may keep it waiting. Without a
+  // store, or while it is switched off, only the files count. Returns false if the deadline passed
+  // first, or the disk did not take the files; nothing is lost then. Throws `Closed`.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
   // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended,
   // as a service does before it reports that it is ready. While the store or a source is away they

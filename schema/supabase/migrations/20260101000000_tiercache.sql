@@ -1,12 +1,13 @@
 -- tiercache, schema 1: where the Postgres store keeps its entries.
 --
--- Runs as it is under `supabase db push`, psql (with --single-transaction) and the library itself. Needs
--- Postgres 14, the right to create a schema, and nothing of Supabase: its roles are served where they
--- exist. What the columns mean, and why it is so: docs/decisions/0018-postgres-schema.md.
+-- `supabase db push`, psql (with --single-transaction) and the library itself can all run this file as it
+-- is. It needs Postgres 14 and the right to create a schema, and nothing of Supabase, whose roles get their
+-- grants if they exist. docs/decisions/0018-postgres-schema.md says what the columns mean, and why.
 
 create schema tiercache;
 
--- One row. A program works with a schema that is as new as it knows, or newer and still compatible.
+-- Has one row. A program works with the newest schema that it knows, and with newer ones that say they are
+-- compatible.
 create table tiercache.schema_version (
   only_row        boolean primary key default true check (only_row),
   version         integer not null,
@@ -26,8 +27,9 @@ create table tiercache.projects (
   updated_at        timestamptz not null default now()
 );
 
--- Half of each page stays free, for the new versions of all its rows: no index
--- holds a clock or `metadata`, so an update of these alone is HOT. `updated_at` is of the content.
+-- Half of each page stays free, so that new versions of all its rows fit in. No index holds a clock or
+-- `metadata`, so an update of these alone touches no index (a HOT update); `updated_at` does not move then,
+-- because it is the time of the content.
 create table tiercache.cache_storage (
   id              bigint generated always as identity primary key,
   project_id      bigint not null references tiercache.projects (id),
@@ -59,7 +61,7 @@ create index idx_updated_at on tiercache.cache_storage (project_id, updated_at d
 create index idx_cache_type
   on tiercache.cache_storage (project_id, cache_type, updated_at desc, id desc) where not deleted;
 
--- Faster than the default on documents; a server built without it keeps the default.
+-- lz4 is faster on documents than the default, which a server that was built without lz4 keeps.
 do $$
 begin
   alter table tiercache.cache_storage alter column data set compression lz4;
@@ -68,9 +70,10 @@ exception when feature_not_supported then
 end
 $$;
 
--- The change feed, in the order in which transactions were begun: a reader takes only what is below
--- every transaction that still runs, so none that commits late is missed. Without a reference to the
--- project: to check it would cost as much as the row does.
+-- The change feed, in the order in which transactions were begun. That is not the order in which they are
+-- committed, so readers must not pass over a transaction that still runs: programs of schemas 1 and 2 wait
+-- for it, later ones come back to it (docs/decisions/0035-change-feed-by-snapshots.md). There is no foreign
+-- key to the project, because checking it would cost as much as the row itself.
 create table tiercache.cache_changes (
   project_id     bigint not null,
   xid            xid8 not null default pg_current_xact_id(),
@@ -92,7 +95,7 @@ create function tiercache.ms_of_time(p_time timestamptz) returns bigint
 language sql immutable parallel safe
 return round(extract(epoch from p_time) * 1000)::bigint;
 
--- Over the text that a reader will get: it can be checked without knowing what was put.
+-- The checksum of the text that a reader will get, who can check it without knowing what was put.
 create function tiercache.checksum_of(p_data jsonb) returns text
 language sql stable parallel safe
 return encode(sha256(convert_to(p_data::text, 'UTF8')), 'hex');
@@ -115,9 +118,13 @@ begin
 end
 $$;
 
--- Applies a batch of writes, each by the rules of engine/include/tiercache/store_rules.h, and answers
--- one row for each: its place from 1, the outcome, and with `superseded` the row that stands. Keys are
--- taken in one order, so that two batches never wait for each other in a circle.
+-- Applies a batch of writes, each by the rules of engine/include/tiercache/store_rules.h. Returns one row
+-- for each: its place, counted from 1, its outcome, and with `superseded` the row that stands.
+--
+-- For each write it locks the row, compares it, and then inserts, replaces, moves clocks or leaves it. If
+-- there is no row and another transaction inserts one first, it looks again. All batches take their keys in
+-- the same order, so that no two of them can deadlock. Each change of content, and each invalidation, also
+-- adds a row to the change feed.
 create function tiercache.save_entries(
   p_project text, p_lock_timeout_ms integer, p_content boolean[], p_types text[], p_keys text[],
   p_deleted boolean[], p_versions bigint[], p_writers bigint[], p_guard_versions bigint[],
@@ -189,8 +196,8 @@ begin
               v_project, p_types[i], p_keys[i], p_versions[i], p_writers[i], v_invalidated);
           end if;
         end if;
-        -- Another transaction was first: its row is seen at the next look, unless the caller's
-        -- transaction keeps to an older view of the table.
+        -- If another transaction was first, the next look finds its row, unless the caller's transaction
+        -- keeps an older view of the table.
         v_attempts := v_attempts + 1;
         if v_attempts > 100 then
           raise exception 'rows appear and vanish' using errcode = 'serialization_failure';
@@ -207,7 +214,7 @@ begin
         continue;
       end if;
 
-      -- Newer content; or the row's own, where the row no longer holds what was put.
+      -- The content is newer; or it is the row's own, and the row no longer matches its checksum.
       if p_content[i] and ((v_row.version, v_row.writer) < (p_versions[i], p_writers[i])
          or (v_same and v_row.stored_checksum is distinct from (
                select tiercache.checksum_of(c.data) from tiercache.cache_storage c
@@ -238,8 +245,8 @@ begin
         continue;
       end if;
 
-      -- The content stands; what is left to move are clocks, and with its own content's later fetch
-      -- the metadata.
+      -- The content stands. What may still move are the clocks, and, with a later fetch of this very
+      -- content, the metadata.
       v_of_this := case when p_content[i] then v_same
         else v_row.version = p_versions[i] and v_row.writer = p_writers[i] end;
       v_metadata := v_row.metadata;
@@ -290,8 +297,9 @@ begin
 end
 $$;
 
--- Leaves tombstones of the version for every key that matches and is older. The pattern is one of LIKE,
--- over the key's bytes, as the library's globs are.
+-- Replaces every row whose key matches and whose version is older by a tombstone of the given version. The
+-- pattern is one of LIKE over the key's bytes, as the library's globs are. Programs of schemas 1 and 2 use
+-- it; later ones erase in pieces (erase_matching_piece).
 create function tiercache.erase_matching(
   p_project text, p_lock_timeout_ms integer, p_type text, p_pattern bytea, p_version bigint,
   p_writer bigint)
@@ -328,8 +336,8 @@ begin
 end
 $$;
 
--- Drops changes older than `p_keep`, at most `p_limit` of each project, and remembers how far: a reader
--- whose cursor lies before that is told of a gap.
+-- Deletes changes that are older than `p_keep`, at most `p_limit` of each project, and remembers how far it
+-- got: a reader whose cursor is older is told of a gap.
 create function tiercache.purge_changes(p_keep interval, p_limit integer) returns bigint
 language plpgsql set search_path = '' as $$
 declare
@@ -359,7 +367,7 @@ begin
 end
 $$;
 
--- Closed: nobody but the owner (and who may act as the owner) gets anything by default.
+-- By default nobody can use anything here but the owner, and those who may act as the owner.
 alter table tiercache.schema_version enable row level security;
 alter table tiercache.projects enable row level security;
 alter table tiercache.cache_storage enable row level security;

@@ -1,15 +1,16 @@
--- tiercache, schema 2: tombstones go after their retention, and the project remembers how far.
--- What that is for: docs/decisions/0028-retention-and-horizon.md.
+-- tiercache, schema 2: tombstones are purged after their retention, and the project remembers how far.
+-- docs/decisions/0028-retention-and-horizon.md says what that is for.
 
--- The highest version of all tombstones that ever went.
+-- The highest version of all tombstones that were ever purged in the project.
 alter table tiercache.projects
   add column horizon_version bigint,
   add column horizon_writer  bigint;
 
 create index idx_tombstones on tiercache.cache_storage (project_id, version, writer) where deleted;
 
--- A document for which there is no row, not above the horizon, may have been erased since it was written:
--- its writer was away for longer than tombstones are kept. A class 22 error parks it there, alone.
+-- A document that has no row and is not above the horizon may have been erased since it was written, by
+-- a tombstone that is purged by now, because its writer was away for longer than tombstones are kept. The
+-- error is of class 22, by which the library sorts this one write out of its batch and parks it.
 create function tiercache.refuse_purged() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -24,14 +25,17 @@ begin
 end
 $$;
 
--- Only what is half a day old is looked at: no tombstone goes that early, and new writes pay nothing.
+-- Only documents older than half a day are checked: no tombstone is purged that early, and so new writes
+-- cost nothing more.
 create trigger refuse_purged before insert on tiercache.cache_storage
 for each row when (
   not new.deleted and new.version / 65536 < extract(epoch from now()) * 1000 - 43200000)
 execute function tiercache.refuse_purged();
 
--- Documents last fetched before their dataset's time give way to tombstones one tick above their version;
--- then tombstones below the version given go. At most `p_limit` rows in all.
+-- Purges at most `p_limit` rows. First, documents that were last fetched before the time given for their
+-- dataset become tombstones one tick above their version. Then, if the limit leaves room, tombstones below
+-- the given version are deleted, the oldest first, and the horizon moves up to the highest of them. Rows
+-- that others have locked are left for the next time.
 create function tiercache.purge_entries(
   p_project text, p_lock_timeout_ms integer, p_types text[], p_fetched_before bigint[],
   p_below_version bigint, p_below_writer bigint, p_limit bigint)
@@ -99,7 +103,8 @@ begin
 end
 $$;
 
--- For whoever restores a backup: machines then know that what they miss here was not deleted.
+-- To be called by whoever restores a backup, so that machines know that what they miss here was not
+-- deleted.
 create function tiercache.new_incarnation() returns uuid
 language sql set search_path = '' as $$
   update tiercache.schema_version set incarnation = gen_random_uuid() returning incarnation
@@ -123,5 +128,5 @@ begin
 end
 $$;
 
--- Programs of schema 1 go on working: they only keep tombstones for ever.
+-- Programs of schema 1 go on working; they just never purge tombstones.
 update tiercache.schema_version set version = 2, applied_at = now();

@@ -1,10 +1,10 @@
--- tiercache, schema 3: a change feed that waits for nobody and notices a failover, erases by pattern in
--- pieces, commits that are on the disk before they are confirmed, and comments on every column.
--- Why it is so: docs/decisions/0035-change-feed-by-snapshots.md and 0036-failover.md.
+-- tiercache, schema 3: a change feed that waits for no open transaction and notices a failover, erases by
+-- pattern that are done in pieces, commits that are on disk before they are confirmed, and comments on every
+-- column. The reasons are in docs/decisions/0035-change-feed-by-snapshots.md and 0036-failover.md.
 
--- Whose history of transactions this is: the cluster and its timeline, which every promotion and every
--- recovery from an archive changes. The same number of a transaction means another one in another
--- history. Empty where the server does not tell.
+-- Names the history that the server's transactions belong to: the cluster and its timeline, which changes
+-- with every promotion and every recovery from an archive. In another history the same number means another
+-- transaction. Empty if the server does not say.
 create function tiercache.transaction_history() returns text
 language plpgsql stable set search_path = '' as $$
 declare
@@ -22,8 +22,9 @@ exception when others then
 end
 $$;
 
--- Passed through by what writes, with the time to wait for locks. A role or database for which commits
--- return before they are on the disk would have a crash of the server take back what was confirmed.
+-- Every write calls this, with the time to wait for locks, which it returns. If commits of the role or the
+-- database returned before they are on disk, a crash of the server could undo what was confirmed; so that is
+-- switched on for the transaction.
 create function tiercache.begin_write(p_lock_timeout_ms integer) returns integer
 language plpgsql set search_path = '' as $$
 begin
@@ -34,9 +35,9 @@ begin
 end
 $$;
 
--- As erase_matching, for at most `p_limit` keys above `p_after` in byte order; `next_after` is where to go
--- on, null at the end. Keys are of those from `p_from` on and below `p_below` (null: without an end), a range
--- that holds all that can match.
+-- Does what erase_matching does, for at most `p_limit` keys after `p_after` in byte order. `next_after` is
+-- the key to go on after, and null at the end. Only keys from `p_from` on and below `p_below` (null: no end)
+-- are looked at; the caller sees to it that this range holds everything that can match.
 create function tiercache.erase_matching_piece(
   p_project text, p_lock_timeout_ms integer, p_type text, p_pattern bytea, p_from text, p_below text,
   p_after text, p_limit bigint, p_version bigint, p_writer bigint)
@@ -173,5 +174,5 @@ begin
 end
 $$;
 
--- Programs of schemas 1 and 2 go on working: their feeds wait for open transactions, as they did.
+-- Programs of schemas 1 and 2 go on working; their feeds still wait for open transactions.
 update tiercache.schema_version set version = 3, applied_at = now();

@@ -1,10 +1,12 @@
 // Several processes on one directory, as several boots of one disk (I10).
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/generations.h"
+#include "base/hex.h"
 #include "base/key_ref.h"
 #include "engine/files/entries.h"
 
@@ -61,11 +63,10 @@ TEST(EntryFilesSharing, key_whose_lock_another_process_holds_is_busy_and_unchang
   a->write(kId, document(5), Sync::none);
   const std::shared_ptr<FileSystem> other = disk.boot();
   std::vector<std::unique_ptr<FileLock>> locks(64);
-  for (int stripe = 0; stripe < 64; ++stripe) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    const std::string name = {kDigits[stripe >> 4], kDigits[stripe & 15]};
-    ASSERT_TRUE(
-        other->try_lock("/cache/locks/" + name, &locks[static_cast<std::size_t>(stripe)]).ok());
+  for (std::size_t stripe = 0; stripe < locks.size(); ++stripe) {
+    std::string path = "/cache/locks/";
+    append_hex8(static_cast<std::uint8_t>(stripe), &path);
+    ASSERT_TRUE(other->try_lock(path, &locks[stripe]).ok());
   }
   EXPECT_EQ(a->write(kId, document(6), Sync::none).status, WriteStatus::busy);
   EXPECT_EQ(a->write(kId, document(6), Sync::before).status, WriteStatus::busy);

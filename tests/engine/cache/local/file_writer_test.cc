@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/hex.h"
 #include "engine/cache/ground.h"
 
 namespace tiercache::detail {
@@ -27,9 +29,9 @@ class FileWriterTest : public ::testing::Test {
   void hold_locks() {
     locks.resize(64);
     for (std::size_t stripe = 0; stripe < locks.size(); ++stripe) {
-      const char digits[] = "0123456789abcdef";
-      const std::string name = {digits[stripe >> 4], digits[stripe & 15]};
-      ASSERT_TRUE(other->try_lock("/cache/locks/" + name, &locks[stripe]).ok());
+      std::string path = "/cache/locks/";
+      append_hex8(static_cast<std::uint8_t>(stripe), &path);
+      ASSERT_TRUE(other->try_lock(path, &locks[stripe]).ok());
     }
   }
   // When the disk was tried, in milliseconds from now.
