@@ -69,12 +69,12 @@ void FileWriter::run() {
 bool FileWriter::flush() {
   if (waiting() > 0 && !local_.stands()) {
     local_.events().gone();
-    end_flush(false, {});
+    end_flush(true, {});
     return false;
   }
-  bool all = true;
+  bool failed = false;
   std::size_t rounds = waiting() + 1;  // each key once, also while others keep writing
-  std::set<EntryId> retry;
+  std::set<EntryId> left;
   for (; rounds > 0; --rounds) {
     std::optional<EntryId> id;
     {
@@ -84,30 +84,32 @@ bool FileWriter::flush() {
       ++in_progress_;
     }
     const Written written = write_one(*id);
+    failed = failed || written == Written::failed;
     Lock lock(mutex_);
-    --in_progress_;
-    if (written == Written::retry) {
-      retry.insert(std::move(*id));
-      all = false;
-    } else {
-      unsynced_ = true;
-      written_.insert(std::move(*id));
+    if (written != Written::done) {
+      left.insert(std::move(*id));
+      continue;
     }
+    --in_progress_;
+    unsynced_ = true;
+    written_.insert(std::move(*id));
   }
-  end_flush(all, std::move(retry));
+  const bool all = left.empty();
+  end_flush(failed, std::move(left));
   return all;
 }
 
-void FileWriter::end_flush(bool all, std::set<EntryId> retry) {
+void FileWriter::end_flush(bool failed, std::set<EntryId> left) {
   {
     Lock lock(mutex_);
-    failures_ = all ? 0 : failures_ + 1;
-    dirty_.merge(retry);
+    failures_ = failed ? failures_ + 1 : 0;
     const int doublings = std::clamp(failures_ - 1, 0, 6);  // past the longest pause
-    if (!dirty_.empty()) {
-      arm(all ? runtime_.options.files.write_behind
-              : std::min(kLongestRetry, kFirstRetry * (1 << doublings)));
-    }
+    std::chrono::milliseconds delay = runtime_.options.files.write_behind;
+    if (!left.empty()) delay = kBusyDelay;
+    if (failed) delay = std::min(kLongestRetry, kFirstRetry * (1 << doublings));
+    in_progress_ -= left.size();
+    dirty_.merge(left);
+    if (!dirty_.empty()) arm(delay);
     if (unsynced_) arm_sync();
   }
   if (!local_.events().filed()) {
@@ -137,17 +139,13 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
                                                                          : EntryFiles::Sync::before;
   const FileWriteResult result = local_.files().write(id, entry, sync);
   switch (result.status) {
-    case FileWriteResult::Status::busy: {
-      Lock lock(mutex_);
-      dirty_.insert(id);
-      arm(kBusyDelay);
-      return Written::done;
-    }
+    case FileWriteResult::Status::busy:
+      return Written::busy;
     case FileWriteResult::Status::failed: {
       runtime_.marks.file_writes.failed(without_key(result.io.what, id));
       Lock lock(mutex_);
       ++failed_writes_;
-      return Written::retry;
+      return Written::failed;
     }
     case FileWriteResult::Status::newer_there:
       local_.journal().file_written(id, entry.version, entry.clocks);

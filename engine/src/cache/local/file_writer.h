@@ -33,7 +33,8 @@ class FileWriter {
   // Another part of this cache has changed files: they are synced within `files.sync_every`.
   void sync_soon();
   // Writes the files of all waiting keys now, on this thread, except those that another thread is
-  // writing. Returns false if some could not be written; they go on waiting.
+  // writing. Returns false if some could not be written, because the disk refused them or another
+  // process was writing the same key; they go on waiting.
   bool flush();
   // Syncs what was written and tells the journal. Returns false if some of it may not be durable;
   // that is written anew before the next sync.
@@ -47,14 +48,15 @@ class FileWriter {
   void stop();
 
  private:
-  enum class Written : std::uint8_t { done, retry };
+  enum class Written : std::uint8_t { done, busy, failed };
   void arm(std::chrono::milliseconds delay) TIERCACHE_REQUIRES(mutex_);
   void arm_sync() TIERCACHE_REQUIRES(mutex_);
   void arm_save();
   void save_index();
   void run();
-  // Ends a flush: arms the next one for what is left, and the next sync.
-  void end_flush(bool all, std::set<EntryId> retry);
+  // Ends a flush: `left` waits for the next one, which is armed, like the next sync. `failed`: the
+  // disk has refused some of it, or all.
+  void end_flush(bool failed, std::set<EntryId> left);
   Written write_one(const EntryId& id);
   bool gives_way(const EntryId& id, const KeyRef& ref, const Entry& entry);
   // Writes anew what a failed sync left in doubt, and names it in `*rewritten`, because it is in
@@ -69,6 +71,7 @@ class FileWriter {
   LocalTiers& local_;
   mutable Mutex mutex_;
   std::set<EntryId> dirty_ TIERCACHE_GUARDED_BY(mutex_);
+  // Being written by a `flush`, or to be left by it once it ends.
   std::size_t in_progress_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool sync_armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
