@@ -6,6 +6,7 @@
 
 #include "base/spoken.h"
 #include "cache/local/cache_directory.h"
+#include "cache/upkeep/scrub.h"
 #include "system/process.h"
 #include "tiercache/error.h"
 
@@ -116,7 +117,7 @@ void Core::make_parts() {
       .served_stale = [this](const ReadRequest& served) { behind_->served_stale(served); }});
   behind_.emplace(runtime, read_parts, turns);
   upkeep_.emplace(
-      ScrubParts{runtime, local, file_writer, bounds, calls, identity, horizon, store_writer},
+      UpkeepParts{runtime, local, file_writer, bounds, calls, identity, horizon, store_writer},
       [&turns](DatasetState& dataset) { turns.arm_all(dataset); });
 }
 
@@ -210,10 +211,7 @@ ScrubReport Core::scrub(const ScrubOptions& options) {
                              "\": must be one that is open or has entries in the directory");
     }
   }
-  return Scrub({runtime_, *local_, *file_writer_, *bounds_, *calls_, *identity_, *horizon_,
-                *store_writer_},
-               options)
-      .run();
+  return Scrub(upkeep_->works_with, options).run();
 }
 
 // --- Closing ---

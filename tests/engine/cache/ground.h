@@ -8,6 +8,8 @@
 // A test makes the room it is about; the rooms below come with it, and none of those above.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -34,12 +36,16 @@
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
 #include "cache/store/store_reader.h"
+#include "cache/upkeep/scrub.h"
 #include "cache/upkeep/upkeep.h"
+#include "cache/upkeep/upkeep_parts.h"
 #include "cache/writing/parked_writes.h"
 #include "cache/writing/settlements.h"
 #include "cache/writing/store_writer.h"
 #include "cache/writing/write_path.h"
 #include "cache/writing/write_stamps.h"
+#include "engine/cache/entries.h"
+#include "files/entry_files.h"
 #include "refresh/single_flight.h"
 #include "tiercache/testing/manual_clock.h"
 #include "tiercache/testing/memory_file_system.h"
@@ -48,71 +54,11 @@
 
 namespace tiercache::detail {
 
-using namespace std::chrono_literals;
 using testing::ManualClock;
 using testing::MemoryDisk;
 using testing::MemoryStore;
 using testing::SeededExecutor;
 using testing::StoreFault;
-
-inline const EntryId kId{"d", "k"};
-inline constexpr WallTime kStart{1'700'000'000'000ms};  // the time of day at first
-
-inline Version version(std::uint64_t time) {
-  return {time, 1};
-}
-
-// Fetched at `kStart`.
-inline Entry document(std::uint64_t time, std::string text = "1") {
-  Entry entry;
-  entry.version = version(time);
-  entry.checksum = Checksum::of(text);
-  entry.document = std::make_shared<const std::string>(std::move(text));
-  entry.clocks.last_fetch = kStart;
-  return entry;
-}
-
-inline Entry tombstone(std::uint64_t time) {
-  Entry entry;
-  entry.kind = EntryKind::tombstone;
-  entry.version = version(time);
-  return entry;
-}
-
-inline EntryPtr shared(Entry entry) {
-  return std::make_shared<const Entry>(std::move(entry));
-}
-
-inline Clocks fetched_at(WallTime when) {
-  Clocks clocks;
-  clocks.last_fetch = when;
-  return clocks;
-}
-
-// A move of the clocks of `kId`'s entry of this version.
-inline Record clocks_record(std::uint64_t of, const Clocks& clocks) {
-  Record record;
-  record.kind = RecordKind::clocks;
-  record.id = kId;
-  record.entry.version = version(of);
-  record.entry.clocks = clocks;
-  return record;
-}
-
-// A write of `kId` as the store gets it.
-inline StoreWrite store_write(Entry entry, std::optional<Version> guard = {}) {
-  StoreWrite write;
-  write.id = kId;
-  write.entry = std::move(entry);
-  write.not_newer_than = guard;
-  return write;
-}
-
-// The document, "<tombstone>" or "<nothing>".
-inline std::string text_of(const EntryPtr& entry) {
-  if (!entry) return "<nothing>";
-  return entry->document ? *entry->document : "<tombstone>";
-}
 
 struct Ground {
   using Adjust = std::function<void(CacheOptions&)>;
@@ -307,6 +253,25 @@ struct LocalRoom {
     record.entry.version = version(time);
     return journal(std::move(record));
   }
+  // Written to its file without the journal, as what the store or another process has is.
+  void into_file(const Entry& entry, const EntryId& id = kId) {
+    EXPECT_TRUE(tiers.files().write(id, entry, EntryFiles::Sync::before).is_there());
+  }
+  // Memory has it, as a read leaves it there.
+  void into_memory(const DatasetState& dataset, const Entry& entry, const EntryId& id = kId,
+                   MemoryTier::Pin pin = MemoryTier::Pin::no) {
+    const Lifetimes lifetimes = judge(entry, dataset.ages, ground_.runtime.now());
+    EXPECT_TRUE(
+        tiers.memory().put(dataset.ref(id.key), dataset.resident_of(entry), lifetimes, pin));
+  }
+  static std::string path(const EntryId& id = kId) { return "/cache/data/" + entry_path(id); }
+  // The directory is one of another incarnation of the store, which is called `name`, or has not
+  // said how it is called.
+  void belong_to_another_store(const std::string& name = {}) {
+    EXPECT_TRUE(tiers.keep_note("/cache/store", "tiercache-store 1\n", "another life"));
+    if (name.empty()) return;
+    EXPECT_TRUE(tiers.keep_note("/cache/store-name", "tiercache-store-name 1\n", name));
+  }
   // The store has all that the journal holds.
   void settle_all() {
     for (;;) {
@@ -457,10 +422,14 @@ struct ReadingRoom {
 struct UpkeepRoom {
   explicit UpkeepRoom(Ground& ground, LocalRoom::JournalIs journal_is = LocalRoom::JournalIs::open)
       : writing(ground, journal_is),
-        parts(ScrubParts{ground.runtime, writing.local.tiers, writing.local.file_writer,
-                         writing.local.bounds, writing.store.calls, writing.store.identity,
-                         writing.store.horizon, writing.store_writer},
+        parts(UpkeepParts{ground.runtime, writing.local.tiers, writing.local.file_writer,
+                          writing.local.bounds, writing.store.calls, writing.store.identity,
+                          writing.store.horizon, writing.store_writer},
               [this](DatasetState& dataset) { hydrated.push_back(dataset.name); }) {}
+
+  ScrubReport scrub(ScrubOptions options = {}) {
+    return Scrub(parts.works_with, std::move(options)).run();
+  }
 
   std::vector<std::string> hydrated;
 

@@ -2,11 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
-#include "base/hash.h"
 #include "engine/files/entries.h"
+#include "engine/files/newer_format.h"
 #include "json/envelope.h"
 
 namespace tiercache {
@@ -113,17 +112,7 @@ TEST_F(Corruption, file_of_another_project_is_never_served) {
 }
 
 TEST_F(Corruption, newer_format_is_left_alone) {
-  std::string bytes = encode_envelope(kProject, id_, document(5));
-  // A header of format 2 whose checksum holds: what a later library writes.
-  const std::string_view start = "{\"tiercache\":1";
-  ASSERT_TRUE(bytes.starts_with(start));
-  bytes[start.size() - 1] = '2';
-  const std::string_view member = ",\"header_checksum\":\"";
-  const std::size_t at = bytes.find(member);
-  char digits[17];
-  std::snprintf(digits, sizeof(digits), "%016llx",
-                static_cast<unsigned long long>(hash64(bytes.substr(0, at))));
-  bytes.replace(at + member.size(), 16, digits);
+  const std::string bytes = testing::of_newer_format(encode_envelope(kProject, id_, document(5)));
   disk_.write(file_of(id_), bytes);
   EXPECT_EQ(tier_.text(id_), "<other format>");
   EXPECT_EQ(tier_->write(id_, document(9), Sync::none).io.error, ENOTSUP);

@@ -7,9 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/hash.h"
-#include "base/hex.h"
 #include "engine/files/entries.h"
+#include "engine/files/newer_format.h"
 #include "json/envelope.h"
 
 namespace tiercache {
@@ -30,16 +29,9 @@ class Outcome : public ::testing::Test {
     std::string out;
     return disk_.read(file_of(id_), &out) ? out : "<none>";
   }
-  // A header of format 2 whose checksum holds: what a later library writes.
   void write_newer_format() {
-    std::string bytes = encode_envelope(kProject, id_, document(5));
-    bytes[std::string_view("{\"tiercache\":1").size() - 1] = '2';
-    const std::string_view member = ",\"header_checksum\":\"";
-    const std::size_t at = bytes.find(member);
-    std::string digits;
-    append_hex64(hash64(bytes.substr(0, at)), &digits);
-    bytes.replace(at + member.size(), digits.size(), digits);
-    disk_.write(file_of(id_), bytes);
+    disk_.write(file_of(id_),
+                testing::of_newer_format(encode_envelope(kProject, id_, document(5))));
   }
   void tear_document() {
     std::string torn = file();

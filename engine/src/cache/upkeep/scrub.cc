@@ -19,7 +19,7 @@ bool same_content(const IndexItem& item, const Entry& entry) {
 
 }  // namespace
 
-Scrub::Scrub(const ScrubParts& parts, ScrubOptions options)
+Scrub::Scrub(const UpkeepParts& parts, ScrubOptions options)
     : runtime_(parts.runtime),
       local_(parts.local),
       file_writer_(parts.file_writer),

@@ -1,4 +1,7 @@
-// One run of `Cache::scrub`.
+// One run of `Cache::scrub`: walks the index page by page, compares what each tier has of a key,
+// and with `repair` brings the tiers together again. A difference between file and row may be a
+// write that is just on its way, so it counts only once a second look shows it too. Decision 27
+// (docs/decisions/0027-scrub.md) says which side wins, and why.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "cache/local/file_bounds.h"
-#include "cache/local/file_writer.h"
-#include "cache/local/local_tiers.h"
-#include "cache/runtime/runtime.h"
-#include "cache/store/purge_horizon.h"
-#include "cache/store/store_calls.h"
-#include "cache/store/store_identity.h"
-#include "cache/writing/store_writer.h"
-#include "files/entry_files.h"
-#include "memory/memory_tier.h"
+#include "cache/upkeep/upkeep_parts.h"
+#include "files/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/scrub.h"
 #include "tiercache/store.h"
@@ -25,32 +20,32 @@
 
 namespace tiercache::detail {
 
-// What a scrub compares, and mends with.
-struct ScrubParts {
-  Runtime& runtime;
-  LocalTiers& local;
-  FileWriter& file_writer;
-  const FileBounds& bounds;
-  StoreCalls& calls;
-  StoreIdentity& identity;
-  PurgeHorizon& horizon;
-  StoreWriter& store_writer;
-};
-
 // Used by one thread.
 class Scrub {
  public:
-  Scrub(const ScrubParts& parts, ScrubOptions options);
+  Scrub(const UpkeepParts& parts, ScrubOptions options);
   ScrubReport run();
 
  private:
   using Item = std::pair<std::string, IndexItem>;
+  // How the store's row of a key stands to its file, and what a repair does about it.
   enum class Difference : std::uint8_t {
+    // They agree, or the row's absence is in order: neither side has anything, or the store has
+    // purged the tombstone that is still in the file. Nothing is to be done.
     none,
+    // The row is newer, or of the same version with clocks that are later than the file's; or there
+    // is no sound file. The local tiers take the row.
     store_ahead,
+    // The row is older, although the store had confirmed the file's version: it was restored from a
+    // backup, or changed by hand. The file's entry is sent again.
     store_behind,
+    // There is no row, and no purge explains that. The entry is sent again, unless the store's
+    // horizon shows that it was deleted there: then it is dropped here.
     store_missing,
+    // The row does not hold its checksum. The file's entry is sent again.
     store_corrupt,
+    // Two contents of one version. The row takes the file's place, since other machines have read
+    // it.
     store_differs,
   };
   // A key that the store is asked about. `file`: what the directory has of it, null: nothing.

@@ -8,35 +8,29 @@
 //     Retention         deletes what is not kept for ever
 //     Scrub             compares all tiers, when somebody asks for it
 //
-// Each is handed the tiers that it works on. No read or write waits for them, with one exception: a
-// write that waits for what a dead process left may have to adopt that itself.
+// Each is handed the tiers that it works on (upkeep_parts.h). No read or write waits for them, with
+// one exception: a write that waits for what a dead process left may have to adopt that itself.
 #pragma once
 
 #include <functional>
 #include <utility>
 
-#include "cache/local/file_bounds.h"
-#include "cache/local/file_writer.h"
-#include "cache/local/local_tiers.h"
-#include "cache/runtime/runtime.h"
-#include "cache/store/purge_horizon.h"
-#include "cache/store/store_calls.h"
-#include "cache/store/store_identity.h"
+#include "cache/runtime/dataset_state.h"
 #include "cache/upkeep/change_feed.h"
 #include "cache/upkeep/directory_keeper.h"
 #include "cache/upkeep/file_eviction.h"
 #include "cache/upkeep/hydration.h"
 #include "cache/upkeep/orphan_adoption.h"
 #include "cache/upkeep/retention.h"
-#include "cache/upkeep/scrub.h"
-#include "cache/writing/store_writer.h"
+#include "cache/upkeep/upkeep_parts.h"
 
 namespace tiercache::detail {
 
-// The parts that live as long as the cache.
+// The parts that live as long as the cache, and what a scrub, which does not, is built from.
 struct Upkeep {
-  Upkeep(const ScrubParts& parts, std::function<void(DatasetState&)> hydrated)
-      : feed(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.identity,
+  Upkeep(const UpkeepParts& parts, std::function<void(DatasetState&)> hydrated)
+      : works_with(parts),
+        feed(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.identity,
              parts.horizon),
         hydration(parts.runtime, parts.local, parts.bounds, parts.calls, parts.identity, feed,
                   std::move(hydrated)),
@@ -47,6 +41,7 @@ struct Upkeep {
         retention(parts.runtime, parts.local, parts.file_writer, parts.calls, parts.identity,
                   parts.horizon) {}
 
+  const UpkeepParts works_with;
   ChangeFeed feed;
   Hydration hydration;
   DirectoryKeeper keeper;
