@@ -105,6 +105,14 @@ struct Ground {
   void put_row(Entry entry, const EntryId& id = kId) {
     store->put_row("test", id, std::move(entry));
   }
+  // The store has purged a tombstone of this version, which is its horizon now.
+  void purge_up_to(std::uint64_t time) {
+    put_row(tombstone(time), {"d", "purged"});
+    PurgeRequest request;
+    request.tombstones_below = version(time + 1);
+    request.limit = 1;
+    EXPECT_EQ(store->purge("test", request, kNever).tombstones, 1u);
+  }
   // The disk refuses these operations on paths that hold `part`.
   void refuse(int error, std::vector<std::string> operations, std::string part) {
     disk->set_fault([error, operations = std::move(operations), part = std::move(part)](

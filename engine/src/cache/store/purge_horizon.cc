@@ -4,8 +4,9 @@
 
 namespace tiercache::detail {
 
-PurgeReply PurgeHorizon::purge(const PurgeRequest& request, Breaker::Urgency urgency) {
-  PurgeReply reply = calls_.purge(request, urgency);
+PurgeReply PurgeHorizon::purge(const PurgeRequest& request, Breaker::Urgency urgency,
+                               SteadyTime deadline) {
+  PurgeReply reply = calls_.purge(request, deadline, urgency);
   if (reply.status != StoreStatus::ok) return reply;
   Lock lock(mutex_);
   if (reply.incarnation != incarnation_) horizon_ = {};
@@ -14,14 +15,14 @@ PurgeReply PurgeHorizon::purge(const PurgeRequest& request, Breaker::Urgency urg
   return reply;
 }
 
-PurgeReply PurgeHorizon::ask(Breaker::Urgency urgency) {
+PurgeReply PurgeHorizon::ask(Breaker::Urgency urgency, SteadyTime deadline) {
   PurgeRequest request;
   request.limit = 0;
-  return purge(request, urgency);
+  return purge(request, urgency, deadline);
 }
 
-bool PurgeHorizon::learn(Breaker::Urgency urgency) {
-  return calls_.store()->has_purge() && ask(urgency).status == StoreStatus::ok;
+bool PurgeHorizon::learn(Breaker::Urgency urgency, SteadyTime deadline) {
+  return calls_.store()->has_purge() && ask(urgency, deadline).status == StoreStatus::ok;
 }
 
 Version PurgeHorizon::version() const {

@@ -13,6 +13,7 @@
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
 #include "tiercache/store.h"
+#include "tiercache/time.h"
 
 namespace tiercache::detail {
 
@@ -22,12 +23,14 @@ class PurgeHorizon {
   PurgeHorizon(StoreCalls& calls, const StoreIdentity& identity)
       : calls_(calls), identity_(identity) {}
 
-  // Makes the call, and takes note of the horizon that the reply names.
-  PurgeReply purge(const PurgeRequest& request, Breaker::Urgency urgency);
+  // Makes the call, and takes note of the horizon that the reply names. This one and those below
+  // end by `deadline` or the usual deadline of a call, whichever is sooner.
+  PurgeReply purge(const PurgeRequest& request, Breaker::Urgency urgency,
+                   SteadyTime deadline = kNever);
   // Asks how far the store has purged, and purges nothing.
-  PurgeReply ask(Breaker::Urgency urgency);
+  PurgeReply ask(Breaker::Urgency urgency, SteadyTime deadline = kNever);
   // The same. False: the store did not say, or cannot purge.
-  bool learn(Breaker::Urgency urgency);
+  bool learn(Breaker::Urgency urgency, SteadyTime deadline = kNever);
   // As far as the store has said; zero: it has purged no tombstone.
   Version version() const;
   // What is confirmed, not above this version and missing in the store was deleted there. Nullopt

@@ -95,9 +95,11 @@ ChangesReply StoreCalls::changes(const std::string& cursor, std::size_t limit,
   });
 }
 
-PurgeReply StoreCalls::purge(const PurgeRequest& request, Breaker::Urgency urgency) {
+PurgeReply StoreCalls::purge(const PurgeRequest& request, SteadyTime deadline,
+                             Breaker::Urgency urgency) {
+  const SteadyTime until = std::min(deadline, usual_deadline());
   return ask(breaker_->ask(urgency), purges,
-             [&] { return store_->purge(runtime_.options.project, request, usual_deadline()); });
+             [&] { return store_->purge(runtime_.options.project, request, until); });
 }
 
 SaveReply StoreCalls::save(const StoreWrite& write, SteadyTime deadline) {

@@ -48,15 +48,15 @@ class StoreCalls {
   // The deadline of a call that nobody waits for.
   SteadyTime usual_deadline() const;
 
-  // Each is unavailable, and the store is not asked, while the breaker refuses it. A load ends by
-  // `deadline` or the usual deadline, whichever is sooner; calls without a deadline end by the
-  // usual one.
+  // Each is unavailable, and the store is not asked, while the breaker refuses it. A load or purge
+  // ends by `deadline` or the usual deadline, whichever is sooner; calls without a deadline end by
+  // the usual one.
   LoadReply load(std::span<const EntryId> ids, SteadyTime deadline, Breaker::Urgency urgency);
   // With a permit of the breaker that the caller has asked for.
   LoadReply load(std::span<const EntryId> ids, const Breaker::Permit& permit);
   ScanReply scan(const std::string& dataset, const std::string& cursor, std::size_t limit);
   ChangesReply changes(const std::string& cursor, std::size_t limit, Breaker::Urgency urgency);
-  PurgeReply purge(const PurgeRequest& request, Breaker::Urgency urgency);
+  PurgeReply purge(const PurgeRequest& request, SteadyTime deadline, Breaker::Urgency urgency);
   // The last tier that may take it: asked in any case.
   SaveReply save(const StoreWrite& write, SteadyTime deadline);
 

@@ -39,8 +39,8 @@ Scrub::Scrub(const UpkeepParts& parts, ScrubOptions options)
 ScrubReport Scrub::run() {
   std::vector<std::string> datasets = local_.index().datasets();
   if (!options_.dataset.empty()) datasets = {options_.dataset};
-  if (calls_.has_store() && calls_.store()->has_purge()) {
-    horizon_known_ = horizon_.learn(Breaker::Urgency::forced);
+  if (calls_.has_store() && calls_.store()->has_purge() && may_go_on()) {
+    horizon_known_ = horizon_.learn(Breaker::Urgency::forced, deadline_);
   }
   for (const std::string& dataset : datasets) run_dataset(dataset);
   if (report_.repaired > 0) {
@@ -174,7 +174,7 @@ void Scrub::compare(const std::vector<Subject>& subjects) {
   if (!horizon_known_) return stop("the store did not say how far it has purged");
   const LoadReply rows = calls_.load(ids, deadline_, Breaker::Urgency::forced);
   if (rows.status != StoreStatus::ok) return stop(rows.message);
-  for (std::size_t i = 0; i < subjects.size(); ++i) {
+  for (std::size_t i = 0; i < subjects.size() && !stopped_; ++i) {
     const Subject& subject = subjects[i];
     if (local_.journal().holds(subject.id) || !local_.known(nullptr, subject.id).erased.is_zero()) {
       ++report_.unsettled;

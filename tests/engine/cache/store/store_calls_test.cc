@@ -94,7 +94,7 @@ TEST_F(StoreCallsTest, call_ends_at_the_callers_deadline_and_at_most_at_the_usua
   load(ground.in(1h));
   calls.scan("d", {}, 10);
   calls.changes({}, 1, Urgency::background);
-  calls.purge({}, Urgency::background);
+  calls.purge({}, kNever, Urgency::background);
   const SteadyTime usual = ground.in(ground.runtime.options.store_calls.call_timeout);
   EXPECT_EQ(store->deadlines, (std::vector<SteadyTime>{ground.in(1s), usual, usual, usual, usual}));
 }
@@ -108,7 +108,7 @@ TEST_F(StoreCallsTest, open_breaker_refuses_all_but_what_was_asked_for_by_name) 
   EXPECT_NE(refused.message.find("not asked"), std::string::npos) << refused.message;
   EXPECT_EQ(calls.scan("d", {}, 10).status, StoreStatus::unavailable);
   EXPECT_EQ(calls.changes({}, 1, Urgency::background).status, StoreStatus::unavailable);
-  EXPECT_EQ(calls.purge({}, Urgency::background).status, StoreStatus::unavailable);
+  EXPECT_EQ(calls.purge({}, kNever, Urgency::background).status, StoreStatus::unavailable);
   EXPECT_EQ(store->deadlines.size(), asked);
   EXPECT_EQ(calls.save(store_write(document(1)), ground.in(1s)).status, StoreStatus::ok)
       << "the last tier there is";
@@ -147,7 +147,7 @@ TEST_F(StoreCallsTest, calls_are_counted_by_kind_whatever_they_come_to_and_refus
   load();
   calls.scan("d", {}, 10);
   calls.changes({}, 1, Urgency::background);
-  calls.purge({}, Urgency::background);
+  calls.purge({}, kNever, Urgency::background);
   calls.save(store_write(document(1)), ground.in(1s));
   fail(StoreStatus::unknown);
   load();

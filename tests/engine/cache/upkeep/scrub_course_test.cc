@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/cache/store/scripted_store.h"
 #include "engine/cache/upkeep/scrub_fixture.h"
 #include "tiercache/error.h"
 
@@ -80,13 +83,16 @@ TEST_F(ScrubPartTest, difference_is_mended_by_what_the_second_look_shows_I3) {
 }
 
 TEST_F(ScrubPartTest, second_look_that_the_store_does_not_answer_ends_it_I13) {
-  have(document(5, "5"));
-  ground.put_row(document(4, "4"));
+  for (const EntryId& id : {kId, EntryId{"d", "l"}}) {
+    have(document(5, "5"), id);
+    ground.put_row(document(4, "4"), id);
+  }
   ground.store->set_fault([this](const std::string& call) {
     const bool again = call == "load" && ground.store->calls("load") == 2;
     return again ? StoreFault::unavailable : StoreFault::none;
   });
-  EXPECT_EQ(look(), "1 key, 0 differences, ended early (fault asked for by the test)");
+  EXPECT_EQ(look(), "2 keys, 0 differences, ended early (fault asked for by the test)");
+  EXPECT_EQ(ground.store->calls("load"), 2u) << "the other key is not asked for any more";
 }
 
 // --- What ends it ---
@@ -109,23 +115,10 @@ TEST_F(ScrubPartTest, store_that_does_not_say_how_far_it_has_purged_ends_it_I4) 
   EXPECT_EQ(ground.store->calls("load"), 0u);
 }
 
-TEST_F(ScrubPartTest, circuit_breaker_that_is_open_does_not_stop_a_call_that_was_asked_for) {
-  have(document(5, "5"));
-  ground.put_row(document(6, "6"));
-  ground.store_does(StoreFault::unavailable);
-  while (!room.writing.store.calls.breaker()->state().open) look();
-  ground.store_does(StoreFault::none);
-  EXPECT_EQ(look(), "1 key, 1 difference, store ahead 1");
-}
-
-TEST_F(ScrubPartTest, deadline_ends_it_before_a_page_and_within_each_call_I7) {
-  have(document(5, "5"));
-  ground.put_row(document(6, "6"));
+TEST_F(ScrubPartTest, deadline_that_has_passed_ends_it_before_anybody_is_asked_I7) {
+  have(document(5));
   EXPECT_EQ(look({.deadline = 0ms}), "0 keys, 0 differences, ended early (the deadline passed)");
-  for (const int load : {1, 2}) {
-    on_load(load, [this] { ground.clock->advance(1s); });
-    EXPECT_EQ(look({.deadline = 1s}), "1 key, 0 differences, ended early (the deadline passed)");
-  }
+  EXPECT_EQ(ground.store->calls("load") + ground.store->calls("purge"), 0u);
 }
 
 TEST_F(ScrubPartTest, pages_have_as_many_keys_as_asked_for_and_a_pause_after_each_I7) {
@@ -161,6 +154,21 @@ TEST_F(ScrubPartTest, what_was_mended_is_synced_or_the_report_says_so_I13) {
   ground.disk_works();
 }
 
+// The outbox may have backed off from a store that was away.
+TEST_F(ScrubPartTest, what_is_sent_again_goes_at_once_with_all_that_waits) {
+  have(document(5, "5"));
+  ground.store_does(StoreFault::unavailable);
+  local.write(data, document(6, "6"), {"d", "waits"});
+  room.writing.store_writer.wake();
+  ground.run_for(1min);
+  ground.store_does(StoreFault::none);
+  ground.put_row(document(4, "4"));
+  EXPECT_EQ(room.scrub({.repair = true}).repaired, 1u);
+  ground.run_ready();
+  EXPECT_EQ(row(), "5");
+  EXPECT_EQ(row({"d", "waits"}), "6");
+}
+
 // --- Datasets ---
 
 TEST_F(ScrubPartTest, one_dataset_alone_is_compared_where_that_is_asked_for) {
@@ -189,7 +197,7 @@ TEST_F(ScrubPartTest, repair_of_everything_says_that_this_store_is_meant) {
   have(document(5, "5"));
   ground.put_row(document(6, "6"));
   local.into_file(document(5, "lacked"), {"d", "lacked"});
-  purge(9);
+  ground.purge_up_to(9);
   EXPECT_EQ(repair(), "2 keys, 2 differences, store ahead 1, store missing 1, repaired 2");
   EXPECT_EQ(local.file(), "6");
   EXPECT_EQ(local.file({"d", "lacked"}), "lacked") << "its horizon told nothing of our entries";
@@ -200,10 +208,12 @@ TEST_F(ScrubPartTest, repair_of_one_dataset_takes_nothing_from_another_store_I1)
   local.belong_to_another_store();
   have(document(5, "5"));
   ground.put_row(document(6, "6"));
+  local.into_file(document(5, "lacked"), {"d", "lacked"});
   const ScrubReport report = room.scrub({.dataset = "d", .repair = true});
   EXPECT_EQ(report.store_ahead, 1u);
   EXPECT_EQ(report.failed, 1u);
-  EXPECT_EQ(report.repaired, 0u);
+  EXPECT_EQ(report.store_missing, 1u);
+  EXPECT_EQ(report.repaired, 1u) << "what it lacks is in the outbox, which waits";
   EXPECT_NE(report.why.find("belongs to another store"), std::string::npos) << report.why;
   EXPECT_EQ(local.file(), "5");
   EXPECT_TRUE(room.writing.store.accepted.empty());
@@ -221,13 +231,42 @@ TEST_F(ScrubPartTest, repair_of_one_dataset_takes_from_the_store_that_was_reset_
 TEST_F(ScrubPartTest, store_is_not_accepted_by_a_look_nor_by_a_repair_that_is_not_whole_I1) {
   local.belong_to_another_store();
   have(document(5, "5"));
-  ground.put_row(document(6, "6"));
   look();
-  repair({.deadline = 0ms});
-  ground.refuse_files();
-  room.scrub({.repair = true});
+  on_load(1, [this] { ground.clock->advance(1s); });
+  EXPECT_FALSE(room.scrub({.repair = true, .deadline = 1s}).complete);
+  ground.refuse(EIO, {"read_file"}, "/data/");
+  EXPECT_EQ(room.scrub({.repair = true}).failed, 1u);
   ground.disk_works();
   EXPECT_TRUE(room.writing.store.accepted.empty());
+}
+
+// --- What it asks of the store ---
+
+class ScrubBesideScriptedStoreTest : public ScrubPartTest {
+ protected:
+  ScrubBesideScriptedStoreTest()
+      : ScrubBesideScriptedStoreTest(std::make_shared<ScriptedStore>()) {}
+  explicit ScrubBesideScriptedStoreTest(std::shared_ptr<ScriptedStore> scripted)
+      : ScrubPartTest([&](CacheOptions& options) { options.store = scripted; }),
+        store(std::move(scripted)) {
+    local.into_file(document(5));
+  }
+
+  const std::shared_ptr<ScriptedStore> store;
+};
+
+TEST_F(ScrubBesideScriptedStoreTest, every_call_ends_by_its_deadline_I7) {
+  const SteadyTime by = ground.in(1s);
+  EXPECT_EQ(look({.deadline = 1s}), "1 key, 1 difference, store missing 1");
+  EXPECT_EQ(store->deadlines, std::vector<SteadyTime>(3, by)) << "horizon, page, second look";
+}
+
+TEST_F(ScrubBesideScriptedStoreTest, circuit_breaker_that_is_open_stops_no_call_asked_for_by_name) {
+  store->purges = false;
+  store->on_load = [](LoadReply& reply) { reply.status = StoreStatus::unavailable; };
+  while (!room.writing.store.calls.breaker()->state().open) look();
+  store->on_load = {};
+  EXPECT_EQ(look(), "1 key, 1 difference, store missing 1");
 }
 
 // --- Without a store, and with bounds ---

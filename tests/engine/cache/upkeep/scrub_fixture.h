@@ -56,15 +56,6 @@ class ScrubPartTest : public ::testing::Test {
       if (call == "load" && --*left == 0) then();
     });
   }
-  // The store has purged a tombstone of this version.
-  void purge(std::uint64_t time) {
-    ground.put_row(tombstone(time), {"d", "purged"});
-    PurgeRequest request;
-    request.tombstones_below = version(time + 1);
-    request.limit = 1;
-    ASSERT_EQ(ground.store->purge("test", request, kNever).status, StoreStatus::ok);
-  }
-
   Ground ground;
   UpkeepRoom room{ground};
   LocalRoom& local = room.writing.local;

@@ -96,7 +96,7 @@ TEST_F(ScrubPartTest, missing_row_is_sent_again_be_it_a_document_or_a_tombstone_
 TEST_F(ScrubPartTest, document_up_to_the_purge_horizon_was_deleted_in_the_store_I4) {
   local.into_file(document(5, "at"));
   local.into_file(document(6, "above"), {"d", "above"});
-  purge(5);
+  ground.purge_up_to(5);
   EXPECT_EQ(repair(), "2 keys, 2 differences, store missing 2, repaired 2");
   EXPECT_EQ(local.file(), "<nothing>");
   EXPECT_EQ(row(), "<nothing>");
@@ -105,7 +105,7 @@ TEST_F(ScrubPartTest, document_up_to_the_purge_horizon_was_deleted_in_the_store_
 
 TEST_F(ScrubPartTest, tombstone_up_to_the_purge_horizon_is_not_missed) {
   local.into_file(tombstone(5));
-  purge(5);
+  ground.purge_up_to(5);
   EXPECT_EQ(repair(), kSound);
   EXPECT_EQ(local.file(), "<tombstone>");
   local.into_file(tombstone(6));
@@ -208,6 +208,14 @@ TEST_F(ScrubPartTest, file_that_went_away_and_that_nobody_has_is_known_no_more) 
   EXPECT_EQ(look(), "0 keys, 0 differences");
 }
 
+TEST_F(ScrubPartTest, damaged_file_of_a_corrupt_row_is_known_no_more_I9) {
+  have(document(5, "5"));
+  ground.store->corrupt_row("test", kId, "rubbish");
+  damage_file();
+  EXPECT_EQ(repair(), "1 key, 1 difference, file corrupt 1, repaired 1");
+  EXPECT_EQ(look(), "0 keys, 0 differences");
+}
+
 TEST_F(ScrubPartTest, tombstone_whose_file_went_away_was_purged) {
   local.into_file(tombstone(5));
   lose_file();
@@ -253,6 +261,7 @@ TEST_F(ScrubPartTest, index_that_says_other_than_a_file_of_its_version_is_wrong)
 
 TEST_F(ScrubPartTest, file_that_is_newer_than_the_index_is_another_processs_write) {
   have(document(5, "5"));
+  local.into_memory(data, document(5, "5"));
   Ground others{Ground::Beside{ground}};
   LocalRoom theirs(others);
   theirs.into_file(document(6, "6"));
@@ -267,6 +276,20 @@ TEST_F(ScrubPartTest, memory_that_is_ahead_of_the_file_is_written_there_I3) {
   EXPECT_EQ(local.file(), "5");
   EXPECT_EQ(repair(), "1 key, 1 difference, memory differs 1, repaired 1");
   EXPECT_EQ(local.file(), "6");
+}
+
+TEST_F(ScrubPartTest, memory_whose_file_follows_between_two_looks_is_no_difference) {
+  have(document(5, "5"));
+  local.into_memory(data, document(6, "6"));
+  int reads = 0;
+  ground.disk->set_fault([&](const std::string& operation, const std::string& path) {
+    if (operation == "read_file" && path == local.path() && ++reads == 2) {
+      local.into_file(document(6, "6"));
+    }
+    return 0;
+  });
+  EXPECT_EQ(repair(), kSound);
+  ground.disk_works();
 }
 
 TEST_F(ScrubPartTest, memory_that_is_behind_the_file_lets_go_I3) {
