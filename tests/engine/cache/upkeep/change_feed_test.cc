@@ -1,58 +1,17 @@
-// What a page of the change feed brings to each tier, when the feed is asked, and which cursor is
-// kept in the directory.
+// What a look at the change feed brings to each tier, and which cursor is kept in the directory.
 #include "cache/upkeep/change_feed.h"
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "engine/cache/ground.h"
+#include "engine/cache/upkeep/change_feed_fixture.h"
 
 namespace tiercache::detail {
 namespace {
-
-// A feed that polls once a second, and writes its cursor at most every ten.
-class ChangeFeedPartTest : public ::testing::Test {
- protected:
-  explicit ChangeFeedPartTest(const Ground::Adjust& adjust = {}) : ground(adjust) {}
-
-  // It has its place behind all that the store has now.
-  void follow() {
-    feed.start();
-    ground.run_ready();
-  }
-  void poll() { ground.run_for(1s); }
-  void have(const Entry& entry, const EntryId& id = kId) {
-    local.into_file(entry, id);
-    ground.put_row(entry, id);
-  }
-  std::uint64_t polls() const { return ground.store->calls("changes"); }
-  std::uint64_t loads() const { return ground.store->calls("load"); }
-  void refuse_call(const std::string& refused) {
-    ground.store->set_fault([refused](const std::string& call) {
-      return call == refused ? StoreFault::unavailable : StoreFault::none;
-    });
-  }
-  std::string kept() const {
-    return read_kept_text(*ground.runtime.file_system, "/cache/changes", "tiercache-cursor 1\n")
-        .text;
-  }
-  // The cursor of a store in memory: behind its latest update.
-  static std::string cursor(int updates) { return "1-" + std::to_string(updates); }
-  DatasetState& open_without_hydration(const std::string& name) {
-    return ground.open(name,
-                       [](DatasetPolicy& policy) { policy.options.hydrate = Hydrate::none(); });
-  }
-
-  Ground ground;
-  UpkeepRoom room{ground};
-  LocalRoom& local = room.writing.local;
-  ChangeFeed& feed = room.parts.feed;
-  DatasetState& data = ground.open();
-};
 
 // --- What a page brings ---
 
@@ -129,7 +88,7 @@ TEST_F(ChangeFeedPartTest, key_that_is_known_comes_whatever_its_dataset_I10) {
 
 TEST_F(ChangeFeedPartTest, versions_here_go_beyond_what_the_feed_tells_I3) {
   follow();
-  const Version far{ground.runtime.versions.next({}).time + (1u << 20), 9};
+  const Version far{ground.runtime.versions.next({}).time + (1ull << 32), 9};
   Entry row = document(0);
   row.version = far;
   ground.put_row(row, {"closed", "k"});
@@ -201,7 +160,16 @@ TEST_F(ChangeFeedPartTest, comparison_waits_for_the_horizon_I4) {
   EXPECT_EQ(local.file(), "<nothing>");
 }
 
-// --- Failures ---
+TEST_F(ChangeFeedBesideScriptedStoreTest, key_that_a_page_tells_of_twice_is_loaded_once) {
+  store->on_changes = [](ChangesReply& reply) {
+    for (const std::uint64_t time : {6, 7}) reply.changes.push_back({kId, version(time), {}});
+  };
+  follow();
+  ASSERT_EQ(store->loads.size(), 1u);
+  EXPECT_EQ(store->loads.front(), std::vector<EntryId>{kId});
+}
+
+// --- What does not come ---
 
 TEST_F(ChangeFeedPartTest, page_whose_rows_do_not_come_is_told_again_I10) {
   have(document(5, "5"));
@@ -215,58 +183,41 @@ TEST_F(ChangeFeedPartTest, page_whose_rows_do_not_come_is_told_again_I10) {
   EXPECT_EQ(local.file(), "6");
 }
 
-TEST_F(ChangeFeedPartTest, row_for_which_neither_disk_nor_memory_has_room_is_told_again_I10) {
+TEST_F(ChangeFeedPartTest, row_that_no_file_takes_stands_in_memory_and_the_cursor_waits_I10) {
   have(document(5, "5"));
   local.into_memory(data, document(5, "5"));
   follow();
+  const std::string before = kept();
   ground.put_row(document(6, "6"));
-  ground.refuse_files();
+  ground.refuse(EROFS, {"open", "rename", "exchange", "remove_file"}, "/data/");
   ground.run_for(15s);
   EXPECT_EQ(local.in_memory(data), "6");
   EXPECT_TRUE(local.is_pinned(data));
+  EXPECT_EQ(kept(), before);
   ground.disk_works();
   ground.run_for(15s);
   EXPECT_EQ(local.file(), "6");
+  EXPECT_NE(kept(), before);
 }
 
-TEST_F(ChangeFeedPartTest, failures_double_the_pause_up_to_half_a_minute) {
-  follow();
-  refuse_call("changes");
-  ground.run_for(1s);
-  std::uint64_t before = polls();
-  ground.run_for(1s + 2s + 4s + 8s + 16s);
-  EXPECT_EQ(polls(), before + 4) << "the first pause is already two seconds";
-  before = polls();
-  ground.run_for(5min);
-  EXPECT_EQ(polls(), before + 10);
-}
+class ChangeFeedOfLittleMemoryTest : public ChangeFeedPartTest {
+ protected:
+  ChangeFeedOfLittleMemoryTest()
+      : ChangeFeedPartTest([](CacheOptions& options) { options.memory.max_bytes = 20'000; }) {}
+};
 
-TEST_F(ChangeFeedPartTest, health_says_since_when_a_look_has_no_answer_I13) {
-  EXPECT_FALSE(feed.health().enabled);
+TEST_F(ChangeFeedOfLittleMemoryTest, row_for_which_nobody_has_room_is_told_again_I10) {
+  have(document(5, "5"));
   follow();
-  EXPECT_TRUE(feed.health().enabled);
-  EXPECT_TRUE(feed.health().working);
-  refuse_call("changes");
-  poll();
-  const WallTime since = ground.clock->wall_now();
+  local.write(data, document(4, std::string(15'000, '1')), {"d", "pinned"});
+  ASSERT_TRUE(local.tiers.memory().is_half_pinned());
+  ground.refuse_files();
+  ground.put_row(document(6, "6"));
   ground.run_for(5s);
-  EXPECT_FALSE(feed.health().working);
-  EXPECT_EQ(feed.health().since, since);
-  EXPECT_EQ(feed.health().why, "fault asked for by the test");
-  ground.store_does(StoreFault::none);
+  EXPECT_EQ(local.found(data), "5");
+  ground.disk_works();
   ground.run_for(30s);
-  EXPECT_TRUE(feed.health().working);
-}
-
-TEST_F(ChangeFeedPartTest, health_says_what_holds_changes_up_I13) {
-  follow();
-  ground.store->hold_up_changes("an old transaction");
-  poll();
-  EXPECT_FALSE(feed.health().working);
-  EXPECT_EQ(feed.health().why, "an old transaction");
-  ground.store->hold_up_changes("");
-  poll();
-  EXPECT_TRUE(feed.health().working);
+  EXPECT_EQ(local.found(data), "6");
 }
 
 TEST_F(ChangeFeedPartTest, nothing_comes_from_another_store_until_it_is_accepted_I1) {
@@ -303,6 +254,19 @@ TEST_F(ChangeFeedPartTest, cursor_is_kept_after_the_first_look_and_then_every_te
   EXPECT_EQ(kept(), cursor(0));
   ground.run_for(1s);
   EXPECT_EQ(kept(), cursor(1));
+}
+
+TEST_F(ChangeFeedPartTest, cursor_is_written_for_nothing_but_another_one) {
+  follow();
+  int writes = 0;
+  ground.disk->on_operation([&](std::uint64_t, const std::string& what) {
+    if (what.find("/cache/changes") != std::string::npos) ++writes;
+  });
+  ground.run_for(1min);
+  EXPECT_EQ(writes, 0);
+  ground.put_row(document(6));
+  ground.run_for(1min);
+  EXPECT_GT(writes, 0);
 }
 
 TEST_F(ChangeFeedPartTest, feed_that_is_stopped_keeps_its_cursor_at_once_and_asks_no_more) {
@@ -379,6 +343,14 @@ TEST_F(ChangeFeedPartTest, feed_that_starts_over_compares_everything_and_keeps_i
   EXPECT_EQ(kept(), cursor(2));
 }
 
+TEST_F(ChangeFeedPartTest, cursor_is_kept_again_by_a_start_over_though_nothing_has_changed) {
+  follow();
+  ground.runtime.file_system->remove_file("/cache/changes");
+  feed.start_over();
+  ground.run_ready();
+  EXPECT_EQ(kept(), cursor(0));
+}
+
 TEST_F(ChangeFeedPartTest, start_over_in_the_middle_of_a_look_is_not_forgotten) {
   have(document(5, "5"));
   follow();
@@ -391,119 +363,6 @@ TEST_F(ChangeFeedPartTest, start_over_in_the_middle_of_a_look_is_not_forgotten) 
   poll();
   EXPECT_EQ(loads(), before + 2) << "the change, and then everything";
   EXPECT_EQ(kept(), cursor(2));
-}
-
-// --- Who waits for its place ---
-
-TEST_F(ChangeFeedPartTest, task_waits_until_the_feed_has_its_place_or_cannot_get_one) {
-  int ran = 0;
-  feed.when_placed([&] { ++ran; });
-  EXPECT_EQ(ran, 1) << "a feed that was not started holds nobody up";
-  feed.start();
-  feed.when_placed([&] { ++ran; });
-  EXPECT_EQ(ran, 1);
-  ground.run_ready();
-  EXPECT_EQ(ran, 2);
-  feed.stop();
-  ground.store_does(StoreFault::unavailable);
-  feed.start();
-  feed.when_placed([&] { ++ran; });
-  ground.run_ready();
-  EXPECT_EQ(ran, 3);
-}
-
-TEST_F(ChangeFeedPartTest, task_that_waits_runs_when_the_feed_stops) {
-  int ran = 0;
-  feed.start();
-  feed.when_placed([&] { ++ran; });
-  feed.stop();
-  EXPECT_EQ(ran, 1);
-}
-
-class ChangeFeedOffTest : public ChangeFeedPartTest {
- protected:
-  ChangeFeedOffTest()
-      : ChangeFeedPartTest([](CacheOptions& options) { options.store_calls.poll_every = 0ms; }) {}
-};
-
-TEST_F(ChangeFeedOffTest, feed_that_is_not_wanted_asks_nothing) {
-  follow();
-  ground.run_for(1min);
-  EXPECT_EQ(polls(), 0u);
-  EXPECT_FALSE(feed.health().enabled);
-}
-
-// --- Hints ---
-
-class ChangeFeedHintsTest : public ChangeFeedPartTest {
- protected:
-  ChangeFeedHintsTest()
-      : ChangeFeedPartTest([](CacheOptions& options) { options.store_calls.poll_every = 1h; }) {
-    ground.store->give_hints();
-    have(document(5, "5"));
-    follow();
-    ground.run_for(10s);
-  }
-};
-
-TEST_F(ChangeFeedHintsTest, hint_brings_the_change_long_before_the_next_poll_I10) {
-  EXPECT_EQ(feed.hints(), 0u);
-  ground.put_row(document(6, "6"));
-  ground.run_ready();
-  EXPECT_EQ(local.file(), "6");
-  EXPECT_EQ(feed.hints(), 1u);
-}
-
-TEST_F(ChangeFeedHintsTest, hints_that_never_stop_are_followed_ten_times_a_second) {
-  const std::uint64_t before = polls();
-  for (std::uint64_t n = 0; n < 100; ++n) {
-    ground.put_row(document(6 + n));
-    ground.run_for(10ms);
-  }
-  EXPECT_GE(polls(), before + 10);
-  EXPECT_LE(polls(), before + 11);
-}
-
-TEST_F(ChangeFeedHintsTest, hint_for_which_the_feed_tells_nothing_is_followed_once_more_soon) {
-  ground.store->hold_up_changes("an old transaction");
-  ground.put_row(document(6, "6"));
-  ground.run_ready();
-  ground.store->hold_up_changes("");
-  ground.run_for(1s);
-  EXPECT_EQ(local.file(), "6");
-  const std::uint64_t before = polls();
-  ground.run_for(30min);
-  EXPECT_EQ(polls(), before);
-}
-
-TEST_F(ChangeFeedHintsTest, look_that_fails_is_tried_again_in_seconds_not_at_the_next_poll_I10) {
-  refuse_call("changes");
-  ground.put_row(document(6, "6"));
-  ground.run_ready();
-  ground.store_does(StoreFault::none);
-  ground.run_for(2s);
-  EXPECT_EQ(local.file(), "6");
-}
-
-TEST_F(ChangeFeedHintsTest, health_of_the_hints_follows_what_the_store_says_I13) {
-  EXPECT_TRUE(feed.hints_health().enabled);
-  EXPECT_TRUE(feed.hints_health().working);
-  ground.store->set_hint_state({.kind = HintState::Kind::lost, .why = "the line is cut"});
-  ground.run_ready();
-  EXPECT_FALSE(feed.hints_health().working);
-  EXPECT_EQ(feed.hints_health().why, "the line is cut");
-  ground.store->set_hint_state({.kind = HintState::Kind::live, .why = {}});
-  EXPECT_TRUE(feed.hints_health().working);
-  feed.stop();
-  EXPECT_FALSE(feed.hints_health().enabled);
-}
-
-TEST_F(ChangeFeedHintsTest, hint_after_the_cache_has_closed_is_not_heard) {
-  ground.runtime.tasks.close();
-  ground.put_row(document(6, "6"));
-  ground.run_ready();
-  EXPECT_EQ(feed.hints(), 0u);
-  EXPECT_EQ(local.file(), "5");
 }
 
 }  // namespace
