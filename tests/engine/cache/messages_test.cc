@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cache/said.h"
 #include "engine/cache/world.h"
 
 namespace tiercache::testing {
@@ -18,21 +19,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 using Values = std::vector<std::pair<std::string, std::string>>;
-
-struct Said {
-  std::string what = "(nothing thrown)";
-  std::string details;
-};
-
-template <class Kind>
-Said said_by(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Kind& error) {
-    return {error.what(), error.details()};
-  }
-  return {};
-}
 
 class Messages : public ::testing::Test {
  protected:

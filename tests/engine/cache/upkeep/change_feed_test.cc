@@ -233,6 +233,20 @@ TEST_F(ChangeFeedPartTest, nothing_comes_from_another_store_until_it_is_accepted
   EXPECT_EQ(local.file(), "6");
 }
 
+TEST_F(ChangeFeedPartTest, rows_of_a_store_that_became_another_one_meanwhile_are_not_kept_I1) {
+  have(document(5, "5"));
+  follow();
+  ground.put_row(document(6, "6"));
+  ground.store->on_call([this](const std::string& call) {
+    if (call != "load") return;
+    ground.store->reset();
+    ground.store->set_name("another");
+    ground.put_row(document(7, "7"));
+  });
+  poll();
+  EXPECT_EQ(local.file(), "5");
+}
+
 TEST_F(ChangeFeedPartTest, cache_that_closes_while_rows_are_loaded_takes_none) {
   have(document(5, "5"));
   follow();

@@ -15,12 +15,6 @@ namespace {
 
 using How = Settled::How;
 
-Clocks fetched_at(WallTime when) {
-  Clocks clocks;
-  clocks.last_fetch = when;
-  return clocks;
-}
-
 UnsettledWrite sent(RecordKind kind, std::uint64_t time, const std::string& key = "k") {
   UnsettledWrite write;
   write.kind = kind;
