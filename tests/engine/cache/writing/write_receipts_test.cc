@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,9 +40,9 @@ class WriteReceiptsTest : public ::testing::Test {
   Said thrown_for(Status status) {
     return said_by<Kind>([&] { receipt_or_throw(data, result_of(status, version(5), "why")); });
   }
-  std::optional<NotDurable::State> state_of(Status status, Version of) {
+  static std::optional<NotDurable::State> state_of(const std::function<void()>& call) {
     try {
-      receipt_or_throw(data, result_of(status, of));
+      call();
     } catch (const NotDurable& error) {
       return error.state();
     }
@@ -70,13 +71,16 @@ TEST_F(WriteReceiptsTest, receipt_says_where_the_write_is_and_nowhere_else_I13) 
 }
 
 TEST_F(WriteReceiptsTest, exception_is_of_the_kind_that_says_what_there_is_now_I13) {
+  const auto of = [&](Status status) {
+    return [this, status] { receipt_or_throw(data, result_of(status, version(5))); };
+  };
   EXPECT_THAT(thrown_for<VersionConflict>(Status::conflict).what, HasSubstr("dataset \"d\": why."));
   EXPECT_THAT(thrown_for<NotDurable>(Status::full).what, HasSubstr("was refused: why."));
   EXPECT_THAT(thrown_for<NotDurable>(Status::in_the_way).what, HasSubstr("by its deadline: why."));
   for (const Status status : {Status::full, Status::not_applied, Status::in_the_way}) {
-    EXPECT_EQ(state_of(status, version(5)), NotDurable::State::not_applied);
+    EXPECT_EQ(state_of(of(status)), NotDurable::State::not_applied);
   }
-  EXPECT_EQ(state_of(Status::unknown, version(5)), NotDurable::State::unknown);
+  EXPECT_EQ(state_of(of(Status::unknown)), NotDurable::State::unknown);
 }
 
 TEST_F(WriteReceiptsTest, what_the_disk_said_is_in_the_details_alone_I11) {
@@ -157,6 +161,8 @@ TEST_F(WriteReceiptsTest, refused_write_and_one_that_the_cache_closed_before_are
   EXPECT_THAT(parked.what, HasSubstr("it is parked"));
   EXPECT_THAT(parked.what, Not(HasSubstr("no such table"))) << "what() quotes no server";
   EXPECT_EQ(parked.details, "no such table");
+  EXPECT_EQ(state_of([&] { settled_or_throw(data, journaled, refused); }),
+            NotDurable::State::unknown);
   EXPECT_EQ(told(settled_receipt(journaled, refused)), "journaled 5-1");
   EXPECT_EQ(settled_receipt(journaled, refused).why, "the store refused it: no such table");
 
@@ -208,13 +214,11 @@ TEST_F(WriteReceiptsTest, without_background_retries_it_waits_for_a_flush) {
 }
 
 TEST_F(WriteReceiptsTest, write_whose_base_is_not_confirmed_is_not_applied_I13) {
-  try {
-    throw_base_unconfirmed(waiting, data, written());
-  } catch (const NotDurable& error) {
-    EXPECT_EQ(error.state(), NotDurable::State::not_applied);
-    EXPECT_THAT(error.what(), HasSubstr("the version that it is compared with"));
-    EXPECT_EQ(error.details(), "no answer to this write had come by then");
-  }
+  const auto call = [&] { throw_base_unconfirmed(waiting, data, written()); };
+  EXPECT_EQ(state_of(call), NotDurable::State::not_applied);
+  const Said said = said_by<NotDurable>(call);
+  EXPECT_THAT(said.what, HasSubstr("the version that it is compared with"));
+  EXPECT_EQ(said.details, "no answer to this write had come by then");
 }
 
 }  // namespace
