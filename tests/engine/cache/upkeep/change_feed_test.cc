@@ -320,7 +320,7 @@ TEST_F(ChangeFeedPartTest, cursor_waits_until_the_files_before_it_are_on_the_dis
   follow();
   const std::string before = kept();
   ground.refuse(EIO, {"sync_all"}, "");
-  local.file_writer.touched();
+  local.file_writer.sync_soon();
   ground.put_row(document(6, "6"));
   ground.run_for(15s);
   EXPECT_EQ(kept(), before);
