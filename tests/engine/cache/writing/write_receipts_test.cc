@@ -76,7 +76,7 @@ TEST_F(WriteReceiptsTest, exception_is_of_the_kind_that_says_what_there_is_now_I
   };
   EXPECT_THAT(thrown_for<VersionConflict>(Status::conflict).what, HasSubstr("dataset \"d\": why."));
   EXPECT_THAT(thrown_for<NotDurable>(Status::full).what, HasSubstr("was refused: why."));
-  EXPECT_THAT(thrown_for<NotDurable>(Status::in_the_way).what, HasSubstr("by its deadline: why."));
+  EXPECT_THAT(thrown_for<NotDurable>(Status::in_the_way).what, HasSubstr("was not applied: why."));
   for (const Status status : {Status::full, Status::not_applied, Status::in_the_way}) {
     EXPECT_EQ(state_of(of(status)), NotDurable::State::not_applied);
   }
