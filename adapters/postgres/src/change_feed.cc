@@ -9,7 +9,7 @@
 //     now                has ended       still runs    all but 108 have ended
 //     the page tells     101             -             107, 109, ...
 //
-// Its own cursor then sees everything that has ended by now, so 104 and 108 are told once they have.
+// The next cursor sees everything that has ended by now, so 104 and 108 are told once they have.
 //
 // A page that ends inside a transaction says so in its cursor, and the next page begins there. What
 // cannot be told any more (another database or timeline, purged changes) is a gap. Why so:
