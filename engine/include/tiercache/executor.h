@@ -13,10 +13,10 @@ namespace tiercache {
 
 // Where a task runs. Lanes keep work that may block from starving work that may not.
 enum class Lane : std::uint8_t {
-  compute,   // short, never blocks: handlers, timers' work, bookkeeping
+  compute,   // short, waits for nothing: handlers, timers' work, bookkeeping
   disk,      // local file operations
   store,     // calls into the `Store` port, each bounded by its deadline
-  callback,  // the user's refresh callbacks; may hang
+  callback,  // the user's refresh callbacks, which may hang, and saving what they return
 };
 
 // A flag that is set once and that threads can wait for. Thread-safe.

@@ -91,7 +91,8 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   void call_workers() TIERCACHE_REQUIRES(mutex);
   void work();
   RecordPtr begin_next(RefreshContext* context) TIERCACHE_REQUIRES(mutex);
-  void end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
+  // Returns true if the answer is to be applied.
+  bool end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
   // The steps after the callback.
   void apply(const RecordPtr& record, RefreshResult result);
   void finish(const RecordPtr& record, FlightResult result);
@@ -226,8 +227,12 @@ void SingleFlight::State::work() {
   }
   if (!record) return;
   Answer answer = ask_source(record->flight.call, context);
-  Lock lock(mutex);
-  end_callback(record, answer);
+  bool applies = false;
+  {
+    Lock lock(mutex);
+    applies = end_callback(record, answer);
+  }
+  if (applies) apply(record, std::move(*answer.result));
 }
 
 SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* context) {
@@ -248,32 +253,28 @@ SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* c
 
 // After `stop` the executor and the clock may be gone, so only the count of callbacks is kept. A
 // late answer is left to the caller, because nothing of the user's may be destroyed under the lock.
-void SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) {
+bool SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) {
   --callbacks;
-  if (stopped) return;
+  if (stopped) return false;
   if (record->phase == Phase::abandoned) {
     record->phase = Phase::ended;
     flights.erase(record->id);
-    return;
+    return false;
   }
   --workers_in_time;
   drop_timer(*record);
   call_workers();
-  if (!answer.result) return fail(record, std::move(answer.why), answer.source_delay);
+  if (!answer.result) {
+    fail(record, std::move(answer.why), answer.source_delay);
+    return false;
+  }
   record->phase = Phase::applying;
-  executor.post(Lane::compute,
-                [self = shared_from_this(), record, result = std::move(*answer.result)]() mutable {
-                  self->apply(record, std::move(result));
-                });
+  return true;
 }
 
 // --- After the callback ---
 
 void SingleFlight::State::apply(const RecordPtr& record, RefreshResult result) {
-  {
-    Lock lock(mutex);
-    if (stopped) return;
-  }
   auto finish = [weak = weak_from_this(), record](FlightResult ended) {
     if (const auto self = weak.lock()) self->finish(record, std::move(ended));
   };

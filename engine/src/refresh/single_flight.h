@@ -39,8 +39,9 @@ struct Flight {
   // callback that does not return outlives the cache.
   std::function<RefreshResult(RefreshContext&)> call;
   // Applies the answer by the write path, and then calls `finish` with how that ended, from any
-  // thread; only the first call counts. Runs on the compute lane. If it throws, the flight has
-  // failed.
+  // thread; only the first call counts. Runs on the callback's thread, because it may wait for the
+  // disk and for other processes, for which no timer and no handler should have to wait. If it
+  // throws, the flight has failed.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
   // Called once with how the flight has ended, before those who wait are told, on the compute lane;
   // not called once the cache is closing. May be empty.
@@ -69,8 +70,8 @@ struct Flight {
 // Failures: a key that failed, or was throttled for another reason than its back-off, may be tried
 // again at `retry_at`. A success clears that. The table is bounded (RetryTable).
 //
-// Thread-safe. `executor` and `clock` must outlive the tasks of the compute lane; callbacks
-// still running after `stop` touch none of them.
+// Thread-safe. `executor` and `clock` must outlive the tasks of the compute lane, and every `apply`
+// that has begun; callbacks still running after `stop` touch none of them.
 class SingleFlight {
  public:
   struct Counters {

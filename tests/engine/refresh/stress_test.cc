@@ -125,6 +125,32 @@ TEST(RefreshStress, stop_among_many_threads_answers_each_handler_once) {
   }
 }
 
+// Applying an answer syncs the journal and may wait for other processes; deadlines go on meanwhile.
+TEST(RefreshStress, answer_that_is_being_applied_holds_up_no_timer_I7) {
+  const auto clock = system_clock();
+  const auto executor = thread_executor();
+  const auto timer_ran = executor->make_event();
+  const auto ended = executor->make_event();
+  std::atomic<bool> in_time{false};
+  SingleFlight flights(*executor, *clock, 1, 1);
+  const auto make = [&] {
+    Flight flight;
+    flight.call = [](RefreshContext&) -> RefreshResult { return NotFound{}; };
+    flight.apply = [&](const RefreshResult&, const std::function<void(FlightResult)>& finish) {
+      executor->schedule(clock->steady_now(), Lane::compute, [timer_ran] { timer_ran->set(); });
+      in_time = timer_ran->wait_until(clock->steady_now() + 5s);
+      finish({.status = FlightResult::Status::saved, .why = {}});
+    };
+    return flight;
+  };
+  flights.run({"d", "k"}, RefreshReason::asked, make,
+              [ended](const FlightResult&) { ended->set(); });
+  EXPECT_TRUE(ended->wait_until(clock->steady_now() + 60s));
+  EXPECT_TRUE(in_time);
+  flights.stop();
+  executor->shutdown(clock->steady_now() + 60s);
+}
+
 TEST(RefreshStress, scheduler_armed_from_many_threads_starts_each_turn_once) {
   const auto clock = system_clock();
   const auto executor = thread_executor({.compute = 2});
