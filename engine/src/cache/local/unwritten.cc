@@ -36,8 +36,10 @@ void LocalTiers::serve_unwritten() {
   }
   for (const auto& [id, entry] : unwritten) {
     DatasetState& dataset = *runtime_.datasets.find(id.dataset);
-    const ResidentPtr here = memory_.peek(dataset.ref(id.key)).resident;
-    if (here && here->entry.version > entry->version) continue;
+    files_.notice(id);  // others may have put something newer there
+    const Known standing = known(&dataset, id);
+    if (standing.visible() > entry->version) continue;
+    const ResidentPtr& here = standing.in_memory.resident;
     std::shared_ptr<Resident> resident;
     try {
       resident = dataset.resident_of(*entry);

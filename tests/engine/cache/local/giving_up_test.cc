@@ -304,5 +304,20 @@ TEST_F(GivingUpTest, unwritten_entry_that_does_not_decode_is_not_served) {
   EXPECT_EQ(room.in_memory(picky, {"picky", "k"}), "<nothing>");
 }
 
+TEST_F(GivingUpTest, unwritten_entry_is_not_served_over_what_the_files_have_newer_I4) {
+  room.tiers.files().write(kId, tombstone(6), EntryFiles::Sync::before);
+  room.tiers.keep_unwritten(kId, shared(document(5, "a dead process's")));
+  room.tiers.serve_unwritten();
+  EXPECT_EQ(room.in_memory(data), "<nothing>");
+  EXPECT_EQ(room.found(data), "<tombstone>");
+}
+
+TEST_F(GivingUpTest, unwritten_entry_is_not_served_where_an_erase_hides_it_I4) {
+  room.tiers.keep_unwritten(kId, shared(document(5, "a dead process's")));
+  ASSERT_EQ(room.journal_erase("*", 6), AppendStatus::durable);
+  room.tiers.serve_unwritten();
+  EXPECT_EQ(room.in_memory(data), "<nothing>");
+}
+
 }  // namespace
 }  // namespace tiercache::detail
