@@ -91,8 +91,7 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   void call_workers() TIERCACHE_REQUIRES(mutex);
   void work();
   RecordPtr begin_next(RefreshContext* context) TIERCACHE_REQUIRES(mutex);
-  // Returns true if the answer is to be applied.
-  bool end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
+  void end_callback(const RecordPtr& record, Answer& answer) TIERCACHE_REQUIRES(mutex);
   // The steps after the callback.
   void apply(const RecordPtr& record, RefreshResult result);
   void finish(const RecordPtr& record, FlightResult result);
@@ -227,12 +226,8 @@ void SingleFlight::State::work() {
   }
   if (!record) return;
   Answer answer = ask_source(record->flight.call, context);
-  bool applies = false;
-  {
-    Lock lock(mutex);
-    applies = end_callback(record, answer);
-  }
-  if (applies) apply(record, std::move(*answer.result));
+  Lock lock(mutex);
+  end_callback(record, answer);
 }
 
 SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* context) {
@@ -253,28 +248,35 @@ SingleFlight::State::RecordPtr SingleFlight::State::begin_next(RefreshContext* c
 
 // After `stop` the executor and the clock may be gone, so only the count of callbacks is kept. A
 // late answer is left to the caller, because nothing of the user's may be destroyed under the lock.
-bool SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) {
+void SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) {
   --callbacks;
-  if (stopped) return false;
+  if (stopped) return;
   if (record->phase == Phase::abandoned) {
     record->phase = Phase::ended;
     flights.erase(record->id);
-    return false;
+    return;
   }
   --workers_in_time;
   drop_timer(*record);
-  call_workers();
-  if (!answer.result) {
-    fail(record, std::move(answer.why), answer.source_delay);
-    return false;
+  if (answer.result) {
+    record->phase = Phase::applying;
+    // Before others are called: this thread is about to be free, and theirs may hang.
+    executor.post(Lane::callback, [self = shared_from_this(), record,
+                                   result = std::move(*answer.result)]() mutable {
+      self->apply(record, std::move(result));
+    });
   }
-  record->phase = Phase::applying;
-  return true;
+  call_workers();
+  if (!answer.result) fail(record, std::move(answer.why), answer.source_delay);
 }
 
 // --- After the callback ---
 
 void SingleFlight::State::apply(const RecordPtr& record, RefreshResult result) {
+  {
+    Lock lock(mutex);
+    if (stopped) return;
+  }
   auto finish = [weak = weak_from_this(), record](FlightResult ended) {
     if (const auto self = weak.lock()) self->finish(record, std::move(ended));
   };

@@ -39,9 +39,9 @@ struct Flight {
   // callback that does not return outlives the cache.
   std::function<RefreshResult(RefreshContext&)> call;
   // Applies the answer by the write path, and then calls `finish` with how that ended, from any
-  // thread; only the first call counts. Runs on the callback's thread, because it may wait for the
-  // disk and for other processes, for which no timer and no handler should have to wait. If it
-  // throws, the flight has failed.
+  // thread; only the first call counts. Runs on the callback lane, because it may wait for the disk
+  // and for other processes, for which no timer and no handler should have to wait. If it throws,
+  // the flight has failed.
   std::function<void(RefreshResult result, std::function<void(FlightResult)> finish)> apply;
   // Called once with how the flight has ended, before those who wait are told, on the compute lane;
   // not called once the cache is closing. May be empty.
@@ -64,8 +64,8 @@ struct Flight {
 // callbacks that never return do not use it up. The key stays taken until the callback does return
 // (I5): until then its flights are `throttled`, then its late answer is dropped. The callback's
 // thread is the executor's: when every thread of the lane hangs, flights wait in line and are
-// throttled, everything else goes on, and the first thread to come back takes up the line. What is
-// queued at the executor never exceeds `concurrency` tasks.
+// throttled, everything else goes on, and the first thread to come back takes up the line. At most
+// `concurrency` calls are queued at the executor, besides the answers that are to be applied.
 //
 // Failures: a key that failed, or was throttled for another reason than its back-off, may be tried
 // again at `retry_at`. A success clears that. The table is bounded (RetryTable).

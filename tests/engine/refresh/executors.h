@@ -53,7 +53,9 @@ class HeldCallbacks final : public PassingExecutor {
   }
   std::size_t held() const { return held_.size(); }
   void release() {
-    for (auto& task : std::exchange(held_, {})) task();
+    while (!held_.empty()) {
+      for (auto& task : std::exchange(held_, {})) task();
+    }
   }
 
  private:

@@ -99,6 +99,20 @@ TEST(SingleFlightStop, flight_that_is_just_being_made_does_not_begin) {
   EXPECT_EQ(rig.executor.pending(), 0u);
 }
 
+TEST(SingleFlightStop, answer_that_has_come_is_not_applied) {
+  FlightRig rig;
+  rig.run("k", FlightRig::answer);
+  const auto returned = [&] {
+    return rig.flights->counters().started == 1 && rig.flights->callbacks_running() == 0;
+  };
+  while (!returned()) ASSERT_TRUE(rig.executor.step());
+  rig.flights->stop();
+  rig.executor.run_ready();
+  EXPECT_EQ(rig.applied, 0);
+  ASSERT_EQ(rig.results.size(), 1u);
+  EXPECT_EQ(rig.results[0].status, Status::stopped);
+}
+
 TEST(SingleFlightStop, answer_that_comes_after_it_is_not_applied) {
   FlightRig rig;
   rig.run("k", [&rig](RefreshContext&) -> RefreshResult {
