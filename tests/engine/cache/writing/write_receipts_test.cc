@@ -56,7 +56,8 @@ class WriteReceiptsTest : public ::testing::Test {
   Ground ground;
   WritingRoom room{ground};
   DatasetState& data = ground.open();
-  const StoreOutlook waiting{ground.runtime, room.store.calls, room.store.identity, room.store_writer};
+  const StoreOutlook waiting{ground.runtime, room.store.calls, room.store.identity,
+                             room.store_writer};
 };
 
 // --- Written, or not ---
@@ -208,7 +209,8 @@ TEST_F(WriteReceiptsTest, outbox_that_waits_for_another_store_is_told_with_both_
 TEST_F(WriteReceiptsTest, without_background_retries_it_waits_for_a_flush) {
   Ground without([](CacheOptions& options) { options.flags.background_retry = false; });
   WritingRoom its(without);
-  const StoreOutlook its_waiting{without.runtime, its.store.calls, its.store.identity, its.store_writer};
+  const StoreOutlook its_waiting{without.runtime, its.store.calls, its.store.identity,
+                                 its.store_writer};
   EXPECT_THAT(not_stored_in_time(its_waiting, written()),
               HasSubstr("waits in the outbox for Cache::flush"));
 }
