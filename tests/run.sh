@@ -13,7 +13,7 @@ ccache's folder, and to a temporary directory that is removed.
   --preset NAME    of CMakePresets.json: dev (default), release, asan, tsan
   --label REGEX    only tests with such a label: unit, integration, adapter, structure, package, long
   --filter REGEX   only tests whose names match
-  --jobs N         compilers and tests at once (default: one per processor)
+  --jobs N         compilers at once (default: one per processor), and twice as many tests, since many of them wait
 
 Exit status: 0 all passed, 1 a test or the build failed, 2 wrong usage, 130 interrupted.
 TEXT
@@ -108,5 +108,5 @@ else
 fi
 if [[ -n $label ]]; then selection+=(--label-regex "$label"); fi
 if [[ -n $filter ]]; then selection+=(--tests-regex "$filter"); fi
-run_step ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
+run_step ctest --test-dir "$build" --parallel $((2 * jobs)) --output-on-failure --no-tests=error \
   "${selection[@]}" || fail "not all tests passed"
