@@ -18,7 +18,7 @@ tiercache_packages() {
     libcpp-httplib-dev libcli11-dev pkgconf iso-codes ca-certificates curl jq)
   local test=(libgtest-dev libgmock-dev libbenchmark-dev libboost-dev clang-format-14 zlib1g-dev openssl)
   local server=(postgresql pgbouncer)
-  local ci=(clang-14 libclang-rt-14-dev clang-19)
+  local ci=(clang-14 libclang-rt-14-dev clang-19 valgrind)
   local mutation=(libclang-14-dev libclang-cpp14-dev llvm-14-dev)
   case "$1" in
     run) echo "${run[@]}" ;;

@@ -63,22 +63,22 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
 }
 
 // What memory may serve as it is, without a look at lower tiers and with nothing to refresh. Not in
-// a forked child: a thread of the parent may have held memory's locks when it was made.
-inline std::optional<ReadResult> hit_in_memory(Core& core, DatasetState& dataset,
-                                               std::string_view key) {
+// a forked child: a thread of the parent may have held memory's locks when it was made. Written into
+// the caller's result: returning an optional one takes 77 instructions more, of 340.
+[[gnu::always_inline]] inline bool hit_in_memory(Core& core, DatasetState& dataset,
+                                                 std::string_view key, ReadResult* result) {
   MemoryTier::Found found = core.local().memory().find(dataset.ref(key));
   const Ticks ticks = core.runtime().coarse_ticks();
   const bool servable = found.resident && found.resident->kind == ResidentKind::document &&
                         ticks < found.lifetimes.fresh_until &&
                         ticks < found.lifetimes.trusted_until && !found.outdated;
-  if (!servable) return std::nullopt;
+  if (!servable) return false;
   dataset.counters.memory_hits.add();
-  ReadResult result;
-  result.age = age_at(found.lifetimes, ticks);
-  result.freshness = freshness_at(found.lifetimes, ticks);
-  result.tier = Tier::memory;
-  result.resident = std::move(found.resident);
-  return result;
+  result->age = age_at(found.lifetimes, ticks);
+  result->freshness = freshness_at(found.lifetimes, ticks);
+  result->tier = Tier::memory;
+  result->resident = std::move(found.resident);
+  return true;
 }
 
 // Of a call that an exception would end, for a handler, which takes none.
@@ -102,9 +102,8 @@ const std::string& DatasetCore::name() const {
 }
 
 ReadResult DatasetCore::get(std::string_view key, const GetOptions& options) {
-  if (core_->runtime().is_own_process()) {
-    if (auto hit = hit_in_memory(*core_, state_, key)) return std::move(*hit);
-  }
+  ReadResult hit;
+  if (core_->runtime().is_own_process() && hit_in_memory(*core_, state_, key, &hit)) return hit;
   options.reach == Reach::memory ? core_->runtime().check_process() : core_->runtime().check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   return run_read(core_, read_request(*core_, state_, key, options));
@@ -180,7 +179,8 @@ std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
 ReadResult DatasetCore::get_or_load(std::string_view key, Callback callback,
                                     std::optional<milliseconds> ttl, const GetOptions& options) {
   core_->runtime().check_process();
-  if (auto hit = hit_in_memory(*core_, state_, key)) return std::move(*hit);
+  ReadResult hit;
+  if (hit_in_memory(*core_, state_, key, &hit)) return hit;
   core_->runtime().check_open();
   check_key(state_.name, key, state_.policy.options.keyed, core_->key_rules());
   ReadRequest request = read_request(*core_, state_, key, options);
