@@ -63,8 +63,8 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
 }
 
 // What memory may serve as it is, without a look at lower tiers and with nothing to refresh. Not in
-// a forked child: a thread of the parent may have held memory's locks when it was made. Written into
-// the caller's result: returning an optional one takes 77 instructions more, of 340.
+// a forked child: a thread of the parent may have held memory's locks when it was made. Written
+// into the caller's result: returning an optional one takes 77 instructions more, of 340.
 [[gnu::always_inline]] inline bool hit_in_memory(Core& core, DatasetState& dataset,
                                                  std::string_view key, ReadResult* result) {
   MemoryTier::Found found = core.local().memory().find(dataset.ref(key));
