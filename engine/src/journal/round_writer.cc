@@ -24,6 +24,13 @@ bool grows(const QueuedRecord& one) {
          (one.record.kind == RecordKind::content || one.record.kind == RecordKind::clocks);
 }
 
+// Whether the metadata of the earlier clocks may be what counts once they are merged with `later`:
+// metadata belongs to the newer version, and within one version to the later fetch.
+bool earlier_describes(Version version, const Clocks& clocks, const Entry& later) {
+  if (version != later.version) return version > later.version;
+  return later.metadata.empty() || later.clocks.last_fetch < clocks.last_fetch;
+}
+
 }  // namespace
 
 // Without a folder nothing can be written. While a deleted one is being restored, the refusal also
@@ -69,10 +76,9 @@ void RoundWriter::merge_with_live_clocks(Record* record) {
   earlier.entry.version = places.version;
   earlier.entry.metadata.clear();
   const Entry& later = record->entry;
-  if (places.version > later.version ||
-      (places.version == later.version && later.metadata.empty())) {
-    // The metadata of the earlier record counts, and that is only on the disk. If the disk cannot
-    // be read, its clocks, which the index knows, still count.
+  if (earlier_describes(places.version, earlier.entry.clocks, later)) {
+    // The metadata of the earlier record is only on the disk. If the disk cannot be read, its
+    // clocks, which the index knows, still count.
     Record read;
     if (reader.read(places.places, &read).ok()) {
       earlier = std::move(read);

@@ -8,24 +8,13 @@
 #include "engine/journal/journal_fixture.h"
 #include "journal/segment.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
 
 constexpr char kFirstLife[] = "/cache/journal/life-1";
 
-class AdoptionEdges : public ::testing::Test {
+class AdoptionEdges : public JournalOnDiskTest {
  protected:
-  Journal& journal() { return *log.journal; }
   void leave_behind(const std::vector<Record>& records) {
     ASSERT_TRUE(log.open().ok());
     for (const Record& record : records) log.put(record);
@@ -70,9 +59,6 @@ class AdoptionEdges : public ::testing::Test {
     into.append(std::move(record), nullptr);
     EXPECT_TRUE(into.commit());
   }
-
-  MemoryDisk disk;
-  JournalOnDisk log{disk};
 };
 
 // --- Folders that are not what they seem ---
@@ -153,7 +139,7 @@ TEST_F(AdoptionEdges, nobody_need_listen_to_what_is_adopted) {
 TEST_F(AdoptionEdges, sizes_of_what_was_adopted_are_known) {
   leave_behind(too_many_to_be_moved_at_once());
   std::uint64_t bytes = 0;
-  for (const std::string& path : testing::segment_files(disk)) {
+  for (const std::string& path : segment_files(disk)) {
     std::string segment;
     ASSERT_TRUE(disk.read(path, &segment));
     bytes += segment.size();
@@ -204,7 +190,7 @@ TEST_F(AdoptionEdges, folder_that_cannot_be_read_takes_only_its_own_along_I1) {
   put(*third, content("c", 4, document("c", 3'900)));
   for (auto* each : {&readable, &unreadable, &third}) each->reset();
   std::string last;
-  for (const std::string& path : testing::segment_files(disk)) {
+  for (const std::string& path : segment_files(disk)) {
     if (path.starts_with("/cache/journal/b/")) last = path;
   }
   fail("read_file", last, EIO);
@@ -224,12 +210,12 @@ TEST_F(AdoptionEdges, parking_told_by_a_folder_that_cannot_be_read_counts_once_i
   put(*holder, content("k2", 1, document("k2", 3'900)));
   holder.reset();
   auto judge = open_as("b");  // too much to be moved, so the records stay in their folder
-  judge->park(testing::write_of(content("k", 1, "")), "no");
+  judge->park(write_of(content("k", 1, "")), "no");
   ASSERT_TRUE(judge->commit());
   put(*judge, content("big", 9, document("big", 3'900)));
   judge.reset();
   std::string last;
-  for (const std::string& path : testing::segment_files(disk)) {
+  for (const std::string& path : segment_files(disk)) {
     if (path.starts_with("/cache/journal/b/")) last = path;
   }
   fail("read_file", last, EIO);
@@ -241,14 +227,14 @@ TEST_F(AdoptionEdges, parking_told_by_a_folder_that_cannot_be_read_counts_once_i
 TEST_F(AdoptionEdges, latest_word_on_a_parked_write_counts_whichever_folder_is_met_first) {
   auto first = open_as("z");
   for (const Record& record : too_many_to_be_moved_at_once()) put(*first, record);
-  first->park(testing::write_of(content("k0", 1, "")), "no");
-  first->park(testing::write_of(content("k1", 2, "")), "no");
+  first->park(write_of(content("k0", 1, "")), "no");
+  first->park(write_of(content("k1", 2, "")), "no");
   ASSERT_TRUE(first->commit());
   first.reset();
   auto second = open_as("a");
   ASSERT_TRUE(second->retry_parked(id_of("k0")));
   ASSERT_TRUE(second->retry_parked(id_of("k1")));
-  second->park(testing::write_of(content("k1", 2, "")), "still not");
+  second->park(write_of(content("k1", 2, "")), "still not");
   ASSERT_TRUE(second->commit());
   disk.kill();
   second.reset();
@@ -279,7 +265,7 @@ TEST_F(AdoptionEdges, first_refusal_is_the_one_that_is_told) {
   put(*second, content("l", 6, document("l")));
   second.reset();
   const auto path_of = [&](const std::string& folder) {
-    for (const std::string& path : testing::segment_files(disk)) {
+    for (const std::string& path : segment_files(disk)) {
       if (path.starts_with(folder)) return path;
     }
     return std::string();
@@ -301,7 +287,7 @@ class AdoptedDamage : public AdoptionEdges {
  protected:
   // The only segment of the first life, made anew by `change`.
   void damage(const std::function<void(std::string*)>& change) {
-    path = testing::segment_files(disk).at(0);
+    path = segment_files(disk).at(0);
     ASSERT_TRUE(disk.read(path, &bytes));
     change(&bytes);
     disk.write(path, bytes);
@@ -314,7 +300,7 @@ class AdoptedDamage : public AdoptionEdges {
   }
   std::string kept_aside() const {
     std::string kept;
-    const auto files = testing::quarantined_files(disk);
+    const auto files = quarantined_files(disk);
     EXPECT_EQ(files.size(), 1u);
     if (!files.empty()) disk.read(files[0], &kept);
     return kept;
@@ -347,7 +333,7 @@ TEST_F(AdoptedDamage, torn_header_without_a_record_behind_it_is_no_damage) {
   });
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(journal().stats().corrupt_records, 0u);
-  EXPECT_TRUE(testing::quarantined_files(disk).empty());
+  EXPECT_TRUE(quarantined_files(disk).empty());
 }
 
 TEST_F(AdoptedDamage, record_that_holds_its_checksum_and_is_none_is_kept_aside_I9) {
@@ -434,4 +420,4 @@ TEST(AdoptionWhileClosing, folder_is_left_to_the_next_I1) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

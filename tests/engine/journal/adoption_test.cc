@@ -6,21 +6,12 @@
 #include "engine/journal/journal_fixture.h"
 #include "journal/segment.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
 
 std::set<std::string> folders(const MemoryDisk& disk) {
   std::set<std::string> found;
-  const std::string under = std::string(testing::kDirectory) + "/";
+  const std::string under = std::string(kDirectory) + "/";
   for (const std::string& path : disk.files()) {
     if (!path.starts_with(under)) continue;
     const std::string rest = path.substr(under.size());
@@ -29,10 +20,9 @@ std::set<std::string> folders(const MemoryDisk& disk) {
   return found;
 }
 
-TEST(JournalAdoption, small_leftovers_are_moved_and_the_old_folder_is_deleted) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+using JournalAdoption = OpenJournalTest;
+
+TEST_F(JournalAdoption, small_leftovers_are_moved_and_the_old_folder_is_deleted) {
   log.put(content("k", 5, document("k")));
   log.kill();
   ASSERT_TRUE(log.open().ok());
@@ -40,10 +30,7 @@ TEST(JournalAdoption, small_leftovers_are_moved_and_the_old_folder_is_deleted) {
   EXPECT_EQ(*log.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
 }
 
-TEST(JournalAdoption, large_leftovers_stay_in_place_until_compaction) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, large_leftovers_stay_in_place_until_compaction) {
   for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
   log.kill();
   ASSERT_TRUE(log.open().ok());
@@ -58,8 +45,8 @@ TEST(JournalAdoption, large_leftovers_stay_in_place_until_compaction) {
 }
 
 // A record that is read after a kill may never have been synced.
-TEST(JournalAdoption, what_a_leftover_makes_dead_stays_until_the_leftover_is_copied_I1) {
-  for (const Record& later : {content("k", 50, "2"), testing::erase_matching("*", 50)}) {
+TEST(JournalsOfOneDisk, what_a_leftover_makes_dead_stays_until_the_leftover_is_copied_I1) {
+  for (const Record& later : {content("k", 50, "2"), erase_matching("*", 50)}) {
     MemoryDisk disk;
     JournalOnDisk a(disk);
     JournalOnDisk b(disk);
@@ -72,11 +59,11 @@ TEST(JournalAdoption, what_a_leftover_makes_dead_stays_until_the_leftover_is_cop
     disk.set_fault([](const std::string& operation, const std::string&) {
       return operation == "sync_data" ? EIO : 0;
     });
-    const auto left = testing::segment_files(disk);
+    const auto left = segment_files(disk);
     ASSERT_EQ(left.size(), 2u);
     JournalOnDisk next(disk);
     next.open();
-    const auto there = testing::segment_files(disk);
+    const auto there = segment_files(disk);
     for (const std::string& path : left) {
       EXPECT_TRUE(std::find(there.begin(), there.end(), path) != there.end()) << path;
     }
@@ -87,10 +74,7 @@ TEST(JournalAdoption, what_a_leftover_makes_dead_stays_until_the_leftover_is_cop
   }
 }
 
-TEST(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
   for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
   log.kill();
   ASSERT_TRUE(log.open().ok());
@@ -100,10 +84,7 @@ TEST(JournalAdoption, settled_leftovers_free_the_old_folder_without_a_copy) {
   EXPECT_EQ(log.journal->stats().disk_bytes, 0u);
 }
 
-TEST(JournalAdoption, what_a_later_life_says_counts_while_the_old_folder_is_still_there) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, what_a_later_life_says_counts_while_the_old_folder_is_still_there) {
   for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
   log.journal->park(log.journal->take_unsettled(1, 1).at(0), "no");
   EXPECT_TRUE(log.journal->commit());
@@ -118,7 +99,7 @@ TEST(JournalAdoption, what_a_later_life_says_counts_while_the_old_folder_is_stil
   EXPECT_EQ(log.journal->stats().unsettled, 20u);
 }
 
-TEST(JournalAdoption, later_word_on_a_parked_write_counts_in_whatever_order_folders_are_met) {
+TEST(JournalsOfOneDisk, later_word_on_a_parked_write_counts_in_whatever_order_folders_are_met) {
   MemoryDisk disk;
   JournalOnDisk log(disk);
   for (int life = 1; life <= 9; ++life) ASSERT_TRUE(log.open().ok());
@@ -136,7 +117,7 @@ TEST(JournalAdoption, later_word_on_a_parked_write_counts_in_whatever_order_fold
 }
 
 // Its owner died while it copied forward what another had left: the content is in two folders.
-TEST(JournalAdoption, parked_write_in_a_folder_that_cannot_be_read_to_its_end_is_met_without_it) {
+TEST(JournalsOfOneDisk, parked_write_in_a_folder_that_cannot_be_read_to_its_end_is_met_without_it) {
   MemoryDisk disk;
   JournalOnDisk left(disk);
   JournalOnDisk copied(disk);
@@ -147,7 +128,7 @@ TEST(JournalAdoption, parked_write_in_a_folder_that_cannot_be_read_to_its_end_is
   ASSERT_TRUE(left.journal->commit());
   left.put(content("later", 6, document("later", 5000)));
   copied.put(content("k", 5, document("k")));
-  const auto segments = testing::segment_files(disk);
+  const auto segments = segment_files(disk);
   ASSERT_EQ(segments.size(), 3u);
   disk.kill();
   disk.kill();
@@ -161,10 +142,7 @@ TEST(JournalAdoption, parked_write_in_a_folder_that_cannot_be_read_to_its_end_is
   disk.set_fault({});
 }
 
-TEST(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
   log.put(content("k", 5, document("k")));
   log.kill();
   disk.set_capacity(1);
@@ -173,10 +151,10 @@ TEST(JournalAdoption, full_disk_at_start_hides_nothing_I1) {
   EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::not_applied);
   EXPECT_EQ(*log.journal->take_unsettled(1, 1).at(0).write.entry.document, document("k"));
   log.finish(content("k", 5, ""));
-  EXPECT_TRUE(testing::segment_files(disk).empty()) << "what is settled makes room";
+  EXPECT_TRUE(segment_files(disk).empty()) << "what is settled makes room";
 }
 
-TEST(JournalAdoption, living_owner_is_left_alone) {
+TEST(JournalsOfOneDisk, living_owner_is_left_alone) {
   MemoryDisk disk;
   JournalOnDisk alive(disk);
   JournalOnDisk other(disk);
@@ -191,7 +169,7 @@ TEST(JournalAdoption, living_owner_is_left_alone) {
   EXPECT_EQ(alive.journal->take_unsettled(10, 1 << 20).size(), 1u);
 }
 
-TEST(JournalAdoption, living_journal_adopts_what_a_neighbour_left) {
+TEST(JournalsOfOneDisk, living_journal_adopts_what_a_neighbour_left) {
   MemoryDisk disk;
   JournalOnDisk neighbour(disk);
   JournalOnDisk alive(disk);
@@ -214,14 +192,11 @@ TEST(JournalAdoption, living_journal_adopts_what_a_neighbour_left) {
   EXPECT_EQ(alive.journal->take_unsettled(10, 1 << 20).size(), 3u);
 }
 
-TEST(JournalAdoption, one_journal_adopts_at_a_time_and_others_are_told) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, one_journal_adopts_at_a_time_and_others_are_told) {
   log.put(content("k", 5, "1"));
   log.kill();
   std::unique_ptr<FileLock> adopting;
-  const std::string path = std::string(testing::kDirectory) + "/adopting";
+  const std::string path = std::string(kDirectory) + "/adopting";
   ASSERT_TRUE(disk.boot()->try_lock(path, &adopting).ok());
   EXPECT_EQ(log.open().error, EAGAIN);
   ASSERT_NE(log.journal, nullptr);
@@ -233,7 +208,7 @@ TEST(JournalAdoption, one_journal_adopts_at_a_time_and_others_are_told) {
   EXPECT_EQ(told, std::vector<std::string>{"k"});
 }
 
-TEST(JournalAdoption, newest_of_a_key_is_told_once_whichever_folder_has_it_I3) {
+TEST(JournalsOfOneDisk, newest_of_a_key_is_told_once_whichever_folder_has_it_I3) {
   MemoryDisk disk;
   JournalOnDisk a(disk);
   JournalOnDisk b(disk);
@@ -256,14 +231,14 @@ TEST(JournalAdoption, newest_of_a_key_is_told_once_whichever_folder_has_it_I3) {
   EXPECT_EQ(next.recovered_of(RecordKind::clocks, "c")->entry.clocks, (Clocks{ms(5), {}, ms(7)}));
 }
 
-TEST(JournalAdoption, erase_of_one_journal_hides_what_another_left_I4) {
+TEST(JournalsOfOneDisk, erase_of_one_journal_hides_what_another_left_I4) {
   MemoryDisk disk;
   JournalOnDisk a(disk);
   JournalOnDisk b(disk);
   ASSERT_TRUE(a.open().ok());
   ASSERT_TRUE(b.open().ok());
   a.put(content("user/1", 5, "1"));
-  b.put(testing::erase_matching("user/*", 7));
+  b.put(erase_matching("user/*", 7));
   a.journal.reset();
   std::size_t told = 0;
   ASSERT_TRUE(b.journal->adopt([&](const Record&) { ++told; }).ok());
@@ -272,31 +247,25 @@ TEST(JournalAdoption, erase_of_one_journal_hides_what_another_left_I4) {
 }
 
 // Two folders are not ordered on the disk unless by a sync.
-TEST(JournalAdoption, erased_record_does_not_come_back_with_the_folder_that_it_was_left_in_I4) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, erased_record_does_not_come_back_with_the_folder_that_it_was_left_in_I4) {
   log.put(content("user/1", 5, "1"));
   log.kill();
   ASSERT_TRUE(log.open().ok());
-  const Record erase = testing::erase_matching("user/*", 7);
+  const Record erase = erase_matching("user/*", 7);
   log.put(erase);
   log.finish(erase);
   log.put(content("next", 9, document("next", 5000)));
-  ASSERT_EQ(testing::segment_files(disk).size(), 1u) << "nothing tells of the erase any more";
-  ASSERT_TRUE(disk.boot()->sync_directory(std::string(testing::kDirectory) + "/life-2").ok());
+  ASSERT_EQ(segment_files(disk).size(), 1u) << "nothing tells of the erase any more";
+  ASSERT_TRUE(disk.boot()->sync_directory(std::string(kDirectory) + "/life-2").ok());
   disk.power_loss(0);
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(log.recovered_content("user/1"), nullptr);
 }
 
-TEST(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {
   log.put(content("k", 5, "1"));
   log.kill();
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   std::string bytes;
   ASSERT_TRUE(disk.read(path, &bytes));
   bytes[8] = 3;
@@ -312,13 +281,10 @@ TEST(JournalAdoption, later_format_is_refused_by_number_and_left_alone) {
   EXPECT_EQ(after, bytes);
 }
 
-TEST(JournalAdoption, unreadable_folder_is_reported_and_left_for_later) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, unreadable_folder_is_reported_and_left_for_later) {
   for (int i = 0; i < 20; ++i) log.put(content("k" + std::to_string(i), i + 1, document("k", 900)));
   log.kill();
-  const std::string last = testing::segment_files(disk).back();
+  const std::string last = segment_files(disk).back();
   disk.set_fault([&](const std::string& operation, const std::string& path) {
     return operation == "read_file" && path == last ? EIO : 0;
   });
@@ -333,7 +299,7 @@ TEST(JournalAdoption, unreadable_folder_is_reported_and_left_for_later) {
 }
 
 // Parked for good, it would be neither served nor sent once the disk works again.
-TEST(JournalAdoption, record_that_cannot_be_read_for_now_is_told_by_a_later_adoption_I1) {
+TEST(JournalsOfOneDisk, record_that_cannot_be_read_for_now_is_told_by_a_later_adoption_I1) {
   for (const std::string operation : {"open", "read_at"}) {
     MemoryDisk disk;
     JournalOnDisk log(disk);
@@ -355,22 +321,16 @@ TEST(JournalAdoption, record_that_cannot_be_read_for_now_is_told_by_a_later_adop
   }
 }
 
-TEST(JournalAdoption, folder_that_nobody_wrote_to_is_deleted) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, folder_that_nobody_wrote_to_is_deleted) {
   log.kill();
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(folders(disk), std::set<std::string>{"life-2"});
 }
 
-TEST(JournalAdoption, damaged_segment_is_kept_aside_I9) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, damaged_segment_is_kept_aside_I9) {
   log.put(content("k", 5, "1"));
   log.kill();
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   std::string bytes;
   ASSERT_TRUE(disk.read(path, &bytes));
   bytes.replace(0, 8, "GARBAGE!");
@@ -378,19 +338,16 @@ TEST(JournalAdoption, damaged_segment_is_kept_aside_I9) {
   disk.write(path, bytes);
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(log.journal->stats().corrupt_records, 1u);
-  ASSERT_EQ(testing::quarantined_files(disk).size(), 1u);
+  ASSERT_EQ(quarantined_files(disk).size(), 1u);
   std::string kept;
-  ASSERT_TRUE(disk.read(testing::quarantined_files(disk)[0], &kept));
+  ASSERT_TRUE(disk.read(quarantined_files(disk)[0], &kept));
   EXPECT_EQ(kept, bytes);
 }
 
-TEST(JournalAdoption, damage_that_cannot_be_kept_aside_is_not_deleted_I9) {
-  MemoryDisk disk;
-  JournalOnDisk log(disk);
-  ASSERT_TRUE(log.open().ok());
+TEST_F(JournalAdoption, damage_that_cannot_be_kept_aside_is_not_deleted_I9) {
   log.put(content("k", 5, "1"));
   log.kill();
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   disk.write(path, "not zeros");
   disk.set_fault([](const std::string& operation, const std::string&) {
     return operation == "write_file" ? ENOSPC : 0;
@@ -404,4 +361,4 @@ TEST(JournalAdoption, damage_that_cannot_be_kept_aside_is_not_deleted_I9) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -14,11 +14,8 @@
 
 namespace tiercache::testing {
 
-class CommitTest : public ::testing::Test {
+class CommitTest : public OpenJournalTest {
  protected:
-  CommitTest() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-
   // Queues it; its answer is in `answers` under its key.
   void append(Record record) {
     const std::string key = record.id.key;
@@ -46,15 +43,12 @@ class CommitTest : public ::testing::Test {
     if (kill) log.kill();
     ASSERT_TRUE(log.open().ok());
   }
-  std::vector<UnsettledWrite> take() { return journal().take_unsettled(100, 1 << 20); }
   void open_with_room_for(std::uint64_t bytes) {
     log.options.max_bytes = bytes;
     ASSERT_TRUE(log.open().ok());
   }
   std::uint64_t live_bytes() { return journal().stats().live_bytes; }
 
-  MemoryDisk disk;
-  JournalOnDisk log;
   std::map<std::string, AppendResult> answers;
   int interruptions = 0;
 };

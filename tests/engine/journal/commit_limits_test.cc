@@ -5,20 +5,10 @@
 
 #include "engine/journal/commit_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
-
-class CommitLimits : public testing::CommitTest {};
+class CommitLimits : public CommitTest {};
 
 // --- What fits ---
 
@@ -64,7 +54,7 @@ TEST_F(CommitLimits, full_journal_takes_what_makes_room_or_says_what_happened_I4
   ASSERT_EQ(log.put(content("l", 6, document("l", 800))).status, AppendStatus::full);
   EXPECT_EQ(log.put(erase_matching("other/*" + std::string(300, 'x'), 7)).status,
             AppendStatus::durable);
-  journal().park(testing::write_of(content("k", 5, "")), std::string(300, 'y'));
+  journal().park(write_of(content("k", 5, "")), std::string(300, 'y'));
   EXPECT_TRUE(journal().commit());
   reopen();
   EXPECT_EQ(journal().parked().size(), 1u);
@@ -130,7 +120,7 @@ TEST_F(CommitLimits, failed_write_is_written_anew_in_another_segment_I1) {
   EXPECT_EQ(log.put(content("k", 2, document("k"))).status, AppendStatus::durable);
   EXPECT_EQ(journal().stats().segments_abandoned, 1u);
   EXPECT_EQ(journal().stats().segments, 1u);
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
   disk.power_loss(0);
   ASSERT_TRUE(log.open().ok());
   EXPECT_NE(log.recovered_content("old"), nullptr);
@@ -211,7 +201,7 @@ TEST_F(CommitLimits, journal_closed_while_a_segment_is_deleted_is_closed) {
 TEST_F(CommitLimits, segment_that_somebody_deleted_is_gone) {
   const Record record = content("k", 1, document("k", 4'000));
   log.put(record);
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   log.put(content("l", 2, "1"));
   disk.remove(path);
   log.finish(record);
@@ -219,4 +209,4 @@ TEST_F(CommitLimits, segment_that_somebody_deleted_is_gone) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

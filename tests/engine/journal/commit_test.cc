@@ -5,19 +5,10 @@
 
 #include "engine/journal/commit_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::ms;
-
-class JournalCommit : public testing::CommitTest {};
+class JournalCommit : public CommitTest {};
 
 // --- Turns ---
 
@@ -94,7 +85,7 @@ TEST_F(JournalCommit, journal_closed_in_the_middle_of_a_write_keeps_its_folder_I
   meanwhile("sync_data", [this] { journal().close(); });
   EXPECT_TRUE(journal().commit());
   ASSERT_EQ(interruptions, 1);
-  EXPECT_FALSE(testing::segment_files(disk).empty()) << "nothing was live yet, and yet it counts";
+  EXPECT_FALSE(segment_files(disk).empty()) << "nothing was live yet, and yet it counts";
 }
 
 TEST_F(JournalCommit,
@@ -126,7 +117,7 @@ TEST_F(JournalCommit, replaced_segment_goes_with_the_write_that_replaces_it) {
   log.put(content("k", 1, document("k", 4'000)));
   log.put(content("k", 2, document("k", 4'000)));
   EXPECT_EQ(journal().stats().segments, 1u);
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
 }
 
 // --- Notes of what is settled ---
@@ -145,7 +136,7 @@ TEST_F(JournalCommit, note_alone_is_not_worth_a_segment) {
   log.put(record);
   log.settle(record);
   log.journal->close();
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
   reopen(false);
   EXPECT_NE(log.recovered_content("k"), nullptr);
   EXPECT_EQ(journal().stats().unsettled, 1u) << "without it the write is sent again";
@@ -338,4 +329,4 @@ TEST_F(JournalCommit, clocks_that_were_refused_are_not_merged_into_those_that_fo
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

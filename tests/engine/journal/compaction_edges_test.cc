@@ -5,24 +5,12 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
-
-class CompactionEdges : public ::testing::Test {
+class CompactionEdges : public OpenJournalTest {
  protected:
   using Compact = Journal::Compact;
-
-  CompactionEdges() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
 
   void put(const std::string& key, std::uint64_t version, std::size_t bytes = 40) {
     ASSERT_EQ(log.put(content(key, version, document(key, bytes))).status, AppendStatus::durable);
@@ -35,16 +23,13 @@ class CompactionEdges : public ::testing::Test {
     EXPECT_TRUE(journal().compact(how).ok());
     return disk.operations() - before;
   }
-  std::string first_segment() const { return testing::segment_files(disk).at(0); }
+  std::string first_segment() const { return segment_files(disk).at(0); }
   void meanwhile(const std::string& operation, std::function<void()> then) {
     auto met = std::make_shared<bool>(false);
     disk.on_operation([met, operation, then](std::uint64_t, const std::string& what) {
       if (what.starts_with(operation) && !std::exchange(*met, true)) then();
     });
   }
-
-  MemoryDisk disk;
-  JournalOnDisk log;
 };
 
 TEST_F(CompactionEdges, copying_is_due_once_more_is_dead_than_alive_and_not_before) {
@@ -72,7 +57,7 @@ TEST_F(CompactionEdges, copying_is_due_once_more_is_dead_than_alive_and_not_befo
 
 TEST_F(CompactionEdges, oldest_segment_goes_first_and_alone) {
   for (int i = 0; i < 12; ++i) put("k" + std::to_string(i), 1, 1'200);
-  const auto before = testing::segment_files(disk);
+  const auto before = segment_files(disk);
   ASSERT_EQ(before.size(), 4u);
   for (const int i : {1, 2, 4, 5, 7, 8}) finish("k" + std::to_string(i), 1);
   for (const int i : {9, 10, 11}) finish("k" + std::to_string(i), 1);
@@ -237,7 +222,7 @@ TEST_F(CompactionEdges, segment_that_is_read_holds_out_and_goes_afterwards) {
   EXPECT_TRUE(met);
   finish("k", 1);
   EXPECT_EQ(journal().stats().segments, 1u);
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
 }
 
 TEST_F(CompactionEdges, clocks_that_travelled_hold_on_to_no_segment) {
@@ -274,4 +259,4 @@ TEST_F(CompactionEdges, content_that_does_not_hold_or_is_not_read_is_none_I2) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

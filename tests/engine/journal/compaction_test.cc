@@ -2,27 +2,12 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
 
 constexpr std::uint64_t kSegmentFile = 4096 + 128;
 
-class JournalCompactionTest : public ::testing::Test {
- protected:
-  JournalCompactionTest() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-
-  MemoryDisk disk;
-  JournalOnDisk log;
-};
+using JournalCompactionTest = OpenJournalTest;
 
 TEST_F(JournalCompactionTest, many_overwrites_that_are_settled_stay_within_two_segments) {
   for (int i = 0; i < 100'000; ++i) {
@@ -32,7 +17,7 @@ TEST_F(JournalCompactionTest, many_overwrites_that_are_settled_stay_within_two_s
     ASSERT_LE(journal().stats().disk_bytes, 2 * kSegmentFile) << i;
   }
   EXPECT_EQ(journal().stats().live_records, 0u);
-  EXPECT_LE(testing::segment_files(disk).size(), 2u);
+  EXPECT_LE(segment_files(disk).size(), 2u);
 }
 
 TEST_F(JournalCompactionTest, many_overwrites_that_are_never_settled_are_bounded_by_the_keys) {
@@ -55,11 +40,11 @@ TEST_F(JournalCompactionTest, many_overwrites_that_are_never_settled_are_bounded
 TEST_F(JournalCompactionTest, live_records_are_readable_from_where_they_were_copied) {
   log.put(content("a", 1, document("a")));
   log.put(clocks("a", 1, {ms(5), {}, {}}));
-  log.put(testing::erase_matching("zzz*", 2));
+  log.put(erase_matching("zzz*", 2));
   for (int i = 0; i < 30; ++i) log.put(content("fill", 3 + i, document("fill", 1000)));
   ASSERT_TRUE(journal().compact(Journal::Compact::all).ok());
   EXPECT_EQ(journal().stats().segments, 1u);
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
   const auto writes = journal().take_unsettled(1, 1 << 20);
   ASSERT_EQ(writes.size(), 1u);
   EXPECT_EQ(*writes[0].write.entry.document, document("a"));
@@ -114,7 +99,7 @@ TEST_F(JournalCompactionTest, nothing_is_copied_while_it_is_not_due) {
 TEST_F(JournalCompactionTest, unreadable_live_record_keeps_its_segment_and_is_parked_I9) {
   log.put(content("a", 1, document("a")));
   log.put(content("b", 2, document("b")));
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   for (int i = 0; i < 30; ++i) log.put(content("fill", 3 + i, document("fill", 1000)));
   std::string bytes;
   ASSERT_TRUE(disk.read(path, &bytes));
@@ -147,4 +132,4 @@ TEST_F(JournalCompactionTest, failing_copy_loses_nothing_I1) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

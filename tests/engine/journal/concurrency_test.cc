@@ -7,15 +7,8 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
 
 constexpr int kWriters = 4;
 constexpr int kWrites = 400;
@@ -141,7 +134,7 @@ TEST(JournalThreads, last_word_on_a_parked_write_is_the_last_on_the_disk_too_I1)
     {
       std::vector<std::jthread> threads;
       threads.emplace_back([&] {
-        for (int i = 0; i < 50; ++i) journal.park(testing::write_of(record), "no");
+        for (int i = 0; i < 50; ++i) journal.park(write_of(record), "no");
       });
       threads.emplace_back([&] {
         for (int i = 0; i < 50; ++i) journal.retry_parked(record.id);
@@ -161,4 +154,4 @@ TEST(JournalThreads, last_word_on_a_parked_write_is_the_last_on_the_disk_too_I1)
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

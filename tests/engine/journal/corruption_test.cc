@@ -4,13 +4,8 @@
 #include "engine/journal/journal_fixture.h"
 #include "journal/segment.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::content;
-using testing::document;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
 
 class JournalCorruption : public ::testing::Test {
  protected:
@@ -25,7 +20,7 @@ class JournalCorruption : public ::testing::Test {
       EXPECT_EQ(log.put(content(key(i), 1, document(key(i)))).status, AppendStatus::durable);
     }
     log.kill();
-    path = testing::segment_files(disk).at(0);
+    path = segment_files(disk).at(0);
     owner = path.substr(0, path.find_last_of('/')) + "/owner";
     EXPECT_TRUE(disk.read(path, &whole));
     SegmentHeader header;
@@ -46,7 +41,7 @@ class JournalCorruption : public ::testing::Test {
     disk.write(owner, "");
     disk.write(path, bytes);
     JournalOnDisk log(disk);
-    log.options.directory = testing::kDirectory;
+    log.options.directory = kDirectory;
     const IoStatus status = log.open();
     EXPECT_NE(log.journal, nullptr) << status.what;
     for (int i = 0; i < kRecords; ++i) {
@@ -103,9 +98,9 @@ TEST_F(JournalCorruption, damage_before_a_good_record_is_counted_and_kept_aside_
   JournalOnDisk log(disk);
   ASSERT_TRUE(log.open().ok());
   EXPECT_EQ(log.journal->stats().corrupt_records, 1u);
-  ASSERT_EQ(testing::quarantined_files(disk).size(), 1u);
+  ASSERT_EQ(quarantined_files(disk).size(), 1u);
   std::string kept;
-  ASSERT_TRUE(disk.read(testing::quarantined_files(disk)[0], &kept));
+  ASSERT_TRUE(disk.read(quarantined_files(disk)[0], &kept));
   EXPECT_EQ(kept, bytes.substr(start(2), end(2) - start(2)));
 }
 
@@ -116,4 +111,4 @@ TEST_F(JournalCorruption, damage_of_the_last_record_is_a_cut_tail) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

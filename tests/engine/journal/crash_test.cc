@@ -3,13 +3,8 @@
 
 #include "engine/journal/journal_model.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::JournalLife;
-using testing::JournalModel;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
 
 constexpr int kSteps = 60;
 
@@ -109,4 +104,4 @@ TEST_P(JournalCrash, crash_at_every_operation_of_recovery_keeps_every_promise_I1
 INSTANTIATE_TEST_SUITE_P(Lives, JournalCrash, ::testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -7,28 +7,10 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-
-class JournalErases : public ::testing::Test {
- protected:
-  JournalErases() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-  std::vector<UnsettledWrite> take(std::size_t limit = 100) {
-    return journal().take_unsettled(limit, 1 << 20);
-  }
-
-  MemoryDisk disk;
-  JournalOnDisk log;
-};
+using JournalErases = OpenJournalTest;
 
 TEST_F(JournalErases, erased_write_does_not_come_back_by_recovery_I4) {
   log.put(content("user/1", 5, "1"));
@@ -59,7 +41,7 @@ TEST_F(JournalErases, erase_settled_in_a_later_segment_still_hides_what_lies_bef
 TEST_F(JournalErases, erase_stays_while_a_segment_that_it_guards_cannot_be_deleted_I4) {
   const Record hidden = content("user/1", 5, document("user/1", 3000));
   log.put(hidden);
-  const std::string first = testing::segment_files(disk).at(0);
+  const std::string first = segment_files(disk).at(0);
   disk.set_fault([&](const std::string& operation, const std::string& path) {
     return operation == "remove_file" && path == first ? EIO : 0;
   });
@@ -99,4 +81,4 @@ TEST_F(JournalErases, erase_hides_until_settled_and_its_files_are_gone_for_good_
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

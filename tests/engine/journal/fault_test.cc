@@ -6,15 +6,8 @@
 
 #include "engine/journal/journal_model.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::content;
-using testing::document;
-using testing::JournalLife;
-using testing::JournalModel;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
 
 void expect_promises(MemoryDisk& disk, const JournalModel& model) {
   JournalOnDisk log(disk);
@@ -150,12 +143,12 @@ TEST(JournalFailedSync, what_was_left_behind_moves_with_the_next_compaction_I1) 
   JournalOnDisk log(disk);
   ASSERT_TRUE(log.open().ok());
   log.put(content("old", 1, document("old")));
-  const std::vector<std::string> left = testing::segment_files(disk);
+  const std::vector<std::string> left = segment_files(disk);
   fail_next(disk, "sync_data", 2);
   ASSERT_EQ(log.put(content("k", 2, document("k"))).status, AppendStatus::unknown);
-  ASSERT_EQ(testing::segment_files(disk), left);
+  ASSERT_EQ(segment_files(disk), left);
   ASSERT_TRUE(log.journal->compact(Journal::Compact::when_due).ok());
-  EXPECT_NE(testing::segment_files(disk), left);
+  EXPECT_NE(segment_files(disk), left);
   disk.power_loss(0);
   ASSERT_TRUE(log.open().ok());
   EXPECT_NE(log.recovered_content("old"), nullptr);
@@ -172,7 +165,7 @@ TEST(JournalFailedSync, what_moves_beside_notes_is_on_the_disk_before_its_old_pl
   fail_next(disk, "sync_data", 2);
   ASSERT_EQ(log.put(content("k", 3, document("k"))).status, AppendStatus::unknown);
   log.settle(confirmed);
-  const std::string left = testing::segment_files(disk).at(0);
+  const std::string left = segment_files(disk).at(0);
   log.journal.reset();  // writes the note
   std::string bytes;
   ASSERT_FALSE(disk.read(left, &bytes));
@@ -190,10 +183,10 @@ TEST(JournalFullDisk, refused_segment_means_not_applied_and_the_next_write_works
   const AppendResult result = log.put(content("k", 1, "1"));
   EXPECT_EQ(result.status, AppendStatus::not_applied);
   EXPECT_EQ(result.io.error, ENOSPC);
-  EXPECT_TRUE(testing::segment_files(disk).empty());
+  EXPECT_TRUE(segment_files(disk).empty());
   disk.set_capacity(0);
   EXPECT_EQ(log.put(content("k", 2, "1")).status, AppendStatus::durable);
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -7,31 +7,28 @@
 #include "engine/journal/journal_fixture.h"
 #include "journal/segment.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::ms;
 
 constexpr std::uint64_t kGoldenSalt = 0x0123'4567'89AB'CDEF;
 
 std::vector<Record> golden_records() {
   std::vector<Record> records;
-  Record document = testing::content("activity/42", 1000, R"({"km": 12.5, "título": "río"})");
+  Record document = content("activity/42", 1000, R"({"km": 12.5, "título": "río"})");
   document.entry.clocks = {ms(1'700'000'000'000), ms(1'700'000'000'001), ms(1'700'000'000'002)};
   document.entry.metadata = R"({"etag":"\"v1\""})";
   document.entry.cache_version = "2.0";
   document.entry.fresh_for = std::chrono::minutes(5);
   document.not_newer_than = Version{999, 7};
   records.push_back(document);
-  records.push_back(testing::tombstone("", 1001));
-  records.push_back(testing::clocks("activity/42", 1000, {ms(1'700'000'060'000), {}, {}}));
-  records.push_back(testing::erase_matching("activity/*", 1002));
-  Record done = testing::clocks("activity/42", 1000, {ms(1'700'000'060'000), {}, {}});
+  records.push_back(tombstone("", 1001));
+  records.push_back(clocks("activity/42", 1000, {ms(1'700'000'060'000), {}, {}}));
+  records.push_back(erase_matching("activity/*", 1002));
+  Record done = clocks("activity/42", 1000, {ms(1'700'000'060'000), {}, {}});
   done.kind = RecordKind::done;
   done.subject = RecordKind::clocks;
   records.push_back(done);
-  Record parked = testing::tombstone("", 1001);
+  Record parked = tombstone("", 1001);
   parked.kind = RecordKind::parked;
   parked.why = "the table has a trigger";
   records.push_back(parked);
@@ -84,4 +81,4 @@ TEST(JournalGolden, every_record_is_read_back) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

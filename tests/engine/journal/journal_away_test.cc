@@ -7,19 +7,11 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-
-class JournalAway : public ::testing::Test {
+class JournalAway : public JournalOnDiskTest {
  protected:
-  Journal& journal() { return *log.journal; }
   void open_away() {
     disk.set_read_only(true);
     log.open();
@@ -51,9 +43,6 @@ class JournalAway : public ::testing::Test {
     const auto files = disk.files();
     return std::find(files.begin(), files.end(), path) != files.end();
   }
-
-  MemoryDisk disk;
-  JournalOnDisk log{disk};
 };
 
 TEST_F(JournalAway, records_are_refused_until_the_journal_has_come_back) {
@@ -98,7 +87,7 @@ TEST_F(JournalAway, closed_journal_does_not_come_back) {
   journal().close();
   disk.set_read_only(false);
   EXPECT_EQ(journal().come_back().error, EBADF);
-  EXPECT_TRUE(testing::segment_files(disk).empty());
+  EXPECT_TRUE(segment_files(disk).empty());
 }
 
 TEST_F(JournalAway, what_a_dead_owner_left_is_served_and_settled_meanwhile_I1) {
@@ -181,7 +170,7 @@ TEST_F(JournalAway, folder_that_an_adopter_holds_or_took_is_made_under_another_n
     });
     ASSERT_TRUE(own.open().ok());
     EXPECT_EQ(own.put(content("k", 1, "1")).status, AppendStatus::durable);
-    EXPECT_TRUE(testing::segment_files(own_disk).at(0).starts_with("/cache/journal/life-1-1/"));
+    EXPECT_TRUE(segment_files(own_disk).at(0).starts_with("/cache/journal/life-1-1/"));
   }
 }
 
@@ -202,7 +191,7 @@ TEST_F(JournalAway, folder_that_is_there_is_never_used_again) {
   disk.write("/cache/journal/life-1-1/owner", "");
   ASSERT_TRUE(log.open().ok());
   put("k", 1);
-  EXPECT_TRUE(testing::segment_files(disk).at(0).starts_with("/cache/journal/life-1-2/"));
+  EXPECT_TRUE(segment_files(disk).at(0).starts_with("/cache/journal/life-1-2/"));
 }
 
 TEST_F(JournalAway, name_of_which_all_forms_are_taken_is_refused) {
@@ -320,4 +309,4 @@ TEST_F(JournalAway, that_all_is_told_is_told_where_there_was_nothing) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -154,6 +154,29 @@ class JournalOnDisk {
   int lives_ = 0;
 };
 
+// A journal that the test opens, when and as often as it likes.
+class JournalOnDiskTest : public ::testing::Test {
+ protected:
+  Journal& journal() { return *log.journal; }
+  std::vector<UnsettledWrite> take(std::size_t limit = 100) {
+    return journal().take_unsettled(limit, 1 << 20);
+  }
+  // After a kill.
+  void reopen() {
+    log.kill();
+    ASSERT_TRUE(log.open().ok());
+  }
+
+  MemoryDisk disk;
+  JournalOnDisk log{disk};
+};
+
+// One that is open from the start.
+class OpenJournalTest : public JournalOnDiskTest {
+ protected:
+  OpenJournalTest() { EXPECT_TRUE(log.open().ok()); }
+};
+
 // Paths of segment files on the disk.
 inline std::vector<std::string> segment_files(const MemoryDisk& disk) {
   std::vector<std::string> found;

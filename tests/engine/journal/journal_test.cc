@@ -9,29 +9,10 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
-
-class JournalTest : public ::testing::Test {
- protected:
-  JournalTest() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-  std::vector<UnsettledWrite> take(std::size_t limit = 100) {
-    return journal().take_unsettled(limit, 1 << 20);
-  }
-
-  MemoryDisk disk;
-  JournalOnDisk log;
-};
+using JournalTest = OpenJournalTest;
 
 TEST_F(JournalTest, acknowledged_record_comes_back_after_a_kill_I1) {
   Record record = content("k", 5, document("k"));
@@ -67,7 +48,7 @@ TEST_F(JournalTest, commit_of_nothing_touches_no_file) {
   const std::uint64_t before = disk.operations();
   EXPECT_TRUE(journal().commit());
   EXPECT_EQ(disk.operations(), before);
-  EXPECT_TRUE(testing::segment_files(disk).empty());
+  EXPECT_TRUE(segment_files(disk).empty());
 }
 
 TEST_F(JournalTest, commit_that_others_keep_busy_says_that_something_is_left) {
@@ -233,7 +214,7 @@ TEST_F(JournalTest, journal_without_live_records_leaves_no_folder_at_close) {
   log.finish(record);
   EXPECT_EQ(journal().stats().live_records, 0u);
   log.journal.reset();
-  EXPECT_EQ(disk.files(), (std::vector<std::string>{"/cache/journal/adopting", testing::kMarker}));
+  EXPECT_EQ(disk.files(), (std::vector<std::string>{"/cache/journal/adopting", kMarker}));
 }
 
 TEST_F(JournalTest, settled_write_is_not_sent_again_after_a_clean_close) {
@@ -343,7 +324,7 @@ TEST_F(JournalTest, segment_that_could_not_be_deleted_goes_with_the_next_compact
   disk.set_fault(nullptr);
   EXPECT_TRUE(journal().compact(Journal::Compact::when_due).ok());
   EXPECT_EQ(journal().stats().segments, 1u);
-  EXPECT_EQ(testing::segment_files(disk).size(), 1u);
+  EXPECT_EQ(segment_files(disk).size(), 1u);
 }
 
 TEST_F(JournalTest, full_journal_refuses_growth_and_deletes_nothing_I8) {
@@ -362,7 +343,7 @@ TEST_F(JournalTest, full_journal_refuses_growth_and_deletes_nothing_I8) {
   EXPECT_EQ(journal().stats().live_records, taken.size());
   EXPECT_EQ(log.put(content("k0", 500, document("k", 900))).status, AppendStatus::durable)
       << "replacing takes no more";
-  EXPECT_EQ(log.put(testing::tombstone("k1", 501)).status, AppendStatus::durable);
+  EXPECT_EQ(log.put(tombstone("k1", 501)).status, AppendStatus::durable);
   EXPECT_EQ(log.put(content("new", 502, document("k", 1500))).status, AppendStatus::full);
   for (const Record& record : taken) log.finish(record);
   EXPECT_EQ(log.put(content("new", 503, document("k", 1500))).status, AppendStatus::durable);
@@ -388,7 +369,7 @@ TEST_F(JournalTest, records_of_one_commit_share_the_room_that_is_left_I8) {
 TEST_F(JournalTest, unreadable_write_is_parked_not_lost_silently_I9) {
   log.put(content("k", 5, document("k")));
   log.put(content("l", 6, document("l")));
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   std::string bytes;
   ASSERT_TRUE(disk.read(path, &bytes));
   bytes[bytes.find("\"of\":\"k\"")] ^= 1;
@@ -435,7 +416,7 @@ TEST_F(JournalTest, closed_journal_answers_and_does_nothing_else) {
   EXPECT_EQ(answer.status, AppendStatus::not_applied);
   EXPECT_TRUE(journal().commit());
   EXPECT_TRUE(take().empty());
-  journal().settled(testing::write_of(content("k", 5, "1")));
+  journal().settled(write_of(content("k", 5, "1")));
   EXPECT_TRUE(journal().compact(Journal::Compact::all).ok());
   JournalOnDisk other(disk);
   ASSERT_TRUE(other.open().ok());
@@ -455,4 +436,4 @@ TEST_F(JournalTest, without_a_store_only_the_file_is_waited_for) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -5,17 +5,10 @@
 
 #include "engine/journal/live_index_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::ms;
-
-class LiveIndexKnown : public testing::LiveIndexTest {};
+class LiveIndexKnown : public LiveIndexTest {};
 
 TEST_F(LiveIndexKnown, bytes_are_replaced_unless_the_older_record_stays) {
   EXPECT_EQ(index.replaced_bytes(content("k", 5, "1")), 0u);
@@ -59,7 +52,7 @@ TEST_F(LiveIndexKnown, what_is_known_of_unread_records_is_all_but_their_bytes) {
   Record made = guarded("made", 7, 3);
   made.made_from.add({5, 9});
   const Place place = add(made);
-  const Place gone = add(testing::tombstone("gone", 4));
+  const Place gone = add(tombstone("gone", 4));
   add(clocks("moved", 5, {ms(1), ms(2), ms(3)}));
   const Place read = add(content("read", 6, "1"));
   add(content("elsewhere", 8, "1"), 2);
@@ -100,4 +93,4 @@ TEST_F(LiveIndexKnown, marker_that_was_not_read_is_known_with_its_reason) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -5,17 +5,10 @@
 
 #include "engine/journal/live_index_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::ms;
-
-class LiveIndexListing : public testing::LiveIndexTest {
+class LiveIndexListing : public LiveIndexTest {
  protected:
   using Listing = LiveIndex::Listing;
 
@@ -116,7 +109,7 @@ TEST_F(LiveIndexListing, waiting_and_held_writes_are_listed_together_by_version)
   index.release(slot("a"), at(4), true);
   add(content("b", 3, "1"));
   add(clocks("c", 5, {ms(1), {}, {}}));
-  add(testing::tombstone("d", 2));
+  add(tombstone("d", 2));
   EXPECT_EQ(listed(Listing::waiting), (std::vector<std::uint64_t>{2, 3, 4, 5}));
   EXPECT_TRUE(listed(Listing::parked).empty());
   ASSERT_TRUE(index.park(slot("b"), at(3), "no"));
@@ -125,7 +118,7 @@ TEST_F(LiveIndexListing, waiting_and_held_writes_are_listed_together_by_version)
 }
 
 TEST_F(LiveIndexListing, listed_write_is_described) {
-  add(testing::tombstone("d", 2));
+  add(tombstone("d", 2));
   add(content("e", 3, "1"));
   add(clocks("f", 4, {ms(1), {}, ms(2)}));
   const auto all = index.list(Listing::waiting, {}, nullptr, 100);
@@ -190,7 +183,7 @@ TEST_F(LiveIndexListing, listing_of_one_dataset_counts_its_own_alone) {
 
 TEST_F(LiveIndexListing, parked_one_that_lies_below_is_listed_as_itself) {
   add(guarded("k", 7, 3));
-  add(testing::tombstone("k", 5));
+  add(tombstone("k", 5));
   ASSERT_TRUE(index.park(slot("k"), at(5), "no"));
   const auto parked = index.parked();
   ASSERT_EQ(parked.size(), 1u);
@@ -199,4 +192,4 @@ TEST_F(LiveIndexListing, parked_one_that_lies_below_is_listed_as_itself) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

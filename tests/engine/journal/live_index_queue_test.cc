@@ -5,17 +5,10 @@
 
 #include "engine/journal/live_index_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::ms;
-
-class LiveIndexQueue : public testing::LiveIndexTest {
+class LiveIndexQueue : public LiveIndexTest {
  protected:
   bool has_unsettled_beside(const std::vector<SlotName>& kept_apart) {
     return index.has_unsettled([&](const SlotName& slot) {
@@ -424,4 +417,4 @@ TEST_F(LiveIndexQueue, erase_whose_files_are_gone_hides_until_the_store_has_done
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

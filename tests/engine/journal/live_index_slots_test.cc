@@ -3,17 +3,10 @@
 
 #include "engine/journal/live_index_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::ms;
-
-class LiveIndexSlots : public testing::LiveIndexTest {};
+class LiveIndexSlots : public LiveIndexTest {};
 
 // --- Segments ---
 
@@ -425,4 +418,4 @@ TEST_F(LiveIndexSlots, erase_is_done_when_its_own_segment_is_the_only_one_it_gua
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

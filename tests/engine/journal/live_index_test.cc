@@ -4,17 +4,8 @@
 
 #include "engine/journal/live_index_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::ms;
-
-class LiveIndexTest : public testing::LiveIndexTest {};
 
 TEST_F(LiveIndexTest, record_is_live_until_synced_and_settled_in_any_order) {
   for (const bool file_first : {true, false}) {
@@ -451,4 +442,4 @@ TEST(LiveIndexWithoutStore, record_is_live_until_its_file_is_synced) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -6,21 +6,13 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::MemoryDisk;
-using testing::ms;
 
 const std::string kMetadata = R"({"etag":"2"})";
 
-class ClocksMetadata : public ::testing::Test {
+class ClocksMetadata : public OpenJournalTest {
  protected:
-  ClocksMetadata() { EXPECT_TRUE(log.open().ok()); }
-
   static Record described(std::uint64_t version, const Clocks& moved) {
     Record record = clocks("k", version, moved);
     record.entry.metadata = kMetadata;
@@ -34,9 +26,6 @@ class ClocksMetadata : public ::testing::Test {
   std::string sent() {
     return log.journal->take_unsettled(10, SIZE_MAX).at(0).write.entry.metadata;
   }
-
-  MemoryDisk disk;
-  testing::JournalOnDisk log{disk};
 };
 
 TEST_F(ClocksMetadata, content_keeps_its_own_where_its_clocks_have_none) {
@@ -75,7 +64,7 @@ TEST_F(ClocksMetadata, record_of_newer_content_does_not_take_over_that_of_older)
 class ClocksMetadataAdoption : public ClocksMetadata, public ::testing::WithParamInterface<bool> {};
 
 TEST_P(ClocksMetadataAdoption, whichever_journal_is_met_first_it_is_kept_I1) {
-  testing::JournalOnDisk other(disk);
+  JournalOnDisk other(disk);
   other.options.name = "other";
   std::unique_ptr<Journal> second;
   ASSERT_TRUE(Journal::open(
@@ -99,4 +88,4 @@ TEST_P(ClocksMetadataAdoption, whichever_journal_is_met_first_it_is_kept_I1) {
 INSTANTIATE_TEST_SUITE_P(Order, ClocksMetadataAdoption, ::testing::Bool());
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

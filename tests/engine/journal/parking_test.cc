@@ -5,44 +5,24 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
-
-class JournalParking : public ::testing::Test {
+class JournalParking : public OpenJournalTest {
  protected:
-  JournalParking() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-
   void put_parked(const Record& record, const std::string& why = "no") {
     log.put(record);
-    journal().park(testing::write_of(record), why);
+    journal().park(write_of(record), why);
     ASSERT_TRUE(journal().commit());
-  }
-  void reopen() {
-    log.kill();
-    ASSERT_TRUE(log.open().ok());
   }
   std::vector<OutboxWrite> pending() {
     return journal().list({.state = OutboxState::pending, .limit = 100});
   }
-
-  MemoryDisk disk;
-  JournalOnDisk log;
 };
 
 TEST_F(JournalParking, each_kind_is_listed_as_what_it_is_with_size_and_time) {
   log.put(content("document", std::uint64_t{5'000} << 16, document("d")));
-  log.put(testing::tombstone("erased", std::uint64_t{6'000} << 16));
+  log.put(tombstone("erased", std::uint64_t{6'000} << 16));
   log.put(clocks("moved", std::uint64_t{7'000} << 16, {ms(3), ms(9), ms(5)}));
   log.put(clocks("unmoved", std::uint64_t{7'500} << 16, {}));
   log.put(erase_matching("user/*", std::uint64_t{8'000} << 16));
@@ -60,23 +40,6 @@ TEST_F(JournalParking, each_kind_is_listed_as_what_it_is_with_size_and_time) {
   EXPECT_EQ(all[3].since, ms(0));
   EXPECT_EQ(all[4].kind, OutboxKind::erase_matching);
   EXPECT_EQ(all[4].since, ms(8'000));
-}
-
-TEST_F(JournalParking, pages_of_all_kinds_follow_each_other) {
-  log.put(content("a", 5, "1"));
-  log.put(clocks("a", 5, {ms(3), {}, {}}));
-  log.put(clocks("b", 5, {ms(3), {}, {}}));
-  log.put(erase_matching("z*", 5));
-  log.put(content("c", 6, "1"));
-  std::vector<std::string> keys;
-  OutboxQuery query{.state = OutboxState::pending, .limit = 1};
-  for (auto page = journal().list(query); !page.empty(); page = journal().list(query)) {
-    ASSERT_EQ(page.size(), 1u);
-    keys.push_back(page[0].id.key);
-    query.after = page[0];
-    ASSERT_LE(keys.size(), 5u);
-  }
-  EXPECT_EQ(keys, (std::vector<std::string>{"a", "a", "b", "z*", "c"}));
 }
 
 TEST_F(JournalParking, listing_keeps_to_state_and_dataset) {
@@ -120,7 +83,7 @@ TEST_F(JournalParking, refusal_of_a_version_that_was_replaced_writes_nothing) {
   log.put(content("k", 5, "1"));
   log.put(content("k", 6, "1"));
   const std::uint64_t before = disk.operations();
-  journal().park(testing::write_of(content("k", 5, "1")), "no");
+  journal().park(write_of(content("k", 5, "1")), "no");
   EXPECT_TRUE(journal().commit());
   EXPECT_EQ(disk.operations(), before);
   EXPECT_TRUE(journal().parked().empty());
@@ -153,7 +116,7 @@ TEST_F(JournalParking, one_of_several_parked_under_a_name_is_retried_by_its_vers
 TEST_F(JournalParking, refused_again_after_a_retry_it_has_the_later_reason_I1) {
   put_parked(content("k", 5, "1"), "first");
   EXPECT_TRUE(journal().retry_parked(id_of("k")));
-  journal().park(testing::write_of(content("k", 5, "1")), "second");
+  journal().park(write_of(content("k", 5, "1")), "second");
   ASSERT_TRUE(journal().commit());
   reopen();
   ASSERT_EQ(journal().parked().size(), 1u);
@@ -164,7 +127,7 @@ TEST_F(JournalParking, closed_journal_neither_parks_nor_retries_nor_forgets) {
   put_parked(content("k", 5, "1"));
   log.put(content("l", 6, "1"));
   journal().close();
-  journal().park(testing::write_of(content("l", 6, "1")), "no");
+  journal().park(write_of(content("l", 6, "1")), "no");
   EXPECT_FALSE(journal().retry_parked(id_of("k")));
   EXPECT_FALSE(journal().discard_parked(id_of("k")));
   EXPECT_EQ(journal().forget_discarded().error, EBADF);
@@ -187,7 +150,7 @@ TEST_F(JournalParking, record_in_several_segments_is_forgotten_in_all_I1) {
   log.put(content("other", 6, document("other", 3'000)));
   ASSERT_TRUE(journal().discard_parked(id_of("k")));
   ASSERT_TRUE(journal().forget_discarded().ok());
-  for (const std::string& path : testing::segment_files(disk)) {
+  for (const std::string& path : segment_files(disk)) {
     std::string bytes;
     ASSERT_TRUE(disk.read(path, &bytes));
     EXPECT_EQ(bytes.find("\"of\":\"k\""), std::string::npos);
@@ -201,7 +164,7 @@ TEST_F(JournalParking, what_lies_in_the_open_segment_is_forgotten_with_it) {
   put_parked(content("k", 5, document("k")));
   ASSERT_TRUE(journal().discard_parked(id_of("k")));
   ASSERT_TRUE(journal().forget_discarded().ok());
-  EXPECT_TRUE(testing::segment_files(disk).empty());
+  EXPECT_TRUE(segment_files(disk).empty());
   log.put(content("l", 6, "1"));
   const std::uint64_t before = disk.operations();
   EXPECT_TRUE(journal().forget_discarded().ok());
@@ -238,7 +201,7 @@ TEST_F(JournalParking, segment_that_cannot_be_copied_forward_is_told_and_stays_I
 TEST_F(JournalParking, bytes_beside_an_unreadable_record_cannot_be_forgotten_and_that_is_told_I9) {
   put_parked(content("k", 5, document("k")));
   log.put(content("bad", 6, document("bad")));
-  const std::string path = testing::segment_files(disk).at(0);
+  const std::string path = segment_files(disk).at(0);
   std::string bytes;
   ASSERT_TRUE(disk.read(path, &bytes));
   bytes[bytes.find("\"of\":\"bad\"")] ^= 1;
@@ -269,4 +232,4 @@ TEST_F(JournalParking, forgetting_waits_for_the_turn_of_whoever_writes_I1) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -9,12 +9,18 @@
 #include <vector>
 
 #include "engine/journal/journal_fixture.h"
+#include "journal/commit_queue.h"
+#include "journal/compaction.h"
 #include "journal/journal_counters.h"
 #include "journal/own_folder.h"
+#include "journal/parked_records.h"
 #include "journal/queued_record.h"
 #include "journal/record_reader.h"
+#include "journal/round_writer.h"
+#include "journal/segment.h"
 #include "journal/segment_table.h"
 #include "journal/segment_writer.h"
+#include "journal/settling.h"
 
 namespace tiercache::testing {
 
@@ -48,6 +54,61 @@ class JournalPartsTest : public ::testing::Test {
       index.files_synced(index.files_mark());
     });
   }
+  // Where the key's record lies that is live.
+  Place place_of(const std::string& key, RecordKind kind = RecordKind::content) {
+    return table.with_index([&](LiveIndex& index) {
+      const std::vector<Place> places = index.places({kind, id_of(key)});
+      EXPECT_EQ(places.size(), 1u);
+      return places.at(0);
+    });
+  }
+  // One byte of what lies there is another one from now on.
+  void damage(const Place& place) {
+    const std::string path = table.with_segments(
+        [&](LiveIndex&, const SegmentMap& segments) { return segments.at(place.segment)->path; });
+    std::string bytes;
+    ASSERT_TRUE(disk.read(path, &bytes));
+    bytes.at(place.offset + place.size / 2) ^= 1;
+    disk.write(path, bytes);
+  }
+  // Every record that lies in a segment, live or not, in the order in which they were written:
+  // "content a 1".
+  std::vector<std::string> on_disk() {
+    std::vector<std::string> found;
+    table.with_segments([&](LiveIndex&, const SegmentMap& segments) {
+      for (const auto& [number, segment] : segments) {
+        std::string bytes;
+        EXPECT_TRUE(disk.read(segment->path, &bytes));
+        for (const FoundFrame& one : read_frames(bytes, segment->salt).frames) {
+          Record record;
+          EXPECT_TRUE(decode_record(one.frame.payload, &record));
+          found.push_back(described(record));
+        }
+      }
+    });
+    return found;
+  }
+  static std::string described(const Record& record) {
+    const auto name = [](RecordKind kind) -> std::string {
+      switch (kind) {
+        case RecordKind::content:
+          return "content";
+        case RecordKind::clocks:
+          return "clocks";
+        case RecordKind::erase_matching:
+          return "erase";
+        case RecordKind::done:
+          return "done";
+        case RecordKind::parked:
+          return "parked";
+      }
+      return "unknown";
+    };
+    const bool marks = record.kind == RecordKind::done || record.kind == RecordKind::parked;
+    return name(record.kind) + (marks ? " " + name(record.subject) : "") + " " + record.id.key +
+           " " + std::to_string(record.entry.version.time) +
+           (record.why.empty() ? "" : ": " + record.why);
+  }
   JournalStats stats() const {
     JournalStats filled;
     table.fill(&filled);
@@ -61,6 +122,42 @@ class JournalPartsTest : public ::testing::Test {
   SegmentTable table{*files, true};
   RecordReader reader{*files, table, counters};
   SegmentWriter writer{*files, kSegmentBytes, 7, own_folder, table, reader, counters};
+};
+
+// With the queue above them, and what says that a write is settled or parked.
+class JournalQueueTest : public JournalPartsTest {
+ protected:
+  static constexpr std::uint64_t kMaxBytes = 2048;
+
+  JournalQueueTest() { open(); }
+
+  AppendStatus append(Record record) {
+    AppendStatus status = AppendStatus::unknown;
+    QueuedRecord one = make_queued(std::move(record));
+    one.done = [&](const AppendResult& result) { status = result.status; };
+    queue.append(std::move(one));
+    EXPECT_TRUE(queue.commit());
+    return status;
+  }
+  // All that may be sent now.
+  std::vector<UnsettledWrite> take() {
+    return reader.take([](LiveIndex& index) { return index.take(100, 1 << 20); });
+  }
+  std::vector<std::string> taken() {
+    std::vector<std::string> keys;
+    for (const UnsettledWrite& write : take()) keys.push_back(write.write.id.key);
+    return keys;
+  }
+
+  RoundWriter rounds{*files, kMaxBytes, own_folder, table, writer};
+  CommitQueue queue{
+      {.write = [this](std::vector<QueuedRecord>* batch, Sync sync) { rounds.write(batch, sync); },
+       .finish_segment = [this] { writer.finish_segment(); },
+       .let_go = [] {},
+       .turn_ended = [this] { table.trim(); }}};
+  Compaction compaction{own_folder, table, reader, queue};
+  Settling settling{table, queue};
+  ParkedRecords parked_records{*files, own_folder, table, queue, compaction};
 };
 
 }  // namespace tiercache::testing

@@ -4,14 +4,11 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
-using testing::at;
-using testing::ms;
-
 Record full_record() {
-  Record record = testing::content("a/ключ \xF0\x9F\x8E\xB2", 77, R"({"a":[1,2,3]})");
+  Record record = content("a/ключ \xF0\x9F\x8E\xB2", 77, R"({"a":[1,2,3]})");
   record.entry.clocks = {ms(1), ms(-2), ms(3)};
   record.entry.metadata = R"({"etag":"x"})";
   record.entry.cache_version = "2.1";
@@ -50,7 +47,7 @@ TEST(JournalRecord, every_member_comes_back) {
 
 TEST(JournalRecord, absent_members_stay_absent_in_a_reused_record) {
   Record read = full_record();
-  const Record bare = testing::tombstone("", 1);
+  const Record bare = tombstone("", 1);
   ASSERT_TRUE(decode_record(encode_record(bare), &read));
   expect_same(bare, read);
 }
@@ -89,8 +86,8 @@ TEST(JournalRecord, clocks_are_covered_by_equal_or_later_ones) {
 }
 
 TEST(Record, lineage_comes_back_and_one_that_cannot_be_read_is_none) {
-  Record record = testing::content("k", 9, "1");
-  record.not_newer_than = testing::at(3);
+  Record record = content("k", 9, "1");
+  record.not_newer_than = at(3);
   record.made_from.add({7, 4});
   record.made_from.add({8, 5});
   Record read;
@@ -124,4 +121,4 @@ TEST(Record, lineage_is_bounded) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -7,26 +7,13 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::document;
-using testing::erase_matching;
-using testing::id_of;
-using testing::JournalOnDisk;
-using testing::MemoryDisk;
-using testing::ms;
 
 constexpr char kFolder[] = "/cache/journal/life-1/";
 
-class JournalRestoring : public ::testing::Test {
+class JournalRestoring : public OpenJournalTest {
  protected:
-  JournalRestoring() : log(disk) { EXPECT_TRUE(log.open().ok()); }
-  Journal& journal() { return *log.journal; }
-
   void delete_folder(const std::string& folder = kFolder) {
     for (const std::string& path : disk.files()) {
       if (path.starts_with(folder)) disk.remove(path);
@@ -42,7 +29,6 @@ class JournalRestoring : public ::testing::Test {
     });
   }
   void has_in_memory(const Record& record) { newest[record.id.key] = record.entry; }
-  std::vector<UnsettledWrite> take() { return journal().take_unsettled(100, 1 << 20); }
   // So many documents that all but the last lie in segments that are closed.
   void put_over_segments(int count) {
     for (int i = 0; i < count; ++i) {
@@ -50,17 +36,11 @@ class JournalRestoring : public ::testing::Test {
       log.put(content(key, static_cast<std::uint64_t>(i) + 1, document(key, 2'000)));
     }
   }
-  void reopen() {
-    log.kill();
-    ASSERT_TRUE(log.open().ok());
-  }
   void refuse(const std::string& operation, int error = ENOSPC) {
     disk.set_fault(
         [=](const std::string& name, const std::string&) { return name == operation ? error : 0; });
   }
 
-  MemoryDisk disk;
-  JournalOnDisk log;
   std::map<std::string, Entry> newest;
   std::vector<std::string> asked;
 };
@@ -103,8 +83,8 @@ TEST_F(JournalRestoring, segment_written_last_is_read_through_its_descriptor_I1)
   EXPECT_TRUE(asked.empty()) << "nothing is lost, so nobody is asked";
   EXPECT_EQ(journal().stats().lost_records, 0u);
   EXPECT_EQ(journal().stats().segments, 1u) << "the deleted one is forgotten";
-  ASSERT_EQ(testing::segment_files(disk).size(), 1u);
-  EXPECT_TRUE(testing::segment_files(disk)[0].starts_with("/cache/journal/life-1-1/"));
+  ASSERT_EQ(segment_files(disk).size(), 1u);
+  EXPECT_TRUE(segment_files(disk)[0].starts_with("/cache/journal/life-1-1/"));
   EXPECT_EQ(log.put(content("later", 6, "1")).status, AppendStatus::durable);
   const auto writes = take();
   ASSERT_EQ(writes.size(), 2u);
@@ -116,7 +96,7 @@ TEST_F(JournalRestoring, segment_written_last_is_read_through_its_descriptor_I1)
 
 TEST_F(JournalRestoring, deleted_segment_alone_is_made_anew_by_the_next_write_I1) {
   log.put(content("k", 5, document("k")));
-  disk.remove(testing::segment_files(disk).at(0));
+  disk.remove(segment_files(disk).at(0));
   EXPECT_TRUE(journal().stands());
   EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::durable);
   EXPECT_EQ(journal().stats().segments_abandoned, 1u);
@@ -195,7 +175,7 @@ TEST_F(JournalRestoring, without_a_store_nothing_counts_as_confirmed_I13) {
 }
 
 TEST_F(JournalRestoring, what_is_known_without_reading_needs_nobody_I1) {
-  log.put(testing::tombstone("gone", 1));
+  log.put(tombstone("gone", 1));
   log.put(clocks("moved", 2, {ms(5), ms(6), ms(7)}));
   log.put(erase_matching("user/*", 3));
   log.put(content("fill", 4, document("fill", 3'900)));
@@ -247,7 +227,7 @@ TEST_F(JournalRestoring, guard_and_lineage_are_kept_I3) {
 }
 
 TEST_F(JournalRestoring, parked_write_stays_parked_for_its_reason_I1) {
-  log.put(testing::tombstone("k", 1));
+  log.put(tombstone("k", 1));
   journal().park(take().at(0), "no such table");
   ASSERT_TRUE(journal().commit());
   log.put(content("fill", 4, document("fill", 3'900)));
@@ -308,7 +288,7 @@ TEST_F(JournalRestoring, folder_that_was_adopted_is_restored_into_the_own_one_I1
   ASSERT_TRUE(restore().ok());
   EXPECT_TRUE(journal().stands());
   EXPECT_EQ(journal().stats().lost_records, 1u);
-  for (const std::string& path : testing::segment_files(disk)) {
+  for (const std::string& path : segment_files(disk)) {
     EXPECT_TRUE(path.starts_with("/cache/journal/life-2/")) << path;
   }
   reopen();
@@ -330,6 +310,48 @@ TEST_F(JournalRestoring, deleted_folder_is_left_alone_by_compaction) {
   }
   ASSERT_TRUE(restore().ok());
   EXPECT_EQ(take().size(), 4u);
+}
+
+TEST_F(JournalRestoring, what_was_acknowledged_before_is_on_the_disk_again_after_it_I1) {
+  log.put(content("k", 5, document("k")));
+  delete_folder();
+  EXPECT_FALSE(journal().stands());
+  ASSERT_TRUE(restore().ok());
+  EXPECT_TRUE(journal().stands());
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_NE(log.recovered_content("k"), nullptr);
+  EXPECT_EQ(*log.recovered_content("k")->entry.document, document("k"));
+}
+
+TEST_F(JournalRestoring, copy_whose_sync_fails_is_brought_to_another_segment_I1) {
+  log.put(content("k", 5, document("k")));
+  delete_folder();
+  int syncs = 0;  // the first one is of the segment while it is made
+  disk.set_fault([&](const std::string& operation, const std::string&) {
+    return operation == "sync_data" && ++syncs == 2 ? EIO : 0;
+  });
+  ASSERT_TRUE(restore().ok());
+  EXPECT_EQ(journal().stats().segments_abandoned, 1u);
+  EXPECT_EQ(journal().stats().lost_records, 0u);
+  disk.power_loss(0);
+  ASSERT_TRUE(log.open().ok());
+  ASSERT_NE(log.recovered_content("k"), nullptr);
+  EXPECT_EQ(*log.recovered_content("k")->entry.document, document("k"));
+}
+
+TEST_F(JournalRestoring, folder_that_comes_back_after_a_try_that_failed_is_restored_all_the_same) {
+  log.put(content("k", 5, document("k")));
+  ASSERT_TRUE(disk.boot()->rename(kDirectory, "/cache/away").ok());
+  refuse("make_directories");
+  EXPECT_FALSE(restore().ok());
+  disk.set_fault({});
+  ASSERT_TRUE(disk.boot()->rename("/cache/away", kDirectory).ok());
+  EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::not_applied);
+  EXPECT_FALSE(journal().stands()) << "nothing is written until it is restored";
+  ASSERT_TRUE(restore().ok());
+  EXPECT_TRUE(journal().stands());
+  EXPECT_EQ(log.put(content("l", 6, "1")).status, AppendStatus::durable);
 }
 
 // --- Between two steps of another thread ---
@@ -393,4 +415,4 @@ TEST_F(JournalRestoring, closed_journal_is_not_restored) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

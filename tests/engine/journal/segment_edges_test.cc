@@ -8,13 +8,8 @@
 #include "journal/bytes.h"
 #include "journal/segment.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::clocks;
-using testing::content;
-using testing::ms;
 
 constexpr std::uint64_t kEdgeSalt = 0x1234'5678'9ABC'DEF0;
 
@@ -184,7 +179,7 @@ TEST(SegmentEdges, names_of_ten_digits_and_more_are_segments) {
 }
 
 TEST(SegmentEdges, segment_that_cannot_be_made_says_why) {
-  testing::MemoryDisk disk;
+  MemoryDisk disk;
   const auto fs = disk.boot();
   ASSERT_TRUE(fs->make_directories("/j").ok());
   disk.set_fault([](const std::string& operation, const std::string&) {
@@ -283,4 +278,4 @@ TEST(BytesEdges, nothing_is_read_once_something_did_not_fit) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

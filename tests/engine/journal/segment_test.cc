@@ -4,7 +4,7 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 constexpr std::uint64_t kSalt = 0x1234'5678'9ABC'DEF0;
@@ -125,7 +125,7 @@ TEST(JournalSegment, only_canonical_names_are_segments) {
 }
 
 TEST(JournalSegment, made_segment_survives_power_loss_with_its_name) {
-  testing::MemoryDisk disk;
+  MemoryDisk disk;
   const auto fs = disk.boot();
   ASSERT_TRUE(fs->make_directories("/j").ok());
   ASSERT_TRUE(fs->sync_directory("/").ok());
@@ -142,7 +142,7 @@ TEST(JournalSegment, made_segment_survives_power_loss_with_its_name) {
 
 TEST(JournalSegment, failed_making_leaves_no_file) {
   for (const char* broken : {"write_at", "sync_data", "sync_directory"}) {
-    testing::MemoryDisk disk;
+    MemoryDisk disk;
     const auto fs = disk.boot();
     ASSERT_TRUE(fs->make_directories("/j").ok());
     disk.set_fault([&](const std::string& operation, const std::string&) {
@@ -155,4 +155,4 @@ TEST(JournalSegment, failed_making_leaves_no_file) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

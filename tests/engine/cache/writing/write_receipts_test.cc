@@ -50,13 +50,13 @@ class WriteReceiptsTest : public ::testing::Test {
   }
   OutboxWrite written() const { return written_as(data, "k", version(5), RecordKind::content); }
   Said too_late() {
-    return said_by<DeadlineExceeded>([&] { throw_not_stored_in_time(waiting, data, written()); });
+    return said_by<DeadlineExceeded>([&] { throw_not_stored_in_time(outlook, data, written()); });
   }
 
   Ground ground;
   WritingRoom room{ground};
   DatasetState& data = ground.open();
-  const StoreOutlook waiting{ground.runtime, room.store.calls, room.store.identity,
+  const StoreOutlook outlook{ground.runtime, room.store.calls, room.store.identity,
                              room.store_writer};
 };
 
@@ -181,7 +181,7 @@ TEST_F(WriteReceiptsTest, write_that_is_late_is_sent_until_the_store_takes_it_I1
   EXPECT_THAT(said.what, HasSubstr("as version 5-1"));
   EXPECT_THAT(said.what, HasSubstr("stays in the outbox, and is sent until"));
   EXPECT_EQ(said.details, "no answer to this write had come by then");
-  EXPECT_EQ(not_stored_in_time(waiting, written()),
+  EXPECT_EQ(not_stored_in_time(outlook, written()),
             "the store has not confirmed it in time (" + said.details +
                 "); it stays in the outbox, and is sent until the store takes it, has a newer one "
                 "or refuses it for good");
@@ -209,14 +209,14 @@ TEST_F(WriteReceiptsTest, outbox_that_waits_for_another_store_is_told_with_both_
 TEST_F(WriteReceiptsTest, without_background_retries_it_waits_for_a_flush) {
   Ground without([](CacheOptions& options) { options.flags.background_retry = false; });
   WritingRoom its(without);
-  const StoreOutlook its_waiting{without.runtime, its.store.calls, its.store.identity,
+  const StoreOutlook its_outlook{without.runtime, its.store.calls, its.store.identity,
                                  its.store_writer};
-  EXPECT_THAT(not_stored_in_time(its_waiting, written()),
+  EXPECT_THAT(not_stored_in_time(its_outlook, written()),
               HasSubstr("waits in the outbox for Cache::flush"));
 }
 
 TEST_F(WriteReceiptsTest, write_whose_base_is_not_confirmed_is_not_applied_I13) {
-  const auto call = [&] { throw_base_unconfirmed(waiting, data, written()); };
+  const auto call = [&] { throw_base_unconfirmed(outlook, data, written()); };
   EXPECT_EQ(state_of(call), NotDurable::State::not_applied);
   const Said said = said_by<NotDurable>(call);
   EXPECT_THAT(said.what, HasSubstr("the version that it is compared with"));
