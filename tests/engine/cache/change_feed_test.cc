@@ -9,13 +9,21 @@
 namespace tiercache::testing {
 namespace {
 
-TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll_I10) {
+// A cache that has "k" confirmed, and whose feed stands behind it.
+class ChangeFeedBehind : public ::testing::Test {
+ protected:
+  ChangeFeedBehind() {
+    data.put("k", "1");
+    EXPECT_TRUE(cache->flush());
+    world.executor->run_for(2s);
+  }
+
   World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(2s);
+  std::unique_ptr<Cache> cache = world.open();
+  Dataset<JsonText> data = cache->dataset("d", hydrated_whole());
+};
+
+TEST_F(ChangeFeedBehind, write_of_another_machine_is_in_memory_and_files_within_one_poll_I10) {
   world.write_elsewhere("k", "2");
   world.write_elsewhere("new", "3");
   EXPECT_EQ(*data.peek("k"), "1");
@@ -25,26 +33,14 @@ TEST(ChangeFeed, write_of_another_machine_is_in_memory_and_files_within_one_poll
   EXPECT_EQ(*data.get("new"), "3");
 }
 
-TEST(ChangeFeed, erase_of_another_machine_takes_the_entry_away_I4_I10) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(2s);
+TEST_F(ChangeFeedBehind, erase_of_another_machine_takes_the_entry_away_I4_I10) {
   world.write_elsewhere("k", std::nullopt);
   world.executor->run_for(1s);
   world.store_down();
   EXPECT_FALSE(data.get("k").has_value());
 }
 
-TEST(ChangeFeed, invalidation_of_another_machine_makes_the_entry_stale_I10) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(2s);
+TEST_F(ChangeFeedBehind, invalidation_of_another_machine_makes_the_entry_stale_I10) {
   Entry moved = *world.store->row("test", {"d", "k"});
   moved.clocks.invalidated_at = world.clock->wall_now();
   world.store->put_row("test", {"d", "k"}, moved);
@@ -158,13 +154,7 @@ TEST(ChangeFeed, own_writes_and_keys_nobody_reads_cost_no_load) {
   EXPECT_EQ(world.store->calls("load"), loads);
 }
 
-TEST(ChangeFeed, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(2s);
+TEST_F(ChangeFeedBehind, pending_write_of_this_cache_is_not_undone_by_an_older_row_I3) {
   world.write_elsewhere("k", "2");
   world.store->set_fault([](const std::string& operation) {
     return operation == "save" ? StoreFault::unavailable : StoreFault::none;
@@ -227,13 +217,7 @@ TEST(ChangeFeed, cursor_is_written_every_ten_seconds_at_most_and_not_while_nothi
 }
 
 // It may be what was written after the purge, and the entry here may be all that is left.
-TEST(ChangeFeed, damaged_row_is_not_taken_for_a_purged_one_I1_I9) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(2s);
+TEST_F(ChangeFeedBehind, damaged_row_is_not_taken_for_a_purged_one_I1_I9) {
   world.write_elsewhere("gone", std::nullopt);
   PurgeRequest everything;
   everything.tombstones_below.time = ~std::uint64_t{0};
@@ -314,14 +298,25 @@ void rarely_polled(CacheOptions& options) {
   options.store_calls.poll_every = 10min;
 }
 
-TEST(ChangeFeed, hint_brings_a_write_of_another_machine_long_before_the_poll_I10) {
+// A cache that has "k" confirmed, and hears of changes by hints long before it polls.
+class ChangeFeedHinted : public ::testing::Test {
+ protected:
+  ChangeFeedHinted() {
+    data.put("k", "1");
+    EXPECT_TRUE(cache->flush());
+    world.executor->run_for(10s);
+  }
+  std::unique_ptr<Cache> open() {
+    world.store->give_hints();
+    return world.open(rarely_polled);
+  }
+
   World world;
-  world.store->give_hints();
-  auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(10s);
+  std::unique_ptr<Cache> cache = open();
+  Dataset<JsonText> data = cache->dataset("d", hydrated_whole());
+};
+
+TEST_F(ChangeFeedHinted, hint_brings_a_write_of_another_machine_long_before_the_poll_I10) {
   world.write_elsewhere("k", "2");
   world.executor->run_for(5ms);
   EXPECT_EQ(*data.peek("k"), "2");
@@ -348,14 +343,7 @@ TEST(ChangeFeed, hints_without_end_bring_about_a_bounded_number_of_polls_I8) {
   EXPECT_EQ(*data.get("k", {.reach = Reach::local}), "999");
 }
 
-TEST(ChangeFeed, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
-  World world;
-  world.store->give_hints();
-  auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(10s);
+TEST_F(ChangeFeedHinted, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
   const std::uint64_t before = world.store->calls("changes");
   world.store->set_hint_state({});  // a hint, and nothing to be told
   world.executor->run_for(500ms);
@@ -366,14 +354,7 @@ TEST(ChangeFeed, hint_before_the_feed_can_tell_is_looked_after_again_I10) {
   EXPECT_EQ(world.store->calls("changes"), before + 2);
 }
 
-TEST(ChangeFeed, hint_that_met_an_outage_does_not_wait_for_the_next_poll_I10) {
-  World world;
-  world.store->give_hints();
-  auto cache = world.open(rarely_polled);
-  auto data = cache->dataset("d", hydrated_whole());
-  data.put("k", "1");
-  ASSERT_TRUE(cache->flush());
-  world.executor->run_for(10s);
+TEST_F(ChangeFeedHinted, hint_that_met_an_outage_does_not_wait_for_the_next_poll_I10) {
   world.store->set_fault([](const std::string& operation) {
     return operation == "changes" ? StoreFault::unavailable : StoreFault::none;
   });

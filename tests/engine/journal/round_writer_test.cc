@@ -37,6 +37,11 @@ class RoundWriterTest : public JournalQueueTest {
     EXPECT_EQ(make_queued(record).bytes(), bytes);
     return record;
   }
+  std::size_t live_places() {
+    return table.with_index([](const LiveIndex& index) {
+      return index.places({RecordKind::clocks, id_of("k")}).size();
+    });
+  }
   Entry live_clocks() {
     const std::vector<UnsettledWrite> writes = take();
     EXPECT_EQ(writes.size(), 1u);
@@ -51,6 +56,11 @@ class RoundWriterTest : public JournalQueueTest {
 };
 
 // --- What is refused ---
+
+TEST_F(RoundWriterTest, nothing_is_applied_until_a_restoring_is_whole_I1) {
+  ASSERT_TRUE(own_folder.begin_restoring());
+  EXPECT_THAT(round_of({content("a", 1, "1")}), ElementsAre(AppendStatus::not_applied));
+}
 
 TEST_F(RoundWriterTest, without_its_folder_nothing_is_applied) {
   own_folder.close();
@@ -87,6 +97,9 @@ TEST_F(RoundWriterTest, erases_by_pattern_and_markers_are_written_to_a_full_jour
   EXPECT_THAT(round_of({erase_matching("b*", 2),
                         make_marker(RecordKind::done, {RecordKind::content, id_of("a")}, at(1))}),
               Each(AppendStatus::durable));
+  ASSERT_GT(stats().live_bytes, kMaxBytes);
+  EXPECT_THAT(round_of({sized("a", 3, kMaxBytes)}), ElementsAre(AppendStatus::durable))
+      << "what adds nothing is written even then";
 }
 
 TEST_F(RoundWriterTest, copy_of_what_is_live_is_written_to_a_full_journal_I1) {
@@ -110,10 +123,7 @@ TEST_F(RoundWriterTest, clocks_say_all_that_the_record_before_them_said) {
   const Entry merged = live_clocks();
   EXPECT_EQ(merged.clocks, (Clocks{ms(10), ms(9), ms(7)}));
   EXPECT_EQ(merged.metadata, "\"new\"");
-  const std::size_t places = table.with_index([](const LiveIndex& index) {
-    return index.places({RecordKind::clocks, id_of("k")}).size();
-  });
-  EXPECT_EQ(places, 1u) << "the one before is dead";
+  EXPECT_EQ(live_places(), 1u) << "the one before is dead";
 }
 
 TEST_F(RoundWriterTest, later_fetch_describes_the_clocks_in_whatever_order_they_are_written) {
@@ -130,12 +140,14 @@ TEST_F(RoundWriterTest, clocks_of_one_batch_are_merged_as_well) {
   const Entry merged = live_clocks();
   EXPECT_EQ(merged.clocks, (Clocks{ms(10), ms(9), ms(8)}));
   EXPECT_EQ(merged.metadata, "\"2\"") << "of the later fetch";
+  EXPECT_EQ(live_places(), 1u);
 }
 
 TEST_F(RoundWriterTest, clocks_that_bring_no_metadata_keep_what_is_on_the_disk) {
   round_of({clocks_with(5, {ms(10), {}, {}}, "\"old\"")});
   round_of({clocks_with(5, {{}, ms(9), {}}, "")});
   EXPECT_EQ(live_clocks().metadata, "\"old\"");
+  EXPECT_EQ(live_places(), 1u);
 }
 
 TEST_F(RoundWriterTest, clocks_of_a_newer_version_are_not_described_by_an_older_record) {
@@ -145,6 +157,15 @@ TEST_F(RoundWriterTest, clocks_of_a_newer_version_are_not_described_by_an_older_
   EXPECT_EQ(merged.version, at(5));
   EXPECT_EQ(merged.clocks, (Clocks{ms(10), ms(9), {}}));
   EXPECT_EQ(merged.metadata, "\"new\"");
+  EXPECT_EQ(live_places(), 1u);
+}
+
+TEST_F(RoundWriterTest, clocks_do_not_claim_a_version_whose_metadata_they_could_not_read) {
+  round_of({clocks_with(5, {ms(10), {}, {}}, "\"new\"")});
+  fail("read_at", EIO);
+  round_of({clocks_with(4, {{}, ms(9), {}}, "\"old\"")});
+  EXPECT_THAT(on_disk(), ElementsAre("clocks k 5", "clocks k 4"));
+  EXPECT_EQ(live_clocks().metadata, "\"new\"");
 }
 
 TEST_F(RoundWriterTest, clocks_count_though_the_disk_does_not_read_their_metadata_now) {
@@ -174,14 +195,15 @@ TEST_F(RoundWriterTest, nothing_stays_pinned_by_the_merging_of_clocks) {
 
 TEST_F(RoundWriterTest, what_was_left_behind_goes_along_and_is_synced_even_with_a_note_I1) {
   append(content("a", 1, document("a")));
+  const SegmentPtr failed = table.pin(table.current_number());
   fail("sync_data", EIO, 2);
   EXPECT_THAT(round_of({content("b", 2, document("b"))}), ElementsAre(AppendStatus::unknown));
   EXPECT_THAT(
       round_of({make_marker(RecordKind::done, {RecordKind::content, id_of("c")}, at(3))}, Sync::no),
       ElementsAre(AppendStatus::durable));
-  std::vector<QueuedRecord> left;
-  writer.collect_left_behind(&left);
-  EXPECT_THAT(left, IsEmpty()) << "it has been forgotten";
+  EXPECT_EQ(place_of("a").segment, table.current_number());
+  EXPECT_EQ(writer.file_of(failed), nullptr) << "it has been forgotten";
+  table.unpin(failed->number);
   table.trim();
   disk.power_loss(0);
   EXPECT_EQ(on_disk().front(), "content a 1");

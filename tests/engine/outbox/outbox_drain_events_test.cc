@@ -6,20 +6,13 @@
 
 #include "engine/outbox/outbox_drain_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::at;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::kProject;
-using testing::OutboxDrainTest;
-using testing::StoreFault;
 
 class OutboxDrainEvents : public OutboxDrainTest {
  protected:
@@ -275,8 +268,7 @@ TEST_P(OutboxDrainEvents, write_that_fails_alone_while_others_work_is_told_and_d
 
 TEST_P(OutboxDrainEvents, slow_write_that_the_disk_would_not_read_once_is_tried_again_I1) {
   for (const Record& record :
-       {content("k", 50, "1"), testing::clocks("c", 51, {testing::ms(3), {}, {}}),
-        testing::erase_matching("e*", 52)}) {
+       {content("k", 50, "1"), clocks("c", 51, {ms(3), {}, {}}), erase_matching("e*", 52)}) {
     SCOPED_TRACE(record.id.key);
     put(record);
     store->on_call(
@@ -405,4 +397,4 @@ TEST_P(OutboxDrainEvents, back_off_of_the_disk_begins_anew_once_it_was_read) {
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainEvents, ::testing::Values(1, 2, 3));
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

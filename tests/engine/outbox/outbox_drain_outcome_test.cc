@@ -6,20 +6,13 @@
 #include "engine/outbox/outbox_drain_fixture.h"
 #include "outbox/outbox_drain.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::seconds;
-using testing::at;
-using testing::content;
-using testing::document;
-using testing::id_of;
-using testing::kProject;
-using testing::ms;
-using testing::StoreFault;
 
-class OutboxDrainOutcome : public testing::OutboxDrainTest {};
+class OutboxDrainOutcome : public OutboxDrainTest {};
 
 TEST_P(OutboxDrainOutcome, unknown_outcomes_are_retried_and_end_as_saved_I1) {
   put_many(12);
@@ -67,7 +60,7 @@ TEST_P(OutboxDrainOutcome, invalidation_outlives_content_that_was_superseded) {
   Record guarded = content("k", 5, "2");
   guarded.not_newer_than = at(4);
   put(guarded);
-  put(testing::clocks("k", 5, {{}, {}, ms(77)}));
+  put(clocks("k", 5, {{}, {}, ms(77)}));
   drain->wake();
   ASSERT_TRUE(run_until_idle());
   EXPECT_EQ(row("k")->version, at(9));
@@ -133,7 +126,7 @@ TEST_P(OutboxDrainOutcome, refused_write_is_parked_on_disk_and_the_others_go_on)
   EXPECT_EQ(told.size(), 6u);
   drain->stop();
   disk.kill();
-  testing::JournalOnDisk next(disk);
+  JournalOnDisk next(disk);
   next.options.directory = log.options.directory;
   ASSERT_TRUE(next.open().ok());
   EXPECT_EQ(next.journal->parked().size(), 1u) << "parking was committed";
@@ -144,7 +137,7 @@ TEST_P(OutboxDrainOutcome, matching_erase_is_sent_alone_in_order_I4) {
   drain->wake();
   ASSERT_TRUE(run_until_idle());
   put(content("user/2", 2, "1"));
-  put(testing::erase_matching("user/*", 3));
+  put(erase_matching("user/*", 3));
   put(content("user/3", 4, "1"));
   drain->wake();
   ASSERT_TRUE(run_until_idle());
@@ -155,7 +148,7 @@ TEST_P(OutboxDrainOutcome, matching_erase_is_sent_alone_in_order_I4) {
 }
 
 TEST_P(OutboxDrainOutcome, failing_matching_erase_is_retried) {
-  put(testing::erase_matching("user/*", 3));
+  put(erase_matching("user/*", 3));
   int calls = 0;
   store->set_fault(
       [&](const std::string&) { return ++calls < 4 ? StoreFault::unavailable : StoreFault::none; });
@@ -189,7 +182,7 @@ TEST_P(OutboxDrainOutcome, store_that_throws_or_answers_too_little_settles_nothi
   drain = std::make_unique<OutboxDrain>(journal, broken, breaker, executor, clock, options,
                                         DrainEvents{}, GetParam());
   put_many(2);
-  put(testing::erase_matching("x", 1000));
+  put(erase_matching("x", 1000));
   drain->wake();
   executor.run_for(hours(1));
   EXPECT_GT(broken->calls, 2);
@@ -200,4 +193,4 @@ TEST_P(OutboxDrainOutcome, store_that_throws_or_answers_too_little_settles_nothi
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainOutcome, ::testing::Values(1, 2, 3));
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -5,21 +5,17 @@
 
 #include "engine/outbox/outbox_drain_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::at;
-using testing::content;
-using testing::OutboxDrainTest;
 
 // Calls that hold a write of `locked` take their whole time and end in doubt.
 class LockedStore final : public Store {
  public:
-  LockedStore(std::shared_ptr<testing::MemoryStore> rows,
-              std::shared_ptr<testing::ManualClock> clock)
+  LockedStore(std::shared_ptr<MemoryStore> rows, std::shared_ptr<ManualClock> clock)
       : rows_(std::move(rows)), clock_(std::move(clock)) {}
 
   std::string describe() const override { return "locked"; }
@@ -64,8 +60,8 @@ class LockedStore final : public Store {
   std::function<void()> meanwhile;  // while the locked one waits
 
  private:
-  const std::shared_ptr<testing::MemoryStore> rows_;
-  const std::shared_ptr<testing::ManualClock> clock_;
+  const std::shared_ptr<MemoryStore> rows_;
+  const std::shared_ptr<ManualClock> clock_;
 };
 
 class OutboxDrainSlow : public OutboxDrainTest {
@@ -206,9 +202,9 @@ TEST_P(OutboxDrainSlow, large_matching_erase_goes_in_pieces_between_which_others
   begin();
   for (int i = 0; i < 2'500; ++i) {
     const Record old = content("row" + std::to_string(i), 1, "1");
-    store->put_row(testing::kProject, old.id, old.entry);
+    store->put_row(kProject, old.id, old.entry);
   }
-  put(testing::erase_matching("row*", 5));
+  put(erase_matching("row*", 5));
   locking->on_piece = [&] {
     if (locking->pieces.size() != 2) return;
     put(content("other", 9, "1"));
@@ -233,12 +229,11 @@ TEST_P(OutboxDrainSlow, matching_erase_that_fails_in_the_middle_goes_on_from_the
   begin();
   for (int i = 0; i < 2'500; ++i) {
     const Record old = content("row" + std::to_string(i), 1, "1");
-    store->put_row(testing::kProject, old.id, old.entry);
+    store->put_row(kProject, old.id, old.entry);
   }
-  put(testing::erase_matching("row*", 5));
+  put(erase_matching("row*", 5));
   store->set_fault([&](const std::string&) {
-    return locking->pieces.size() == 2 ? testing::StoreFault::unknown_undone
-                                       : testing::StoreFault::none;
+    return locking->pieces.size() == 2 ? StoreFault::unknown_undone : StoreFault::none;
   });
   drain->wake();
   ASSERT_TRUE(run_until_idle());
@@ -252,4 +247,4 @@ TEST_P(OutboxDrainSlow, matching_erase_that_fails_in_the_middle_goes_on_from_the
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainSlow, ::testing::Values(1, 2, 3, 4, 5));
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -6,16 +6,12 @@
 
 #include "engine/outbox/outbox_drain_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::at;
-using testing::content;
-using testing::OutboxDrainTest;
-using testing::StoreFault;
 
 TEST_P(OutboxDrainTest, everything_reaches_the_store_in_batches) {
   options.batch_items = 10;
@@ -278,7 +274,7 @@ TEST_P(OutboxDrainTest, call_that_ends_after_everything_is_gone_is_harmless) {
   drain->wake();
   executor.run_for(hours(1));
   EXPECT_EQ(store->rows(), 2u);
-  testing::JournalOnDisk next(disk);
+  JournalOnDisk next(disk);
   ASSERT_TRUE(next.open().ok());
   EXPECT_EQ(next.recovered.size(), 2u) << "not settled here, so sent again";
 }
@@ -294,4 +290,4 @@ TEST_P(OutboxDrainTest, task_that_runs_after_the_drain_is_gone_does_nothing) {
 INSTANTIATE_TEST_SUITE_P(Seeds, OutboxDrainTest, ::testing::Values(1, 2, 3));
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

@@ -9,29 +9,22 @@
 #include "tiercache/testing/manual_clock.h"
 #include "tiercache/testing/memory_store.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
-
-using testing::at;
-using testing::content;
-using testing::id_of;
-using testing::ManualClock;
-using testing::MemoryStore;
-using testing::StoreFault;
 
 constexpr char kSendProject[] = "p";
 
 // Made from unconfirmed writes by writer 1, the last of version `from`, where the store had
 // version 3 before those.
 UnsettledWrite made_from(const std::string& key, std::uint64_t version, std::uint64_t from) {
-  UnsettledWrite write = testing::write_of(content(key, version, "\"mine\""));
+  UnsettledWrite write = write_of(content(key, version, "\"mine\""));
   write.write.not_newer_than = Version{3, 7};
   write.made_from.add(at(from));
   return write;
 }
 
 UnsettledWrite plain(const std::string& key, std::uint64_t version) {
-  return testing::write_of(content(key, version, "\"plain\""));
+  return write_of(content(key, version, "\"plain\""));
 }
 
 class SendCallTest : public ::testing::Test {
@@ -276,4 +269,4 @@ TEST_F(SendCallToALiar, plain_write_said_to_lose_to_an_older_row_is_not_sent_for
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

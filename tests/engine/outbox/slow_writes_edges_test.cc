@@ -4,16 +4,11 @@
 #include "engine/journal/journal_fixture.h"
 #include "outbox/slow_writes.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::at;
-using testing::content;
-using testing::erase_matching;
-using testing::id_of;
-using testing::write_of;
 
 class SlowWritesEdges : public ::testing::Test {
  protected:
@@ -212,4 +207,4 @@ TEST_F(SlowWritesEdges, newer_erase_of_a_glob_begins_anew_with_pieces_of_the_fir
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

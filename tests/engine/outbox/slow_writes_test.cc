@@ -6,19 +6,18 @@
 
 #include "engine/journal/journal_fixture.h"
 
-namespace tiercache {
+namespace tiercache::testing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::at;
 
 class SlowWritesTest : public ::testing::Test {
  protected:
   static std::vector<UnsettledWrite> writes(int count) {
     std::vector<UnsettledWrite> all;
     for (int i = 0; i < count; ++i) {
-      all.push_back(testing::write_of(testing::content("k" + std::to_string(i), 1, "1")));
+      all.push_back(write_of(content("k" + std::to_string(i), 1, "1")));
     }
     return all;
   }
@@ -26,7 +25,7 @@ class SlowWritesTest : public ::testing::Test {
   std::vector<UnsettledWrite> of(const SlowWrites::Try& tried) const {
     std::vector<UnsettledWrite> batch;
     for (const SlotName& slot : tried.slots) {
-      batch.push_back(testing::write_of(testing::content(slot.id.key, 1, "1")));
+      batch.push_back(write_of(content(slot.id.key, 1, "1")));
     }
     return batch;
   }
@@ -60,7 +59,7 @@ TEST_F(SlowWritesTest, larger_groups_come_first) {
   fail(writes(3));
   std::vector<UnsettledWrite> others;
   for (int i = 0; i < 80; ++i) {
-    others.push_back(testing::write_of(testing::content("x" + std::to_string(i), 1, "1")));
+    others.push_back(write_of(content("x" + std::to_string(i), 1, "1")));
   }
   fail(others);
   EXPECT_EQ(slow.next(now)->slots.size(), 10u);
@@ -99,8 +98,8 @@ TEST_F(SlowWritesTest, write_that_failed_alone_is_to_blame_once_others_have_work
 TEST_F(SlowWritesTest, write_that_is_alone_again_and_again_does_not_hold_up_another_one) {
   fail(writes(1));
   fail(writes(1));
-  const auto other = testing::write_of(testing::content("other", 1, "1"));
-  fail({other, testing::write_of(testing::content("third", 1, "1"))});
+  const auto other = write_of(content("other", 1, "1"));
+  fail({other, write_of(content("third", 1, "1"))});
   now += seconds(60);
   EXPECT_NE(slow.next(now)->slots.front().id.key, "k0");
 }
@@ -116,7 +115,7 @@ TEST_F(SlowWritesTest, what_is_deferred_waits_until_it_is_hurried) {
 
 TEST_F(SlowWritesTest,
        matching_erase_goes_on_where_its_last_piece_ended_with_fewer_rows_after_a_failure) {
-  const UnsettledWrite erase = testing::write_of(testing::erase_matching("a*", 7));
+  const UnsettledWrite erase = write_of(erase_matching("a*", 7));
   const MatchingErase first = slow.piece_of(erase);
   EXPECT_FALSE(first.after);
   slow.erased_up_to(erase, "a5", now);
@@ -129,8 +128,8 @@ TEST_F(SlowWritesTest,
 }
 
 TEST_F(SlowWritesTest, newer_erase_of_the_same_pattern_begins_at_the_start) {
-  slow.erased_up_to(testing::write_of(testing::erase_matching("a*", 7)), "a5", now);
-  const UnsettledWrite newer = testing::write_of(testing::erase_matching("a*", 9));
+  slow.erased_up_to(write_of(erase_matching("a*", 7)), "a5", now);
+  const UnsettledWrite newer = write_of(erase_matching("a*", 9));
   EXPECT_FALSE(slow.piece_of(newer).after);
   slow.erased_up_to(newer, "a1", now);
   EXPECT_EQ(slow.piece_of(newer).after, "a1");
@@ -140,8 +139,7 @@ TEST_F(SlowWritesTest, number_of_those_kept_apart_is_bounded) {
   for (int i = 0; i < 3; ++i) {
     std::vector<UnsettledWrite> many;
     for (int k = 0; k < 5'000; ++k) {
-      many.push_back(
-          testing::write_of(testing::content(std::to_string(i) + "-" + std::to_string(k), 1, "1")));
+      many.push_back(write_of(content(std::to_string(i) + "-" + std::to_string(k), 1, "1")));
     }
     fail(many);
   }
@@ -149,4 +147,4 @@ TEST_F(SlowWritesTest, number_of_those_kept_apart_is_bounded) {
 }
 
 }  // namespace
-}  // namespace tiercache
+}  // namespace tiercache::testing

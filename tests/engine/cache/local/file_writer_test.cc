@@ -189,7 +189,7 @@ TEST_F(FileWriterTest, directory_that_is_gone_is_told_and_nothing_is_written_or_
 TEST_F(FileWriterTest, newer_file_of_another_process_is_taken_and_ours_let_go_of_I3) {
   room.write(data, document(5, "ours"));
   room.settle_all();
-  room.tiers.files().write(kId, document(7, "newer"), EntryFiles::Sync::before);
+  room.into_file(document(7, "newer"));
   ASSERT_TRUE(room.file_writer.flush());
   EXPECT_EQ(room.in_memory(data), "newer");
   EXPECT_FALSE(room.is_pinned(data));

@@ -109,7 +109,7 @@ TEST_F(GivingUpTest, refused_write_that_was_on_its_way_to_its_file_does_not_get_
 
 TEST_F(GivingUpTest, other_version_in_the_file_stays_when_ours_is_refused_I3) {
   have(document(5, "ours"));
-  room.tiers.files().write(kId, document(7, "anothers"), EntryFiles::Sync::before);
+  room.into_file(document(7, "anothers"));
   EXPECT_TRUE(room.tiers.withdraw(kId, version(5), shared(document(3, "row"))).ok());
   EXPECT_EQ(room.file(), "anothers");
 }
@@ -137,7 +137,7 @@ TEST_F(GivingUpTest, refused_write_that_waits_for_its_dataset_is_forgotten) {
 TEST_F(GivingUpTest, who_comes_late_with_the_refused_version_gives_way_and_no_other_does) {
   EXPECT_FALSE(room.tiers.withdraw_late(kId, version(5))) << "nothing was refused";
   ASSERT_TRUE(room.tiers.withdraw(kId, version(5), shared(document(3, "row"))).ok());
-  room.tiers.files().write(kId, document(5, "late"), EntryFiles::Sync::before);
+  room.into_file(document(5, "late"));
   EXPECT_FALSE(room.tiers.withdraw_late(kId, version(6)));
   EXPECT_FALSE(room.tiers.withdraw_late({"d", "other"}, version(5)));
   EXPECT_TRUE(room.tiers.withdraw_late(kId, version(5)));
@@ -158,7 +158,7 @@ TEST_F(GivingUpTest, refusals_are_remembered_for_some_thousand_keys_I8) {
 
 TEST_F(GivingUpTest, what_a_refused_write_had_hidden_and_the_store_lacks_is_served_again_I1) {
   room.write(data, document(4, "waits"));
-  room.tiers.files().write(kId, document(5, "refused"), EntryFiles::Sync::before);
+  room.into_file(document(5, "refused"));
   room.tiers.take(kId, shared(document(5, "refused")));
   ASSERT_TRUE(room.tiers.withdraw(kId, version(5), nullptr).ok());
   room.tiers.serve_what_was_below(kId);
@@ -168,7 +168,7 @@ TEST_F(GivingUpTest, what_a_refused_write_had_hidden_and_the_store_lacks_is_serv
 }
 
 TEST_F(GivingUpTest, write_that_waits_for_its_file_stays_in_the_index_when_an_older_one_gives_way) {
-  room.tiers.files().write(kId, document(5, "refused"), EntryFiles::Sync::before);
+  room.into_file(document(5, "refused"));
   room.write(data, document(6, "waits"));
   ASSERT_TRUE(room.tiers.withdraw(kId, version(5), nullptr).ok());
   ASSERT_TRUE(room.tiers.index().find(kId));
@@ -182,7 +182,7 @@ TEST_F(GivingUpTest, nothing_below_is_served_where_the_store_has_it_or_something
   room.tiers.serve_what_was_below(kId);
   EXPECT_TRUE(room.moved.empty());
   room.write(data, document(6, "waits"));
-  room.tiers.files().write(kId, document(7, "newer"), EntryFiles::Sync::before);
+  room.into_file(document(7, "newer"));
   room.moved.clear();
   room.tiers.serve_what_was_below(kId);
   EXPECT_TRUE(room.moved.empty());
@@ -205,7 +205,7 @@ TEST_F(GivingUpTest, files_that_match_become_tombstones_with_their_clocks) {
 TEST_F(GivingUpTest, more_files_than_are_written_with_one_sync_are_all_erased) {
   for (int n = 0; n < 600; ++n) {
     const EntryId id{"d", std::to_string(n)};
-    ASSERT_TRUE(room.tiers.files().write(id, document(5), EntryFiles::Sync::none).is_there());
+    room.into_file(document(5), id);
   }
   EXPECT_TRUE(room.tiers.erase_files_matching("d", "*", version(6)));
   for (int n = 0; n < 600; ++n) EXPECT_EQ(filed_version({"d", std::to_string(n)}), 6u) << n;

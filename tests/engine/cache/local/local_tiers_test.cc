@@ -16,9 +16,7 @@ using Pin = MemoryTier::Pin;
 
 class LocalTiersTest : public ::testing::Test {
  protected:
-  void into_file(const Entry& entry) {
-    ASSERT_TRUE(room.tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(const Entry& entry) { room.into_file(entry); }
   void into_memory(const Entry& entry, Pin pin = Pin::no) {
     const Lifetimes lifetimes = judge(entry, data.ages, ground.runtime.now());
     ASSERT_TRUE(
@@ -160,8 +158,7 @@ class LocalTiersBesideTest : public LocalTiersTest {
 TEST_F(LocalTiersBesideTest, find_sees_what_another_process_wrote_or_removed_at_once_I10) {
   into_file(document(5, "5"));
   into_memory(document(5, "5"));
-  ASSERT_TRUE(
-      others.tiers.files().write(kId, document(6, "6"), EntryFiles::Sync::before).is_there());
+  others.into_file(document(6, "6"));
   EXPECT_EQ(room.found(data), "6");
   others.tiers.files().remove(kId, version(6));
   EXPECT_EQ(room.found(data), "<nothing>");
@@ -240,8 +237,7 @@ TEST_F(LocalTiersTest, note_is_kept_while_the_directory_is_ours_alone) {
 
 TEST_F(LocalTiersTest, keys_that_an_erase_hides_are_not_listed_I4) {
   for (const char* key : {"a1", "a2", "b1", "b2"}) {
-    ASSERT_TRUE(
-        room.tiers.files().write({"d", key}, document(5), EntryFiles::Sync::none).is_there());
+    room.into_file(document(5), {"d", key});
   }
   room.journal_erase("a*", 6);
   EXPECT_EQ(room.tiers.keys("d", std::nullopt, 10), (std::vector<std::string>{"b1", "b2"}));

@@ -36,9 +36,7 @@ class RecoveredWritesTest : public ::testing::Test {
     record.entry.version = version(time);
     return adopted(std::move(record));
   }
-  void into_file(const Entry& entry) {
-    ASSERT_TRUE(room.tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(const Entry& entry) { room.into_file(entry); }
   std::optional<WallTime> filed_fetch() {
     return room.tiers.files().read(kId).entry->clocks.last_fetch;
   }

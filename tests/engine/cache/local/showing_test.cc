@@ -70,7 +70,7 @@ TEST_F(ShowingTest, clocks_move_in_memory_and_reach_the_file) {
 }
 
 TEST_F(ShowingTest, clocks_of_a_document_in_its_file_alone_bring_that_into_memory) {
-  room.tiers.files().write(kId, document(5, "file"), EntryFiles::Sync::before);
+  room.into_file(document(5, "file"));
   move_clocks(5, fetched_at(kStart + 2s));
   EXPECT_EQ(room.in_memory(data), "file");
   EXPECT_TRUE(room.is_pinned(data));
@@ -88,7 +88,7 @@ TEST_F(ShowingTest, clocks_of_nothing_leave_the_journal_with_the_next_sync) {
 }
 
 TEST_F(ShowingTest, clocks_of_a_document_that_cannot_be_read_now_stay_in_the_journal_I1) {
-  room.tiers.files().write(kId, document(5), EntryFiles::Sync::before);
+  room.into_file(document(5));
   ground.refuse(EIO, {"read_file"}, "/data/");
   move_clocks(5, fetched_at(kStart + 2s));
   ground.disk_works();
@@ -99,7 +99,7 @@ TEST_F(ShowingTest, clocks_of_a_document_that_cannot_be_read_now_stay_in_the_jou
 
 // The tombstone that will take the file's place does not take them either.
 TEST_F(ShowingTest, clocks_of_what_an_erase_hides_leave_the_journal_with_the_next_sync) {
-  room.tiers.files().write(kId, document(5), EntryFiles::Sync::before);
+  room.into_file(document(5));
   ground.refuse_new_files();
   ASSERT_EQ(room.journal_erase("*", 6), AppendStatus::durable);
   room.tiers.erase_matching(data, "*", version(6));
@@ -121,7 +121,7 @@ TEST_F(ShowingTest, clocks_do_not_bring_back_what_was_erased_I4) {
 TEST_F(ShowingTest, clocks_ahead_of_now_are_not_taken_along_from_the_file) {
   Entry ahead = document(5);
   ahead.clocks.last_fetch = kStart + 24h;
-  room.tiers.files().write(kId, ahead, EntryFiles::Sync::before);
+  room.into_file(ahead);
   move_clocks(5, fetched_at(kStart + 2s));
   EXPECT_EQ(room.tiers.known(&data, kId).in_memory.resident->entry.clocks.last_fetch, kStart + 2s);
 }

@@ -16,9 +16,7 @@ using Names = std::vector<std::string>;
 
 class TakingTest : public ::testing::Test {
  protected:
-  void into_file(const Entry& entry) {
-    ASSERT_TRUE(room.tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(const Entry& entry) { room.into_file(entry); }
   bool take_row(const Entry& row, const EntryId& id = kId) {
     return room.tiers.take_rows({{id, shared(row)}});
   }
@@ -223,7 +221,7 @@ TEST(TakingIntoLittleMemory,
   Ground ground([](CacheOptions& options) { options.memory.max_bytes = 20'000; });
   LocalRoom room(ground);
   DatasetState& data = ground.open();
-  room.tiers.files().write(kId, document(4, "older"), EntryFiles::Sync::before);
+  room.into_file(document(4, "older"));
   room.write(data, document(4, std::string(15'000, '1')), {"d", "pinned"});
   ASSERT_TRUE(room.tiers.memory().is_half_pinned());
   ground.refuse_files();

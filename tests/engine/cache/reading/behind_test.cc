@@ -26,9 +26,7 @@ class BehindTest : public ::testing::Test {
     entry.clocks.last_fetch = when;
     return entry;
   }
-  void into_file(const Entry& entry) {
-    local.tiers.files().write(kId, entry, EntryFiles::Sync::before);
-  }
+  void into_file(const Entry& entry) { local.into_file(entry); }
 
   Ground ground;
   ReadingRoom room{ground};

@@ -51,9 +51,7 @@ class ReadOpTest : public ::testing::Test {
     return result.resident ? text_of(EntryPtr(result.resident, &result.resident->entry))
                            : "<nothing>";
   }
-  void into_file(const Entry& entry) {
-    ASSERT_TRUE(local.tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(const Entry& entry) { local.into_file(entry); }
   void into_memory(const Entry& entry, MemoryTier::Pin pin = MemoryTier::Pin::no) {
     const Lifetimes lifetimes = judge(entry, data.ages, ground.runtime.now());
     local.tiers.memory().put(data.ref("k"), data.resident_of(entry), lifetimes, pin);
@@ -264,7 +262,7 @@ TEST_F(ReadOpTest, row_that_is_a_tombstone_takes_what_is_here_along_I4) {
 
 TEST_F(ReadOpTest, row_of_a_store_that_is_not_the_directorys_is_served_and_not_kept_I1) {
   StoreRoom& store = room.refreshing.writing.store;
-  ASSERT_TRUE(local.tiers.keep_note("/cache/store", "tiercache-store 1\n", "another life"));
+  local.belong_to_another_store();
   store.identity.seen("1");
   ASSERT_FALSE(store.identity.may_keep());
   ground.put_row(document(5, "row"));
@@ -421,7 +419,7 @@ TEST_F(ReadOpSourceTest, reader_with_something_stale_waits_softly_for_the_fresh_
   DatasetState& soft =
       ground.open("soft", [](DatasetPolicy& policy) { policy.options.soft_timeout = 1s; });
   const EntryId id = soft.id("k");
-  local.tiers.files().write(id, document(5, "stale"), EntryFiles::Sync::before);
+  local.into_file(document(5, "stale"), id);
   outlive_freshness();
   const auto read_while_the_source_takes = [&](std::chrono::milliseconds span) {
     source = [this, span](RefreshContext&) {

@@ -29,7 +29,7 @@ class TurnsTest : public ::testing::Test {
   // In its file, fetched now.
   void have(DatasetState& dataset, Entry entry, const std::string& key = "k") {
     if (entry.document) entry.clocks.last_fetch = ground.clock->wall_now();
-    room.writing.local.tiers.files().write(dataset.id(key), entry, EntryFiles::Sync::none);
+    room.writing.local.into_file(entry, dataset.id(key));
   }
   // The key's source is asked, and fails.
   void fail(DatasetState& dataset) {

@@ -67,7 +67,7 @@ TEST_F(DirectoryKeeperTest, newer_file_of_a_process_that_was_quicker_is_taken_I3
   delete_directory();
   Ground other{Ground::Beside{ground}};
   LocalRoom others(other);
-  others.tiers.files().write(kId, document(7, "7"), EntryFiles::Sync::before);
+  others.into_file(document(7, "7"));
   EXPECT_TRUE(keeper.make_whole());
   EXPECT_EQ(local.file(), "7");
   EXPECT_EQ(local.in_memory(data), "7");
@@ -140,7 +140,7 @@ TEST(DirectoryKeeperAtOpen, cache_on_a_full_disk_becomes_a_writer_once_that_take
   Ground first;
   {
     LocalRoom before(first);
-    before.tiers.files().write(kId, document(5, "5"), EntryFiles::Sync::before);
+    before.into_file(document(5, "5"));
     before.tiers.files().close();
     before.tiers.journal().close();
   }

@@ -18,7 +18,7 @@ class FileEvictionPartTest : public ::testing::Test {
   void have(int n, bool in_store = true) {
     Entry entry = document(5);
     entry.clocks.last_fetch = kStart + std::chrono::seconds(n);
-    local.tiers.files().write(id(n), entry, EntryFiles::Sync::none);
+    local.into_file(entry, id(n));
     if (in_store) ground.put_row(entry, id(n));
   }
   void have_all(int count) {
@@ -104,10 +104,10 @@ TEST_F(FileEvictionPartTest, dataset_of_one_document_and_tombstones_stay) {
   for (const char* name : {"one", "two"}) {
     Entry single = document(1);
     single.clocks.last_fetch = kStart - 24h;
-    local.tiers.files().write({name, ""}, single, EntryFiles::Sync::none);
+    local.into_file(single, {name, ""});
     ground.put_row(single, {name, ""});
   }
-  local.tiers.files().write({"d", "gone"}, tombstone(1), EntryFiles::Sync::none);
+  local.into_file(tombstone(1), {"d", "gone"});
   evict();
   EXPECT_EQ(eviction.evicted(), 2u);
   EXPECT_EQ(local.file({"one", ""}), "1");

@@ -79,7 +79,7 @@ TEST_F(HydrationTest, store_that_does_not_say_what_it_has_ends_it) {
 
 TEST_F(HydrationTest, rows_of_another_store_are_not_kept_I1) {
   put_rows(ground, 3);
-  room.writing.local.tiers.keep_note("/cache/store", "tiercache-store 1\n", "another life");
+  room.writing.local.belong_to_another_store();
   hydration.begin(open(Hydrate::all()));
   ground.run_ready();
   EXPECT_EQ(filed(), 0u);

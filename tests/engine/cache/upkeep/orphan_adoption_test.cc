@@ -69,7 +69,7 @@ TEST_F(OrphanAdoptionTest, cache_that_closes_adopts_nothing_more) {
 }
 
 TEST_F(OrphanAdoptionTest, write_whose_file_the_disk_refuses_is_served_from_memory_I1) {
-  local.tiers.files().write(kId, document(4, "older"), EntryFiles::Sync::before);
+  local.into_file(document(4, "older"));
   die_with(document(5, "5"));
   ground.refuse_new_files();
   adoption.adopt();

@@ -27,9 +27,7 @@ class RetentionPartTest : public ::testing::Test {
  protected:
   explicit RetentionPartTest(const Ground::Adjust& adjust = {}) : ground(adjust) {}
 
-  void into_file(const Entry& entry, const EntryId& id = kId) {
-    ASSERT_TRUE(local.tiers.files().write(id, entry, EntryFiles::Sync::none).is_there());
-  }
+  void into_file(const Entry& entry, const EntryId& id = kId) { local.into_file(entry, id); }
   // Every cache has a round in this time.
   void run_round() {
     room.parts.retention.start();
@@ -130,7 +128,7 @@ TEST_F(RetentionBesideStoreTest, stores_clock_decides_and_without_its_word_nothi
 
 TEST_F(RetentionBesideStoreTest, tombstones_stay_where_the_store_did_not_purge_or_is_another_I4) {
   into_file(tombstone_of(kStart - 60 * kDay));
-  ASSERT_TRUE(local.tiers.keep_note("/cache/store", "tiercache-store 1\n", "another life"));
+  local.belong_to_another_store();
   run_round();
   EXPECT_EQ(file(), "<tombstone>");
   for (const PurgeRequest& request : store->purge_requests) EXPECT_EQ(request.limit, 0u);

@@ -24,9 +24,7 @@ class StoreWriterTest : public ::testing::Test {
     write(std::move(entry));
     room.local.settle_all();
   }
-  void into_file(const Entry& entry) {
-    ASSERT_TRUE(tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(const Entry& entry) { room.local.into_file(entry); }
   void move_clocks(std::uint64_t of, WallTime fetched) {
     const Record record = clocks_record(of, fetched_at(fetched));
     ASSERT_EQ(room.local.journal(record), AppendStatus::durable);
@@ -64,7 +62,7 @@ TEST_F(StoreWriterTest, what_the_journal_holds_is_in_the_store_and_counted_I1) {
 TEST_F(StoreWriterTest,
        nothing_goes_to_a_store_that_is_not_the_directorys_until_it_is_accepted_I1) {
   write(document(5, "5"));
-  ASSERT_TRUE(tiers.keep_note("/cache/store", "tiercache-store 1\n", "another life"));
+  room.local.belong_to_another_store();
   room.store_writer.start();
   ground.run_for(1min);
   EXPECT_EQ(row(), "<nothing>");

@@ -42,9 +42,7 @@ class WriteStampsTest : public ::testing::Test {
   }
   Version erased() { return room.write(WritingRoom::erase(data)).version; }
   // As another process writes the key's file.
-  void into_file(Entry entry) {
-    ASSERT_TRUE(room.local.tiers.files().write(kId, entry, EntryFiles::Sync::before).is_there());
-  }
+  void into_file(Entry entry) { room.local.into_file(entry); }
 
   Ground ground;
   WritingRoom room{ground};
@@ -290,8 +288,7 @@ TEST_F(WriteStampsBesideTest,
 TEST_F(WriteStampsBesideTest, comparison_waits_until_the_others_write_is_in_its_file_I5) {
   Change theirs = write_under_way();
   ground.runtime.tasks.later(ground.in(500ms), Lane::compute, [&] {
-    ASSERT_TRUE(
-        others.local.tiers.files().write(kId, theirs.entry, EntryFiles::Sync::before).is_there());
+    others.local.into_file(theirs.entry);
     others.stamps.end(theirs);
     EXPECT_TRUE(others.stamps.settle());
   });
@@ -314,8 +311,7 @@ TEST_F(WriteStampsBesideTest,
 
 // What another process has put there may be what the write would take the place of.
 TEST_F(WriteStampsBesideTest, comparison_needs_the_file_that_others_may_have_written_I5) {
-  ASSERT_TRUE(
-      others.local.tiers.files().write(kId, document(9), EntryFiles::Sync::before).is_there());
+  others.local.into_file(document(9));
   ground.refuse(EMFILE, {"open"}, "/cache/data/");
   Change compare = compared({});
   EXPECT_EQ(stamp(compare), Status::in_the_way);
