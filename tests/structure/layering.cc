@@ -6,20 +6,17 @@
 
 namespace tiercache::structure {
 
-namespace {
-
-// The rooms that a room may know, besides itself. Acyclic: each names rooms of rows above it alone.
-const std::map<std::string, std::set<std::string>>& rooms() {
-  static const std::map<std::string, std::set<std::string>> table = {
+const std::vector<Room>& rooms() {
+  static const std::vector<Room> table = {
       {"base", {}},
       {"system", {"base"}},
       {"json", {"base"}},
       {"memory", {"base"}},
       {"files", {"base", "json"}},
-      {"journal", {"base", "json"}},
+      {"journal", {"base"}},
       {"outbox", {"base", "journal"}},
-      {"refresh", {"base", "json"}},
-      {"cache_runtime", {"base", "system", "json", "memory", "refresh"}},
+      {"refresh", {"base"}},
+      {"cache_runtime", {"base", "system", "json"}},
       {"cache_store", {"base", "json", "cache_runtime"}},
       {"cache_local", {"base", "system", "json", "memory", "files", "journal", "cache_runtime"}},
       {"cache_writing",
@@ -40,6 +37,8 @@ const std::map<std::string, std::set<std::string>>& rooms() {
   };
   return table;
 }
+
+namespace {
 
 // Headers from outside that a part may include, by their beginnings. The standard library is free
 // to all. Adapters bring their own dependencies and have no row.
@@ -83,8 +82,9 @@ bool may_include_foreign(const std::string& path, const std::string& header) {
 bool may_include(const std::string& part, const std::string& other) {
   if (part == other || other == "public") return true;
   if (!part.starts_with("room:") || !other.starts_with("room:")) return false;
-  const auto room = rooms().find(part.substr(5));
-  return room != rooms().end() && room->second.contains(other.substr(5));
+  const auto room = std::ranges::find(rooms(), part.substr(5), &Room::name);
+  if (room == rooms().end()) return false;
+  return std::ranges::find(room->may_include, other.substr(5)) != room->may_include.end();
 }
 
 std::optional<std::string> included_header(const std::string& line) {

@@ -10,6 +10,16 @@
 
 namespace tiercache::structure {
 
+// A room under engine/src, and the rooms whose headers it may include, besides its own and the
+// public ones. "cache_local" is engine/src/cache/local.
+struct Room {
+  std::string name;
+  std::vector<std::string> may_include;
+};
+// All rooms, from the bottom up: each may include rooms before it alone, so there is no circle.
+// docs/architecture.md prints this table, and a test compares the two.
+const std::vector<Room>& rooms();
+
 // The headers of our own, by the name they are included by.
 //   "public"           engine/include
 //   "room:<name>"      engine/src/<name>

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
+
 namespace tiercache::structure {
 namespace {
 
@@ -135,6 +141,47 @@ TEST(Layering, room_of_an_open_cache_fits_in_a_head) {
   for (const auto& [part, lines] : lines_by_part(read_files("engine/src/cache", {".h", ".cc"}))) {
     EXPECT_LT(lines, 2'000u) << part;
   }
+}
+
+TEST(Layering, room_may_include_those_before_it_alone) {
+  std::set<std::string> before;
+  for (const Room& room : rooms()) {
+    for (const std::string& other : room.may_include) {
+      EXPECT_TRUE(before.contains(other)) << room.name << " may include " << other;
+    }
+    before.insert(room.name);
+  }
+}
+
+// "`cache/local`" of "cache_local", as the page writes it.
+std::string shown(std::string room) {
+  std::ranges::replace(room, '_', '/');
+  return "`" + room + "`";
+}
+
+std::vector<std::string> rows_of_rooms() {
+  std::vector<std::string> rows;
+  for (const Room& room : rooms()) {
+    std::string row = "| " + shown(room.name) + " | ";
+    for (const std::string& other : room.may_include) {
+      row += (&other == &room.may_include.front() ? "" : ", ") + shown(other);
+    }
+    rows.push_back(row + (room.may_include.empty() ? "|" : " |"));
+  }
+  return rows;
+}
+
+TEST(Layering, architecture_prints_the_rooms_that_each_may_include) {
+  const std::string head = "| room | may include |";
+  const auto lines = read_lines(source_directory() / "docs/architecture.md");
+  auto line = std::ranges::find(lines, head);
+  ASSERT_NE(line, lines.end()) << "there is no table with the head " << head;
+  std::vector<std::string> printed;
+  std::advance(line, 2);
+  for (; line != lines.end() && line->starts_with("|"); ++line) printed.push_back(*line);
+  std::string wanted;
+  for (const std::string& row : rows_of_rooms()) wanted += row + "\n";
+  EXPECT_EQ(printed, rows_of_rooms()) << "the page should have\n" << wanted;
 }
 
 TEST(Layering, includes_of_the_tree_follow_the_design) {

@@ -113,9 +113,10 @@ struct Limits {
 };
 
 // Switches for operation; none of them breaks a promise. The library itself reads no environment
-// variables: the table names those in which services usually keep the switches.
+// variables. The table names those in which the services that it was written for keep the switches,
+// as the example service does; SUPABASE_ENABLED is the switch of whichever store the cache has.
 //
-// | field             | usual variable    | what false means                         | default |
+// | field             | service variable  | what false means                         | default |
 // |-------------------|-------------------|------------------------------------------|---------|
 // | store_enabled     | SUPABASE_ENABLED  | only memory and files are used, and the  | true    |
 // |                   |                   | outbox waits                             |         |

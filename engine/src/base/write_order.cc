@@ -1,21 +1,3 @@
-// How a compare-and-set of one process sees a write that another process has not put into its file
-// yet. Each process has a bit at every place, which it sets before it takes a time and clears once
-// the write is in its file. So whoever has taken a time and then finds no other bit knows that
-// every write with a lower time is in its file, and that every later one will have a higher time:
-//
-//     process A, plain write              process B, compare-and-set
-//     begin: sets its bit
-//     stamp: gets time 101                hold: sets its bit
-//     writes memory and journal           stamp: gets time 102
-//                                         others: sees A's bit, and waits
-//     writes the file
-//     settle: clears its bit              others: sees no bit; reads the file, compares, writes
-//
-// If two of them wait for each other, the lower slot goes first; the other one clears its bit and
-// takes a new time later. A matching erase writes all places. It cannot wait for each bit to be
-// cleared, since a key may be written without pause; instead each process also says up to which
-// time everything it has stamped is in files, and the erase waits until that has passed its own
-// time.
 #include "base/write_order.h"
 
 #include <algorithm>
@@ -174,7 +156,8 @@ std::uint64_t WriteOrder::others_before(std::uint64_t time,
   return others;
 }
 
-bool WriteOrder::settle(std::uint64_t now, const std::function<std::optional<Busy>()>& busy) {
+bool WriteOrder::release_filed(std::uint64_t now,
+                               const std::function<std::optional<Busy>()>& busy) {
   std::map<std::size_t, std::uint64_t> began;
   bool held = false;  // such a place may have a time that `busy` does not see
   {

@@ -1,9 +1,27 @@
 // Puts the writes of all processes on one directory into one order, key by key. For that they share
-// in memory the newest time stamped so far, and who has a write that is not in its file yet.
-// write_order.cc says how.
+// in memory the newest time stamped so far, and who has a write that is not in its file yet. Keys
+// share places, as they do in `Generations`, so a write of one key may also wait for those of a few
+// others.
 //
-// Keys share places, as they do in `Generations`, so a write of one key may also wait for those of
-// a few others.
+// This is how a compare-and-set of one process sees a write that another process has not put into
+// its file yet. Each process has a bit at every place, which it sets before it takes a time and
+// clears once the write is in its file. So whoever has taken a time and then finds no other bit
+// knows that every write with a lower time is in its file, and that every later one will have a
+// higher time:
+//
+//     process A, plain write              process B, compare-and-set
+//     begin: sets its bit
+//     stamp: gets time 101                hold: sets its bit
+//     writes memory and journal           stamp: gets time 102
+//                                         others: sees A's bit, and waits
+//     writes the file
+//     release_filed: clears its bit       others: sees no bit; reads the file, compares, writes
+//
+// If two of them wait for each other, the lower slot goes first; the other one clears its bit and
+// takes a new time later. A matching erase writes all places. It cannot wait for each bit to be
+// cleared, since a key may be written without pause; instead each process also says up to which
+// time everything it has stamped is in files, and the erase waits until that has passed its own
+// time.
 #pragma once
 
 #include <atomic>
@@ -46,8 +64,9 @@ class WriteOrder {
   // not a time that anybody was given, and is not believed.
   std::uint64_t stamp(std::uint64_t hash, std::uint64_t at_least);
 
-  // Says that a write of the place is under way here, until `settle` finds it in its file. Must be
-  // called before the write is stamped, or others could take it for one that is in its file.
+  // Says that a write of the place is under way here, until `release_filed` finds it in its file.
+  // Must be called before the write is stamped, or others could take it for one that is in its
+  // file.
   void begin(std::uint64_t hash);
   // Until `let_go` this process is seen as if it had a write under way there. Of processes that
   // wait for each other, all but the one that goes first let go meanwhile.
@@ -79,11 +98,12 @@ class WriteOrder {
     std::set<std::size_t> places;
     std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();  // the oldest of their times
   };
-  // Releases the others from waiting for whatever was under way and is not in `busy()` any more.
+  // Releases the others from waiting for writes that are in their files by now: whatever was under
+  // way and is not in `busy()` any more.
   // `busy` must see every write that began before it was asked, and returns nullopt if it cannot
   // tell just now. Everything that is stamped here from now on must be above `now`. Returns false
   // if some is left.
-  bool settle(std::uint64_t now, const std::function<std::optional<Busy>()>& busy);
+  bool release_filed(std::uint64_t now, const std::function<std::optional<Busy>()>& busy);
   // Called once the slot's owner is dead and what it had under way was brought to the files.
   void forget(std::uint64_t slot);
 

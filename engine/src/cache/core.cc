@@ -126,7 +126,7 @@ void Core::connect_parts() {
       .moved = [this](DatasetState& dataset, const EntryId& id) { turns_->arm(dataset, id); },
       .grew = [this] { upkeep_->eviction.begin_if_full(); },
       .gone = [this] { upkeep_->keeper.make_whole_soon(); },
-      .filed = [this] { return stamps_->settle(); },
+      .filed = [this] { return stamps_->release_filed(); },
   };
   local_->tell_writer({
       .unfiled = [this](const EntryId& id) { file_writer_->write_soon(id); },

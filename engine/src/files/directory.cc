@@ -8,6 +8,7 @@
 
 #include "base/disk_refusal.h"
 #include "base/hex.h"
+#include "base/parent_path.h"
 #include "base/same_file.h"
 #include "tiercache/error.h"
 
@@ -69,13 +70,6 @@ class Opening {
 
   std::string inside(std::string_view name) const {
     return options_.path + "/" + std::string(name);
-  }
-
-  static std::string parent_of(const std::string& path) {
-    const std::size_t end = path.find_last_not_of('/');
-    const std::size_t slash = end == std::string::npos ? end : path.rfind('/', end);
-    if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
   }
 
   // The directory itself, or else the nearest one above it that exists.

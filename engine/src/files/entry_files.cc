@@ -20,7 +20,7 @@ using Durability = Workspace::Durability;
 // path's turn: a file that is still corrupt is moved aside, and the index learns what is there.
 // Returns false if it is not the path's turn, because another process is changing it or the disk
 // refuses the lock. This is then left to the next reader.
-bool EntryFiles::Impl::settle(const std::string& path, const EntryId* id) {
+bool EntryFiles::Impl::look_again(const std::string& path, const EntryId* id) {
   if (!folder.workspace().is_open()) return false;
   const IoStatus turn = folder.in_turn(path, [&] {
     const FileState state = folder.read(path, id);
@@ -136,11 +136,11 @@ FileReadResult EntryFiles::read(const EntryId& id) {
       if (!impl_->can_miss(id)) {
         return {ReadStatus::failed, nullptr, "the directory was deleted or replaced"};
       }
-      if (impl_->index.find(id)) impl_->settle(path, &id);
+      if (impl_->index.find(id)) impl_->look_again(path, &id);
       return {ReadStatus::absent, nullptr, {}};
     case FileState::Status::damaged:
     case FileState::Status::misplaced:
-      impl_->settle(path, &id);
+      impl_->look_again(path, &id);
       return {ReadStatus::corrupt, nullptr, std::move(state.why)};
     case FileState::Status::other_format:
       return {ReadStatus::other_format, nullptr, std::move(state.why)};
@@ -149,7 +149,7 @@ FileReadResult EntryFiles::read(const EntryId& id) {
   }
   const IndexItem item = index_item(*state.entry, state.size);
   // Without a turn the index takes only what is newer: the next write here has to go by it.
-  if (impl_->index.find(id) != item && !impl_->settle(path, &id)) impl_->index.put(id, item);
+  if (impl_->index.find(id) != item && !impl_->look_again(path, &id)) impl_->index.put(id, item);
   return {ReadStatus::found, std::move(state.entry), {}};
 }
 
@@ -177,7 +177,7 @@ FileWriteResult EntryFiles::write(const EntryId& id, const Entry& entry, Sync sy
   FileWriteResult result;
   if (impl_->refuses(&result)) return result;
   result = impl_->take_turn(id, entry, sync, nullptr);
-  if (sync != Sync::none && result.status == WriteStatus::written) {
+  if (sync != Sync::none && result.status == WriteStatus::done) {
     result = outcome(impl_->folder.sync_names({entry_path(id)}));
   }
   return result;
@@ -202,12 +202,12 @@ std::vector<FileWriteResult> EntryFiles::write_synced(
                        ? impl_->take_turn(entries[i].first, *entries[i].second, sync, &staged[i])
                        : outcome(synced);
     }
-    if (results[i].status == WriteStatus::written) written.insert(entry_path(entries[i].first));
+    if (results[i].status == WriteStatus::done) written.insert(entry_path(entries[i].first));
     if (!staged[i].temp.empty()) impl_->folder.workspace().discard(staged[i].temp);
   }
   const IoStatus names = written.empty() ? IoStatus{} : impl_->folder.sync_names(written);
   for (FileWriteResult& result : results) {
-    if (!names.ok() && result.status == WriteStatus::written) result = outcome(names);
+    if (!names.ok() && result.status == WriteStatus::done) result = outcome(names);
   }
   return results;
 }
@@ -237,7 +237,7 @@ FileWriteResult EntryFiles::replace(const EntryId& id, Version up_to, const Entr
     }
   });
   if (!turn.ok()) return outcome(std::move(turn));
-  if (result.status == WriteStatus::written) {
+  if (result.status == WriteStatus::done) {
     result = outcome(impl_->folder.sync_names({path}));
   }
   return result;

@@ -51,17 +51,17 @@ struct FileReadResult {
 
 struct FileWriteResult {
   enum class Status : std::uint8_t {
-    written,
+    done,         // what was asked for stands: written, removed, or nothing had to be done
     newer_there,  // the file is newer and stays; `current` is it
     busy,         // another process holds the key's lock; try again
     failed,       // the old entry stands; or the new one, where only the last sync of names failed
   };
-  Status status = Status::written;
+  Status status = Status::done;
   EntryPtr current;
   IoStatus io;
 
   // The file has the entry, or something newer.
-  bool is_there() const { return status == Status::written || status == Status::newer_there; }
+  bool is_there() const { return status == Status::done || status == Status::newer_there; }
 };
 
 // How many files were moved to quarantine, and why.
@@ -133,7 +133,7 @@ class EntryFiles {
   // Writes the key's file anew from what a reader gets of it, or from `entry` (null for nothing) if
   // that is newer or the file is damaged. After a failed sync a file's bytes may be missing on the
   // disk although they can still be read, and the next sync would not say so. What `entry` does not
-  // hold is synced first.
+  // hold is synced first. A file of a newer format is left alone, which is `done` too.
   FileWriteResult rewrite(const EntryId& id, const Entry* entry);
   // Writes many at once, with one syncfs before the exchanges if the disk has one that syncs.
   // `sync` must be `before` or `anew`. The results are in order. What is written survives power

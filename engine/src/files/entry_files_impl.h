@@ -1,5 +1,19 @@
 // What `EntryFiles` is made of. entry_opening.cc loads and saves the index, entry_files.cc reads,
 // entry_writing.cc decides what a write does to a file.
+//
+// How an entry gets into its file. A write never changes a file that readers may see; it puts a new
+// one in its place:
+//
+//     stage   The bytes are written to `tmp/<slot>/<n>`, and synced unless the journal has them.
+//     turn    The key's lock is taken, and the version that is there decides: an older one is
+//             replaced, an equal one is merged with the new one, a newer one stays.
+//     place   The staged file and the one in `data/` change places; the older one is deleted.
+//     tell    The other processes' memory (`Generations`) and the index learn of the change.
+//
+// A reader takes no lock, and sees the whole old file or the whole new one. `write_synced` stages
+// many files first, syncs all of them with one syncfs where the disk has one, and takes each key's
+// turn afterwards. If the file has changed in between and other bytes are wanted, they are staged
+// again.
 #pragma once
 
 #include <atomic>
@@ -73,17 +87,17 @@ struct EntryFiles::Impl {
   void stay_away(const IoStatus& why);
   IoStatus load_index(bool* complete);
   IoStatus put_index_aside(bool complete);
-  bool read_index(const std::string& path, Index* out, FileTime* settled) const;
+  bool read_index(const std::string& path, Index* out, FileTime* trusted_to) const;
   IoStatus index_files();
   void take_into_index(const std::string& path, FilePrint print);
   bool is_save_due() const;
-  void begin_saving(FileTime settled);
+  void begin_saving(FileTime trusted_to);
   IoStatus go_on_saving(bool* more);
   void abandon_saving();
   IoStatus leave_index();
   bool can_miss(const EntryId& id) const;
-  IoStatus write_index(FileTime settled);
-  bool settle(const std::string& path, const EntryId* id);
+  IoStatus write_index(FileTime trusted_to);
+  bool look_again(const std::string& path, const EntryId* id);
 
   void tell_others(const EntryId& id);
   void know(const EntryId& id, const std::string& path, const Entry& entry, std::uint64_t size);

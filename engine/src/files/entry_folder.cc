@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
+#include "base/parent_path.h"
 #include "base/thread_kept.h"
 #include "json/envelope.h"
 
@@ -19,11 +20,6 @@ constexpr std::size_t kMaxKeptBuffer = 1 << 20;
 // Above so many directories one syncfs is cheaper than a sync of each.
 constexpr std::size_t kManyDirectories = 16;
 constexpr std::string_view kEmptyKeyFile = "@.json";
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
 
 FileState unreadable(IoStatus io) {
   FileState state;

@@ -63,17 +63,17 @@ IoStatus EntryFiles::Impl::put_index_aside(bool complete) {
   return file_system.sync_directory(directory);
 }
 
-bool EntryFiles::Impl::read_index(const std::string& path, Index* out, FileTime* settled) const {
+bool EntryFiles::Impl::read_index(const std::string& path, Index* out, FileTime* trusted_to) const {
   std::string bytes;
-  return file_system.read_file(path, kMaxIndexBytes, &bytes).ok() && out->decode(bytes, settled);
+  return file_system.read_file(path, kMaxIndexBytes, &bytes).ok() && out->decode(bytes, trusted_to);
 }
 
 // Looks at every file, and reads the headers of those that look other than the saved index has
 // them.
 IoStatus EntryFiles::Impl::index_files() {
   Index saved;
-  FileTime settled = 0;
-  if (!read_index(saved_path(), &saved, &settled)) settled = 0;
+  FileTime trusted_to = 0;
+  if (!read_index(saved_path(), &saved, &trusted_to)) trusted_to = 0;
   PrintsMet met(saved.prints());
   const FileTime now = folder.file_time();
   headers_read = 0;
@@ -83,14 +83,14 @@ IoStatus EntryFiles::Impl::index_files() {
     for (const FoundFile& file : unknown) {
       // A file that changed a moment ago may look the same after its next change, so that its print
       // would prove nothing.
-      const bool sure = settled_before(now, file.info);
+      const bool sure = unchanged_since(now, file.info);
       take_into_index(file.path, sure ? print_of(file.path, file.info) : 0);
     }
     headers_read += unknown.size();
     unknown.clear();
   };
   const IoStatus status = folder.walk([&](FoundFile file) {
-    if (settled_before(settled, file.info) && met.meet(print_of(file.path, file.info))) return;
+    if (unchanged_since(trusted_to, file.info) && met.meet(print_of(file.path, file.info))) return;
     unknown.push_back(std::move(file));
     if (unknown.size() == kReadAhead) read_unknown();
   });
@@ -104,7 +104,7 @@ void EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print)
   if (state.status == FileState::Status::sound) {
     index.put(state.id, index_item(*state.entry, state.size, print));
   } else if (state.is_corrupt()) {
-    settle(path, nullptr);
+    look_again(path, nullptr);
   }
 }
 
@@ -117,12 +117,12 @@ bool EntryFiles::Impl::is_save_due() const {
 
 // The changes are counted as saved at the start. A save that fails is thus not tried again until as
 // much has changed once more; otherwise a full disk would be written to in vain again and again.
-void EntryFiles::Impl::begin_saving(FileTime settled) {
+void EntryFiles::Impl::begin_saving(FileTime trusted_to) {
   Lock lock(saving_mutex);
   if (saving || !writable.load()) return;
   changes_saved = index.changes();
-  saving =
-      std::make_unique<IndexSaving>(file_system, folder.workspace(), index, settled, saved_path());
+  saving = std::make_unique<IndexSaving>(file_system, folder.workspace(), index, trusted_to,
+                                         saved_path());
 }
 
 IoStatus EntryFiles::Impl::go_on_saving(bool* more) {
@@ -167,8 +167,8 @@ IoStatus EntryFiles::Impl::leave_index() {
   return status;
 }
 
-IoStatus EntryFiles::Impl::write_index(FileTime settled) {
-  IndexSaving final_one(file_system, folder.workspace(), index, settled, index_path());
+IoStatus EntryFiles::Impl::write_index(FileTime trusted_to) {
+  IndexSaving final_one(file_system, folder.workspace(), index, trusted_to, index_path());
   IoStatus status;
   for (bool more = true; more && status.ok();) status = final_one.step(&more);
   return status.ok() ? file_system.sync_directory(directory) : status;

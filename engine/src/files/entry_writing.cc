@@ -1,16 +1,3 @@
-// How an entry gets into its file. A write never changes a file that readers may see; it puts a new
-// one in its place:
-//
-//     stage   The bytes are written to `tmp/<slot>/<n>`, and synced unless the journal has them.
-//     turn    The key's lock is taken, and the version that is there decides: an older one is
-//             replaced, an equal one is merged with the new one, a newer one stays.
-//     place   The staged file and the one in `data/` change places; the older one is deleted.
-//     tell    The other processes' memory (`Generations`) and the index learn of the change.
-//
-// A reader takes no lock, and sees the whole old file or the whole new one. `write_synced` stages
-// many files first, syncs all of them with one syncfs where the disk has one, and takes each key's
-// turn afterwards. If the file has changed in between and other bytes are wanted, they are staged
-// again.
 #include <utility>
 
 #include "base/key_ref.h"

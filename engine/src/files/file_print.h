@@ -26,8 +26,9 @@ using FileTime = std::int64_t;
 // same, because file systems' clocks tick, the coarsest of them every two seconds.
 inline constexpr FileTime kClockTick = std::chrono::nanoseconds(std::chrono::seconds(2)).count();
 
-// True when the last change of the file was well before `time`.
-inline bool settled_before(FileTime time, const FileInfo& info) {
+// True if the file has certainly not changed since `time`: its last change was at least a tick
+// before it.
+inline bool unchanged_since(FileTime time, const FileInfo& info) {
   return std::max(info.modified_ns, info.changed_ns) < time - kClockTick;
 }
 

@@ -74,11 +74,11 @@ class Index {
   void take_met(Index&& saved, const PrintsMet& met);
 
   // The form on disk (`docs/formats/index.md`), which carries a checksum. `decode` replaces what
-  // was known; if the bytes do not hold it returns false and changes nothing. `settled` is the time
-  // up to which the index can be trusted: it may be wrong about files that changed later, or
+  // was known; if the bytes do not hold it returns false and changes nothing. `trusted_to` is the
+  // time up to which the index can be trusted: it may be wrong about files that changed later, or
   // shortly before.
-  std::string encode(FileTime settled = 0) const;
-  bool decode(std::string_view bytes, FileTime* settled = nullptr);
+  std::string encode(FileTime trusted_to = 0) const;
+  bool decode(std::string_view bytes, FileTime* trusted_to = nullptr);
 
  private:
   struct Dataset {
@@ -105,7 +105,7 @@ class Index {
 // at some moment. Not thread-safe.
 class IndexEncoder {
  public:
-  IndexEncoder(const Index& index, FileTime settled);
+  IndexEncoder(const Index& index, FileTime trusted_to);
   // Appends the next part, some dozens of KiB. Returns false when that was the last one.
   bool next(std::string* out);
 
@@ -114,7 +114,7 @@ class IndexEncoder {
   void end_dataset(std::string* out);
 
   const Index& index_;
-  const FileTime settled_;
+  const FileTime trusted_to_;
   const std::vector<std::string> datasets_;
   std::size_t dataset_ = 0;
   std::optional<std::string> after_;  // this dataset's key that was written last, if any

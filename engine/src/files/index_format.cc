@@ -124,15 +124,15 @@ class Index::Reader {
   bool failed_ = false;
 };
 
-IndexEncoder::IndexEncoder(const Index& index, FileTime settled)
-    : index_(index), settled_(settled), datasets_(index.datasets()) {}
+IndexEncoder::IndexEncoder(const Index& index, FileTime trusted_to)
+    : index_(index), trusted_to_(trusted_to), datasets_(index.datasets()) {}
 
 bool IndexEncoder::next(std::string* out) {
   const std::size_t start = out->size();
   if (!begun_) {
     out->append(kMagic);
     append(out, kFormat);
-    append(out, settled_);
+    append(out, trusted_to_);
     begun_ = true;
   }
   const bool more = next_slice(out);
@@ -170,15 +170,15 @@ void IndexEncoder::end_dataset(std::string* out) {
   ++dataset_;
 }
 
-std::string Index::encode(FileTime settled) const {
-  IndexEncoder encoder(*this, settled);
+std::string Index::encode(FileTime trusted_to) const {
+  IndexEncoder encoder(*this, trusted_to);
   std::string out;
   while (encoder.next(&out)) {
   }
   return out;
 }
 
-bool Index::decode(std::string_view bytes, FileTime* settled) {
+bool Index::decode(std::string_view bytes, FileTime* trusted_to) {
   if (bytes.size() < kChecksumBytes) return false;
   const std::string_view covered = bytes.substr(0, bytes.size() - kChecksumBytes);
   Reader trailer(bytes.substr(covered.size()));
@@ -192,7 +192,7 @@ bool Index::decode(std::string_view bytes, FileTime* settled) {
   const auto until = format == kFirstFormat ? FileTime{0} : reader.number<FileTime>();
   Datasets datasets;
   if (!decode_datasets(reader, format, &datasets)) return false;
-  if (settled != nullptr) *settled = until;
+  if (trusted_to != nullptr) *trusted_to = until;
   Lock lock(mutex_);
   datasets_ = std::move(datasets);
   return true;

@@ -13,11 +13,11 @@ constexpr std::size_t kPart = 1 << 20;
 }  // namespace
 
 IndexSaving::IndexSaving(FileSystem& file_system, Workspace& workspace, const Index& index,
-                         FileTime settled, std::string path)
+                         FileTime trusted_to, std::string path)
     : file_system_(file_system),
       workspace_(workspace),
       path_(std::move(path)),
-      encoder_(index, settled) {}
+      encoder_(index, trusted_to) {}
 
 // If the directory is not ours any more, another cache's half-written file may have this name.
 IndexSaving::~IndexSaving() {

@@ -15,9 +15,9 @@ namespace tiercache {
 // thread-safe, but the index may change meanwhile.
 class IndexSaving {
  public:
-  // All files that changed before `settled` have been synced.
-  IndexSaving(FileSystem& file_system, Workspace& workspace, const Index& index, FileTime settled,
-              std::string path);
+  // All files that changed before `trusted_to` have been synced.
+  IndexSaving(FileSystem& file_system, Workspace& workspace, const Index& index,
+              FileTime trusted_to, std::string path);
   // Removes what is half-written, unless the directory is not ours any more.
   ~IndexSaving();
   IndexSaving(const IndexSaving&) = delete;

@@ -58,11 +58,4 @@ inline std::string owner_path(const JournalFolder& of) {
   return of.path + "/owner";
 }
 
-// The directory that holds this path; "." for a bare name.
-inline std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace tiercache

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/disk_refusal.h"
+#include "base/parent_path.h"
 #include "base/same_file.h"
 
 namespace tiercache {

@@ -91,7 +91,7 @@ MemoryTier::Found MemoryTier::peek(const KeyRef& key) const {
   return found;
 }
 
-MemoryTier::Stamp MemoryTier::stamp(const KeyRef& key) const {
+MemoryTier::Seen MemoryTier::seen(const KeyRef& key) const {
   const std::uint32_t generation = generations_->of(key.hash);
   return {.writes = shard_of(key).writes(), .generation = generation};
 }
@@ -105,19 +105,19 @@ bool MemoryTier::put(const KeyRef& key, detail::ResidentPtr resident, const Life
                                     .charge = charged,
                                     .pin = pin,
                                     .generation = generation.value_or(generations_->of(key.hash)),
-                                    .stamp = std::nullopt});
+                                    .seen = std::nullopt});
 }
 
 bool MemoryTier::promote(const KeyRef& key, detail::ResidentPtr resident,
-                         const Lifetimes& lifetimes, Stamp stamp, Pin pin) {
+                         const Lifetimes& lifetimes, Seen seen, Pin pin) {
   const std::size_t charged = charge(key.key, *resident);
   return admit(MemoryShard::Arrival{.key = key,
                                     .resident = std::move(resident),
                                     .lifetimes = lifetimes,
                                     .charge = charged,
                                     .pin = pin,
-                                    .generation = stamp.generation,
-                                    .stamp = stamp.writes});
+                                    .generation = seen.generation,
+                                    .seen = seen.writes});
 }
 
 template <class Arrival>
@@ -174,8 +174,8 @@ std::optional<MemoryTier::LargeKey> MemoryTier::oldest_large() {
 }
 
 void MemoryTier::renew(const KeyRef& key, const detail::Resident* resident,
-                       const Lifetimes& lifetimes, Stamp stamp) {
-  shard_of(key).renew(key, resident, lifetimes, stamp.generation);
+                       const Lifetimes& lifetimes, Seen seen) {
+  shard_of(key).renew(key, resident, lifetimes, seen.generation);
 }
 
 void MemoryTier::unpin(const KeyRef& key, Version version) {

@@ -1,8 +1,9 @@
 // The in-memory tier: a bounded, sharded LRU map from key to resident entry.
 //
-// A shard is a slab of nodes with the key inline, an open-addressed table of node numbers and an
-// LRU list through the nodes, under one short spin lock. A hit takes that lock for tens of
-// nanoseconds, copies one shared_ptr and does no I/O, no allocation and no virtual call.
+// A shard is a slab of nodes with the key inline, an open-addressed table of node numbers and the
+// nodes' order of use, a list that is kept in an array of its own, all under one short spin lock. A
+// hit takes that lock for tens of nanoseconds, copies one shared_ptr and does no I/O, no allocation
+// and no virtual call.
 #pragma once
 
 #include <cstddef>
@@ -17,24 +18,13 @@
 #include "base/annotations.h"
 #include "base/generations.h"
 #include "base/key_ref.h"
+#include "base/lifetimes.h"
 #include "base/mutex.h"
 #include "memory/spare_budget.h"
 #include "tiercache/detail/resident.h"
 #include "tiercache/version.h"
 
 namespace tiercache {
-
-// Monotonic milliseconds, the resolution of memory lifetimes.
-using Ticks = std::int64_t;
-inline constexpr Ticks kForeverTicks = INT64_MAX;
-
-// Until when a resident may be served, and how.
-struct Lifetimes {
-  Ticks trusted_until = 0;  // until then without a look at the file (memory.ttl)
-  Ticks fresh_until = 0;    // until then it is fresh
-  Ticks stale_until = 0;    // until then it is stale, and from then on expired
-  Ticks fetched_at = 0;     // tells its age; may be negative
-};
 
 struct MemoryStats {
   std::uint64_t entries = 0;
@@ -82,34 +72,35 @@ class MemoryTier {
   // The same without changing the order of use.
   Found peek(const KeyRef& key) const;
 
-  // How much was written so far, here and by other processes. Taken before a lower tier is read.
-  struct Stamp {
+  // How much was written so far, here and by other processes. Asked before a lower tier is read,
+  // and handed back with what it served, so that memory can tell whether the key was written since.
+  struct Seen {
     std::uint64_t writes = 0;  // of the key's shard
     std::uint32_t generation = 0;
 
-    friend bool operator==(const Stamp&, const Stamp&) = default;
+    friend bool operator==(const Seen&, const Seen&) = default;
   };
-  Stamp stamp(const KeyRef& key) const;
+  Seen seen(const KeyRef& key) const;
 
   enum class Pin : std::uint8_t { no, yes };
   // Replaces an entry of an older version, or of an equal one, whose clocks have then moved.
   // Returns false and does nothing if the one there is newer (I3). Counts as a write of the key for
   // promotions. A pinned node is not evicted until `unpin`; if it is replaced it stays pinned.
   // Returns true for an entry that is too large to be kept; what is older has made way for it.
-  // `generation` is what others had changed, as of `stamp`, when the version was chosen; without
+  // `generation` is what others had changed, as of `seen`, when the version was chosen; without
   // it, what they have changed so far.
   bool put(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes, Pin pin,
            std::optional<std::uint32_t> generation = std::nullopt);
   // Takes in what a lower tier has served. Returns false if the key was written (put, removed, or
-  // promoted with a pin) after `stamp`, or if the entry there is newer. If the key is not there, it
+  // promoted with a pin) after `seen`, or if the entry there is newer. If the key is not there, it
   // also returns false when such a write cannot be told from one of another key of the shard that
   // has left since. Otherwise it works like `put`, but is no write unless it pins.
   bool promote(const KeyRef& key, detail::ResidentPtr resident, const Lifetimes& lifetimes,
-               Stamp stamp, Pin pin = Pin::no);
+               Seen seen, Pin pin = Pin::no);
   // Gives new lifetimes to the resident, if it is still `resident`, because its file was looked at
-  // after `stamp`. Not a write.
+  // after `seen`. Not a write.
   void renew(const KeyRef& key, const detail::Resident* resident, const Lifetimes& lifetimes,
-             Stamp stamp);
+             Seen seen);
   // The file of `version` is there, so the node may be evicted again, as the most recently used
   // one, unless a newer version was put with a pin since. If the shard is over its budget it is
   // evicted at once.

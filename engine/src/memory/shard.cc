@@ -1,11 +1,3 @@
-// Nothing is allocated or freed while the shard's lock is held, because others spin meanwhile. A
-// write therefore takes its `Baggage` into the locked section and out again:
-//
-//     unlocked   prepare: make what the last try lacked, free what it has evicted
-//     locked     try: evict into the baggage, make a node from it, put the arrival in
-//                -> done, refused, or again: the baggage lacks something or is full
-//
-// Each round is complete in itself, so other threads may use the shard between two of them.
 #include "memory/shard.h"
 
 #include <algorithm>
@@ -107,13 +99,13 @@ bool MemoryShard::admit(Arrival& arrival) {
 MemoryShard::Step MemoryShard::try_admit(Arrival& arrival, Baggage& baggage) {
   NodeNumber number = find_node(arrival.key);
   if (refuses(arrival, number)) {
-    if (arrival.stamp) ++refused_promotions_;
+    if (arrival.seen) ++refused_promotions_;
     return Step::refused;
   }
-  // The key was not written since its stamp was taken, so the stamp may be moved up to now. What
-  // this call evicts to make room may raise the floor above the old stamp, and the arrival would
+  // The key was not written since `seen` was asked, so `seen` may be moved up to now. What
+  // this call evicts to make room may raise the floor above the old one, and the arrival would
   // then be refused on its next try.
-  if (arrival.stamp) arrival.stamp = writes_;
+  if (arrival.seen) arrival.seen = writes_;
   if (bytes_ + arrival.charge > budget_) refill();
   if (!can_hold(arrival, number)) {
     turn_away(arrival, number, baggage);
@@ -134,9 +126,9 @@ MemoryShard::Step MemoryShard::try_admit(Arrival& arrival, Baggage& baggage) {
 }
 
 bool MemoryShard::refuses(const Arrival& arrival, NodeNumber number) const {
-  if (number == kNoNode) return arrival.stamp && floor_ > *arrival.stamp;
+  if (number == kNoNode) return arrival.seen && floor_ > *arrival.seen;
   const Node& node = slab_[number];
-  if (arrival.stamp && node.written_at > *arrival.stamp) return true;
+  if (arrival.seen && node.written_at > *arrival.seen) return true;
   return arrival.resident->entry.version < node.resident->entry.version;
 }
 
@@ -150,7 +142,7 @@ bool MemoryShard::can_hold(const Arrival& arrival, NodeNumber number) const {
 
 void MemoryShard::turn_away(const Arrival& arrival, NodeNumber number, Baggage& baggage) {
   ++too_large_;
-  if (!arrival.stamp) count_write_of_absent();
+  if (!arrival.seen) count_write_of_absent();
   if (number != kNoNode) drop(number, baggage);
 }
 
@@ -192,7 +184,7 @@ void MemoryShard::fill(NodeNumber number, Arrival& arrival) {
   std::swap(node.resident, arrival.resident);
   node.lifetimes = arrival.lifetimes;
   node.generation = arrival.generation;
-  if (!arrival.stamp || arrival.pin == Pin::yes) node.written_at = ++writes_;
+  if (!arrival.seen || arrival.pin == Pin::yes) node.written_at = ++writes_;
   set_charge(node, arrival.charge);
   if (arrival.loan > 0) {
     node.on_loan = true;

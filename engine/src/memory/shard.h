@@ -24,15 +24,21 @@ namespace tiercache {
 // are entries too large for a share, for which other shards have given up budget. Once such an
 // entry leaves, what was lent comes back by way of the spare budget.
 //
-// Nothing is allocated or freed under the lock. A write that needs room gives up the lock, makes
-// the room in its `Baggage`, and starts over; residents and long keys that leave go into the
-// baggage and die after the lock is given up.
+// Nothing is allocated or freed while the lock is held, because others spin meanwhile. A write
+// therefore takes its `Baggage` into the locked section and out again; residents and long keys that
+// leave go into it too, and die after the lock is given up:
+//
+//     unlocked   prepare: make what the last try lacked, free what it has evicted
+//     locked     try: evict into the baggage, make a node from it, put the arrival in
+//                -> done, refused, or again: the baggage lacks something or is full
+//
+// Each round is complete in itself, so other threads may use the shard between two of them.
 class alignas(128) MemoryShard {
  public:
   using Found = MemoryTier::Found;
   using Pin = MemoryTier::Pin;
 
-  // What comes in by `put` (without a stamp) or by `promote`.
+  // What comes in by `put` (without `seen`) or by `promote`.
   struct Arrival {
     const KeyRef& key;
     detail::ResidentPtr resident;
@@ -40,8 +46,8 @@ class alignas(128) MemoryShard {
     std::size_t charge;
     Pin pin;
     std::uint32_t generation;
-    std::optional<std::uint64_t> stamp;  // the shard's count of writes as of then
-    std::size_t loan = 0;                // budget that it brings along: `charge` or nothing
+    std::optional<std::uint64_t> seen;  // the shard's count of writes as of then
+    std::size_t loan = 0;               // budget that it brings along: `charge` or nothing
   };
 
   // Called once, before the shard is used.

@@ -9,19 +9,12 @@
 #include <memory>
 #include <optional>
 
+#include "base/schedule.h"
 #include "tiercache/clock.h"
 #include "tiercache/entry.h"
 #include "tiercache/executor.h"
 
 namespace tiercache {
-
-enum class Cadence : std::uint8_t { normal, rich };
-
-struct Schedule {
-  std::chrono::milliseconds every{0};  // 0: never
-  // Each turn is moved by up to this, earlier or later, but never to before `last`.
-  std::chrono::milliseconds jitter{0};
-};
 
 // When the next turn is due; `WallTime::max()` for never. It is due at once if there is no `last`,
 // or if `last` is more than a minute ahead of `now`. `spread`, from 0 to 1, places the turn within

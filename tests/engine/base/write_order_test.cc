@@ -57,11 +57,11 @@ TEST(WriteOrder, write_is_seen_by_others_until_it_is_settled) {
   mine.begin(kHash);
   EXPECT_EQ(mine.others(kHash), 0u);
   EXPECT_EQ(other.others(kHash), 1u);
-  mine.settle(kNow, [] { return WriteOrder::Busy{{WriteOrder::place(kHash)}, kNow}; });
+  mine.release_filed(kNow, [] { return WriteOrder::Busy{{WriteOrder::place(kHash)}, kNow}; });
   EXPECT_EQ(other.others(kHash), 1u) << "it waits for its file";
-  mine.settle(kNow, [] { return std::optional<WriteOrder::Busy>(); });
+  mine.release_filed(kNow, [] { return std::optional<WriteOrder::Busy>(); });
   EXPECT_EQ(other.others(kHash), 1u);
-  mine.settle(kNow, nothing);
+  mine.release_filed(kNow, nothing);
   EXPECT_EQ(other.others(kHash), 0u);
 }
 
@@ -69,7 +69,7 @@ TEST(WriteOrder, write_that_begins_while_others_are_settled_stays_seen) {
   const auto shared = cells();
   WriteOrder mine(shared, 0), other(shared, 1);
   mine.begin(kHash);
-  mine.settle(kNow, [&] {
+  mine.release_filed(kNow, [&] {
     mine.begin(kHash);
     return nothing();
   });
@@ -96,7 +96,7 @@ TEST(WriteOrder, holder_with_a_write_under_way_is_seen_for_both) {
   mine.hold(kHash);
   mine.begin(kHash);
   mine.let_go(kHash);
-  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_TRUE(mine.release_filed(kNow, nothing));
   EXPECT_EQ(other.others(kHash), 2u) << "one still holds";
   mine.let_go(kHash);
   EXPECT_EQ(other.others(kHash), 0u);
@@ -139,9 +139,9 @@ TEST(WriteOrder, write_of_all_waits_for_what_was_stamped_before_it_alone) {
   const auto waits_for = [](std::uint64_t time) {
     return [time] { return WriteOrder::Busy{{WriteOrder::place(kHash)}, time}; };
   };
-  other.settle(later, waits_for(first));
+  other.release_filed(later, waits_for(first));
   EXPECT_EQ(eraser.others_before(all, &places), 2u);
-  other.settle(later, waits_for(later));
+  other.release_filed(later, waits_for(later));
   EXPECT_EQ(eraser.others_before(all, &places), 0u);
   EXPECT_EQ(eraser.others(kHash), 2u) << "what is compared with the key still waits";
 }
@@ -153,7 +153,7 @@ TEST(WriteOrder, what_is_held_may_be_written_under_the_time_it_has) {
   other.stamp(kHash, kNow);
   other.begin(~kHash);  // of another place, and filed by now
   const std::uint64_t all = eraser.stamp_all(kNow);
-  other.settle(all + 5, nothing);
+  other.release_filed(all + 5, nothing);
   auto places = WriteOrder::all_places();
   EXPECT_EQ(eraser.others_before(all, &places), 2u);
   other.let_go(kHash);
@@ -165,7 +165,7 @@ TEST(WriteOrder, clock_that_is_set_back_makes_others_wait_again) {
   WriteOrder eraser(shared, 0), other(shared, 1);
   const std::uint64_t minutes = std::uint64_t{4 * 60'000} << Version::kCounterBits;
   other.begin(~kHash);
-  other.settle(kNow + minutes, nothing);
+  other.release_filed(kNow + minutes, nothing);
   other.begin(kHash);
   ASSERT_LT(other.stamp(kHash, kNow), kNow + minutes);
   auto places = WriteOrder::all_places();
@@ -242,7 +242,7 @@ TEST(WriteOrder, directory_made_anew_learns_what_is_under_way_and_the_last_one_f
   mine.end_all();
   EXPECT_EQ(other_anew.others(kHash), 1u << 5);
   EXPECT_EQ(other_anew.others(~kHash), 0u);
-  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_TRUE(mine.release_filed(kNow, nothing));
   EXPECT_EQ(other_anew.others(kHash), 0u);
 }
 
@@ -253,7 +253,7 @@ TEST(WriteOrder, hold_that_was_not_taken_is_not_let_go) {
   mine.begin(kHash);
   mine.let_go(kHash);
   EXPECT_EQ(other.others(kHash), 2u) << "the write is still under way";
-  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_TRUE(mine.release_filed(kNow, nothing));
   EXPECT_EQ(other.others(kHash), 0u);
   mine.hold(kHash);
   EXPECT_EQ(other.others(kHash), 2u);
@@ -277,7 +277,7 @@ TEST(WriteOrder, write_that_outlives_its_hold_is_seen_until_it_is_settled) {
   mine.begin(kHash);
   mine.let_go(kHash);
   EXPECT_EQ(other.others(kHash), 2u);
-  EXPECT_TRUE(mine.settle(kNow, nothing));
+  EXPECT_TRUE(mine.release_filed(kNow, nothing));
   EXPECT_EQ(other.others(kHash), 0u);
 }
 
@@ -286,16 +286,16 @@ TEST(WriteOrder, settling_says_whether_some_is_left) {
   WriteOrder order(shared, 1);
   const WriteOrder::Busy still{{WriteOrder::place(kHash)}, kNow};
   order.begin(kHash);
-  EXPECT_FALSE(order.settle(kNow, [&] { return still; }));
-  EXPECT_FALSE(order.settle(kNow, [] { return std::optional<WriteOrder::Busy>(); }));
-  EXPECT_TRUE(order.settle(kNow, nothing));
+  EXPECT_FALSE(order.release_filed(kNow, [&] { return still; }));
+  EXPECT_FALSE(order.release_filed(kNow, [] { return std::optional<WriteOrder::Busy>(); }));
+  EXPECT_TRUE(order.release_filed(kNow, nothing));
 }
 
 TEST(WriteOrder, what_is_only_held_leaves_nothing_to_settle_and_asks_nobody) {
   const auto shared = cells();
   WriteOrder mine(shared, 1), other(shared, 0);
   mine.hold(kHash);
-  const bool all = mine.settle(kNow, [] {
+  const bool all = mine.release_filed(kNow, [] {
     ADD_FAILURE() << "there is no write to ask for";
     return std::optional<WriteOrder::Busy>();
   });
@@ -307,8 +307,8 @@ TEST(WriteOrder, write_that_another_thread_settles_meanwhile_is_settled_once) {
   const auto shared = cells();
   WriteOrder mine(shared, 1), other(shared, 0);
   mine.begin(kHash);
-  mine.settle(kNow, [&] {
-    EXPECT_TRUE(mine.settle(kNow, nothing));
+  mine.release_filed(kNow, [&] {
+    EXPECT_TRUE(mine.release_filed(kNow, nothing));
     return nothing();
   });
   EXPECT_EQ(other.others(kHash), 0u);
@@ -343,7 +343,7 @@ TEST(WriteOrder, new_owner_of_a_slot_is_not_believed_what_the_last_one_filed) {
   {
     WriteOrder last(shared, 7);
     last.begin(~kHash);
-    last.settle(kNow, nothing);
+    last.release_filed(kNow, nothing);
   }
   WriteOrder next(shared, 7);
   next.begin(kHash);
@@ -355,7 +355,7 @@ TEST(WriteOrder, later_writes_do_not_take_back_what_was_filed) {
   const auto shared = cells();
   WriteOrder other(shared, 0), eraser(shared, 1);
   other.begin(~kHash);
-  other.settle(kNow + 10, nothing);
+  other.release_filed(kNow + 10, nothing);
   other.begin(kHash);
   ASSERT_EQ(other.stamp(kHash, kNow + 11), kNow + 11);
   auto places = WriteOrder::all_places();
@@ -396,7 +396,7 @@ TEST(WriteOrder, process_beyond_the_slots_sees_others_and_is_not_seen) {
   EXPECT_EQ(beyond.stamp(~kHash, kNow), kNow);
   EXPECT_EQ(first.others(~kHash), 0u);
   EXPECT_FALSE(beyond.goes_first(kHash));
-  EXPECT_TRUE(beyond.settle(kNow, nothing));
+  EXPECT_TRUE(beyond.release_filed(kNow, nothing));
   beyond.forget(WriteOrder::kSlots);
   EXPECT_EQ(beyond.others(kHash), 1u);
   for (std::size_t i = 0; i < kGuard; ++i) EXPECT_EQ(shared.get()[kBehind + i], UINT32_MAX);

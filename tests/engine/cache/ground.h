@@ -250,7 +250,7 @@ struct LocalRoom {
     return status;
   }
   void show(DatasetState& dataset, Entry entry, const EntryId& id = kId) {
-    const std::uint32_t generation = tiers.memory().stamp(dataset.ref(id.key)).generation;
+    const std::uint32_t generation = tiers.memory().seen(dataset.ref(id.key)).generation;
     tiers.show(dataset, id, dataset.resident_of(entry), generation);
   }
   // A matching erase that is journaled, and not yet visible.
@@ -336,7 +336,7 @@ struct WritingRoom {
                settlements, stamps),
         parked(ground.runtime, local.tiers, local.file_writer, store.calls, store_writer),
         ground_(ground) {
-    local.on_filed = [this] { return stamps.settle(); };
+    local.on_filed = [this] { return stamps.release_filed(); };
   }
 
   // A document of the key, as a put makes it.

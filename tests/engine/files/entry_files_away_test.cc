@@ -24,7 +24,7 @@ TEST(EntryFilesAway, disk_mounted_for_reading_is_read_and_written_once_it_is_wri
   testing::MemoryDisk disk;
   {
     Tier before(disk);
-    ASSERT_EQ(write(before, kId, 5), WriteStatus::written);
+    ASSERT_EQ(write(before, kId, 5), WriteStatus::done);
     ASSERT_TRUE(before->close().ok());
   }
   disk.set_read_only(true);
@@ -41,7 +41,7 @@ TEST(EntryFilesAway, disk_mounted_for_reading_is_read_and_written_once_it_is_wri
   EXPECT_TRUE(tier->come_back().ok());
   EXPECT_TRUE(tier->away().ok());
   EXPECT_TRUE(tier->stands());
-  EXPECT_EQ(write(tier, kId, 6), WriteStatus::written);
+  EXPECT_EQ(write(tier, kId, 6), WriteStatus::done);
   EXPECT_TRUE(tier->come_back().ok()) << "who is not away has nothing to do";
   EXPECT_EQ(tier.version(kId), 6u);
 }
@@ -53,7 +53,7 @@ TEST(EntryFilesAway, one_that_comes_back_learns_what_others_wrote_meanwhile) {
   Tier tier(disk);
   disk.set_read_only(false);
   Tier other(disk);
-  ASSERT_EQ(write(other, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::done);
   EXPECT_FALSE(tier->index().find(kId));
   ASSERT_TRUE(tier->come_back().ok());
   EXPECT_EQ(tier->index().find(kId)->version.time, 5u);
@@ -82,7 +82,7 @@ TEST(EntryFilesAway, one_that_fails_to_come_back_stays_away_and_takes_no_slot) {
 TEST(EntryFilesAway, one_that_left_writes_nothing_and_takes_no_missing_file_for_erased_I4) {
   testing::MemoryDisk disk;
   Tier tier(disk);
-  ASSERT_EQ(write(tier, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(tier, kId, 5), WriteStatus::done);
   EXPECT_TRUE(tier->stands());
   tier->leave();
   EXPECT_FALSE(tier->stands());
@@ -95,7 +95,7 @@ TEST(EntryFilesAway, one_that_left_writes_nothing_and_takes_no_missing_file_for_
 TEST(EntryFilesAway, directory_made_anew_is_opened_with_what_is_there_and_filled_before_it_misses) {
   testing::MemoryDisk disk;
   Tier tier(disk);
-  ASSERT_EQ(write(tier, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(tier, kId, 5), WriteStatus::done);
   tier.file_system->remove_tree(kDirectory);
   EXPECT_FALSE(tier->stands());
   EXPECT_EQ(tier.text(kId), "<failed>") << "nobody erased it";
@@ -104,7 +104,7 @@ TEST(EntryFilesAway, directory_made_anew_is_opened_with_what_is_there_and_filled
   EXPECT_TRUE(tier->stands());
   EXPECT_FALSE(tier->index().find(kId));
   EXPECT_EQ(tier.text(kId), "<failed>");
-  EXPECT_EQ(write(tier, kOther, 7), WriteStatus::written);
+  EXPECT_EQ(write(tier, kOther, 7), WriteStatus::done);
   tier->filled();
   EXPECT_EQ(tier.text(kId), "<absent>");
   EXPECT_EQ(tier.version(kOther), 7u);
@@ -142,7 +142,7 @@ TEST(EntryFilesOfOthers, index_takes_note_of_a_file_that_another_wrote_and_of_no
   Tier mine(disk), other(disk);
   mine->notice(kId);
   EXPECT_FALSE(mine->index().find(kId));
-  ASSERT_EQ(write(other, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::done);
   mine->notice(kId);
   EXPECT_EQ(mine->index().find(kId)->version.time, 5u);
   disk.write(file_of(kId), "damage");
@@ -153,7 +153,7 @@ TEST(EntryFilesOfOthers, index_takes_note_of_a_file_that_another_wrote_and_of_no
 TEST(EntryFilesOfOthers, file_that_cannot_be_read_is_told_where_others_may_have_written_it_I5) {
   testing::MemoryDisk disk;
   Tier mine(disk);
-  ASSERT_EQ(write(mine, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(mine, kId, 5), WriteStatus::done);
   const auto unreadable = [](const std::string& operation, const std::string& path) {
     return operation == "open" && path.find("/data/") != std::string::npos ? EMFILE : 0;
   };
@@ -168,7 +168,7 @@ TEST(EntryFilesOfOthers, file_that_cannot_be_read_is_told_where_others_may_have_
 TEST(EntryFilesOfOthers, index_takes_note_of_what_was_read_where_the_disk_refuses_locks_I3) {
   testing::MemoryDisk disk;
   Tier mine(disk), other(disk);
-  ASSERT_EQ(write(other, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::done);
   disk.set_fault([](const std::string& operation, const std::string&) {
     return operation == "try_lock" ? ENOSPC : 0;
   });
@@ -180,11 +180,11 @@ TEST(EntryFilesOfOthers, index_takes_note_of_what_was_read_where_the_disk_refuse
 TEST(EntryFilesOfOthers, all_files_of_a_dataset_are_noticed_where_the_directory_is_shared_I10) {
   testing::MemoryDisk disk;
   Tier mine(disk), other(disk);
-  ASSERT_EQ(write(mine, kOther, 3), WriteStatus::written);
-  ASSERT_EQ(write(other, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(mine, kOther, 3), WriteStatus::done);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::done);
   const EntryId long_name{"d", std::string(300, 'x')}, elsewhere{"other dataset", "k"};
-  ASSERT_EQ(write(other, long_name, 6), WriteStatus::written);
-  ASSERT_EQ(write(other, elsewhere, 7), WriteStatus::written);
+  ASSERT_EQ(write(other, long_name, 6), WriteStatus::done);
+  ASSERT_EQ(write(other, elsewhere, 7), WriteStatus::done);
   ASSERT_TRUE(mine->notice_all("d").ok());
   EXPECT_EQ(mine->index().find(kId)->version.time, 5u);
   EXPECT_EQ(mine->index().find(long_name)->version.time, 6u);
@@ -195,7 +195,7 @@ TEST(EntryFilesOfOthers, all_files_of_a_dataset_are_noticed_where_the_directory_
 TEST(EntryFilesOfOthers, who_is_alone_lists_nothing_and_a_disk_that_does_not_tell_is_an_error) {
   testing::MemoryDisk disk;
   Tier mine(disk);
-  ASSERT_EQ(write(mine, kId, 5), WriteStatus::written);
+  ASSERT_EQ(write(mine, kId, 5), WriteStatus::done);
   int listed = 0;
   disk.set_fault([&](const std::string& operation, const std::string&) {
     if (operation == "list" || operation == "list_files") ++listed;
@@ -222,13 +222,13 @@ TEST(EntryFilesOfOthers, every_file_that_is_replaced_or_removed_is_told_to_them_
   ASSERT_TRUE(files.open(&rebuilt).ok());
   const std::uint64_t hash = shared_hash(kId.dataset, kId.key);
   const auto told = [&] { return others.of(hash); };
-  ASSERT_EQ(files.write(kId, document(5), Sync::none).status, WriteStatus::written);
+  ASSERT_EQ(files.write(kId, document(5), Sync::none).status, WriteStatus::done);
   EXPECT_EQ(told(), 1u);
   ASSERT_EQ(files.write(kId, document(4), Sync::none).status, WriteStatus::newer_there);
   EXPECT_EQ(told(), 1u) << "nothing was replaced";
-  ASSERT_EQ(files.replace(kId, {5, 1}, document(3)).status, WriteStatus::written);
+  ASSERT_EQ(files.replace(kId, {5, 1}, document(3)).status, WriteStatus::done);
   EXPECT_EQ(told(), 2u);
-  ASSERT_EQ(files.remove(kId, {9, 1}).status, WriteStatus::written);
+  ASSERT_EQ(files.remove(kId, {9, 1}).status, WriteStatus::done);
   EXPECT_EQ(told(), 3u);
   EXPECT_EQ(mine->of(hash), 0u);
 }

@@ -14,7 +14,7 @@ namespace {
 class Corruption : public ::testing::Test {
  protected:
   void write(const EntryId& id, const Entry& entry) {
-    ASSERT_EQ(tier_->write(id, entry, Sync::before).status, WriteStatus::written);
+    ASSERT_EQ(tier_->write(id, entry, Sync::before).status, WriteStatus::done);
   }
   std::string file(const EntryId& id) {
     std::string out;
@@ -126,7 +126,7 @@ TEST_F(Corruption, write_heals_a_damaged_file_and_keeps_the_damage_I9) {
     write(id_, document(50));
     disk_.write(file_of(id_), "damage");
     // Older than what was there: nothing sound stands against it any more.
-    EXPECT_EQ(tier_->write(id_, document(5, "\"healed\""), sync).status, WriteStatus::written);
+    EXPECT_EQ(tier_->write(id_, document(5, "\"healed\""), sync).status, WriteStatus::done);
     EXPECT_EQ(tier_.text(id_), "\"healed\"");
     EXPECT_EQ(tier_->index().find(id_)->version.time, 5u);
     tier_->remove(id_, {100, 1});
@@ -138,7 +138,7 @@ TEST_F(Corruption, write_synced_heals_a_damaged_file) {
   write(id_, document(50));
   disk_.write(file_of(id_), "damage");
   const std::vector<std::pair<EntryId, EntryPtr>> batch = {{id_, shared(document(5))}};
-  EXPECT_EQ(tier_->write_synced(batch)[0].status, WriteStatus::written);
+  EXPECT_EQ(tier_->write_synced(batch)[0].status, WriteStatus::done);
   EXPECT_EQ(tier_.version(id_), 5u);
   EXPECT_EQ(quarantined_files(disk_), 1);
 }
@@ -151,7 +151,7 @@ TEST_F(Corruption, write_of_the_same_version_heals_a_torn_document) {
     std::string torn = file(id_);
     std::fill(torn.begin() + 4096, torn.begin() + 8192, '\0');
     disk_.write(file_of(id_), torn);
-    EXPECT_EQ(tier_->write(id_, entry, sync).status, WriteStatus::written);
+    EXPECT_EQ(tier_->write(id_, entry, sync).status, WriteStatus::done);
     EXPECT_EQ(tier_.text(id_), *entry.document);
     tier_->remove(id_, {100, 1});
   }
@@ -162,7 +162,7 @@ TEST_F(Corruption, torn_document_of_a_newer_version_does_not_hold_an_older_write
   std::string torn = file(id_);
   torn[6000] = '\0';
   disk_.write(file_of(id_), torn);
-  EXPECT_EQ(tier_->write(id_, document(5, "\"older\""), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(tier_->write(id_, document(5, "\"older\""), Sync::none).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "\"older\"");
   EXPECT_EQ(tier_->index().find(id_)->version.time, 5u);
 }
@@ -170,7 +170,7 @@ TEST_F(Corruption, torn_document_of_a_newer_version_does_not_hold_an_older_write
 TEST_F(Corruption, remove_moves_a_damaged_file_aside) {
   write(id_, document(5));
   disk_.write(file_of(id_), "damage");
-  EXPECT_EQ(tier_->remove(id_, {1, 1}).status, WriteStatus::written);
+  EXPECT_EQ(tier_->remove(id_, {1, 1}).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "<absent>");
   EXPECT_EQ(quarantined_files(disk_), 1);
 }

@@ -26,7 +26,7 @@ struct Case {
 };
 
 bool written(const FileWriteResult& result) {
-  return result.status == WriteStatus::written;
+  return result.status == WriteStatus::done;
 }
 
 const std::vector<Case>& cases() {

@@ -17,7 +17,7 @@ namespace {
 class Outcome : public ::testing::Test {
  protected:
   void write(const Entry& entry) {
-    ASSERT_EQ(tier_->write(id_, entry, Sync::before).status, WriteStatus::written);
+    ASSERT_EQ(tier_->write(id_, entry, Sync::before).status, WriteStatus::done);
   }
   void fail(const std::string& operation, int error) {
     disk_.set_fault([=](const std::string& name, const std::string& path) {
@@ -50,23 +50,23 @@ TEST_F(Outcome, rewrite_of_a_missing_file_writes_what_is_given_and_without_that_
   EXPECT_TRUE(tier_->rewrite(id_, nullptr).io.ok());
   EXPECT_EQ(file(), "<none>");
   const Entry entry = document(5);
-  EXPECT_EQ(tier_->rewrite(id_, &entry).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &entry).status, WriteStatus::done);
   EXPECT_EQ(tier_.version(id_), 5u);
 }
 
 TEST_F(Outcome, rewrite_keeps_the_newer_of_the_file_and_what_is_given_I3) {
   const Entry older = document(4, "\"older\""), newer = document(6, "\"newer\"");
   write(document(5, "\"there\""));
-  EXPECT_EQ(tier_->rewrite(id_, &older).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &older).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "\"there\"");
-  EXPECT_EQ(tier_->rewrite(id_, &newer).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &newer).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "\"newer\"");
 }
 
 TEST_F(Outcome, rewrite_of_the_same_version_keeps_what_readers_get) {
   write(document(5, "\"there\""));
   const Entry same_version = document(5, "\"given\"");
-  EXPECT_EQ(tier_->rewrite(id_, &same_version).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &same_version).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "\"there\"");
 }
 
@@ -82,11 +82,11 @@ TEST_F(Outcome, rewrite_syncs_just_what_no_record_holds_I1) {
     if (name == "sync_data" || name == "sync_file" || name == "sync_all") ++synced;
     return 0;
   });
-  EXPECT_EQ(tier_->rewrite(id_, &there).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &there).status, WriteStatus::done);
   EXPECT_EQ(synced, 0) << "the record that was given holds it";
-  EXPECT_EQ(tier_->rewrite(id_, &other_clocks).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, &other_clocks).status, WriteStatus::done);
   EXPECT_EQ(synced, 1);
-  EXPECT_EQ(tier_->rewrite(id_, nullptr).status, WriteStatus::written);
+  EXPECT_EQ(tier_->rewrite(id_, nullptr).status, WriteStatus::done);
   EXPECT_EQ(synced, 2);
 }
 
@@ -123,7 +123,7 @@ TEST_F(Outcome, replace_takes_the_place_of_a_file_up_to_the_bound_and_of_none_ab
   write(document(9, "\"ahead\""));
   EXPECT_EQ(tier_->replace(id_, {8, 1}, document(5)).status, WriteStatus::newer_there);
   EXPECT_EQ(tier_.text(id_), "\"ahead\"");
-  EXPECT_EQ(tier_->replace(id_, {9, 1}, document(5, "\"store's\"")).status, WriteStatus::written);
+  EXPECT_EQ(tier_->replace(id_, {9, 1}, document(5, "\"store's\"")).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "\"store's\"");
   EXPECT_EQ(tier_->index().find(id_)->version.time, 5u);
 }
@@ -148,7 +148,7 @@ TEST_F(Outcome, replace_touches_nothing_that_it_cannot_read) {
 TEST_F(Outcome, remove_moves_a_newer_file_aside_whose_document_is_torn_I9) {
   write(document(9));
   tear_document();
-  EXPECT_EQ(tier_->remove(id_, {5, 1}).status, WriteStatus::written);
+  EXPECT_EQ(tier_->remove(id_, {5, 1}).status, WriteStatus::done);
   EXPECT_EQ(tier_.text(id_), "<absent>");
   EXPECT_EQ(quarantined_files(disk_), 1);
 }
@@ -158,7 +158,7 @@ TEST_F(Outcome, remove_spares_a_newer_file_and_hands_it_out_I3) {
   const FileWriteResult result = tier_->remove(id_, {8, 1});
   EXPECT_EQ(result.status, WriteStatus::newer_there);
   EXPECT_EQ(*result.current->document, "\"newer\"");
-  EXPECT_EQ(tier_->remove(id_, {9, 1}).status, WriteStatus::written);
+  EXPECT_EQ(tier_->remove(id_, {9, 1}).status, WriteStatus::done);
 }
 
 TEST_F(Outcome, remove_that_fails_leaves_the_file_and_what_is_known_of_it) {
@@ -191,7 +191,7 @@ TEST_F(Outcome, write_that_cannot_read_what_is_there_or_move_it_aside_says_why) 
 TEST_F(Outcome, whatever_differs_in_an_entry_of_the_same_version_is_written) {
   Entry entry = document(5);
   const auto expect_written = [&](const char* what) {
-    ASSERT_EQ(tier_->write(id_, entry, Sync::none).status, WriteStatus::written) << what;
+    ASSERT_EQ(tier_->write(id_, entry, Sync::none).status, WriteStatus::done) << what;
     const FileReadResult read = tier_->read(id_);
     ASSERT_EQ(read.status, ReadStatus::found) << what;
     EXPECT_EQ(read.entry->cache_version, entry.cache_version) << what;
@@ -237,7 +237,7 @@ TEST_F(Outcome, entry_and_header_of_just_the_longest_size_are_written_and_longer
 
 TEST_F(Outcome, of_many_written_at_once_only_those_whose_part_failed_fail) {
   const EntryId other{"d", "other"}, stale{"d", "stale"}, torn{"d", "torn"};
-  ASSERT_EQ(tier_->write(stale, document(9), Sync::before).status, WriteStatus::written);
+  ASSERT_EQ(tier_->write(stale, document(9), Sync::before).status, WriteStatus::done);
   disk_.write(file_of(torn), "damage");
   const std::vector<std::pair<EntryId, EntryPtr>> batch = {{id_, shared(document(5))},
                                                            {other, shared(document(5))},
@@ -249,20 +249,20 @@ TEST_F(Outcome, of_many_written_at_once_only_those_whose_part_failed_fail) {
   const std::vector<FileWriteResult> results = tier_->write_synced(batch);
   heal();
   ASSERT_EQ(results.size(), 4u);
-  EXPECT_EQ(results[0].status, WriteStatus::written);
+  EXPECT_EQ(results[0].status, WriteStatus::done);
   EXPECT_TRUE(results[0].is_there());
   EXPECT_EQ(results[1].status, WriteStatus::failed);
   EXPECT_FALSE(results[1].is_there());
   EXPECT_EQ(results[2].status, WriteStatus::newer_there);
   EXPECT_TRUE(results[2].is_there());
-  EXPECT_EQ(results[3].status, WriteStatus::written);
+  EXPECT_EQ(results[3].status, WriteStatus::done);
   EXPECT_EQ(tier_.text(other), "<absent>");
   EXPECT_EQ(temps(disk_), 0);
 }
 
 TEST_F(Outcome, many_whose_names_cannot_be_synced_have_failed_but_for_those_that_were_not_written) {
   const EntryId stale{"d", "stale"};
-  ASSERT_EQ(tier_->write(stale, document(9), Sync::before).status, WriteStatus::written);
+  ASSERT_EQ(tier_->write(stale, document(9), Sync::before).status, WriteStatus::done);
   const std::vector<std::pair<EntryId, EntryPtr>> batch = {{id_, shared(document(5))},
                                                            {stale, shared(document(5))}};
   disk_.set_fault([&](const std::string& name, const std::string&) {

@@ -25,7 +25,7 @@ TEST(EntryFilesSharing, what_one_wrote_the_other_reads_and_does_not_overwrite_wi
   a->write(kId, document(5, "\"a\""), Sync::none);
   EXPECT_EQ(b.text(kId), "\"a\"");
   EXPECT_EQ(b->write(kId, document(4), Sync::none).status, WriteStatus::newer_there);
-  EXPECT_EQ(b->write(kId, document(6, "\"b\""), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(b->write(kId, document(6, "\"b\""), Sync::none).status, WriteStatus::done);
   EXPECT_EQ(a->write(kId, document(5), Sync::none).status, WriteStatus::newer_there);
   EXPECT_EQ(a.text(kId), "\"b\"");
 }
@@ -35,8 +35,8 @@ TEST(EntryFilesSharing, file_another_removed_does_not_leave_the_index_ahead_of_t
   Tier a(disk);
   Tier b(disk);
   a->write(kId, document(9), Sync::none);
-  EXPECT_EQ(b->remove(kId, {9, 9}).status, WriteStatus::written);
-  EXPECT_EQ(a->write(kId, document(5), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(b->remove(kId, {9, 9}).status, WriteStatus::done);
+  EXPECT_EQ(a->write(kId, document(5), Sync::none).status, WriteStatus::done);
   EXPECT_EQ(a->index().find(kId)->version.time, 5u);
 }
 
@@ -51,9 +51,9 @@ TEST(EntryFilesSharing, write_and_removal_are_each_told_to_the_other_processes_I
                    std::make_shared<Generations>(page));
   bool rebuilt = false;
   ASSERT_TRUE(files.open(&rebuilt).ok());
-  ASSERT_EQ(files.write(kId, document(5), Sync::none).status, WriteStatus::written);
+  ASSERT_EQ(files.write(kId, document(5), Sync::none).status, WriteStatus::done);
   EXPECT_EQ(told(), 1u);
-  ASSERT_EQ(files.remove(kId, {9, 9}).status, WriteStatus::written);
+  ASSERT_EQ(files.remove(kId, {9, 9}).status, WriteStatus::done);
   EXPECT_EQ(told(), 2u);
 }
 
@@ -81,7 +81,7 @@ TEST(EntryFilesSharing, key_whose_lock_another_process_holds_is_busy_and_unchang
   disk.kill();  // the process that held them
   EXPECT_EQ(a.text(kId), "<corrupt>");
   EXPECT_EQ(quarantined_files(disk), 1);
-  EXPECT_EQ(a->write(kId, document(6), Sync::none).status, WriteStatus::written);
+  EXPECT_EQ(a->write(kId, document(6), Sync::none).status, WriteStatus::done);
 }
 
 TEST(EntryFilesSharing, half_written_files_of_the_dead_go_and_those_of_the_living_stay) {
@@ -149,7 +149,7 @@ TEST(EntryFilesSharing, disk_without_exchange_is_served_by_rename) {
     });
     Tier tier(disk);
     for (std::uint64_t version = 1; version <= 5; ++version) {
-      EXPECT_EQ(tier->write(kId, document(version), Sync::none).status, WriteStatus::written);
+      EXPECT_EQ(tier->write(kId, document(version), Sync::none).status, WriteStatus::done);
     }
     EXPECT_EQ(tier.version(kId), 5u);
     EXPECT_EQ(exchanges, 1) << "asked once, then known";
@@ -165,7 +165,7 @@ TEST(EntryFilesSharing, folders_removed_by_a_person_are_made_again) {
   person->remove_tree("/cache/tmp");
   person->remove_tree("/cache/data");
   EXPECT_EQ(tier.text(kId), "<absent>");
-  EXPECT_EQ(tier->write(kId, document(2), Sync::before).status, WriteStatus::written);
+  EXPECT_EQ(tier->write(kId, document(2), Sync::before).status, WriteStatus::done);
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
     EXPECT_EQ(Tier(*after).version(kId), 2u);

@@ -75,7 +75,7 @@ TEST_P(EntryFilesTest, what_was_written_is_read_back_whole) {
   EXPECT_EQ(files_->read(id_).status, ReadStatus::absent);
   for (const Sync sync : {Sync::none, Sync::before}) {
     ++entry.version.time;
-    ASSERT_EQ(write(id_, entry, sync), WriteStatus::written);
+    ASSERT_EQ(write(id_, entry, sync), WriteStatus::done);
     const Entry got = read(id_);
     EXPECT_EQ(got.kind, EntryKind::document);
     EXPECT_EQ(got.version, entry.version);
@@ -90,11 +90,11 @@ TEST_P(EntryFilesTest, what_was_written_is_read_back_whole) {
 
 TEST_P(EntryFilesTest, tombstones_are_entries_too) {
   write(id_, document(1));
-  EXPECT_EQ(write(id_, tombstone(2)), WriteStatus::written);
+  EXPECT_EQ(write(id_, tombstone(2)), WriteStatus::done);
   EXPECT_EQ(read(id_).kind, EntryKind::tombstone);
   EXPECT_EQ(write(id_, document(1)), WriteStatus::newer_there);
   EXPECT_EQ(files_->index().count("prices"), 0u);
-  EXPECT_EQ(write(id_, document(3)), WriteStatus::written);
+  EXPECT_EQ(write(id_, document(3)), WriteStatus::done);
   EXPECT_EQ(files_->index().count("prices"), 1u);
 }
 
@@ -112,7 +112,7 @@ TEST_P(EntryFilesTest, write_of_older_version_leaves_newer_file_I3) {
   tie.version.writer = 0;
   EXPECT_EQ(write(id_, tie), WriteStatus::newer_there);
   tie.version.writer = 2;
-  EXPECT_EQ(write(id_, tie), WriteStatus::written);
+  EXPECT_EQ(write(id_, tie), WriteStatus::done);
 }
 
 TEST_P(EntryFilesTest, equal_versions_merge_clocks_and_keep_the_later_metadata) {
@@ -123,11 +123,11 @@ TEST_P(EntryFilesTest, equal_versions_merge_clocks_and_keep_the_later_metadata) 
   Entry second = document(5);
   second.clocks = {at_ms(90), std::nullopt, at_ms(80)};
   second.metadata = "{\"etag\":\"second\"}";
-  EXPECT_EQ(write(id_, second), WriteStatus::written);
+  EXPECT_EQ(write(id_, second), WriteStatus::done);
   EXPECT_EQ(read(id_).clocks, (Clocks{at_ms(100), at_ms(50), at_ms(80)}));
   EXPECT_EQ(read(id_).metadata, "{\"etag\":\"first\"}");
   second.clocks.last_fetch = at_ms(110);
-  EXPECT_EQ(write(id_, second), WriteStatus::written);
+  EXPECT_EQ(write(id_, second), WriteStatus::done);
   EXPECT_EQ(read(id_).clocks, (Clocks{at_ms(110), at_ms(50), at_ms(80)}));
   EXPECT_EQ(read(id_).metadata, "{\"etag\":\"second\"}");
   EXPECT_EQ(files_->index().find(id_)->clocks, read(id_).clocks);
@@ -139,7 +139,7 @@ TEST_P(EntryFilesTest, entry_without_document_moves_clocks_of_its_version_alone)
   clocks.clocks.last_fetch = at_ms(1'900'000'000'000);
   EXPECT_EQ(files_->write(id_, clocks, Sync::none).io.error, ENODATA);
   write(id_, document(5, "\"kept\""));
-  EXPECT_EQ(write(id_, clocks), WriteStatus::written);
+  EXPECT_EQ(write(id_, clocks), WriteStatus::done);
   EXPECT_EQ(*read(id_).document, "\"kept\"");
   EXPECT_EQ(read(id_).clocks.last_fetch, at_ms(1'900'000'000'000));
   clocks.version = {6, 1};
@@ -156,10 +156,10 @@ TEST_P(EntryFilesTest, remove_spares_a_newer_version_I3) {
   ASSERT_TRUE(result.current);
   EXPECT_EQ(result.current->version.time, 5u);
   EXPECT_EQ(read(id_).version.time, 5u);
-  EXPECT_EQ(files_->remove(id_, {5, 1}).status, WriteStatus::written);
+  EXPECT_EQ(files_->remove(id_, {5, 1}).status, WriteStatus::done);
   EXPECT_EQ(files_->read(id_).status, ReadStatus::absent);
   EXPECT_FALSE(files_->index().find(id_));
-  EXPECT_EQ(files_->remove(id_, {5, 1}).status, WriteStatus::written);
+  EXPECT_EQ(files_->remove(id_, {5, 1}).status, WriteStatus::done);
 }
 
 TEST_P(EntryFilesTest, text_that_was_put_stands_before_what_a_store_makes_of_it) {
@@ -199,7 +199,7 @@ TEST_P(EntryFilesTest, write_synced_takes_each_by_its_own_version) {
   ASSERT_EQ(results.size(), batch.size());
   for (std::size_t i = 0; i < results.size(); ++i) {
     const bool newer = i == 0 || i == 6;
-    EXPECT_EQ(results[i].status, newer ? WriteStatus::newer_there : WriteStatus::written) << i;
+    EXPECT_EQ(results[i].status, newer ? WriteStatus::newer_there : WriteStatus::done) << i;
   }
   EXPECT_EQ(*results[0].current->document, "\"stays\"");
   EXPECT_EQ(*read({"d", "newer"}).document, "\"stays\"");
@@ -228,7 +228,7 @@ TEST_P(EntryFilesTest, entry_larger_than_a_file_may_be_is_refused_and_the_old_on
                                                            {{"d", "k"}, shared(document(1))}};
   const auto results = files_->write_synced(batch);
   EXPECT_EQ(results[0].io.error, EFBIG);
-  EXPECT_EQ(results[1].status, WriteStatus::written);
+  EXPECT_EQ(results[1].status, WriteStatus::done);
   EXPECT_EQ(read(id_).version.time, 1u);
 }
 
@@ -262,7 +262,7 @@ TEST_P(EntryFilesTest, keys_of_any_form_stay_inside_and_apart_I12) {
     const EntryId id{text.size() % 2 == 0 && !text.empty() ? text : "d", text};
     const std::string content = "\"" + std::to_string(expected.size()) + "\"";
     if (!expected.emplace(id, content).second) continue;
-    ASSERT_EQ(write(id, document(1, content)), WriteStatus::written) << text;
+    ASSERT_EQ(write(id, document(1, content)), WriteStatus::done) << text;
   }
   for (const auto& [id, content] : expected) EXPECT_EQ(*read(id).document, content) << id.key;
   std::vector<DirectoryItem> outside;
@@ -296,7 +296,7 @@ TEST_P(EntryFilesTest, header_longer_than_usual_is_read) {
   entry.metadata = "{\"note\":\"" + std::string(20'000, 'n') + "\"}";
   write(id_, entry);
   EXPECT_EQ(files_->write(id_, document(4), Sync::none).status, WriteStatus::newer_there);
-  EXPECT_EQ(write(id_, document(6)), WriteStatus::written);
+  EXPECT_EQ(write(id_, document(6)), WriteStatus::done);
   entry.version = {7, 1};
   write(id_, entry);
   reopen();

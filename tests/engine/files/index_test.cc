@@ -224,10 +224,10 @@ TEST(Index, decode_of_sealed_nonsense_never_crashes_and_takes_only_its_own_form)
       damaged[random() % damaged.size()] = static_cast<char>(random());
     }
     Index index;
-    FileTime settled = 0;
-    if (!index.decode(sealed(damaged), &settled)) continue;
+    FileTime trusted_to = 0;
+    if (!index.decode(sealed(damaged), &trusted_to)) continue;
     ++taken;
-    EXPECT_EQ(index.encode(settled), sealed(damaged));
+    EXPECT_EQ(index.encode(trusted_to), sealed(damaged));
   }
   EXPECT_GT(taken, 0);
 }
@@ -247,12 +247,12 @@ std::string golden(const std::string& name) {
 
 // The file is read by later versions too: this one holds the form fixed.
 TEST(Index, golden_file_is_read_and_written_byte_for_byte) {
-  const FileTime settled = 1'700'000'000'000'000'000;
-  EXPECT_EQ(sample()->encode(settled), golden("index-2.bin"));
+  const FileTime trusted_to = 1'700'000'000'000'000'000;
+  EXPECT_EQ(sample()->encode(trusted_to), golden("index-2.bin"));
   Index index;
   FileTime read = 0;
   ASSERT_TRUE(index.decode(golden("index-2.bin"), &read));
-  EXPECT_EQ(read, settled);
+  EXPECT_EQ(read, trusted_to);
   EXPECT_EQ(all(index, "users"), Strings{"gone:2-3:gone"});
   EXPECT_EQ(index.prints(), std::vector<FilePrint>{0x1122334455667788});
 }

@@ -38,7 +38,7 @@ IoStatus save(EntryFiles& files) {
 void fill(EntryFiles& files, std::uint64_t version = 1) {
   for (std::uint64_t i = 0; i < kKeys; ++i) {
     const FileWriteResult result = files.write(id_of(i), document(version), Sync::none);
-    ASSERT_EQ(result.status, WriteStatus::written) << result.io.what;
+    ASSERT_EQ(result.status, WriteStatus::done) << result.io.what;
   }
 }
 
@@ -181,7 +181,7 @@ void swap_files(MemoryDisk& disk, const EntryId& a, const EntryId& b) {
 // With a file system of its own, as another process has it.
 void replace(MemoryDisk& disk, const EntryId& id, const Entry& entry) {
   Tier other(disk);
-  EXPECT_EQ(other->replace(id, {99, 9}, entry).status, WriteStatus::written);
+  EXPECT_EQ(other->replace(id, {99, 9}, entry).status, WriteStatus::done);
   disk.kill();
 }
 

@@ -23,10 +23,10 @@ class Machine {
   using Step = std::function<void(Machine&)>;
   using Actor = std::vector<Step>;
 
-  // Takes the stamp, looks into memory, which it trusts only while the file is behind, reads the
+  // Asks `seen`, looks into memory, which it trusts only while the file is behind, reads the
   // lower tier, promotes what it found there.
   static Actor reader(std::size_t number) {
-    return {[=](Machine& m) { m.readers_[number].stamp = m.tier_.stamp(kA); },
+    return {[=](Machine& m) { m.readers_[number].seen = m.tier_.seen(kA); },
             [=](Machine& m) { m.readers_[number].served = m.tier_.peek(kA).pinned; },
             [=](Machine& m) { m.readers_[number].found = m.lower_erased_ ? 0 : m.lower_; },
             [=](Machine& m) { m.promote(m.readers_[number]); }};
@@ -61,14 +61,14 @@ class Machine {
   using Pin = MemoryTier::Pin;
 
   struct Reader {
-    MemoryTier::Stamp stamp;
+    MemoryTier::Seen seen;
     bool served = false;  // by memory
     std::uint64_t found = 0;
   };
 
   void promote(const Reader& reader) {
     if (reader.served || reader.found == 0) return;
-    tier_.promote(kA, resident(reader.found), {}, reader.stamp);
+    tier_.promote(kA, resident(reader.found), {}, reader.seen);
   }
   void put() {
     written_ = ++newest_;

@@ -47,7 +47,7 @@ TEST(MemoryTierLarge, written_and_promoted_ones_are_kept_alike) {
   EXPECT_TRUE(holds(tier, "written"));
   const KeyRef promoted(1, "promoted");
   EXPECT_TRUE(
-      tier.promote(promoted, resident(1, std::string(16 * kMiB, ' ')), {}, tier.stamp(promoted)));
+      tier.promote(promoted, resident(1, std::string(16 * kMiB, ' ')), {}, tier.seen(promoted)));
   EXPECT_TRUE(holds(tier, "promoted"));
   EXPECT_EQ(tier.stats().bytes_pinned, 0u);
 }
@@ -155,10 +155,10 @@ TEST(MemoryTierLarge,
 TEST(MemoryTierLarge, refused_promotion_gives_its_loan_back_I3) {
   MemoryTier tier(4 * kMiB, 8);
   const KeyRef key(1, "large");
-  const auto stamp = tier.stamp(key);
+  const auto seen = tier.seen(key);
   put_bytes(tier, "large", 100, Pin::no, 2);
   for (int i = 0; i < 5; ++i) {
-    EXPECT_FALSE(tier.promote(key, resident(1, std::string(3 * kMiB, ' ')), {}, stamp));
+    EXPECT_FALSE(tier.promote(key, resident(1, std::string(3 * kMiB, ' ')), {}, seen));
   }
   put_bytes(tier, "other", 3 * kMiB);
   EXPECT_TRUE(holds(tier, "other"));
@@ -188,7 +188,7 @@ TEST(MemoryTierLarge, budget_holds_and_is_not_lost_through_any_mixture_I8) {
           pinned.erase(key);
           break;
         case 3:
-          tier.promote(ref, resident(step, std::string(bytes, ' ')), {}, tier.stamp(ref));
+          tier.promote(ref, resident(step, std::string(bytes, ' ')), {}, tier.seen(ref));
           break;
         default:
           put_bytes(tier, key, bytes, Pin::no, step);

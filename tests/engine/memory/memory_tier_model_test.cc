@@ -50,10 +50,10 @@ class Model {
     return true;
   }
 
-  bool promote(const Id& id, detail::ResidentPtr in, Ticks trusted_until, std::uint64_t stamp) {
+  bool promote(const Id& id, detail::ResidentPtr in, Ticks trusted_until, std::uint64_t seen) {
     const auto at = held_.find(id);
     const std::uint64_t written_at = at == held_.end() ? floor_ : at->second.written_at;
-    if (written_at > stamp) return false;
+    if (written_at > seen) return false;
     if (at != held_.end() && at->second.resident->entry.version > in->entry.version) return false;
     take_in(id, std::move(in), trusted_until, Pin::no, written_at);
     return true;
@@ -172,7 +172,7 @@ class Pair {
     } else if (chance < 16) {
       put(id, key);
     } else if (chance < 18) {
-      stamps_.push_back(tier_.stamp(key).writes);
+      seen_before_.push_back(tier_.seen(key).writes);
     } else if (chance < 23) {
       promote(id, key);
     } else if (chance < 25) {
@@ -224,13 +224,14 @@ class Pair {
   }
   void promote(const Id& id, const KeyRef& key) {
     const auto in = some_resident();
-    std::uint64_t stamp = tier_.stamp(key).writes;
-    ASSERT_EQ(stamp, model_.writes());
-    if (!stamps_.empty() && random_.below(2) == 0) {
-      stamp = stamps_[stamps_.size() - 1 - random_.below(std::min<std::size_t>(stamps_.size(), 5))];
+    std::uint64_t seen = tier_.seen(key).writes;
+    ASSERT_EQ(seen, model_.writes());
+    if (!seen_before_.empty() && random_.below(2) == 0) {
+      seen = seen_before_[seen_before_.size() - 1 -
+                          random_.below(std::min<std::size_t>(seen_before_.size(), 5))];
     }
-    ASSERT_EQ(tier_.promote(key, in, until(now_), {.writes = stamp}),
-              model_.promote(id, in, now_, stamp));
+    ASSERT_EQ(tier_.promote(key, in, until(now_), {.writes = seen}),
+              model_.promote(id, in, now_, seen));
   }
   void renew(const Id& id, const KeyRef& key) {
     const auto found = tier_.peek(key);
@@ -271,7 +272,7 @@ class Pair {
   MemoryTier tier_;
   Model model_;
   std::vector<Id> ids_;
-  std::vector<std::uint64_t> stamps_;
+  std::vector<std::uint64_t> seen_before_;
   Ticks now_ = 0;
 };
 

@@ -22,16 +22,16 @@ using Pin = MemoryTier::Pin;
 
 TEST(MemoryTier, promotion_into_an_untouched_key_is_taken) {
   MemoryTier tier(1 << 20);
-  EXPECT_TRUE(tier.promote(kKey, resident(3), until(30), tier.stamp(kKey)));
+  EXPECT_TRUE(tier.promote(kKey, resident(3), until(30), tier.seen(kKey)));
   EXPECT_EQ(tier.find(kKey).lifetimes.trusted_until, 30);
   EXPECT_FALSE(tier.find(kKey).pinned);
 }
 
 TEST(MemoryTier, promotion_begun_before_a_put_is_refused_I3) {
   MemoryTier tier(1 << 20);
-  const auto stamp = tier.stamp(kKey);
+  const auto seen = tier.seen(kKey);
   put(tier, kKey.key, 5);
-  EXPECT_FALSE(tier.promote(kKey, resident(6), {}, stamp));
+  EXPECT_FALSE(tier.promote(kKey, resident(6), {}, seen));
   EXPECT_EQ(tier.find(kKey).resident->entry.version, version(5));
   EXPECT_EQ(tier.stats().refused_promotions, 1u);
 }
@@ -39,70 +39,70 @@ TEST(MemoryTier, promotion_begun_before_a_put_is_refused_I3) {
 TEST(MemoryTier, promotion_begun_after_a_put_may_bring_a_newer_version_but_no_older_I3) {
   MemoryTier tier(1 << 20);
   put(tier, kKey.key, 5);
-  const auto stamp = tier.stamp(kKey);
-  EXPECT_FALSE(tier.promote(kKey, resident(4), {}, stamp));
-  EXPECT_TRUE(tier.promote(kKey, resident(5), {}, stamp));
-  EXPECT_TRUE(tier.promote(kKey, resident(6), {}, stamp));
-  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, stamp));
+  const auto seen = tier.seen(kKey);
+  EXPECT_FALSE(tier.promote(kKey, resident(4), {}, seen));
+  EXPECT_TRUE(tier.promote(kKey, resident(5), {}, seen));
+  EXPECT_TRUE(tier.promote(kKey, resident(6), {}, seen));
+  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, seen));
 }
 
 TEST(MemoryTier, promotion_is_not_a_write_for_other_promotions) {
   MemoryTier tier(1 << 20);
-  const auto stamp = tier.stamp(kKey);
-  ASSERT_TRUE(tier.promote(kKey, resident(5), {}, stamp));
-  EXPECT_EQ(tier.stamp(kKey), stamp);
-  EXPECT_TRUE(tier.promote(kKey, resident(6), {}, stamp));
+  const auto seen = tier.seen(kKey);
+  ASSERT_TRUE(tier.promote(kKey, resident(5), {}, seen));
+  EXPECT_EQ(tier.seen(kKey), seen);
+  EXPECT_TRUE(tier.promote(kKey, resident(6), {}, seen));
 }
 
 TEST(MemoryTier, promotion_begun_before_a_put_is_refused_after_its_eviction_too_I3) {
   MemoryTier tier = tier_for(1);
-  const auto stamp = tier.stamp(KeyRef(1, "a"));
+  const auto seen = tier.seen(KeyRef(1, "a"));
   put(tier, "a", 5);
   put(tier, "b");
   ASSERT_FALSE(holds(tier, "a"));
-  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(4), {}, stamp));
-  EXPECT_TRUE(tier.promote(KeyRef(1, "a"), resident(5), {}, tier.stamp(KeyRef(1, "a"))));
+  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(4), {}, seen));
+  EXPECT_TRUE(tier.promote(KeyRef(1, "a"), resident(5), {}, tier.seen(KeyRef(1, "a"))));
 }
 
 // The promoted node that came between must not wash away what the shard knew of the write.
 TEST(MemoryTier, promotion_begun_before_a_put_is_refused_after_a_later_promotion_left_I3) {
   MemoryTier tier = tier_for(1);
   const KeyRef a(1, "a");
-  const auto stamp = tier.stamp(a);
+  const auto seen = tier.seen(a);
   put(tier, "a", 5);
   put(tier, "b");
-  ASSERT_TRUE(tier.promote(a, resident(5), {}, tier.stamp(a)));
-  EXPECT_FALSE(tier.promote(a, resident(6), {}, stamp));
+  ASSERT_TRUE(tier.promote(a, resident(5), {}, tier.seen(a)));
+  EXPECT_FALSE(tier.promote(a, resident(6), {}, seen));
   put(tier, "c");
   ASSERT_FALSE(holds(tier, "a"));
-  EXPECT_FALSE(tier.promote(a, resident(4), {}, stamp));
+  EXPECT_FALSE(tier.promote(a, resident(4), {}, seen));
 }
 
 TEST(MemoryTier, promotion_begun_before_an_erase_is_refused_I4) {
   MemoryTier tier(1 << 20);
   put(tier, kKey.key, 5);
-  const auto stamp = tier.stamp(kKey);
+  const auto seen = tier.seen(kKey);
   tier.remove(kKey, version(6));
-  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, stamp));
-  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, stamp));
+  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, seen));
+  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, seen));
   EXPECT_EQ(tier.find(kKey).resident, nullptr);
 }
 
 TEST(MemoryTier, promotion_begun_before_an_erase_of_an_absent_key_is_refused_I4) {
   MemoryTier tier(1 << 20);
-  const auto stamp = tier.stamp(kKey);
+  const auto seen = tier.seen(kKey);
   tier.remove(kKey, version(6));
-  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, stamp));
-  EXPECT_TRUE(tier.promote(kKey, resident(7), {}, tier.stamp(kKey)));
+  EXPECT_FALSE(tier.promote(kKey, resident(5), {}, seen));
+  EXPECT_TRUE(tier.promote(kKey, resident(7), {}, tier.seen(kKey)));
 }
 
 TEST(MemoryTier, promotion_begun_before_an_erase_is_refused_after_another_put_left_I4) {
   MemoryTier tier = tier_for(1);
-  const auto stamp = tier.stamp(KeyRef(1, "a"));
+  const auto seen = tier.seen(KeyRef(1, "a"));
   tier.remove(KeyRef(1, "a"), version(6));
   put(tier, "b");
   put(tier, "c");
-  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(5), {}, stamp));
+  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(5), {}, seen));
 }
 
 TEST(MemoryTier, remove_forgets_pinned_entries_up_to_the_version_and_no_newer) {
@@ -129,18 +129,18 @@ TEST(MemoryTier, renew_changes_lifetimes_of_that_resident_only) {
   EXPECT_EQ(tier.stats().entries, 1u);
 }
 
-TEST(MemoryTier, entry_is_outdated_from_a_change_after_the_stamp_until_it_is_renewed_I10) {
+TEST(MemoryTier, entry_is_outdated_from_a_change_after_it_was_seen_until_it_is_renewed_I10) {
   const auto shared = std::shared_ptr<std::uint32_t>(new std::uint32_t[Generations::kCounters]{},
                                                      std::default_delete<std::uint32_t[]>());
   const auto mine = std::make_shared<Generations>(shared);
   Generations others(shared);
   MemoryTier tier(1 << 20, 0, mine);
   const auto one = resident(5);
-  const auto stamp = tier.stamp(kKey);
+  const auto seen = tier.seen(kKey);
   others.changed(kKey.hash);
-  ASSERT_TRUE(tier.promote(kKey, one, until(30), stamp));
+  ASSERT_TRUE(tier.promote(kKey, one, until(30), seen));
   EXPECT_TRUE(tier.find(kKey).outdated) << "its file may have been read before the change";
-  tier.renew(kKey, one.get(), until(40), tier.stamp(kKey));
+  tier.renew(kKey, one.get(), until(40), tier.seen(kKey));
   EXPECT_FALSE(tier.find(kKey).outdated);
   mine->changed(kKey.hash);
   EXPECT_FALSE(tier.find(kKey).outdated);
@@ -154,9 +154,9 @@ TEST(MemoryTier, renew_is_not_a_write_for_promotions) {
   MemoryTier tier(1 << 20);
   const auto first = resident(1);
   ASSERT_TRUE(tier.put(kKey, first, until(10), Pin::no));
-  const auto stamp = tier.stamp(kKey);
+  const auto seen = tier.seen(kKey);
   tier.renew(kKey, first.get(), until(20), {});
-  EXPECT_TRUE(tier.promote(kKey, resident(2), {}, stamp));
+  EXPECT_TRUE(tier.promote(kKey, resident(2), {}, seen));
 }
 
 TEST(MemoryTier, remove_matching_takes_the_dataset_the_glob_and_the_version_into_account) {
@@ -182,7 +182,7 @@ TEST(MemoryTier, promotion_begun_before_remove_matching_is_refused_I4) {
   MemoryTier tier(1 << 20, 4);
   const KeyRef present(1, "user:1"), absent(1, "user:2");
   put(tier, "user:1", 5);
-  const auto of_present = tier.stamp(present), of_absent = tier.stamp(absent);
+  const auto of_present = tier.seen(present), of_absent = tier.seen(absent);
   tier.remove_matching(1, version(10), [](std::string_view) { return true; });
   EXPECT_FALSE(tier.promote(present, resident(5), {}, of_present));
   EXPECT_FALSE(tier.promote(absent, resident(5), {}, of_absent));

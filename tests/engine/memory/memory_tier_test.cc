@@ -208,8 +208,8 @@ TEST(MemoryTier, replacing_a_pinned_entry_keeps_the_pin_until_the_pinned_version
   MemoryTier tier(1 << 20);
   put(tier, "k", 1, Pin::yes);
   put(tier, "k", 2, Pin::no);
-  const auto stamp = tier.stamp(KeyRef(1, "k"));
-  ASSERT_TRUE(tier.promote(KeyRef(1, "k"), resident(3), {}, stamp));
+  const auto seen = tier.seen(KeyRef(1, "k"));
+  ASSERT_TRUE(tier.promote(KeyRef(1, "k"), resident(3), {}, seen));
   EXPECT_TRUE(tier.peek(KeyRef(1, "k")).pinned);
   tier.unpin(KeyRef(1, "k"), version(1));
   EXPECT_FALSE(tier.peek(KeyRef(1, "k")).pinned);
@@ -251,11 +251,11 @@ TEST(MemoryTier, entry_larger_than_its_share_is_not_kept_and_evicts_nothing) {
 TEST(MemoryTier, entry_too_large_to_keep_still_replaces_the_older_one_I3) {
   MemoryTier tier = tier_for(3);
   put(tier, "a", 1);
-  const auto stamp = tier.stamp(KeyRef(1, "a"));
+  const auto seen = tier.seen(KeyRef(1, "a"));
   EXPECT_TRUE(
       tier.put(KeyRef(1, "a"), resident(2, std::string(tier.max_bytes(), ' ')), {}, Pin::no));
   EXPECT_FALSE(holds(tier, "a"));
-  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(1), {}, stamp));
+  EXPECT_FALSE(tier.promote(KeyRef(1, "a"), resident(1), {}, seen));
 }
 
 TEST(MemoryTier, entry_of_exactly_the_share_is_kept) {
@@ -349,13 +349,13 @@ TEST(MemoryTier, many_evictions_for_one_arrival_stay_within_the_budget_I8) {
   EXPECT_GE(tier.stats().evictions, 998u);
 }
 
-// What a promotion evicts for itself was written after its stamp; that is no write of its own key.
+// What a promotion evicts for itself was written after `seen`; that is no write of its own key.
 TEST(MemoryTier, promotion_is_not_refused_for_what_it_evicts) {
   MemoryTier tier = tier_for(100);
   const KeyRef key(1, "large");
-  const auto stamp = tier.stamp(key);
+  const auto seen = tier.seen(key);
   for (int i = 0; i < 100; ++i) put(tier, std::to_string(i));
-  EXPECT_TRUE(tier.promote(key, resident(1, std::string(tier.max_bytes() / 2, ' ')), {}, stamp));
+  EXPECT_TRUE(tier.promote(key, resident(1, std::string(tier.max_bytes() / 2, ' ')), {}, seen));
   EXPECT_TRUE(holds(tier, "large"));
   EXPECT_EQ(tier.stats().refused_promotions, 0u);
 }

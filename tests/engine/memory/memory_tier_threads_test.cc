@@ -133,9 +133,9 @@ class World {
       check(key, *found.resident, at_least);
       return;
     }
-    const auto stamp = tier_.stamp(ref(key));
+    const auto seen = tier_.seen(ref(key));
     const std::uint64_t stored = key.stored;
-    if (stored != 0 && tier_.promote(ref(key), content(key, stored), {}, stamp)) ++promoted_;
+    if (stored != 0 && tier_.promote(ref(key), content(key, stored), {}, seen)) ++promoted_;
   }
 
   void check(const Key& key, const detail::Resident& found, std::uint64_t at_least) {

@@ -152,7 +152,7 @@ FileWriter::Written FileWriter::write_one(const EntryId& id) {
       if (result.current) local_.take(id, result.current);
       local_.memory().unpin(ref, entry.version);
       return Written::done;
-    case FileWriteResult::Status::written:
+    case FileWriteResult::Status::done:
       runtime_.marks.file_writes.worked();
       local_.journal().file_written(id, entry.version, entry.clocks);
       local_.withdraw_late(id, entry.version);
@@ -237,7 +237,7 @@ bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
     const auto record = local_.journal().live_content(id);
     const bool counts = record && !local_.gave_way(*record);
     const FileWriteResult result = local_.files().rewrite(id, counts ? &record->entry : nullptr);
-    const bool done = result.status == FileWriteResult::Status::written;
+    const bool done = result.status == FileWriteResult::Status::done;
     (done ? *rewritten : left).insert(id);
   }
   Lock lock(mutex_);

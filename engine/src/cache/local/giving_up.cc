@@ -27,7 +27,7 @@ bool LocalTiers::evict(const EntryId& id, Version version, const Entry& row) {
 // moves clocks alone has not, and where there is a row the second look at the journal sees it.
 bool LocalTiers::let_go(const EntryId& id, Version version, const Entry* row) {
   if (journal_->holds(id)) return false;
-  if (files_.remove(id, version).status != FileWriteResult::Status::written) return false;
+  if (files_.remove(id, version).status != FileWriteResult::Status::done) return false;
   if (row != nullptr && journal_->holds(id)) {
     keep_in_files(id, *row);
     return false;

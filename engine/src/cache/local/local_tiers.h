@@ -125,7 +125,7 @@ class LocalTiers {
   // that is on its way to its file. `as_of` is the version that was known when the source was
   // asked.
   void remember_not_found(DatasetState& dataset, const EntryId& id, Version as_of,
-                          std::chrono::milliseconds remember_for, MemoryTier::Stamp stamp);
+                          std::chrono::milliseconds remember_for, MemoryTier::Seen seen);
   // The clocks and metadata of `moved` go into the key's document, in memory or from its file.
   void move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved);
   // Every key of the dataset that matches is gone, where it is older than `version`.

@@ -45,8 +45,7 @@ void LocalTiers::index_pinned(const EntryId& id) {
 
 // A tombstone on its way to its file must not lose its place in memory.
 void LocalTiers::remember_not_found(DatasetState& dataset, const EntryId& id, Version as_of,
-                                    std::chrono::milliseconds remember_for,
-                                    MemoryTier::Stamp stamp) {
+                                    std::chrono::milliseconds remember_for, MemoryTier::Seen seen) {
   const KeyRef ref = dataset.ref(id.key);
   if (memory_.peek(ref).pinned) return;
   auto resident = std::make_shared<Resident>();
@@ -54,7 +53,7 @@ void LocalTiers::remember_not_found(DatasetState& dataset, const EntryId& id, Ve
   resident->entry.version = as_of;
   const Ticks now = runtime_.now().ticks;
   const Ticks until = now + remember_for.count();
-  memory_.promote(ref, std::move(resident), {until, until, until, now}, stamp);
+  memory_.promote(ref, std::move(resident), {until, until, until, now}, seen);
 }
 
 void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Entry& moved) {
@@ -62,8 +61,8 @@ void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Ent
   // Memory refuses the promotion if the key was written in between. Then everything is read again,
   // since that write may have been an erase, which must not be undone.
   for (;;) {
-    MemoryTier::Stamp stamp = memory_.stamp(ref);
-    const ResidentPtr resident = with_clocks(dataset, id, moved, &stamp.generation);
+    MemoryTier::Seen seen = memory_.seen(ref);
+    const ResidentPtr resident = with_clocks(dataset, id, moved, &seen.generation);
     if (!resident) {
       // No file will take these clocks out of the journal, unless a document is there that cannot
       // be read now.
@@ -77,7 +76,7 @@ void LocalTiers::move_clocks(DatasetState& dataset, const EntryId& id, const Ent
     const Entry& entry = resident->entry;
     const IndexItem item = item_of(entry);
     const Lifetimes lifetimes = judge(entry, dataset.ages, runtime_.now());
-    if (!memory_.promote(ref, resident, lifetimes, stamp, MemoryTier::Pin::yes)) continue;
+    if (!memory_.promote(ref, resident, lifetimes, seen, MemoryTier::Pin::yes)) continue;
     files_.index().put(id, item);
     writer_.unfiled(id);
     break;

@@ -54,7 +54,7 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   if (not_written.status != Status::failed) return false;  // another process is at it
   const FileWriteResult removed = files_.remove(id, just_below(entry.version));
   if (removed.status == Status::newer_there) return entry.version < removed.current->version;
-  if (removed.status != Status::written) return false;
+  if (removed.status != Status::done) return false;
   // Otherwise an older write of this cache would come back from the journal at the next open. The
   // entry itself stays in the journal, where that has it, until a file does: what a dead process on
   // the directory left may be older, and would take its place.
@@ -71,7 +71,7 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   // Taken before the file is written, so that whatever another process does to it later is noticed.
   const std::uint32_t generation =
-      dataset != nullptr ? memory_.stamp(dataset->ref(id.key)).generation : 0;
+      dataset != nullptr ? memory_.seen(dataset->ref(id.key)).generation : 0;
   const bool pins = belongs_in_memory(*entry, keep(id, *entry));
   if (dataset == nullptr) {
     if (pins) keep_unwritten(id, entry);
@@ -101,7 +101,7 @@ void LocalTiers::promote(DatasetState& dataset, const EntryId& id, ResidentPtr r
   const KeyRef ref = dataset.ref(id.key);
   const Version version = resident->entry.version;
   for (int i = 0; i < kShowTries || pin == MemoryTier::Pin::yes; ++i) {
-    const MemoryTier::Stamp stamp{memory_.stamp(ref).writes, generation};
+    const MemoryTier::Seen seen{memory_.seen(ref).writes, generation};
     const Known here = known(&dataset, id);
     // Memory counts here as well: it alone knows what a refusing disk did not take.
     if (version < here.visible()) return;
@@ -112,7 +112,7 @@ void LocalTiers::promote(DatasetState& dataset, const EntryId& id, ResidentPtr r
       resident = std::move(merged);
     }
     const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
-    if (memory_.promote(ref, resident, lifetimes, stamp, pin)) return;
+    if (memory_.promote(ref, resident, lifetimes, seen, pin)) return;
   }
   memory_.remove(ref, version);  // the file has it
 }

@@ -10,7 +10,6 @@
 #include "cache/refreshing/refreshes.h"
 #include "cache/refreshing/turns.h"
 #include "cache/runtime/runtime.h"
-#include "refresh/scheduler.h"
 
 namespace tiercache::detail {
 

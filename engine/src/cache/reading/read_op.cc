@@ -74,7 +74,7 @@ std::optional<ReadResult> ReadOp::ask_local() {
 }
 
 ReadOp::Next ReadOp::ask_memory() {
-  stamp_ = local_.memory().stamp(ref_);
+  seen_ = local_.memory().seen(ref_);
   const MemoryTier::Found found = local_.memory().find(ref_);
   if (!found.resident) {
     answer(Tier::memory, TierAnswer::miss);
@@ -151,7 +151,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
     local_.memory().remove(ref_, newest_local_);
     drop_candidate();
     newest_local_ = Version{};
-    stamp_ = local_.memory().stamp(ref_);
+    seen_ = local_.memory().seen(ref_);
   }
   if (entry->kind == EntryKind::tombstone) {
     newest_local_ = entry->version;
@@ -163,7 +163,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
   if (known.resident && known.resident->entry.version == entry->version &&
       known.resident->entry.clocks == taken->clocks) {
     const Lifetimes lifetimes = judge(known.resident->entry, dataset_.ages, runtime_.now());
-    local_.memory().renew(ref_, known.resident.get(), lifetimes, stamp_);
+    local_.memory().renew(ref_, known.resident.get(), lifetimes, seen_);
     set_candidate({known.resident, lifetimes, Tier::files});
     return answer(Tier::files, answer_of(freshness_at(lifetimes, runtime_.coarse_ticks())));
   }
@@ -172,7 +172,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
 
 void ReadOp::trust_pinned() {
   const Lifetimes lifetimes = judge(pinned_->entry, dataset_.ages, runtime_.now());
-  local_.memory().renew(ref_, pinned_.get(), lifetimes, stamp_);
+  local_.memory().renew(ref_, pinned_.get(), lifetimes, seen_);
 }
 
 EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
@@ -198,7 +198,7 @@ void ReadOp::consider(const EntryPtr& entry, Tier tier) {
     return answer(tier, TierAnswer::undecodable, *why);
   }
   const Lifetimes lifetimes = judge(*entry, dataset_.ages, runtime_.now());
-  local_.memory().promote(ref_, resident, lifetimes, stamp_);
+  local_.memory().promote(ref_, resident, lifetimes, seen_);
   set_candidate({std::move(resident), lifetimes, tier});
   answer(tier, answer_of(freshness_at(lifetimes, runtime_.coarse_ticks())));
 }

@@ -144,7 +144,7 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   const SteadyTime began_;
 
   // Of the step at hand; the steps follow each other.
-  MemoryTier::Stamp stamp_;
+  MemoryTier::Seen seen_;
   Version newest_local_;  // of what the local tiers know, tombstones too
   ResidentPtr pinned_;    // memory's, where it is not in its file yet
 

@@ -163,11 +163,11 @@ void Answers::remember_not_found(const RefreshRequest& request, const RefreshSta
   DatasetState& dataset = *request.dataset;
   const auto remember_for = dataset.policy.options.not_found_for;
   if (remember_for.count() <= 0) return;
-  const auto stamp = local_.memory().stamp(dataset.ref(request.id.key));
+  const auto seen = local_.memory().seen(dataset.ref(request.id.key));
   // Nothing is remembered if the key was written since the refresh began: memory might not know of
   // that write any more.
   if (stamps_.newest(dataset, request.id) != start.known) return;
-  local_.remember_not_found(dataset, request.id, start.known, remember_for, stamp);
+  local_.remember_not_found(dataset, request.id, start.known, remember_for, seen);
 }
 
 }  // namespace tiercache::detail

@@ -11,7 +11,6 @@
 #include "cache/runtime/runtime.h"
 #include "cache/writing/write_path.h"
 #include "cache/writing/write_stamps.h"
-#include "refresh/scheduler.h"
 #include "refresh/single_flight.h"
 #include "tiercache/detail/dataset_core.h"
 #include "tiercache/detail/refresh_result.h"

@@ -10,9 +10,9 @@
 
 #include "base/health_mark.h"
 #include "base/key_ref.h"
+#include "base/schedule.h"
 #include "cache/runtime/counters.h"
 #include "cache/runtime/judge.h"
-#include "refresh/scheduler.h"
 #include "tiercache/detail/dataset_core.h"
 
 namespace tiercache::detail {

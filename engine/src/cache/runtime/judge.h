@@ -4,7 +4,7 @@
 #include <chrono>
 #include <optional>
 
-#include "memory/memory_tier.h"
+#include "base/lifetimes.h"
 #include "tiercache/entry.h"
 #include "tiercache/options.h"
 #include "tiercache/outcome.h"

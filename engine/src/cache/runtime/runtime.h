@@ -1,5 +1,5 @@
-// The ground of the house, which every room of an open cache stands on: the options, the ports, the
-// time, the log, the datasets that are open, and how to run something later. It knows no tier.
+// What every room of an open cache uses: the options, the ports, the time, the log, the datasets
+// that are open, and how to run something later. It knows no tier.
 #pragma once
 
 #include <chrono>

@@ -255,7 +255,7 @@ void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& 
       if (const DatasetState* dataset = runtime_.datasets.find(subject.id.dataset)) {
         local_.memory().remove(dataset->ref(subject.id.key), row->version);
       }
-      return mended(written.status == FileWriteResult::Status::written, written.io.what);
+      return mended(written.status == FileWriteResult::Status::done, written.io.what);
     }
   }
 }

@@ -199,9 +199,9 @@ void WriteStamps::wait_for(std::uint64_t others, int tries) {
   }
 }
 
-bool WriteStamps::settle() {
+bool WriteStamps::release_filed() {
   const std::uint64_t now = runtime_.versions.next().time;
-  return local_.write_order().settle(now, [this]() -> std::optional<WriteOrder::Busy> {
+  return local_.write_order().release_filed(now, [this]() -> std::optional<WriteOrder::Busy> {
     WriteOrder::Busy busy;
     const auto add = [&](const EntryId& id, Version version) {
       busy.places.insert(WriteOrder::place(order_hash(id)));
@@ -270,7 +270,7 @@ std::optional<ChangeResult> WriteStamps::stamp_key(Change& change, const EntryPt
   if (known.in_memory.resident) carry_clocks(known.in_memory.resident->entry.clocks, change);
   local_.write_order().begin(order_hash(id));
   // Before the version is taken: whatever others put into the file from here on may be above it.
-  change.generation = local_.memory().stamp(change.dataset->ref(change.key)).generation;
+  change.generation = local_.memory().seen(change.dataset->ref(change.key)).generation;
   change.entry.version = next_version(change, newest);
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erases_.under_way(id, change.entry.version); erased > newest) {

@@ -53,9 +53,9 @@ class WriteStamps {
   // included.
   Version newest(DatasetState& dataset, const EntryId& id);
 
-  // Writes were brought to their files: others on the directory need not wait for these any longer.
-  // False: some are still under way, and want to be told of later.
-  bool settle();
+  // Releases the other processes on the directory from waiting for the writes that have come into
+  // their files by now. Returns false if some are still under way; it must then be called again.
+  bool release_filed();
 
  private:
   struct Stripe {

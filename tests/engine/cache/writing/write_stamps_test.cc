@@ -290,7 +290,7 @@ TEST_F(WriteStampsBesideTest, comparison_waits_until_the_others_write_is_in_its_
   ground.runtime.tasks.later(ground.in(500ms), Lane::compute, [&] {
     others.local.into_file(theirs.entry);
     others.stamps.end(theirs);
-    EXPECT_TRUE(others.stamps.settle());
+    EXPECT_TRUE(others.stamps.release_filed());
   });
   Change compare = compared({});
   EXPECT_EQ(stamp(compare), Status::conflict) << "it sees what was stamped before it";
@@ -358,7 +358,7 @@ TEST_F(WriteStampsBesideTest,
     others.stamps.end(before);
     const Change after = write_under_way("later");
     settled = true;
-    others.stamps.settle();
+    others.stamps.release_filed();
   });
   Change erase = WritingRoom::erase_matching(data, "*");
   EXPECT_EQ(stamp(erase, 10s), std::nullopt);
@@ -369,10 +369,10 @@ TEST_F(WriteStampsBesideTest,
 
 TEST_F(WriteStampsBesideTest, settle_leaves_what_waits_for_its_file) {
   written();
-  EXPECT_FALSE(room.stamps.settle());
+  EXPECT_FALSE(room.stamps.release_filed());
   EXPECT_NE(seen_by_others(), 0u);
   ASSERT_TRUE(room.local.file_writer.flush());
-  EXPECT_TRUE(room.stamps.settle());
+  EXPECT_TRUE(room.stamps.release_filed());
   EXPECT_EQ(seen_by_others(), 0u);
 }
 
