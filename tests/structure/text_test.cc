@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <regex>
 #include <string>
 #include <vector>
@@ -94,6 +95,44 @@ TEST(Text, no_open_ends) {
 
 TEST(Text, sources_are_listed_not_globbed) {
   const auto findings = lines_of_tree_with({"CMakeLists.txt", ".cmake"}, kGlob, "list the files");
+  EXPECT_TRUE(findings.empty()) << to_string(findings);
+}
+
+// The files that a line of a page names in backticks, by their paths from the top or, as the page
+// on the architecture does, from engine/src/cache.
+std::vector<std::string> named_files(const std::string& line) {
+  static const std::regex top(R"re(`((?:engine|adapters|tests|examples|bench)/[\w./-]+\.\w+)`)re");
+  static const std::regex room(
+      R"re(`((?:runtime|store|local|writing|refreshing|upkeep|reading)/\w+\.(?:h|cc))`)re");
+  std::vector<std::string> paths;
+  for (std::sregex_iterator at(line.begin(), line.end(), top), end; at != end; ++at) {
+    paths.push_back((*at)[1]);
+  }
+  for (std::sregex_iterator at(line.begin(), line.end(), room), end; at != end; ++at) {
+    paths.push_back("engine/src/cache/" + (*at)[1].str());
+  }
+  return paths;
+}
+
+TEST(Text, files_that_a_line_names_are_found) {
+  const auto found =
+      named_files("`engine/src/a/b.h` in `upkeep/c.cc`, not `d.h`, `e/f.h` or g/h.h");
+  EXPECT_EQ(found, (std::vector<std::string>{"engine/src/a/b.h", "engine/src/cache/upkeep/c.cc"}));
+}
+
+TEST(Text, pages_name_files_that_exist) {
+  std::vector<Finding> findings;
+  std::size_t named = 0;
+  for (const SourceFile& file : read_all_files({".md"})) {
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      for (const std::string& path : named_files(file.lines[i])) {
+        ++named;
+        if (std::filesystem::exists(source_directory() / path)) continue;
+        findings.push_back({file.path, static_cast<int>(i) + 1, "names " + path});
+      }
+    }
+  }
+  EXPECT_GT(named, 50u);
   EXPECT_TRUE(findings.empty()) << to_string(findings);
 }
 

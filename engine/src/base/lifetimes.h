@@ -1,4 +1,4 @@
-// Until when an entry may be served, as the memory tier keeps it and judges of ages make it.
+// Until when an entry may be served: judge.h works it out, and the memory tier keeps it.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // An open cache: owns the parts of all rooms, hands each what it needs, and opens, flushes and
 // closes them in order. What happens in them is told in their own headers:
 //
-//     runtime/runtime.h         time, log, datasets, tasks: the ground that all stand on
+//     runtime/runtime.h         time, log, datasets, tasks: what all use
 //     store/store_calls.h       calls into the store
 //     local/local_tiers.h       what memory, files and journal know of a key
 //     writing/write_path.h      the way of a write
@@ -11,6 +11,10 @@
 //
 // A room knows only lower rooms (docs/architecture.md has the picture), and is listed after them
 // here. It tells higher ones what happened by functions that are handed down and connected here.
+//
+// Beside this file: the handles that a user has (public_api.cc, dataset_reads.cc,
+// dataset_writes.cc, outbox.cc), stats and health (report.cc), and which options can be
+// (config_check.h).
 #pragma once
 
 #include <chrono>

@@ -243,6 +243,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
   const PutHandler handler_;
   std::atomic<bool> answered_{false};
   Mutex mutex_;
+  // Set under `mutex_`, each once; `conclude`, which needs both, may then read them without it.
   std::optional<Settled> settled_;
   std::optional<PutReceipt> receipt_;
 };

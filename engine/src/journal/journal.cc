@@ -16,6 +16,7 @@
 
 #include <utility>
 
+#include "base/parent_path.h"
 #include "journal/adoption.h"
 #include "journal/commit_queue.h"
 #include "journal/compaction.h"

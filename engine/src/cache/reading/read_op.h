@@ -6,7 +6,8 @@
 //     the end    the first of: something good enough, the last tier's answer, the deadline
 //
 // What a lower tier gives goes into the upper ones on its way, unless a write, an erase or an
-// invalidation came meanwhile: the stamp of memory's shard, taken before the file is read, says so.
+// invalidation came meanwhile: memory tells by what `MemoryTier::seen` said before the file was
+// read.
 //
 // The room: `ReadOp`, and `Behind`, which reads where nobody waits.
 #pragma once
