@@ -165,12 +165,15 @@ IoStatus EntryFiles::notice(const EntryId& id) {
 
 IoStatus EntryFiles::notice_all(const std::string& dataset) {
   FileInfo shared;
-  const IoStatus status = impl_->file_system.info(impl_->shared_path(), &shared);
+  IoStatus status = impl_->file_system.info(impl_->shared_path(), &shared);
   if (!status.ok()) return status.absent() ? IoStatus{} : status;
-  return impl_->folder.walk_names(dataset, [&](const std::string& path) {
+  IoStatus unread;
+  status = impl_->folder.walk_names(dataset, [&](const std::string& path) {
     const auto key = key_of_path(dataset, path);
-    if (!key || !impl_->index.find({dataset, *key})) impl_->take_into_index(path, 0);
+    if (key && impl_->index.find({dataset, *key})) return;
+    if (IoStatus read = impl_->take_into_index(path, 0); !read.ok()) unread = std::move(read);
   });
+  return status.ok() ? unread : status;
 }
 
 FileWriteResult EntryFiles::write(const EntryId& id, const Entry& entry, Sync sync) {

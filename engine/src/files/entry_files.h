@@ -116,7 +116,8 @@ class EntryFiles {
   // it, because they have shared the directory since it was opened.
   IoStatus notice(const EntryId& id);
   // The same for every file of the dataset whose key the index lacks. Lists the dataset's
-  // directories if another process has shared ours since it was opened.
+  // directories if another process has shared ours since it was opened. After an error some of the
+  // files may not have been noticed.
   IoStatus notice_all(const std::string& dataset);
 
   enum class Sync : std::uint8_t {

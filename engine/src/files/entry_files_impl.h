@@ -89,7 +89,7 @@ struct EntryFiles::Impl {
   IoStatus put_index_aside(bool complete);
   bool read_index(const std::string& path, Index* out, FileTime* trusted_to) const;
   IoStatus index_files();
-  void take_into_index(const std::string& path, FilePrint print);
+  IoStatus take_into_index(const std::string& path, FilePrint print);
   bool is_save_due() const;
   void begin_saving(FileTime trusted_to);
   IoStatus go_on_saving(bool* more);

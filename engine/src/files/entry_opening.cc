@@ -99,13 +99,14 @@ IoStatus EntryFiles::Impl::index_files() {
   return status;
 }
 
-void EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print) {
+IoStatus EntryFiles::Impl::take_into_index(const std::string& path, FilePrint print) {
   const FileState state = folder.read_header(path, nullptr);
   if (state.status == FileState::Status::sound) {
     index.put(state.id, index_item(*state.entry, state.size, print));
   } else if (state.is_corrupt()) {
     look_again(path, nullptr);
   }
+  return state.status == FileState::Status::failed ? state.io : IoStatus{};
 }
 
 // --- Saving ---

@@ -192,6 +192,20 @@ TEST(EntryFilesOfOthers, all_files_of_a_dataset_are_noticed_where_the_directory_
   EXPECT_FALSE(mine->index().find(elsewhere));
 }
 
+// An erase by pattern that passed over it would let another process's row stay.
+TEST(EntryFilesOfOthers, file_that_cannot_be_read_leaves_not_all_of_a_dataset_noticed_I4) {
+  testing::MemoryDisk disk;
+  Tier mine(disk), other(disk);
+  ASSERT_EQ(write(other, kId, 5), WriteStatus::done);
+  disk.set_fault([](const std::string& operation, const std::string& path) {
+    return operation == "open" && path.find("/data/") != std::string::npos ? EMFILE : 0;
+  });
+  EXPECT_EQ(mine->notice_all("d").error, EMFILE);
+  disk.set_fault({});
+  EXPECT_TRUE(mine->notice_all("d").ok());
+  EXPECT_TRUE(mine->index().find(kId));
+}
+
 TEST(EntryFilesOfOthers, who_is_alone_lists_nothing_and_a_disk_that_does_not_tell_is_an_error) {
   testing::MemoryDisk disk;
   Tier mine(disk);
