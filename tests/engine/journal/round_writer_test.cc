@@ -145,7 +145,7 @@ TEST_F(RoundWriterTest, clocks_of_one_batch_are_merged_as_well) {
 
 TEST_F(RoundWriterTest, clocks_that_bring_no_metadata_keep_what_is_on_the_disk) {
   round_of({clocks_with(5, {ms(10), {}, {}}, "\"old\"")});
-  round_of({clocks_with(5, {{}, ms(9), {}}, "")});
+  round_of({clocks_with(5, {ms(12), ms(9), {}}, "")});
   EXPECT_EQ(live_clocks().metadata, "\"old\"");
   EXPECT_EQ(live_places(), 1u);
 }
