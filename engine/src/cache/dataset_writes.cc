@@ -213,7 +213,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
   }
   void written(const std::string& key, const ChangeResult& result,
                const Settlements::WaiterPtr& waiter) {
-    if (result.status != ChangeResult::Status::durable || !waits_) {
+    if (!result.is_journaled() || !waits_) {
       return answer([&] { return receipt_or_throw(dataset_, result); });
     }
     {
@@ -345,10 +345,7 @@ std::vector<PutReceipt> DatasetCore::put_many(std::vector<PutItem> items,
   std::vector<PutReceipt> receipts;
   receipts.reserve(results.size());
   for (const ChangeResult& result : results) receipts.push_back(receipt_of_item(result));
-  const bool any = std::any_of(receipts.begin(), receipts.end(), [](const PutReceipt& receipt) {
-    return !receipt.version.is_zero() && !receipt.in_doubt;
-  });
-  if (!any) throw_none_written(state_, results);
+  if (std::ranges::none_of(results, &ChangeResult::succeeded)) throw_none_written(state_, results);
   if (waits.empty()) return receipts;
   core_->store_writer().kick();
   wait_for_items(*core_, writes, waits, deadline, &receipts);

@@ -12,12 +12,6 @@ namespace tiercache::detail {
 
 namespace {
 
-bool was_kept(const ChangeResult& result) {
-  return result.status == ChangeResult::Status::durable ||
-         result.status == ChangeResult::Status::stored ||
-         result.status == ChangeResult::Status::superseded;
-}
-
 FlightResult failed(std::string why) {
   return {.status = FlightResult::Status::failed, .why = std::move(why)};
 }
@@ -88,12 +82,12 @@ void Answers::apply(const RefreshRequest& request, const RefreshStart& start, Re
 }
 
 void Answers::save(Change change, FlightResult saved, const char* what, const Finish& finish) {
-  writes_.write_one(
-      std::move(change), runtime_.options.store_calls.call_timeout,
-      [saved = std::move(saved), what, finish](const ChangeResult& result) {
-        finish(was_kept(result) ? saved
-                                : failed(std::string(what) + " could not be saved: " + result.why));
-      });
+  writes_.write_one(std::move(change), runtime_.options.store_calls.call_timeout,
+                    [saved = std::move(saved), what, finish](const ChangeResult& result) {
+                      finish(result.succeeded() ? saved
+                                                : failed(std::string(what) +
+                                                         " could not be saved: " + result.why));
+                    });
 }
 
 void Answers::apply_document(const RefreshRequest& request, const RefreshStart& start,

@@ -213,9 +213,7 @@ void WritePath::save_in_store_instead(const std::shared_ptr<Batch>& batch, std::
 
 void WritePath::finish_one(const std::shared_ptr<Batch>& batch, std::size_t index,
                            ChangeResult result) {
-  const bool taken = result.status == ChangeResult::Status::durable ||
-                     result.status == ChangeResult::Status::stored;
-  if (!taken) stamps_.release_filed();
+  if (!result.is_made()) stamps_.release_filed();
   batch->results[index] = std::move(result);
   latency.add(runtime_.clock->steady_now() - batch->began);
   if (--batch->open == 0) batch->done(std::move(batch->results));

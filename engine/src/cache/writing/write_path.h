@@ -46,13 +46,19 @@ class WritePath {
         stamps_(stamps) {}
 
   using Done = std::function<void(std::vector<ChangeResult>)>;
-  // Journals all changes with one sync and makes them visible. `done` is called exactly once, from
-  // this call or from another thread's commit.
+  // Journals all changes with one sync and makes them visible. `done` is called exactly once: from
+  // this call, by another thread that commits or closes the journal, or on the store lane if the
+  // disk refused the journal.
+  //
+  // Blocks: syncs the journal, unless another thread is doing so; waits up to `deadline` for what
+  // other processes have under way, if a change is compared; writes files, if half of the memory is
+  // pinned. Call on a user's thread or on a lane that may wait for the disk.
   void write(std::vector<Change> changes, std::chrono::milliseconds deadline, Done done);
-  // The same of one change.
+  // The same for one change.
   void write_one(Change change, std::chrono::milliseconds deadline,
                  std::function<void(const ChangeResult&)> done);
-  // The same as `write`, waiting for the end; on the deadline what is still open is `unknown`.
+  // Calls `write` and waits for `done`. If that has not come by `deadline`, all results are
+  // `unknown`, with version zero, also those of changes that have ended.
   std::vector<ChangeResult> write_and_wait(std::vector<Change> changes,
                                            std::chrono::milliseconds deadline);
 

@@ -96,20 +96,17 @@ PutReceipt receipt_or_throw(const DatasetState& dataset, const ChangeResult& res
 PutReceipt receipt_of_item(const ChangeResult& result) {
   using Status = ChangeResult::Status;
   PutReceipt receipt;
-  receipt.journaled = result.status == Status::durable;
+  receipt.journaled = result.is_journaled();
   receipt.stored = result.status == Status::stored;
   receipt.superseded = result.status == Status::superseded;
-  receipt.in_doubt = result.status == Status::unknown;
-  if (receipt.journaled || receipt.stored || receipt.superseded || receipt.in_doubt) {
-    receipt.version = result.version;
-  }
+  receipt.in_doubt = result.is_in_doubt();
+  if (result.succeeded() || result.is_in_doubt()) receipt.version = result.version;
   receipt.why = result.why;
   return receipt;
 }
 
 void throw_none_written(const DatasetState& dataset, const std::vector<ChangeResult>& results) {
-  const auto in_doubt =
-      std::ranges::find(results, ChangeResult::Status::unknown, &ChangeResult::status);
+  const auto in_doubt = std::ranges::find_if(results, &ChangeResult::is_in_doubt);
   const auto told = in_doubt == results.end() ? results.begin() : in_doubt;
   named_item("values", static_cast<std::size_t>(told - results.begin()),
              [&] { receipt_or_throw(dataset, *told); });

@@ -166,7 +166,7 @@ std::string WriteStamps::take_place(Change& change, SteadyTime deadline) {
   WriteOrder& order = local_.write_order();
   order.hold(hash);
   for (int tries = 0;; ++tries) {
-    change.place = order.stamp(hash, runtime_.versions.next().time);
+    change.reserved_time = order.stamp(hash, runtime_.versions.next().time);
     const std::uint64_t others = order.others(hash);
     if (others == 0) break;
     if (runtime_.clock->steady_now() >= deadline || !runtime_.is_open()) {
@@ -178,7 +178,7 @@ std::string WriteStamps::take_place(Change& change, SteadyTime deadline) {
     wait_for(others, tries);
     if (!first) order.hold(hash);
   }
-  runtime_.versions.observe({change.place, 0});
+  runtime_.versions.observe({change.reserved_time, 0});
   const IoStatus noticed = local_.files().notice(id);
   if (noticed.ok()) return {};
   order.let_go(hash);
@@ -230,8 +230,8 @@ bool WriteStamps::release_filed() {
 // --- Under the key's lock ---
 
 Version WriteStamps::next_version(const Change& change, Version known) {
-  const Version placed{change.place, runtime_.versions.writer()};
-  if (change.place != 0 && placed > known) return placed;
+  const Version placed{change.reserved_time, runtime_.versions.writer()};
+  if (change.reserved_time != 0 && placed > known) return placed;
   Version next = runtime_.versions.next(known);
   next.time = local_.write_order().stamp(order_hash(change.id()), next.time);
   runtime_.versions.observe(next);

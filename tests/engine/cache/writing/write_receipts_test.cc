@@ -100,6 +100,25 @@ TEST_F(WriteReceiptsTest,
   EXPECT_THAT(unstamped.what, HasSubstr("It may appear later."));
 }
 
+// Who decides by a result asks these, so they must agree with what the caller is told.
+TEST_F(WriteReceiptsTest, result_that_succeeded_gets_a_receipt_and_every_other_an_exception_I13) {
+  for (const Status status :
+       {Status::durable, Status::stored, Status::conflict, Status::superseded, Status::full,
+        Status::not_applied, Status::in_the_way, Status::unknown}) {
+    SCOPED_TRACE(static_cast<int>(status));
+    const ChangeResult result = result_of(status, version(5), "why");
+    std::optional<PutReceipt> receipt;
+    try {
+      receipt = receipt_or_throw(data, result);
+    } catch (const Error&) {
+    }
+    EXPECT_EQ(result.succeeded(), receipt.has_value());
+    EXPECT_EQ(result.is_made(), receipt && !receipt->superseded);
+    EXPECT_EQ(result.is_journaled(), receipt && receipt->journaled);
+    EXPECT_EQ(result.is_in_doubt(), receipt_of_item(result).in_doubt);
+  }
+}
+
 // --- One of many ---
 
 TEST_F(WriteReceiptsTest, item_of_many_is_told_the_same_without_an_exception_I13) {
