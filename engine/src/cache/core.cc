@@ -94,7 +94,7 @@ void Core::make_parts() {
       stamps_.emplace(runtime, local, file_writer, [this] { return upkeep_->adoption.adopt(); });
   WritePath& writes =
       writes_.emplace(runtime, local, file_writer, calls, store_writer, settlements_, stamps);
-  parked_.emplace(runtime, local, file_writer, calls, store_writer);
+  outbox_calls_.emplace(runtime, local, file_writer, calls, store_writer);
 
   SingleFlight& flights = flights_.emplace(*runtime.executor, *runtime.clock,
                                            runtime.options.concurrent_refreshes, runtime.seed + 1);

@@ -40,7 +40,7 @@
 #include "cache/store/store_identity.h"
 #include "cache/store/store_reader.h"
 #include "cache/upkeep/upkeep.h"
-#include "cache/writing/parked_writes.h"
+#include "cache/writing/outbox_calls.h"
 #include "cache/writing/settlements.h"
 #include "cache/writing/store_writer.h"
 #include "cache/writing/write_path.h"
@@ -83,7 +83,7 @@ class Core {
   StoreWriter& store_writer() { return *store_writer_; }
   const StoreWriter& store_writer() const { return *store_writer_; }
   WritePath& writes() { return *writes_; }
-  ParkedWrites& parked_writes() { return *parked_; }
+  OutboxCalls& outbox_calls() { return *outbox_calls_; }
   Refreshes& refreshes() { return *refreshes_; }
   const ReadParts& read_parts() const { return *read_parts_; }
   StoreOutlook store_outlook() const { return {runtime_, *calls_, *identity_, *store_writer_}; }
@@ -114,7 +114,7 @@ class Core {
   std::optional<StoreWriter> store_writer_;
   std::optional<WriteStamps> stamps_;
   std::optional<WritePath> writes_;
-  std::optional<ParkedWrites> parked_;
+  std::optional<OutboxCalls> outbox_calls_;
   std::optional<SingleFlight> flights_;
   std::optional<Turns> turns_;
   std::optional<Answers> answers_;

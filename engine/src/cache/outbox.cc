@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cache/core.h"
-#include "cache/writing/parked_writes.h"
+#include "cache/writing/outbox_calls.h"
 
 namespace tiercache {
 
@@ -14,10 +14,10 @@ namespace {
 
 // Every parked write once, page by page, also while others are parked meanwhile.
 template <class Each>
-void for_all_parked(const detail::ParkedWrites& parked, std::string_view dataset, Each each) {
+void for_all_parked(const detail::OutboxCalls& outbox, std::string_view dataset, Each each) {
   OutboxQuery query{.state = OutboxState::parked, .dataset = std::string(dataset)};
   do {
-    const OutboxPage page = parked.list(query);
+    const OutboxPage page = outbox.list(query);
     std::vector<OutboxId> ids;
     for (const OutboxWrite& write : page.writes) ids.push_back({write.id, write.version});
     each(ids);
@@ -45,34 +45,34 @@ void count(OutboxOutcome outcome, OutboxCounts* counts) {
 }  // namespace
 
 OutboxPage Outbox::list(const OutboxQuery& query) const {
-  return core_->parked_writes().list(query);
+  return core_->outbox_calls().list(query);
 }
 
 std::vector<OutboxOutcome> Outbox::retry(std::span<const OutboxId> ids) const {
   std::vector<OutboxOutcome> outcomes;
   for (const OutboxId& id : ids) {
-    outcomes.push_back(core_->parked_writes().retry(id) ? OutboxOutcome::done
-                                                        : OutboxOutcome::not_parked);
+    outcomes.push_back(core_->outbox_calls().retry(id) ? OutboxOutcome::done
+                                                       : OutboxOutcome::not_parked);
   }
-  core_->parked_writes().send_retried();
+  core_->outbox_calls().send_retried();
   return outcomes;
 }
 
 OutboxCounts Outbox::retry_all(std::string_view dataset) const {
   OutboxCounts counts;
-  for_all_parked(core_->parked_writes(), dataset, [&](const std::vector<OutboxId>& ids) {
-    for (const OutboxId& id : ids) counts.done += core_->parked_writes().retry(id) ? 1 : 0;
+  for_all_parked(core_->outbox_calls(), dataset, [&](const std::vector<OutboxId>& ids) {
+    for (const OutboxId& id : ids) counts.done += core_->outbox_calls().retry(id) ? 1 : 0;
   });
-  core_->parked_writes().send_retried();
+  core_->outbox_calls().send_retried();
   return counts;
 }
 
 std::vector<OutboxOutcome> Outbox::discard(std::span<const OutboxId> ids,
                                            std::chrono::milliseconds deadline) const {
   const SteadyTime until = core_->runtime().after(deadline);
-  std::vector<OutboxOutcome> outcomes = core_->parked_writes().discard(ids, until);
+  std::vector<OutboxOutcome> outcomes = core_->outbox_calls().discard(ids, until);
   if (std::count(outcomes.begin(), outcomes.end(), OutboxOutcome::done) > 0 &&
-      !core_->parked_writes().forget_discarded(until)) {
+      !core_->outbox_calls().forget_discarded(until)) {
     std::replace(outcomes.begin(), outcomes.end(), OutboxOutcome::done, OutboxOutcome::disk_failed);
   }
   return outcomes;
@@ -82,11 +82,11 @@ OutboxCounts Outbox::discard_all(std::string_view dataset,
                                  std::chrono::milliseconds deadline) const {
   const SteadyTime until = core_->runtime().after(deadline);
   OutboxCounts counts;
-  for_all_parked(core_->parked_writes(), dataset, [&](const std::vector<OutboxId>& ids) {
-    for (const OutboxOutcome outcome : core_->parked_writes().discard(ids, until))
+  for_all_parked(core_->outbox_calls(), dataset, [&](const std::vector<OutboxId>& ids) {
+    for (const OutboxOutcome outcome : core_->outbox_calls().discard(ids, until))
       count(outcome, &counts);
   });
-  if (counts.done > 0 && !core_->parked_writes().forget_discarded(until)) {
+  if (counts.done > 0 && !core_->outbox_calls().forget_discarded(until)) {
     counts.disk_failed += std::exchange(counts.done, 0);
   }
   return counts;

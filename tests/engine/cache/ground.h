@@ -39,7 +39,7 @@
 #include "cache/upkeep/scrub.h"
 #include "cache/upkeep/upkeep.h"
 #include "cache/upkeep/upkeep_parts.h"
-#include "cache/writing/parked_writes.h"
+#include "cache/writing/outbox_calls.h"
 #include "cache/writing/settlements.h"
 #include "cache/writing/store_writer.h"
 #include "cache/writing/write_path.h"
@@ -334,7 +334,7 @@ struct WritingRoom {
                }),
         writes(ground.runtime, local.tiers, local.file_writer, store.calls, store_writer,
                settlements, stamps),
-        parked(ground.runtime, local.tiers, local.file_writer, store.calls, store_writer),
+        outbox(ground.runtime, local.tiers, local.file_writer, store.calls, store_writer),
         ground_(ground) {
     local.on_filed = [this] { return stamps.release_filed(); };
   }
@@ -378,7 +378,7 @@ struct WritingRoom {
   StoreWriter store_writer;
   WriteStamps stamps;
   WritePath writes;
-  ParkedWrites parked;
+  OutboxCalls outbox;
 
  private:
   Ground& ground_;

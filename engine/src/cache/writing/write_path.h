@@ -5,11 +5,11 @@
 //     Journal       one sync for all that wait; from here on it is acknowledged
 //     memory        replaced, and pinned until its file is there
 //     FileWriter    the file, within some 50 ms
-//     StoreWriter   the store, and what its answer asks for; `Settlements` tell who waits for it
+//     StoreWriter   the store, and what its answer asks for; `Settlements` tell those who wait
 //
-// Where the disk refuses the journal, the store is asked at once, as the last tier that can make
-// the write durable. The room has `ParkedWrites` too, which are what the store refused for good,
-// and the receipts that callers get.
+// If the disk refuses the journal, the store is asked at once, as the last tier that can make the
+// write durable. The room also has `OutboxCalls`, the calls of `Outbox`, and write_receipts.h, the
+// receipts that callers get.
 #pragma once
 
 #include <chrono>
@@ -68,7 +68,7 @@ class WritePath {
  private:
   struct Batch;
   void make_room();
-  // Whoever waits for the store is there before the write can be sent.
+  // Called before the write can be sent, so that its answer cannot be missed.
   void expect_settlement(const Change& change);
   void journaled(const std::shared_ptr<Batch>& batch, std::size_t index,
                  const AppendResult& result);

@@ -1,5 +1,5 @@
-// What waits for the store or was refused by it for good, for the person who looks: the calls of
-// `Outbox`.
+// The calls of `Outbox`: lists what waits for the store or was refused by it for good, and retries
+// or discards what was refused.
 #pragma once
 
 #include <span>
@@ -15,24 +15,28 @@
 namespace tiercache::detail {
 
 // Thread-safe. `list`, `retry` and `discard` throw `Closed` once the cache has begun to close.
-class ParkedWrites {
+class OutboxCalls {
  public:
-  ParkedWrites(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
-               StoreWriter& store_writer)
+  OutboxCalls(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
+              StoreWriter& store_writer)
       : runtime_(runtime),
         local_(local),
         file_writer_(file_writer),
         calls_(calls),
         store_writer_(store_writer) {}
 
-  // What the store has not settled, pending or parked.
+  // Lists what the store has not settled, pending or parked.
   OutboxPage list(const OutboxQuery& query) const;
-  // False: nothing of it is parked. What is retried goes to the store once `send_retried` is
-  // called.
+  // Returns false if nothing of it is parked. What is retried goes to the store once `send_retried`
+  // is called.
   bool retry(const OutboxId& id);
+  // Blocks: syncs the journal.
   void send_retried();
-  // The local tiers take what the store says, then the journal lets go; `forget_discarded` makes
-  // that last.
+  // Gives the writes up: the local tiers take the store's rows in their stead, then the journal
+  // lets go of them. That lasts once `forget_discarded` has returned true; it returns false if it
+  // could not write by `deadline`.
+  //
+  // Blocks: both do I/O, and `discard` calls the store; call on the user's thread.
   std::vector<OutboxOutcome> discard(std::span<const OutboxId> ids, SteadyTime deadline);
   bool forget_discarded(SteadyTime deadline);
 

@@ -1,4 +1,4 @@
-#include "cache/writing/parked_writes.h"
+#include "cache/writing/outbox_calls.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kForgetPause{2};
 
 }  // namespace
 
-OutboxPage ParkedWrites::list(const OutboxQuery& query) const {
+OutboxPage OutboxCalls::list(const OutboxQuery& query) const {
   runtime_.check_open();
   OutboxPage page;
   if (query.limit == 0) return page;
@@ -29,17 +29,17 @@ OutboxPage ParkedWrites::list(const OutboxQuery& query) const {
   return page;
 }
 
-bool ParkedWrites::retry(const OutboxId& id) {
+bool OutboxCalls::retry(const OutboxId& id) {
   runtime_.check_open();
   return local_.journal().retry_parked(id.id, id.version);
 }
 
-void ParkedWrites::send_retried() {
+void OutboxCalls::send_retried() {
   local_.commit();
   store_writer_.kick();
 }
 
-std::vector<EntryId> ParkedWrites::ids_of(const OutboxWrite& parked) const {
+std::vector<EntryId> OutboxCalls::ids_of(const OutboxWrite& parked) const {
   if (parked.kind != OutboxKind::erase_matching) return {parked.id};
   std::vector<EntryId> ids;
   local_.index().for_each(parked.id.dataset, [&](const std::string& key, const IndexItem& item) {
@@ -49,9 +49,9 @@ std::vector<EntryId> ParkedWrites::ids_of(const OutboxWrite& parked) const {
   return ids;
 }
 
-// Gives each write's place to the store's row; `done` where that worked.
-std::vector<OutboxOutcome> ParkedWrites::take_rows_instead(std::span<const EntryVersion> ours,
-                                                           SteadyTime deadline) {
+// Gives each write's place to the store's row. The outcome is `done` if that worked.
+std::vector<OutboxOutcome> OutboxCalls::take_rows_instead(std::span<const EntryVersion> ours,
+                                                          SteadyTime deadline) {
   std::vector<OutboxOutcome> outcomes(ours.size(), OutboxOutcome::store_unavailable);
   std::vector<EntryId> ids;
   for (const EntryVersion& one : ours) ids.push_back(one.id);
@@ -76,7 +76,7 @@ std::vector<OutboxOutcome> ParkedWrites::take_rows_instead(std::span<const Entry
   return outcomes;
 }
 
-void ParkedWrites::report_not_discarded(const EntryId& id, const IoStatus& status) {
+void OutboxCalls::report_not_discarded(const EntryId& id, const IoStatus& status) {
   const std::string why = without_key(status.what, id);
   runtime_.marks.file_writes.failed(why);
   runtime_.log.error(
@@ -86,8 +86,8 @@ void ParkedWrites::report_not_discarded(const EntryId& id, const IoStatus& statu
       id.dataset, why);
 }
 
-std::vector<OutboxOutcome> ParkedWrites::discard(std::span<const OutboxId> ids,
-                                                 SteadyTime deadline) {
+std::vector<OutboxOutcome> OutboxCalls::discard(std::span<const OutboxId> ids,
+                                                SteadyTime deadline) {
   runtime_.check_open();
   std::vector<OutboxOutcome> outcomes(ids.size(), OutboxOutcome::not_parked);
   std::vector<EntryVersion> affected;
@@ -121,13 +121,13 @@ std::vector<OutboxOutcome> ParkedWrites::discard(std::span<const OutboxId> ids,
   return outcomes;
 }
 
-OutboxOutcome ParkedWrites::let_go(const OutboxId& id) {
+OutboxOutcome OutboxCalls::let_go(const OutboxId& id) {
   const bool discarded = local_.journal().discard_parked(id.id, id.version);
   local_.serve_what_was_below(id.id);
   return discarded ? OutboxOutcome::done : OutboxOutcome::not_parked;
 }
 
-bool ParkedWrites::forget_discarded(SteadyTime deadline) {
+bool OutboxCalls::forget_discarded(SteadyTime deadline) {
   for (;;) {
     const IoStatus status = local_.journal().forget_discarded();
     if (status.ok()) return true;
