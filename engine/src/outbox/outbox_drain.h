@@ -60,8 +60,9 @@ struct DrainEvents {
   // Asked before a superseded write is settled. False means that what won is not in the local tiers
   // yet. The write then stays unsettled and on the disk, and is tried again after a pause.
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
-  // Asked before a write is sent, and once more before it is settled as saved. True means that the
-  // owner has just journaled something newer, which is to be sent instead.
+  // Asked before a write is sent, and once more before it is settled as saved. True means not now:
+  // the owner is journaling something newer, which will be sent instead, or it cannot read the file
+  // that the write may have to give way to. A write that is not replaced is asked about again later.
   std::function<bool(const UnsettledWrite&)> outdated;
   // Nobody knows how an attempt to send this write ended; the store may have it.
   std::function<void(const UnsettledWrite&)> in_doubt;

@@ -24,8 +24,8 @@ struct KeptText {
 };
 
 KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
-// Survives power loss once true. `slot` is of one open cache: processes that keep the same text at
-// once must not write into each other's new file.
+// Returns true once the text survives power loss. `slot` is the open cache's number: it keeps
+// processes that write the same text at once out of each other's new file.
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
                const std::string& text, std::uint64_t slot);
 

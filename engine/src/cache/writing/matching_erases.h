@@ -14,18 +14,20 @@ namespace tiercache::detail {
 // Thread-safe.
 class MatchingErases {
  public:
-  // An erase is being journaled. `stamp` makes its version; no other erase is stamped meanwhile.
+  // An erase is being journaled. `stamp` makes its version under the mutex, so that no other erase
+  // is stamped meanwhile; it walks the index, so other calls may wait for it a while.
   template <class Stamp>
   Version begin(const EntryId& glob, Stamp stamp);
-  // The erase is visible, or was not made.
+  // The erase is visible, or was not made after all.
   void end(Version version);
-  // The newest erase being journaled that matches the key and is older than `below`; zero: none.
+  // Returns the version of the newest erase being journaled that matches the key and is older than
+  // `below`; zero if there is none.
   Version under_way(const EntryId& id, Version below) const;
 
-  // It is visible.
+  // To be called once the erase is visible.
   void remember(const EntryId& glob, Version version);
-  // One of a version above `begun` has the key. Where so many came since that not all are
-  // remembered, every key counts as erased.
+  // True if an erase of a version above `begun` matches the key. If so many came since that not all
+  // of them are remembered, every key counts as erased.
   bool erased_since(const EntryId& id, Version begun) const;
 
  private:
@@ -39,7 +41,7 @@ class MatchingErases {
   mutable Mutex mutex_;
   std::vector<Erase> under_way_ TIERCACHE_GUARDED_BY(mutex_);
   std::deque<Erase> lately_ TIERCACHE_GUARDED_BY(mutex_);
-  Version longer_ago_ TIERCACHE_GUARDED_BY(mutex_);  // the newest that is not in it any more
+  Version longer_ago_ TIERCACHE_GUARDED_BY(mutex_);  // newest version dropped from `lately_`
 };
 
 template <class Stamp>

@@ -1,10 +1,9 @@
-// Who waits to hear what became of a write in the store. They are told what the store said of this
-// very write, or that it is not known (I13).
+// The calls that wait to hear what became of a write in the store. Each is told what the store said
+// of this very write, or that it is not known (I13).
 //
-// A write is expected before it can be sent, so it cannot be settled behind the back of whoever
-// waits. One that a later write of its key replaced in the outbox will never be sent by itself.
-// Once that one is settled it is superseded, or stored where the later one was made from it and was
-// saved.
+// A write is expected before it can be sent, so its answer cannot be missed. A write that a later
+// write of its key replaced in the outbox is never sent. When the later one is settled, the earlier
+// one is `stored` if the later one was made from it and was saved, else `superseded`.
 #pragma once
 
 #include <functional>
@@ -51,8 +50,8 @@ class Settlements {
   };
   using WaiterPtr = std::shared_ptr<Waiter>;
 
-  // What is waited for: content by its version, clocks by what they say, a matching erase by its
-  // glob (then `id.key`) and version.
+  // What is waited for. Content is known by its version, clocks by what they say, and a matching
+  // erase by its glob (in `id.key`) and version.
   struct Write {
     RecordKind kind = RecordKind::content;
     EntryId id;
@@ -60,14 +59,16 @@ class Settlements {
     Clocks clocks = {};
   };
 
-  // Before the write is journaled.
+  // To be called before the write is journaled.
   void expect(Write write, WaiterPtr waiter);
-  // Nobody waits any longer, or the write was not journaled after all.
+  // To be called when nobody waits any longer, or when the write was not journaled after all. Null
+  // is ignored.
   void forget(const WaiterPtr& waiter);
-  // An attempt to send this ended in the middle.
+  // Nobody knows how an attempt to send this write ended, so the store may have it.
   void in_doubt(const UnsettledWrite& write);
+  // The store has answered. Calls the handlers of all whose write that decides.
   void settled(const UnsettledWrite& write, const SaveResult& result);
-  // Answers whoever still waits.
+  // Tells all who still wait that the cache has closed.
   void close();
 
  private:
@@ -81,7 +82,7 @@ class Settlements {
   };
   using Waiting = std::multimap<EntryId, Expected>;
 
-  // What this settlement is to a write that waits; nullopt: nothing yet.
+  // What this settlement means for a write that waits; nullopt if it decides nothing.
   static std::optional<Settled> verdict(const Write& waits, const UnsettledWrite& write,
                                         const SaveResult& result);
   void answer_matching(Waiting::iterator begin, Waiting::iterator end, const UnsettledWrite& write,

@@ -1,14 +1,15 @@
 // Step 5 of a write: brings what the journal holds into the store, and does with the local tiers
-// what the store's answers ask for. The sending itself is the drain's (outbox_drain.h), which asks
-// and tells here:
+// what the store's answers ask for. It is in this room and not in `store`, because its work is on
+// the local tiers. The sending itself is the drain's (outbox_drain.h), which asks and tells here:
 //
 //     the drain                            here
 //     may this be sent?                    is the store the directory's; was the key erased
 //                                          meanwhile, so that a tombstone goes in its stead
-//     saved                                the file is held against what made way for it
+//     saved                                its file is restored if another process's write, which
+//                                          the store then refused, has replaced it
 //     superseded: the store has newer      the local tiers take it, or give up theirs for it
 //     refused: parked                      the log is told
-//     whatever became of it                who waits for it is told
+//     whatever became of it                the calls that wait for it are told
 #pragma once
 
 #include <atomic>
@@ -31,6 +32,10 @@ namespace tiercache::detail {
 
 // Thread-safe. Without a store nothing is sent: `wake`, `kick`, `hurry` and `stop` do nothing, and
 // `is_idle` is true.
+//
+// Blocks: `take_winner` calls the store and syncs files, `send_again` syncs the journal. The drain
+// has both called on the store lane; others may call them on any thread that may wait. The rest
+// returns at once.
 class StoreWriter {
  public:
   StoreWriter(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
@@ -54,7 +59,7 @@ class StoreWriter {
   bool is_idle() const;
   void stop();
   bool sends() const { return drain_ != nullptr; }
-  // Of a pending write that was tried alone: what is known of it, for a person; empty for others.
+  // Describes a pending write that was tried alone, for a person; empty for others.
   std::string describe_slow(const OutboxWrite& write) const;
   // How many writes were settled so far, those that were refused not counted.
   std::uint64_t settled() const { return settled_.load(); }
@@ -63,15 +68,15 @@ class StoreWriter {
   // instead, also where a guarded write's version is above it, unless a later write is there
   // already.
   void take_winner(const EntryId& id, Version ours, const EntryPtr& winner);
-  // What the key's file has goes to the store once more, as a write of the version that it is:
-  // whatever came later still wins. `done` is called once that is journaled. Nothing is sent while
-  // the journal still holds this version as confirmed, until its file is synced: whoever finds then
-  // that the store lacks it has to ask again.
+  // Sends the store once more what the key's file has, as a write of its own version, so that
+  // whatever came later still wins. `done` is called once that is journaled. If the journal still
+  // holds this version as confirmed, nothing is sent; call again once the file is synced and the
+  // store still lacks it.
   void send_again(const EntryId& id, const Entry& entry, std::optional<Version> guard,
                   Journal::Done done);
-  // `fn` is called once the key's write of `version` is not on its way to the store any more,
-  // whatever became of it, at the latest at `deadline`; from this call where it is not now. It must
-  // be short.
+  // Calls `fn` once, when the key's write of `version` is no longer on its way to the store,
+  // whatever became of it, or at `deadline`; at once, from this call, if it is not on its way. `fn`
+  // must be short. Otherwise the outbox is sent right away, whatever the breaker says (`kick`).
   void when_settled(const EntryId& id, Version version, SteadyTime deadline,
                     std::function<void()> fn);
 

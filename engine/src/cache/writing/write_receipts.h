@@ -70,8 +70,8 @@ PutReceipt settled_receipt(PutReceipt receipt, const Settled& settled);
                                            const OutboxWrite& write);
 // The same as a sentence, for one write among many. It may quote the store.
 std::string not_stored_in_time(const StoreOutlook& outlook, const OutboxWrite& write);
-// Throws NotDurable, because the store has not confirmed the version that a write was to be compared
-// with. The write was not applied.
+// Throws NotDurable, because the store has not confirmed the version that a write was to be
+// compared with. The write was not applied.
 [[noreturn]] void throw_base_unconfirmed(const StoreOutlook& outlook, const DatasetState& dataset,
                                          const OutboxWrite& base);
 

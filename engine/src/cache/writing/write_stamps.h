@@ -3,14 +3,15 @@
 // Writes of one key take their versions under the key's lock, each above all that this process
 // knows of the key, so that none is lost between threads. Between the processes on a directory the
 // order is that of `WriteOrder`. A write that nothing depends on takes the next time of its place
-// there, and that is all. One that is compared with what stands, by `if_version` or because it is
-// the answer of a refresh, and a matching erase, which is compared with every key, go three steps:
+// there, and that is all. A write that is compared with what stands, by `if_version` or because it
+// is the answer of a refresh, needs three steps, and so does a matching erase, which is compared
+// with every key:
 //
 //     1  take a place         others that come later see that somebody was here before them
 //     2  wait                 until what others stamped before is in files, where it can be seen
 //     3  compare, then stamp  under the key's lock
 //
-// Who waits for a process that died adopts what that left behind.
+// A write that waits for a process that has died adopts what that process left behind.
 #pragma once
 
 #include <array>
@@ -34,19 +35,22 @@ namespace tiercache::detail {
 // Thread-safe.
 class WriteStamps {
  public:
-  // `adopt` finishes what stopped caches left in the directory, on the calling thread; false when
-  // it could not be done just now.
+  // `adopt` finishes what stopped caches left in the directory, on the calling thread. It returns
+  // false if that cannot be done at the moment.
   WriteStamps(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
               std::function<bool()> adopt)
       : runtime_(runtime), local_(local), file_writer_(file_writer), adopt_(std::move(adopt)) {}
 
   // Fills in the version, the clocks that the key has so far, and the guard by which the store will
-  // compare; makes a move of clocks of a refresh that brought the document that stands. The result
-  // when the change must not be made. What was stamped is under way until `end`.
+  // compare. Turns a refresh that brought the document that stands into a move of clocks. Returns a
+  // result if the change must not be made, else nullopt, and the change is under way until `end`.
+  //
+  // Blocks, if the change is compared: polls until `deadline` while other processes have writes
+  // under way, reads files, and may adopt a dead process's journal.
   std::optional<ChangeResult> stamp(Change& change, SteadyTime deadline);
-  // The change is visible, or was not made after all.
+  // To be called once the change is visible, or was not made after all.
   void end(const Change& change);
-  // A matching erase is visible.
+  // To be called once a matching erase is visible.
   void erased(const EntryId& glob, Version version) { erases_.remember(glob, version); }
 
   // The newest version of the key known in this process, matching erases and writes under way
@@ -66,7 +70,7 @@ class WriteStamps {
   // What is known of the key, and the newest version of it that is under way.
   struct There {
     Known known;
-    Version written;  // the newest of the key that there is or will be, but for matching erases
+    Version written;  // the newest that stands or is under way, matching erases not counted
     Version newest() const { return std::max(written, known.erased); }
   };
   There there(DatasetState& dataset, const EntryId& id, Stripe& stripe)
