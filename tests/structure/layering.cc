@@ -192,6 +192,25 @@ std::vector<Finding> check_calls(const SourceFile& file) {
       {std::regex(R"(\bindex\(\)\.(find|put|remove)\()"),
        {"room:files", "room:cache_local"},
        "LocalTiers"},
+      {std::regex(R"(\bmemory\(\)\.(put|remove|remove_matching|unpin)\()"),
+       {"room:cache_local"},
+       "LocalTiers"},
+      {std::regex(R"(\bmemory\(\)\.(promote|renew)\()"),
+       {"room:cache_local", "room:cache_reading"},
+       "LocalTiers::take"},
+      {std::regex(R"(\bfiles\(\)\.(write|rewrite|remove)\()"), {"room:cache_local"}, "LocalTiers"},
+      {std::regex(R"(\bfiles\(\)\.(write_synced|replace)\()"),
+       {"room:cache_local", "room:cache_upkeep"},
+       "LocalTiers"},
+      {std::regex(R"(\bjournal\(\)\.(cover_file_write|file_written|files_\w+)\()"),
+       {"room:cache_local", "room:cache_writing"},
+       "LocalTiers"},
+      {std::regex(R"(\bjournal\(\)\.append\()"),
+       {"room:cache_writing"},
+       "WritePath or StoreWriter"},
+      {std::regex(R"(\bjournal\(\)\.(adopt|restore|come_back)\()"),
+       {"room:cache_upkeep"},
+       "OrphanAdoption or DirectoryKeeper"},
   };
   std::vector<Finding> findings;
   const std::string part = part_of(file.path);
@@ -202,7 +221,7 @@ std::vector<Finding> check_calls(const SourceFile& file) {
       if (std::ranges::find(reserved.parts, part) != reserved.parts.end()) continue;
       if (!std::regex_search(code[i], reserved.call)) continue;
       findings.push_back({file.path, static_cast<int>(i) + 1,
-                          part + " may not ask that itself: " + reserved.instead});
+                          part + " may not do that itself: " + reserved.instead});
     }
   }
   return findings;

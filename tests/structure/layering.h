@@ -41,7 +41,7 @@ using ClassOwners = std::map<std::string, std::set<std::string>>;
 ClassOwners read_class_owners();
 // A part names a class of another that it may not include, by declaring it ahead.
 std::vector<Finding> check_forward_declarations(const SourceFile& file, const ClassOwners& owners);
-// A part asks what one part alone is to answer.
+// A part asks what others are to answer, or changes what others are to change.
 std::vector<Finding> check_calls(const SourceFile& file);
 // Of sources in engine/src, a header and its .cc counted as one: those that reach themselves
 // through others.

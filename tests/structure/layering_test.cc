@@ -114,6 +114,27 @@ TEST(Layering, what_is_known_of_a_key_is_asked_of_the_local_tiers_alone) {
   EXPECT_EQ(found("engine/src/cache/upkeep/scrub.cc", "// as erased_below(id) says"), 0u);
 }
 
+TEST(Layering, tier_is_changed_by_the_rooms_alone_that_may) {
+  const auto found = [](const std::string& room, const std::string& call) {
+    return check_calls({"engine/src/cache/" + room + "/a.cc", {"  local_." + call}}).size();
+  };
+  EXPECT_EQ(found("upkeep", "memory().remove(ref, version);"), 1u);
+  EXPECT_EQ(found("local", "memory().remove(ref, version);"), 0u);
+  EXPECT_EQ(found("upkeep", "memory().peek(ref);"), 0u);
+  EXPECT_EQ(found("writing", "memory().promote(ref, x);"), 1u);
+  EXPECT_EQ(found("reading", "memory().promote(ref, x);"), 0u);
+  EXPECT_EQ(found("writing", "files().remove(id, version);"), 1u);
+  EXPECT_EQ(found("writing", "files().read(id);"), 0u);
+  EXPECT_EQ(found("reading", "files().replace(id, version, row);"), 1u);
+  EXPECT_EQ(found("upkeep", "files().replace(id, version, row);"), 0u);
+  EXPECT_EQ(found("reading", "journal().file_written(id, version, clocks);"), 1u);
+  EXPECT_EQ(found("writing", "journal().file_written(id, version, clocks);"), 0u);
+  EXPECT_EQ(found("local", "journal().append(record, done);"), 1u);
+  EXPECT_EQ(found("writing", "journal().append(record, done);"), 0u);
+  EXPECT_EQ(found("writing", "journal().adopt(recovered);"), 1u);
+  EXPECT_EQ(found("upkeep", "journal().adopt(recovered);"), 0u);
+}
+
 TEST(Layering, circle_of_sources_is_found) {
   const SourceFile a{"engine/src/x/a.h", {"#include \"x/b.h\""}};
   const SourceFile b{"engine/src/x/b.h", {"#include <vector>"}};

@@ -18,7 +18,8 @@ class CorruptRows {
  public:
   CorruptRows(Runtime& runtime, LocalTiers& local) : runtime_(runtime), local_(local) {}
 
-  // In the quarantine, behind the caller's back. A row may be met at every read, and is kept once.
+  // Puts the text into the quarantine, by a task on the disk lane. A row may be met at every read,
+  // and is kept once.
   void keep_aside(const EntryId& id, const std::shared_ptr<const std::string>& text);
 
  private:

@@ -12,12 +12,13 @@ class FileBounds {
   // `index` must outlive it.
   FileBounds(const Runtime& runtime, const Index& index) : runtime_(runtime), index_(index) {}
 
-  // Whether files are ever evicted: there are bounds, and a store that has what is evicted.
+  // True if files can be evicted, because a bound is set and there is a store.
   bool are_set() const;
-  // Whether a bound is exceeded: then some files have to go, and nothing should be brought in that
+  // True if a bound is passed. Then some files have to go, and nothing should be brought in that
   // nobody asked for.
   bool are_exceeded() const;
-  // What has to go so that there is room for a while.
+  // How much lies above 95 % of each bound, down to which eviction goes once a bound is passed. So
+  // it may be above zero although no bound is passed.
   Index::Totals excess() const;
 
  private:

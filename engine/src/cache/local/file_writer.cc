@@ -11,9 +11,9 @@ namespace tiercache::detail {
 
 namespace {
 
-// Until a file is tried again while another process holds the key's lock.
+// How soon a file is tried again while another process holds the key's lock.
 constexpr std::chrono::milliseconds kBusyDelay{5};
-// And after the disk has refused one; doubled with each failure.
+// How soon after the disk has refused one; doubled with each failure.
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLongestRetry{5'000};
 
@@ -68,7 +68,7 @@ void FileWriter::run() {
 
 bool FileWriter::flush() {
   if (waiting() > 0 && !local_.stands()) {
-    local_.events().gone();
+    local_.directory_is_gone();
     end_flush(true, {});
     return false;
   }
@@ -112,7 +112,7 @@ void FileWriter::end_flush(bool failed, std::set<EntryId> left) {
     if (!dirty_.empty()) arm(delay);
     if (unsynced_) arm_sync();
   }
-  if (!local_.events().filed()) {
+  if (!local_.writes_are_filed()) {
     Lock lock(mutex_);
     arm(runtime_.options.files.write_behind);
   }
@@ -200,7 +200,7 @@ bool FileWriter::sync() {
     sync_armed_ = false;
   }
   if (!local_.stands()) {
-    local_.events().gone();
+    local_.directory_is_gone();
     return note_failed_sync({ENOENT, "the directory was deleted"}, {});
   }
   local_.erase_files_again();
@@ -222,7 +222,7 @@ bool FileWriter::sync() {
   if (!compacted.ok()) {
     runtime_.log.warn(LogTopic::journal, "journal not compacted: {}", compacted.what);
   }
-  local_.events().grew();
+  local_.files_came_in();
   return true;
 }
 

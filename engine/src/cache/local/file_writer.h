@@ -19,13 +19,14 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: `flush` and `sync` write files. Tasks on the disk lane call them; others may
+// call them on a thread that may wait for the disk.
 class FileWriter {
  public:
   FileWriter(Runtime& runtime, LocalTiers& local) : runtime_(runtime), local_(local) {}
 
-  // The key has a pinned resident in memory that its file lacks: the file is written after
-  // `files.write_behind`, together with others.
+  // Memory has what the key's file lacks. The file is written after `files.write_behind`, together
+  // with others. If memory evicts an entry that is not pinned first, nothing is written.
   void write_soon(const EntryId& id);
   // The key's file is missing or out of date, although it was written before. It is written again
   // from memory or from the journal, and the journal keeps the record until the next sync.
@@ -36,13 +37,15 @@ class FileWriter {
   // writing. Returns false if some could not be written, because the disk refused them or another
   // process was writing the same key; they go on waiting.
   bool flush();
-  // Syncs what was written and tells the journal. Returns false if some of it may not be durable;
-  // that is written anew before the next sync.
+  // Makes what was written durable and tells the journal. First tries again the erases that the
+  // disk refused, and writes anew what a failed sync left in doubt; afterwards compacts the journal
+  // if that is due, and goes on saving the index. Returns false if some files may not be durable,
+  // also because a sync elsewhere has failed since the last call. Then the next call writes those
+  // anew, and may succeed.
   bool sync();
   // How many keys are not in their file yet.
   std::size_t waiting() const;
-  // Visits the waiting keys. Returns false if others are being written just now, by a `flush` that
-  // has not ended.
+  // Visits the waiting keys under the lock. Returns false if a `flush` is writing others.
   bool for_each_waiting(const std::function<void(const EntryId&)>& visit) const;
   std::uint64_t failed_writes() const;
   void stop();

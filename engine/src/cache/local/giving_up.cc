@@ -14,14 +14,6 @@ constexpr std::size_t kWithdrawnKept = 4'096;
 
 }  // namespace
 
-bool LocalTiers::drop(const EntryId& id, Version version) {
-  return let_go(id, version, nullptr);
-}
-
-bool LocalTiers::evict(const EntryId& id, Version version, const Entry& row) {
-  return let_go(id, version, &row);
-}
-
 // An entry that the journal still holds has not reached the store or its file yet, and stays. A
 // write that comes meanwhile has a newer version, so that `remove` leaves its file alone; one that
 // moves clocks alone has not, and where there is a row the second look at the journal sees it.
@@ -40,11 +32,24 @@ bool LocalTiers::let_go(const EntryId& id, Version version, const Entry* row) {
   return true;
 }
 
+void LocalTiers::forget_in_memory(const EntryId& id, Version up_to) {
+  remove_from_memory(id, up_to);
+  tell_moved(id);
+}
+
 void LocalTiers::forget_missing(const EntryId& id, Version up_to) {
-  if (const DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
-    memory_.remove(dataset->ref(id.key), up_to);
-  }
+  remove_from_memory(id, up_to);
   files_.index().remove(id, up_to);
+  tell_moved(id);
+}
+
+void LocalTiers::remove_from_memory(const EntryId& id, Version up_to) {
+  const DatasetState* dataset = runtime_.datasets.find(id.dataset);
+  if (dataset != nullptr) memory_.remove(dataset->ref(id.key), up_to);
+}
+
+void LocalTiers::tell_moved(const EntryId& id) const {
+  if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) events_.moved(*dataset, id);
 }
 
 bool LocalTiers::drop_deleted(const EntryId& id, Version deleted_up_to) {
@@ -71,13 +76,12 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
     if (found == withdrawn_.end() || found->second.version != version) return false;
     row = found->second.row;
   }
-  if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
-    memory_.remove(dataset->ref(id.key), version);
-  }
+  remove_from_memory(id, version);
   if (!withdraw_file(id, version, row).ok()) files_.remove(id, version);
   files_.index().remove(id, version);
-  files_.notice(id);  // it knows the row's file, where there is one
+  files_.notice(id);  // it knows the row's file, if there is one
   index_pinned(id);
+  tell_moved(id);
   return true;
 }
 
@@ -91,12 +95,18 @@ IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& r
       unwritten_.erase(unwritten);
     }
   }
-  if (DatasetState* dataset = runtime_.datasets.find(id.dataset)) {
-    memory_.remove(dataset->ref(id.key), ours);
-  }
+  remove_from_memory(id, ours);
   IoStatus status = withdraw_file(id, ours, row);  // it may just have come there from memory
   index_pinned(id);
+  tell_moved(id);
   return status;
+}
+
+void LocalTiers::withdraw_or_remove(const EntryId& id, Version ours, const EntryPtr& row) {
+  if (withdraw(id, ours, row).ok()) return;
+  files_.remove(id, ours);
+  remove_from_memory(id, ours);
+  tell_moved(id);
 }
 
 IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryPtr& row) {

@@ -48,8 +48,6 @@ LocalTiers::LocalTiers(Runtime& runtime, const LocalEvents& events)
              max_file_bytes(runtime.options.limits), quarantine_, generations_),
       write_order_(first_counters_, open_files()) {}
 
-LocalTiers::~LocalTiers() = default;
-
 // Returns the cache's slot in the order of writes.
 std::uint64_t LocalTiers::open_files() {
   quarantine_->trim();

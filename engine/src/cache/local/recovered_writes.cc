@@ -126,12 +126,11 @@ std::vector<FileWriteResult> RecoveredWrites::write_in_turn(
 
 // The file is the newest there is now, so memory must not go on serving what it has.
 void RecoveredWrites::forget_in_memory(const Filed& filed) {
-  DatasetState* dataset = runtime_.datasets.find(filed.id.dataset);
-  if (dataset == nullptr) return;
   if (filed.kind != RecordKind::erase_matching) {
-    local_.memory().remove(dataset->ref(filed.id.key), filed.version);
-    return;
+    return local_.forget_in_memory(filed.id, filed.version);
   }
+  const DatasetState* dataset = runtime_.datasets.find(filed.id.dataset);
+  if (dataset == nullptr) return;
   local_.memory().remove_matching(dataset->number, filed.version, [&](std::string_view key) {
     return glob_matches(filed.id.key, key);
   });

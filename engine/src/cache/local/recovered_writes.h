@@ -3,8 +3,7 @@
 //
 // Nothing here relies on the journal that is read: its last records may be in the page cache alone,
 // when a process was killed before its sync, or after one that failed. A file is therefore synced
-// before it takes an older one's place, many at a time, even where the same can be read there
-// already.
+// before it takes an older one's place, many at a time, even if the same can be read there already.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +19,8 @@
 
 namespace tiercache::detail {
 
-// Not thread-safe.
+// Not thread-safe. Blocks: writes and syncs files, and waits for keys that another process is
+// writing; call on a thread that may wait for the disk.
 class RecoveredWrites {
  public:
   RecoveredWrites(Runtime& runtime, LocalTiers& local, FileWriter& file_writer)
@@ -31,7 +31,7 @@ class RecoveredWrites {
   void take(const Record& record);
   // Writes what waits. Must be called before another process may adopt, which relies on the files.
   void write_files();
-  // The same, and tells the journal what is in the files. What could not be written is left to
+  // Does the same, and tells the journal what is in the files. What could not be written is left to
   // `LocalTiers::serve_unwritten` and stays in the journal. Returns false if no record was taken.
   bool finish();
 

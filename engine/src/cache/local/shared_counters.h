@@ -1,6 +1,6 @@
 // The memory that all processes on the directory share, by a file that they map: the counters of
 // `Generations`, with which each tells the others that it changed a file, and behind them those of
-// `WriteOrder`. Where it cannot be shared each process is alone, and sees others' writes within
+// `WriteOrder`. If it cannot be shared, each process is alone and sees others' writes within
 // `memory.ttl`.
 #pragma once
 
@@ -18,13 +18,12 @@ class SharedCounters {
  public:
   explicit SharedCounters(Runtime& runtime);
 
-  // Maps the file, which is made where it is missing. Null where it cannot be shared: the log is
-  // told why.
+  // Maps the file, and makes it if it is missing. Null if it cannot be shared, as on a remote disk;
+  // if the disk refuses it, the log says why.
   std::shared_ptr<std::uint32_t> map();
-  // They are mapped, and others may be too.
+  // True if the file is mapped, as other processes may have it too.
   bool are_shared() const { return identity_ != 0; }
-  // False when the file was deleted or replaced since it was mapped. Where nothing is shared there
-  // is none.
+  // False if the file was deleted or replaced since it was mapped. True if nothing is shared.
   bool stand() const;
 
  private:

@@ -22,7 +22,9 @@ Version just_below(Version version) {
 }  // namespace
 
 bool LocalTiers::keep_in_files(const EntryId& id, const Entry& entry) {
-  return keep(id, entry) != Kept::not_at_all;
+  const Kept kept = keep(id, entry);
+  tell_moved(id);
+  return kept != Kept::not_at_all;
 }
 
 LocalTiers::Kept LocalTiers::keep(const EntryId& id, const Entry& entry) {
@@ -39,7 +41,7 @@ LocalTiers::Kept LocalTiers::kept(const EntryId& id, const Entry& entry,
   return give_up_older_file(id, entry, result) ? Kept::by_no_file : Kept::not_at_all;
 }
 
-// Where a tombstone is by no file, memory must have it: another process's journal may still hold
+// If a tombstone is in no file, memory must have it: another process's journal may still hold
 // the older entry, and would bring it back here when that process dies (I4).
 bool LocalTiers::belongs_in_memory(const Entry& entry, Kept kept) {
   if (kept == Kept::by_no_file) return entry.kind == EntryKind::tombstone;
@@ -81,8 +83,7 @@ void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
   try {
     resident = dataset->resident_of(*entry);
   } catch (const std::exception&) {
-    memory_.remove(dataset->ref(id.key), entry->version);
-    return;
+    return forget_in_memory(id, entry->version);
   }
   // If the file could not be replaced, memory must hide it, and must not evict the entry meanwhile.
   promote(*dataset, id, std::move(resident), generation,

@@ -52,6 +52,7 @@ void LocalTiers::serve_unwritten() {
     const Lifetimes lifetimes = judge(resident->entry, dataset.ages, runtime_.now());
     memory_.put(dataset.ref(id.key), std::move(resident), lifetimes, MemoryTier::Pin::yes);
     writer_.unfiled(id);
+    events_.moved(dataset, id);
   }
 }
 

@@ -148,7 +148,7 @@ void ReadOp::take_file(const EntryPtr& entry) {
     }
     // Memory is ahead of the file without being on its way there: the store has refused its write,
     // and another process has put the winner into the file.
-    local_.memory().remove(ref_, newest_local_);
+    local_.forget_in_memory(id_, newest_local_);
     drop_candidate();
     newest_local_ = Version{};
     seen_ = local_.memory().seen(ref_);
@@ -287,7 +287,6 @@ void ReadOp::take_row(const EntryPtr& row) {
     const auto found = local.memory().peek(dataset.ref(id.key));
     if (!found.resident || found.resident->entry.version != row->version) return;
     if (!local.keep_in_files(id, *row)) local.take(id, row);
-    local.events().moved(dataset, id);
   });
 }
 

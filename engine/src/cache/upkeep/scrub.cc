@@ -161,7 +161,7 @@ void Scrub::look_into_memory(const EntryId& id, const Entry& file) {
   if (resident && resident->entry.version > again->version) {
     file_writer_.write_soon(id);
   } else if (resident) {
-    local_.memory().remove(dataset.ref(id.key), resident->entry.version);
+    local_.forget_in_memory(id, resident->entry.version);
   }
   mended(true, {});
 }
@@ -252,9 +252,7 @@ void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& 
       return mended(send_again(subject.id, *subject.file), "the journal did not take a write");
     case Difference::store_differs: {
       const FileWriteResult written = local_.files().replace(subject.id, row->version, *row);
-      if (const DatasetState* dataset = runtime_.datasets.find(subject.id.dataset)) {
-        local_.memory().remove(dataset->ref(subject.id.key), row->version);
-      }
+      local_.forget_in_memory(subject.id, row->version);
       return mended(written.status == FileWriteResult::Status::done, written.io.what);
     }
   }

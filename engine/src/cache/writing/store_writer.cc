@@ -112,7 +112,7 @@ bool StoreWriter::send_lost(const EntryId& id, const Entry& moved) {
   if (file.status == FileReadResult::Status::failed) return true;
   const EntryPtr there = file.entry;
   if (!there || there->version != moved.version || there->kind != EntryKind::document) return false;
-  // Where it is parked the store has refused it as a row, and would again.
+  // If it is parked, the store has refused it as a row and would again.
   if (!local_.journal().parked_of(id, there->version).empty()) return false;
   Entry entry = *there;
   merge_clocks(&entry, moved.clocks, moved.metadata, true);
@@ -176,7 +176,7 @@ void StoreWriter::take_winner(const EntryId& id, Version ours, const EntryPtr& w
   if (winner && winner->version >= ours) return local_.take(id, winner);
   // The drain has withdrawn it once; a file may have been written since, on a disk that now
   // refuses. Then the file is removed: the store has what should stand.
-  if (!local_.withdraw(id, ours, winner).ok()) local_.files().remove(id, ours);
+  local_.withdraw_or_remove(id, ours, winner);
   if (const EntryPtr standing = newest_row(id, winner)) local_.take(id, standing);
   // Otherwise a crash could bring the refused entry back, from its old file or from the journal.
   local_.journal().file_written(id, ours, {});

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cache/local/local_tiers.h"
@@ -81,6 +82,34 @@ TEST_F(GivingUpTest, file_that_went_away_is_forgotten_up_to_its_version) {
   EXPECT_EQ(room.tiers.known(&data, kId).version, version(5));
   room.tiers.forget_missing(kId, version(5));
   EXPECT_TRUE(room.tiers.known(&data, kId).version.is_zero());
+}
+
+TEST_F(GivingUpTest, schedules_hear_of_a_key_that_is_gone_whatever_the_reason) {
+  const Names gone{"k"};
+  const auto told = [&] { return std::exchange(room.left, {}); };
+  have(document(5));
+  room.tiers.forget_missing(kId, version(5));
+  EXPECT_EQ(told(), gone);
+  have(document(6));
+  ASSERT_TRUE(room.tiers.withdraw(kId, version(6), nullptr).ok());
+  EXPECT_EQ(told(), gone);
+  room.into_file(document(6));
+  room.into_memory(data, document(6));
+  ASSERT_TRUE(room.tiers.withdraw_late(kId, version(6)));
+  EXPECT_EQ(told(), gone);
+  room.into_memory(data, document(7));
+  room.tiers.forget_in_memory(kId, version(7));
+  EXPECT_EQ(told(), gone);
+}
+
+TEST_F(GivingUpTest, refused_file_goes_without_a_row_where_the_disk_does_not_take_that_I5) {
+  have(document(5, "refused"));
+  ground.refuse_new_files();
+  room.left.clear();
+  room.tiers.withdraw_or_remove(kId, version(5), shared(document(3, "row")));
+  EXPECT_EQ(room.file(), "<nothing>");
+  EXPECT_EQ(room.found(data), "<nothing>");
+  EXPECT_FALSE(room.left.empty());
 }
 
 // --- For the store ---
@@ -274,6 +303,7 @@ TEST_F(GivingUpTest, newest_of_what_could_not_be_written_waits_for_its_dataset) 
   room.tiers.serve_unwritten();
   EXPECT_FALSE(room.tiers.has_unwritten());
   EXPECT_EQ(room.in_memory(later, id), "again");
+  EXPECT_EQ(room.moved, Names{"k"});
   ground.run_for(1s);
   EXPECT_EQ(room.file(id), "again");
 }

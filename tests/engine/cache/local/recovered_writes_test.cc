@@ -77,6 +77,7 @@ TEST_F(RecoveredWritesTest, newer_file_stays_and_older_memory_goes_I3) {
   recovered.finish();
   EXPECT_EQ(room.file(), "newer");
   EXPECT_EQ(room.in_memory(data), "<nothing>");
+  EXPECT_EQ(room.moved, std::vector<std::string>{"k"}) << "schedules look at the file's entry now";
   EXPECT_TRUE(journal_lets_go());
 }
 

@@ -37,6 +37,7 @@ TEST_F(TakingTest, entry_is_kept_in_files_and_that_they_grew_is_told) {
   EXPECT_TRUE(room.tiers.keep_in_files(kId, document(5, "5")));
   EXPECT_EQ(room.file(), "5");
   EXPECT_EQ(room.grew, 1);
+  EXPECT_EQ(room.moved, Names{"k"});
   EXPECT_TRUE(room.tiers.keep_in_files(kId, document(4, "4"))) << "something newer is there";
   EXPECT_EQ(room.file(), "5");
 }
@@ -154,7 +155,9 @@ TEST_F(TakingTest, document_that_does_not_decode_is_in_files_alone_and_memory_le
   const EntryId id{"picky", "k"};
   room.tiers.take(id, shared(document(4, "good")));
   EXPECT_EQ(room.in_memory(picky, id), "good");
+  room.moved.clear();
   room.tiers.take(id, shared(document(5, "bad")));
+  EXPECT_EQ(room.moved, Names{"k"});
   EXPECT_EQ(room.in_memory(picky, id), "<nothing>");
   EXPECT_EQ(room.file(id), "bad");
 }
