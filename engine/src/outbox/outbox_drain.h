@@ -62,7 +62,7 @@ struct DrainEvents {
   std::function<bool(const UnsettledWrite&, const SaveResult& result)> may_settle;
   // Asked before a write is sent, and once more before it is settled as saved. True means not now:
   // the owner is journaling something newer, which will be sent instead, or it cannot read the file
-  // that the write may have to give way to. A write that is not replaced is asked about again later.
+  // that the write may have to give way to. If nothing replaces it, this is asked again later.
   std::function<bool(const UnsettledWrite&)> outdated;
   // Nobody knows how an attempt to send this write ended; the store may have it.
   std::function<void(const UnsettledWrite&)> in_doubt;

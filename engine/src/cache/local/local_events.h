@@ -22,7 +22,7 @@ struct LocalEvents {
   std::function<void(DatasetState&, const EntryId&)> moved;
   // Entry files may have come in. For what `FileWriter` writes this is told after its next sync.
   std::function<void()> grew;
-  // A writer missed what should be there, as when somebody deletes the directory. Reads do not tell.
+  // A writer missed what should be there, as when somebody deletes the directory. Reads never tell.
   std::function<void()> gone;
   // Writes were brought to their files. If it returns false, some are still under way, and it is
   // told again soon.
