@@ -74,7 +74,7 @@ class Faults {
   std::string lines_;
 };
 
-// Of two sets of options, one line for each field that differs.
+// One line for each field in which two sets of options differ.
 class Differences {
  public:
   template <class Value>

@@ -1,4 +1,5 @@
-// Refuses configurations, names and keys that cannot work, saying every fault at once.
+// Refuses configurations, names and keys that cannot work, and lists all faults of a configuration
+// at once.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +17,13 @@ namespace tiercache::detail {
 void check_cache_options(const CacheOptions& options);
 void check_dataset_options(const std::string& name, const DatasetPolicy& policy,
                            const DocumentRules& rules);
-// Of a call for a dataset that is open: throws `BadConfiguration`, naming what differs, unless the
-// options are those it was opened with, as far as they can be compared, or all default, which asks
-// for the handle alone.
+// Checks the options of a later call for a dataset that is open. Throws `BadConfiguration`, naming
+// what differs, unless they are those it was opened with, as far as they can be compared, or all
+// default, which asks for the handle alone.
 void check_same_options(const std::string& name, const DatasetPolicy& there,
                         const DatasetPolicy& given);
 
-// What keys may be: of the cache's limits, and of its store's.
+// How long keys may be, by the limits of the cache and of its store.
 struct KeyRules {
   std::size_t max_bytes = Limits{}.max_key_bytes;
   std::size_t max_bytes_with_dataset = SIZE_MAX;

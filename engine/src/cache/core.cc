@@ -20,7 +20,7 @@ namespace {
 // moment.
 constexpr milliseconds kGrace{250};
 
-// Also of a store that is switched off: what is put meanwhile is for it too.
+// The limits of a store that is switched off count too: what is put meanwhile is for it as well.
 KeyRules key_rules_of(const CacheOptions& options) {
   KeyRules rules{.max_bytes = options.limits.max_key_bytes};
   if (options.store) rules.max_bytes_with_dataset = options.store->limits().max_key_bytes;
@@ -33,7 +33,7 @@ KeyRules key_rules_of(const CacheOptions& options) {
 
 std::shared_ptr<Core> Core::open(CacheOptions options) {
   check_cache_options(options);
-  const std::shared_ptr<Core> core(new Core(std::move(options)), &Core::leave);
+  const std::shared_ptr<Core> core(new Core(std::move(options)), &Core::delete_unless_forked);
   Runtime& runtime = core->runtime_;
   runtime.tasks.belong_to(core);
   own_directory(runtime);
@@ -62,7 +62,7 @@ Core::Core(CacheOptions options)
 
 Core::~Core() = default;
 
-void Core::leave(Core* core) {
+void Core::delete_unless_forked(Core* core) {
   std::unique_ptr<Core> left(core);
   if (!core->runtime_.is_own_process()) keep_for_ever(std::move(left));
 }
@@ -100,22 +100,24 @@ void Core::make_parts() {
                                            runtime.options.concurrent_refreshes, runtime.seed + 1);
   Turns& turns = turns_.emplace(runtime, local, flights,
                                 [this](const EntryId& id, Cadence cadence, milliseconds lateness) {
-                                  behind_->due(id, cadence, lateness);
+                                  background_reads_->due(id, cadence, lateness);
                                 });
   Answers& answers = answers_.emplace(runtime, local, writes, stamps);
   Refreshes& refreshes = refreshes_.emplace(runtime, flights, answers, turns);
 
-  const ReadParts& read_parts = read_parts_.emplace(ReadParts{
-      .runtime = runtime,
-      .local = local,
-      .file_writer = file_writer,
-      .calls = calls,
-      .store_reader = store_reader,
-      .identity = identity,
-      .horizon = horizon,
-      .refreshes = refreshes,
-      .served_stale = [this](const ReadRequest& served) { behind_->served_stale(served); }});
-  behind_.emplace(runtime, read_parts, turns);
+  const ReadParts& read_parts =
+      read_parts_.emplace(ReadParts{.runtime = runtime,
+                                    .local = local,
+                                    .file_writer = file_writer,
+                                    .calls = calls,
+                                    .store_reader = store_reader,
+                                    .identity = identity,
+                                    .horizon = horizon,
+                                    .refreshes = refreshes,
+                                    .served_stale = [this](const ReadRequest& served) {
+                                      background_reads_->served_stale(served);
+                                    }});
+  background_reads_.emplace(runtime, read_parts, turns);
   upkeep_.emplace(
       UpkeepParts{runtime, local, file_writer, bounds, calls, identity, horizon, store_writer},
       [&turns](DatasetState& dataset) { turns.arm_all(dataset); });
@@ -197,7 +199,7 @@ bool Core::warm_up(SteadyTime deadline) {
 
 bool Core::accept_store() {
   runtime_.check_open();
-  return calls_->has_store() && identity_->accept();
+  return calls_->uses_store() && identity_->accept();
 }
 
 ScrubReport Core::scrub(const ScrubOptions& options) {
@@ -280,7 +282,8 @@ CloseReceipt Core::shut_down(SteadyTime deadline) {
   return receipt;
 }
 
-// Else the executor drops what was posted. With one of the host's own it is for the host to run it.
+// Waits a moment for the lane's tasks, since our own executor drops what is left in `shutdown`. An
+// executor of the host's own is for the host to run.
 void Core::finish_lane(Lane lane) {
   if (!runtime_.owns_executor) return;
   const std::shared_ptr<Event> done = runtime_.executor->make_event();

@@ -12,9 +12,14 @@
 // A room knows only lower rooms (docs/architecture.md has the picture), and is listed after them
 // here. It tells higher ones what happened by functions that are handed down and connected here.
 //
-// Beside this file: the handles that a user has (public_api.cc, dataset_reads.cc,
-// dataset_writes.cc, outbox.cc), stats and health (report.cc), and which options can be
-// (config_check.h).
+// Beside it in this folder:
+//
+//     public_api.cc             `Cache`, and the words in which public types are shown to people
+//     dataset_reads.cc          `DatasetCore`: the calls of a dataset that read
+//     dataset_writes.cc         and those that write
+//     outbox.cc                 `Outbox`
+//     report.cc                 `Core::stats` and `Core::health`
+//     config_check.h            refuses what cannot work: options, names, keys
 #pragma once
 
 #include <chrono>
@@ -31,7 +36,7 @@
 #include "cache/local/file_writer.h"
 #include "cache/local/local_events.h"
 #include "cache/local/local_tiers.h"
-#include "cache/reading/behind.h"
+#include "cache/reading/background_reads.h"
 #include "cache/reading/read_op.h"
 #include "cache/refreshing/refreshes.h"
 #include "cache/runtime/runtime.h"
@@ -53,7 +58,8 @@
 
 namespace tiercache::detail {
 
-// Made by `open`, shared by handles and by tasks on the executor. Thread-safe.
+// Made by `open`, shared by handles and by tasks on the executor. Thread-safe. Blocks: all calls
+// but `stats` and `health`, each as its public namesake does; call on a user's thread.
 class Core {
  public:
   // Throws BadConfiguration and BadDirectory.
@@ -72,7 +78,7 @@ class Core {
   Stats stats() const;
   Health health() const;
 
-  // For the handles, which are at the top with this.
+  // For the files of this folder alone, which are at the top of all rooms with this.
   Runtime& runtime() { return runtime_; }
   const Runtime& runtime() const { return runtime_; }
   const KeyRules& key_rules() const { return key_rules_; }
@@ -90,8 +96,9 @@ class Core {
 
  private:
   explicit Core(CacheOptions options);
-  // The last owner has left. A forked child destroys nothing: all of it is the parent's.
-  static void leave(Core* core);
+  // Called when the last owner lets go. In a forked child nothing is destroyed, because all of it
+  // is the parent's.
+  static void delete_unless_forked(Core* core);
   void make_parts();
   void connect_parts();
   void start_parts();
@@ -120,7 +127,7 @@ class Core {
   std::optional<Answers> answers_;
   std::optional<Refreshes> refreshes_;
   std::optional<ReadParts> read_parts_;
-  std::optional<Behind> behind_;
+  std::optional<BackgroundReads> background_reads_;
   std::optional<Upkeep> upkeep_;
 
   Mutex mutex_;

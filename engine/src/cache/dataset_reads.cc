@@ -81,7 +81,7 @@ ReadResult run_read(const std::shared_ptr<Core>& core, ReadRequest request) {
   return true;
 }
 
-// Of a call that an exception would end, for a handler, which takes none.
+// What a handler, which takes no exception, is given for a call that an exception would end.
 ReadResult not_made(std::string why) {
   auto passage = std::make_shared<Passage>();
   passage->call_why = std::move(why);
@@ -211,7 +211,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
   const bool fetched = in_time && (answer->flight.status == FlightResult::Status::saved ||
                                    answer->flight.status == FlightResult::Status::not_modified);
   GetOptions what_is_there{.deadline = milliseconds(0), .reach = Reach::local, .max_stale = {}};
-  // What was fetched is what was asked for, also where it lives for less than the fetch took.
+  // What was fetched is what was asked for, even if it lives for less than the fetch took.
   if (fetched) what_is_there.max_stale = milliseconds::max();
   ReadResult result = run_read(core_, read_request(*core_, state_, key, what_is_there));
   Passage passage = passage_of(result);

@@ -108,7 +108,7 @@ class StoreWait {
   Settlements::WaiterPtr waiter_;
 };
 
-// What is compared with a version and is to be in the store is made only where the store has that
+// What is compared with a version and is to be in the store is made only if the store has that
 // version: else it would stand for a write whose fate is not known.
 bool is_base_unconfirmed(const Core& core, const EntryId& id, const Change& change) {
   Version unsettled;
@@ -249,7 +249,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
 };
 
 void require_store(const Core& core, const PutOptions& options) {
-  if (options.durability == Durability::store && !core.store_calls().has_store()) {
+  if (options.durability == Durability::store && !core.store_calls().uses_store()) {
     throw BadConfiguration(
         "Durability::store was asked for, but this cache has no store (or it is "
         "switched off). Nothing was stored.");

@@ -181,7 +181,7 @@ namespace {
 
 constexpr std::string_view kEscaped = ":%*?\\";
 
-// The byte that an escape at `at` stands for; nullopt where there is no whole escape.
+// The byte that an escape at `at` stands for; nullopt if there is no whole escape.
 std::optional<char> unescaped_at(std::string_view key, std::size_t at) {
   if (key[at] != '%' || at + 2 >= key.size()) return std::nullopt;
   const int high = hex_digit(key[at + 1], HexCase::upper);

@@ -82,7 +82,7 @@ Stats Core::stats() const {
   stats.store_failures = calls_->failures.read();
   stats.retention_purged = upkeep_->retention.purged_in_store();
   stats.retention_dropped = upkeep_->retention.dropped_here();
-  if (calls_->has_store()) {
+  if (calls_->uses_store()) {
     const Breaker::State asked = calls_->breaker()->state();
     stats.store_not_asked = asked.refused;
     stats.store_outages = asked.opened;
@@ -107,8 +107,8 @@ Health Core::health() const {
                     merged(runtime_.marks.file_syncs.read(), runtime_.marks.file_reads.read())));
   health.journal =
       merged(directory, merged(runtime_.marks.journal.read(), runtime_.marks.adoption.read()));
-  health.store.enabled = calls_->has_store();
-  if (calls_->has_store())
+  health.store.enabled = calls_->uses_store();
+  if (calls_->uses_store())
     health.store = merged(health_of(calls_->breaker()->state()), runtime_.marks.saves.read());
   health.store_replaced_since = identity_->replaced_since();
   if (health.store_replaced_since) {
@@ -116,7 +116,7 @@ Health Core::health() const {
     health.store_expected = std::move(names.expected);
     health.store_met = std::move(names.met);
   }
-  if (!calls_->has_store() && runtime_.options.store)
+  if (!calls_->uses_store() && runtime_.options.store)
     health.store.why = "switched off by the flag store_enabled";
   health.store_feed = upkeep_->feed.health();
   health.store_hints = upkeep_->feed.hints_health();

@@ -336,7 +336,7 @@ class LiveIndex {
   Erasures erasures_;
   // A record that is unsettled is in exactly one of these; one in flight too.
   std::set<Position> sendable_;
-  std::set<Position> held_;
+  std::set<Position> held_;  // given to nobody before `resume`
   std::set<Position> parked_;
   std::uint64_t parked_bytes_ = 0;
   std::map<std::uint64_t, SegmentUse> segments_;

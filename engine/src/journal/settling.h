@@ -16,7 +16,8 @@ class Settling {
 
   // The store has nothing more to decide about the key up to this version. Segments that this makes
   // dead are deleted. A note of it is written along with the next records, so that the next owner
-  // of the folder need not send the write again.
+  // of the folder need not send the write again; but none is written for a write that its guard
+  // refused, and such a write is sent again, and refused again.
   void settled(const UnsettledWrite& write, Settlement how);
 
  private:

@@ -18,6 +18,20 @@
 //
 // One write never stops the others. Writes of a call that failed are sent separately from then on,
 // by a second call beside the batches, in smaller groups and then alone (slow_writes.h).
+//
+// These are all the pauses there are. `backoff` stands for `DrainOptions::backoff`; with `retry`
+// off there are none, and what failed waits for a kick or the next open.
+//
+//     because                                        for
+//     the store is away                              the breaker's pause, which all calls of the
+//                                                    cache into the store share (base/breaker.h)
+//     `may_send` said no                             1 s, or the breaker's pause if it is longer
+//     the journal's disk does not give a write back, `backoff`, longer with each time in a row
+//     or the owner lets it be neither sent nor settled
+//     a single write failed alone                    `backoff`, longer with each failure of it
+//     a slow write could not be taken                `call_timeout`
+//     the store is away, and only slow writes        5 s in which other calls may find out that
+//     are left to try                                it is back; then the breaker's pause
 #pragma once
 
 #include <chrono>
@@ -43,8 +57,7 @@ struct DrainOptions {
   std::size_t batch_bytes = 1 << 20;               // and about so many bytes
   std::chrono::milliseconds call_timeout{10'000};  // of one call; a slow write alone has more
   std::size_t erase_rows = 10'000;                 // rows looked at by a piece of a matching erase
-  // Pauses while the journal's disk cannot be read, and between tries of a single slow write.
-  BackoffOptions backoff;
+  BackoffOptions backoff;  // two kinds of pauses, which the table above names
   bool retry = true;  // false: one attempt per write, then it waits for `kick` or the next open
 };
 
@@ -52,7 +65,7 @@ struct DrainOptions {
 // lock of the drain, and also for a call that ends after `stop`. So what the functions capture must
 // live as long as they do. Each may be null.
 struct DrainEvents {
-  // This write is settled or parked; `result` says which. A matching erase is always `saved`.
+  // This write is settled, or parked if `result` is `refused`. A matching erase is always `saved`.
   std::function<void(const UnsettledWrite&, const SaveResult& result)> settled;
   // Asked before each call whether the store is the one that the writes are for. If it is not,
   // nothing is sent, and the question is asked again after a pause.
@@ -76,7 +89,9 @@ struct DrainEvents {
 };
 
 // Owned by the room that writes, one for each open cache with a store. Thread-safe, by one lock
-// that is held neither during a call into the store nor while the owner is called.
+// that is held neither during a call into the store nor while the owner is called. Blocks: nothing
+// here; the calls into the store, and what the owner does with their results, run on the store
+// lane.
 //
 // At most one batch is in flight, and beside it one try of slow writes. While the store is away the
 // breaker says when it is tried; once it works, batch follows batch without a pause. The executor
@@ -96,7 +111,8 @@ class OutboxDrain {
   // To be called when there is something to send. Starts a batch, unless one is in flight, which
   // then looks again, or the drain waits for the store.
   void wake();
-  // To be called when the store works again. What waits for it is sent at once.
+  // To be called when the store works again. What is due is sent at once; a slow write that failed
+  // alone keeps its own pause.
   void hurry();
   // Sends everything at once, whatever the breaker says, also slow writes in their pauses and, if
   // `retry` is off, what was attempted before.
@@ -107,7 +123,7 @@ class OutboxDrain {
   bool idle() const;
   // True from when a batch or a try of slow writes begins, before its call, until it has ended.
   bool in_flight() const;
-  // What is known of a write that has failed alone, for a person. Empty for all others.
+  // Describes, for a person, a write that has failed alone. Empty for all others.
   std::string describe_slow(const OutboxWrite& write) const;
 
  private:

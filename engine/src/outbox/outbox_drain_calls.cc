@@ -4,7 +4,7 @@
 //     a piece of an erase  released; the next piece is sent by the slow channel
 //     the call worked      per write: settled, parked, or released to be sent again
 //
-// A release is `hold` where sending the write again at once would end in the same way. It then
+// A release is `hold` if sending the write again at once would end in the same way. It then
 // waits until the journal's held writes are resumed: by `rest_batch`, which then makes a pause, by
 // `send_slow`, or by a kick.
 #include <algorithm>

@@ -17,13 +17,12 @@
 
 namespace tiercache {
 
-using Batch = std::vector<UnsettledWrite>;
-
 // What the drain and its tasks share. A task holds it weakly until it runs, so the drain may go
 // while tasks wait; one that runs keeps it until its call has ended. `mutex` is held neither during
 // a call into the store nor while the owner is called. The journal's and the breaker's locks may be
 // taken under it.
 struct OutboxDrain::State : std::enable_shared_from_this<State> {
+  using Batch = std::vector<UnsettledWrite>;
   enum class Phase : std::uint8_t {
     resting,  // until it is woken; or stopped
     waiting,  // a timer is set, for the store or for the journal's disk

@@ -27,7 +27,7 @@ struct SendCall {
 
 // Both calls return what the store answered, by the deadline if the store keeps it. A store that
 // throws, or answers for another number of writes than it was given, counts as in doubt. Neither
-// holds a lock.
+// holds a lock. Both block until the store answers; call on the store lane.
 
 // Sends one piece of a matching erase.
 SendCall send_erase(Store& store, const std::string& project, const MatchingErase& piece,

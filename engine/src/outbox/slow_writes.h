@@ -36,8 +36,8 @@ class SlowWrites {
       : call_timeout_(call_timeout), pauses_(pauses), erase_rows_(erase_rows) {}
 
   std::size_t size() const { return slots_.size(); }
-  // True if the slot is not to be sent among others. A slot that waits only for `hurry` does not
-  // count, so a later write of its key may be sent.
+  // True if the slot is not to be sent in a batch. False for a slot that was deferred for ever and
+  // waits for `hurry` alone, so that a later write of its key may be sent.
   bool contains(const SlotName& slot) const {
     const auto found = slots_.find(apart_name(slot));
     return found != slots_.end() && found->second.not_before != kNever;
@@ -69,7 +69,7 @@ class SlowWrites {
   SteadyTime due() const;
   // The next piece of the matching erase, which is the first one if it is not kept here.
   MatchingErase piece_of(const UnsettledWrite& erase) const;
-  // What is known of a write that has failed alone, for a person. Empty for all others.
+  // Describes, for a person, a write that has failed alone. Empty for all others.
   std::string describe(const SlotName& slot) const;
 
  private:

@@ -27,7 +27,7 @@
 #include "cache/local/file_bounds.h"
 #include "cache/local/file_writer.h"
 #include "cache/local/local_tiers.h"
-#include "cache/reading/behind.h"
+#include "cache/reading/background_reads.h"
 #include "cache/reading/read_op.h"
 #include "cache/refreshing/refreshes.h"
 #include "cache/runtime/kept_text.h"
@@ -418,13 +418,13 @@ struct ReadingRoom {
               .horizon = refreshing.writing.store.horizon,
               .refreshes = refreshing.refreshes,
               .served_stale = [this](const ReadRequest& read) { stale.push_back(read.key); }},
-        behind(ground.runtime, parts, refreshing.turns) {}
+        background_reads(ground.runtime, parts, refreshing.turns) {}
 
   std::vector<std::string> stale;  // what reads served so, and want looked at behind them
 
   RefreshingRoom refreshing;
   ReadParts parts;
-  Behind behind;
+  BackgroundReads background_reads;
 };
 
 struct UpkeepRoom {

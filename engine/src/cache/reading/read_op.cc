@@ -67,7 +67,7 @@ std::optional<ReadResult> ReadOp::ask_local() {
     ask_files();
     if (is_good_enough()) return conclude();
   }
-  const bool store_left = parts_.calls.has_store() && request_.reach >= Reach::store;
+  const bool store_left = parts_.calls.uses_store() && request_.reach >= Reach::store;
   const bool source_left = request_.reach == Reach::source && has_source();
   if (!store_left && !source_left) return conclude();
   return std::nullopt;
@@ -233,7 +233,7 @@ void ReadOp::remote(ReadHandler handler) {
           request_.deadline, Lane::compute, [self = shared_from_this()] { self->time_out(); });
     }
   }
-  if (!parts_.calls.has_store() || request_.reach < Reach::store) {
+  if (!parts_.calls.uses_store() || request_.reach < Reach::store) {
     const bool switched_off = runtime_.options.store && !runtime_.options.flags.store_enabled;
     if (switched_off) answer(Tier::store, TierAnswer::disabled);
     return ask_source();

@@ -4,12 +4,13 @@
 //     local()    memory, then the file, on the caller's thread
 //     remote()   the store's row, then a refresh; both are shared with whoever waits for the same
 //     the end    the first of: something good enough, the last tier's answer, the deadline
+//                (read_op_ending.cc)
 //
 // What a lower tier gives goes into the upper ones on its way, unless a write, an erase or an
 // invalidation came meanwhile: memory tells by what `MemoryTier::seen` said before the file was
 // read.
 //
-// The room: `ReadOp`, and `Behind`, which reads where nobody waits.
+// The room: `ReadOp`, and `BackgroundReads`, for reads that nobody waits for.
 #pragma once
 
 #include <atomic>
@@ -46,8 +47,8 @@ struct ReadRequest {
   Callback callback = {};  // of this call; empty: the dataset's
   std::optional<std::chrono::milliseconds> ttl = {};
   RefreshReason reason = RefreshReason::emergency;
-  // Behind the readers' backs: served stale entries do not end it, only one fetched after this
-  // does.
+  // A background read, behind the readers' backs. A stale entry does not end it, only one that is
+  // fresh and, if `fetched_after` is given, was fetched later than that.
   bool behind = false;
   std::optional<WallTime> fetched_after = {};
 };
@@ -62,25 +63,28 @@ struct ReadParts {
   const StoreIdentity& identity;
   const PurgeHorizon& horizon;
   Refreshes& refreshes;
-  // A read has served something stale, and asks for a look behind it.
+  // Called when a read has served something stale: a background read should look for something
+  // newer.
   std::function<void(const ReadRequest&)> served_stale;
 };
 
-// What a refresh that ended so makes of the source's answer.
+// What a passage says of the source after a refresh that ended with this status.
 TierAnswer answer_of(FlightResult::Status status);
 
 // Owned by shared_ptr: timers, the store reader and flights hold it. `local` and `remote` are
-// called once each, in this order; the handler is called exactly once.
+// called once each, in this order; the handler is called exactly once. Blocks: `local`, which reads
+// the entry's file; call on the disk lane or on the thread of a user who waits.
 class ReadOp : public std::enable_shared_from_this<ReadOp> {
  public:
   // `parts` live as long as the owner of `parts.runtime.tasks`, which the read keeps alive.
   ReadOp(const ReadParts& parts, ReadRequest request);
 
-  // Memory and files, on the caller's thread. The answer, when that is the end.
+  // Asks memory and files, on this thread. Returns the answer if that ends the read.
   std::optional<ReadResult> local();
-  // Store and source. `handler` on the executor, or from this call where nothing is left to ask.
+  // Asks the store, then the source. Calls `handler` on the lane that has the answer; from this
+  // call if nothing is left to ask; or on the thread that calls `time_out` or closes the cache.
   void remote(ReadHandler handler);
-  // The deadline has passed: ends the read with what there is. The refresh goes on behind.
+  // The deadline has passed: ends the read with what there is. A refresh goes on behind it.
   void time_out();
 
  private:
@@ -98,8 +102,8 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   void take_file(const EntryPtr& entry);
   // Its file was looked at and has nothing newer.
   void trust_pinned();
-  // The entry with what the journal and, where it is of the same version, the candidate know of its
-  // clocks.
+  // The entry, with its clocks as the journal knows them, and the candidate if that is of the same
+  // version.
   EntryPtr with_known_clocks(const EntryPtr& entry) const;
   void on_store(const LoadedRow& row);
   void take_row(const EntryPtr& row);
@@ -118,11 +122,11 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   ReadResult conclude();        // the candidate if it may be served, else nothing
   ReadResult serve(const Candidate& chosen);
   ReadResult serve_nothing();
-  // A refresh is begun behind this read where it serves something stale.
+  // True if a background read is begun when this one serves something stale.
   bool asks_behind() const;
   void explain_source(bool stale_served);
   void count(const ReadResult& result);
-  // Counts, and starts a refresh behind what was served stale.
+  // Counts, and has a background read begun if something stale was served.
   void ended(const ReadResult& result);
   void finish(ReadResult result);
 
@@ -144,10 +148,10 @@ class ReadOp : public std::enable_shared_from_this<ReadOp> {
   const KeyRef ref_;
   const SteadyTime began_;
 
-  // Of the step at hand; the steps follow each other.
+  // Touched only by the step at hand; the steps follow each other.
   MemoryTier::Seen seen_;
-  Version newest_local_;  // of what the local tiers know, tombstones too
-  ResidentPtr pinned_;    // memory's, where it is not in its file yet
+  Version newest_local_;  // the newest version that the local tiers know, tombstones included
+  ResidentPtr pinned_;    // what memory has, if that is not in its file yet
 
   mutable Mutex mutex_;
   Candidate candidate_ TIERCACHE_GUARDED_BY(mutex_);

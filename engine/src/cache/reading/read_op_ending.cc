@@ -8,16 +8,26 @@ namespace tiercache::detail {
 
 namespace {
 
-TierAnswer& answer_in(Passage& passage, Tier tier) {
-  if (tier == Tier::memory) return passage.memory;
-  if (tier == Tier::files) return passage.files;
-  return tier == Tier::store ? passage.store : passage.source;
-}
+// What a passage says of one tier.
+struct TierWord {
+  TierAnswer* answer;
+  std::string* why;
+};
 
-std::string& why_in(Passage& passage, Tier tier) {
-  if (tier == Tier::memory) return passage.memory_why;
-  if (tier == Tier::files) return passage.files_why;
-  return tier == Tier::store ? passage.store_why : passage.source_why;
+// `tier` is a tier, and not `none`.
+TierWord word_in(Passage& passage, Tier tier) {
+  switch (tier) {
+    case Tier::memory:
+      return {&passage.memory, &passage.memory_why};
+    case Tier::files:
+      return {&passage.files, &passage.files_why};
+    case Tier::store:
+      return {&passage.store, &passage.store_why};
+    case Tier::none:
+    case Tier::source:
+      break;
+  }
+  return {&passage.source, &passage.source_why};
 }
 
 }  // namespace
@@ -131,11 +141,11 @@ void ReadOp::time_out() {
   {
     Lock lock(mutex_);
     if (finished_) return;
-    if (asking_ != Tier::none && answer_in(passage_, asking_) == TierAnswer::not_asked) {
-      answer_in(passage_, asking_) = TierAnswer::timed_out;
-      why_in(passage_, asking_) = asking_ == Tier::source
-                                      ? "no answer by the call's deadline; the refresh goes on"
-                                      : "no answer by the call's deadline";
+    const TierWord word = word_in(passage_, asking_);
+    if (asking_ != Tier::none && *word.answer == TierAnswer::not_asked) {
+      *word.answer = TierAnswer::timed_out;
+      *word.why = asking_ == Tier::source ? "no answer by the call's deadline; the refresh goes on"
+                                          : "no answer by the call's deadline";
     }
   }
   finish(conclude());
@@ -145,8 +155,9 @@ void ReadOp::time_out() {
 
 void ReadOp::answer(Tier tier, TierAnswer said, const std::string& why) {
   Lock lock(mutex_);
-  answer_in(passage_, tier) = said;
-  why_in(passage_, tier) = why;
+  const TierWord word = word_in(passage_, tier);
+  *word.answer = said;
+  *word.why = why;
 }
 
 Passage ReadOp::passage() const {

@@ -31,7 +31,7 @@ struct RefreshRequest {
 
 // What a flight remembers of its start.
 struct RefreshStart {
-  WallTime at;
+  WallTime at;    // becomes the entry's `last_fetch`
   Version begun;  // what is erased from here on is newer than the answer (I4)
   Version base;   // of what was there then: the answer counts only while that still is (I5)
   Version known;  // the same, or of a matching erase that hid it

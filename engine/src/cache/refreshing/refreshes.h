@@ -2,8 +2,16 @@
 // waits for its answer.
 //
 // The room: `Refreshes` runs them, `Answers` applies what the source says, `Turns` keeps the
-// schedule. That somebody was served something stale, and that a turn has come, lead to a look into
-// the lower tiers before the source is asked; that is the readers' (reading/behind.h).
+// schedule. When somebody was served something stale, or a turn has come, the file and the store
+// are asked before the source; that is the work of reading/background_reads.h.
+//
+// Why a refresh is asked for is its `RefreshReason` (refresh/single_flight.h):
+//
+//     emergency   a read found nothing that it may serve. This is the ordinary miss, and the
+//                 default of every read; the rich callback runs too, unless the call has its own
+//     behind      a read served something stale, and the look behind it found nothing newer
+//     scheduled   a turn of the dataset's schedule has come
+//     asked       `Dataset::refresh`: the pause after a failure is ignored, but not `RetryAfter`
 #pragma once
 
 #include <chrono>
@@ -35,27 +43,32 @@ class Refreshes {
   Refreshes(Runtime& runtime, SingleFlight& flights, Answers& answers, Turns& turns)
       : runtime_(runtime), flights_(flights), answers_(answers), turns_(turns) {}
 
-  // There is something to ask for this request.
+  // True if there is a callback to ask for this request.
   static bool has_source(const RefreshRequest& request);
-  // Joins or begins the flight; `handler` (may be empty) once, when its answer is applied.
+  // Joins or begins the key's flight. `handler`, which may be empty, is called once, when the
+  // answer is applied or turns out to have failed, or when no flight is begun. Blocks: beginning a
+  // flight reads the entry's file on this thread.
   void run(RefreshRequest request, SingleFlight::Handler handler);
 
-  // Somebody looks for something newer of the key behind its readers: false while somebody does
-  // already, or the source is asked or left alone after a failure.
+  // Begins a look for something newer behind the key's readers, which `end_look` must end. False,
+  // and none is begun, while there is one already, or a refresh is under way, or the source is left
+  // alone after a failure.
   bool begin_look(const EntryId& id);
   void end_look(const EntryId& id);
   // Why the key is as old as it is: a refresh of it is under way, or is throttled after a failure,
-  // or neither; with the last failure where there was one.
+  // or neither. With the last failure, if there was one.
   SourceWord why_not_newer(const EntryId& id) const;
-  // "; next try in 800 ms", behind what a failure said; empty where nothing is to be waited for.
+  // The end of a sentence about a failure, such as "; next try in 800 ms". Empty if the source may
+  // be asked now.
   std::string next_try(const EntryId& id) const;
   // Callbacks that have not returned yet, timed-out ones too.
   int callbacks_running() const { return flights_.callbacks_running(); }
 
  private:
   Flight make_flight(const RefreshRequest& request);
-  // A flight has ended, told once; a run has, told to each that waited for it or was turned away.
+  // Called once per flight.
   void flight_ended(const RefreshRequest& request, const FlightResult& result);
+  // Called once per call of `run`, also if that was turned away.
   void run_ended(const RefreshRequest& request);
 
   Runtime& runtime_;
@@ -63,6 +76,7 @@ class Refreshes {
   Answers& answers_;
   Turns& turns_;
   mutable Mutex mutex_;
+  // Those between `begin_look` and `end_look`.
   std::set<EntryId> looked_for_ TIERCACHE_GUARDED_BY(mutex_);
 };
 

@@ -1,5 +1,6 @@
-// The schedule of an open cache: which key is due when, by the clocks that its entry has. The
-// waiting is the scheduler's (refresh/scheduler.h); that a turn has come is told.
+// The schedule of an open cache: which key is due when, by the clocks of its entry. A turn is one
+// refresh that comes due. The scheduler (refresh/scheduler.h) does the waiting, and `Due` is told
+// when a turn has come.
 #pragma once
 
 #include <chrono>
@@ -15,22 +16,24 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: nothing, but `arm_all` walks the index.
 class Turns {
  public:
-  // `due` is called on the executor, with how late it is, unless the cache has gone.
+  // `due` is called on the compute lane, with how late it is, unless the cache has gone.
   using Due = std::function<void(const EntryId&, Cadence, std::chrono::milliseconds lateness)>;
   Turns(Runtime& runtime, LocalTiers& local, const SingleFlight& flights, Due due);
 
-  // Arms the key's turns by its clocks, or takes them back where there is nothing to refresh; does
-  // nothing before its dataset is hydrated.
+  // Arms the key's turns by its clocks, or takes them back if there is nothing to refresh. Does
+  // nothing before `arm_all` was called for its dataset.
   void arm(DatasetState& dataset, const EntryId& id);
-  // The same for every key of a dataset: from now on its timestamps are known.
+  // The same for every key of a dataset. To be called when its hydration has ended: from now on its
+  // timestamps are judged.
   void arm_all(DatasetState& dataset);
-  // Every dataset of one document that has a schedule has its next turn ahead of it.
+  // True if every dataset of one document that has `refresh_every` has the next turn of that ahead
+  // of it, so that it is not overdue. Rich turns and keyed datasets are not looked at.
   bool are_ahead() const;
   void stop();
-  // How long the key's source is left alone after a failure; nullopt: it is not.
+  // How long the key's source is still left alone after a failure. Nullopt if it may be asked now.
   std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
 
  private:

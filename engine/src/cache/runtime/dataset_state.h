@@ -46,7 +46,8 @@ struct DatasetState {
   const AgePolicy ages;
   DatasetCounters counters;
   HealthMark source;  // how the refresh that ended last went, of whichever key and callback
-  // While a dataset's store timestamps are not known yet, nothing in it is judged overdue.
+  // True once its first hydration has ended, with success or without. Until then the store's
+  // timestamps are not known, and nothing in the dataset is judged overdue.
   std::atomic<bool> hydrated{false};
 };
 

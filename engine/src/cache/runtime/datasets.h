@@ -31,7 +31,8 @@ class Datasets {
   // Null when no dataset of that name is open.
   DatasetState* find(const std::string& name) const;
   std::vector<std::string> names() const;
-  // In the order of their names, one after the other; no dataset opens meanwhile.
+  // Calls `visit` for each, in the order of their names, under the lock: `visit` must call nothing
+  // of this class, or it waits for itself for ever, and must not block.
   void for_each(const std::function<void(DatasetState&)>& visit) const;
 
  private:

@@ -20,12 +20,14 @@ struct KeptText {
     failed,   // cannot be read now
   };
   State state = State::absent;
-  std::string text;  // with `read`
+  std::string text;  // what was kept, if the state is `read`
 };
 
+// Blocks: reads the file on this thread.
 KeptText read_kept_text(FileSystem& file_system, const std::string& path, std::string_view head);
-// Returns true once the text survives power loss. `slot` is the open cache's number: it keeps
-// processes that write the same text at once out of each other's new file.
+// Writes and syncs the file on this thread; the text survives power loss once it returns true.
+// `slot` makes the new file's temporary name unique per open cache, because several processes may
+// keep the same text at once.
 bool keep_text(FileSystem& file_system, const std::string& path, std::string_view head,
                const std::string& text, std::uint64_t slot);
 

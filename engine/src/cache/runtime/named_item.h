@@ -1,4 +1,4 @@
-// Of a call with many items: what is thrown for one of them says which one it is.
+// Says which item of a call with many an exception is about.
 #pragma once
 
 #include <cstddef>

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "base/version_clock.h"
 #include "cache/runtime/datasets.h"
+#include "cache/runtime/health_marks.h"
 #include "cache/runtime/judge.h"
-#include "cache/runtime/marks.h"
 #include "cache/runtime/signal.h"
 #include "cache/runtime/tasks.h"
 #include "json/document.h"
@@ -22,8 +22,8 @@ namespace tiercache::detail {
 
 // Thread-safe: what is not fixed at construction guards itself.
 struct Runtime {
-  // `cache_options` have been checked. Throws BadDirectory where nobody can tell what their
-  // directory is.
+  // `cache_options` have been checked. Throws BadDirectory if their directory is relative and the
+  // working directory cannot be asked for.
   explicit Runtime(CacheOptions cache_options);
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -35,7 +35,7 @@ struct Runtime {
   Ticks coarse_ticks() const;
   // `kNever` for a delay of a year and more.
   SteadyTime after(std::chrono::milliseconds delay) const;
-  // Waits on this thread.
+  // Blocks this thread for so long.
   void pause(std::chrono::milliseconds span) const;
 
   // --- State ---
@@ -55,18 +55,18 @@ struct Runtime {
 
   const std::uint32_t forks_at_open;
   CacheOptions options;      // fixed; the directory is absolute
-  const std::uint64_t seed;  // of all that is random; each part adds a number of its own
+  const std::uint64_t seed;  // for all that is random; each part adds a number of its own
   const std::shared_ptr<Clock> clock;
   const std::shared_ptr<FileSystem> file_system;
   const bool owns_executor;
   const std::shared_ptr<Executor> executor;
   DocumentRules rules;  // for documents of the user and of sources; fixed
   Log log;
-  Marks marks;
+  HealthMarks marks;
   VersionClock versions;
   Datasets datasets;
   Tasks tasks;
-  Signal changed;  // the outbox, files, hydration or refreshes have moved
+  Signal changed;  // notified when outbox, files, hydration or refreshes may let a waiter go on
 };
 
 }  // namespace tiercache::detail

@@ -12,7 +12,7 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: `wait`.
 class Signal {
  public:
   explicit Signal(Executor& executor) : executor_(executor) {}

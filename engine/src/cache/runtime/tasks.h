@@ -26,7 +26,7 @@ class Tasks {
 
   // Runs `task` as soon as the lane has room. It keeps the owner alive until then.
   void post(Lane lane, std::function<void()> task) const;
-  // The same without keeping it alive: nothing where the owner has gone by then.
+  // The same without keeping the owner alive; does nothing if that has gone by then.
   void post_if_alive(Lane lane, std::function<void()> task) const;
   // Keeps the owner alive until a time, and runs `task` then.
   Executor::TimerId at(SteadyTime when, Lane lane, std::function<void()> task) const;

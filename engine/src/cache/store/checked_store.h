@@ -1,6 +1,5 @@
-// A store as the cache relies on it, in front of the user's: what its port promises is checked
-// where it answers, once, so that a store which breaks a promise is a store that failed and nothing
-// worse.
+// Stands in front of the user's store and checks its answers, once, against what the port promises,
+// so that a store which breaks a promise is a store that failed and nothing worse.
 //
 //   an entry whose document does not hold its checksum,
 //   or whose metadata is not a JSON object              is corrupt, as a damaged row is (I2, I9)
@@ -19,7 +18,7 @@
 
 namespace tiercache::detail {
 
-// Thread-safe, as the store is.
+// Thread-safe, as the store is. Blocks: as long as the user's store does.
 class CheckedStore final : public Store {
  public:
   explicit CheckedStore(std::shared_ptr<Store> store);

@@ -1,7 +1,7 @@
-// How far the store has purged its tombstones. Once a tombstone is gone nothing stands against a
-// machine that was away for longer and still has the document (I4); but the store tells the newest
-// version of those that went, its horizon, and what a machine has from before that and the store
-// lacks was deleted there.
+// How far the store has purged its tombstones. Once a tombstone is gone, nothing in the store
+// stands against a machine that was away for longer and still has the document (I4). But the store
+// tells its horizon, the newest version of the tombstones that it has purged: what a machine has
+// from before that, and the store lacks, was deleted there.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,8 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: `purge`, `ask` and `learn`, which call the store; call on the store lane, or
+// on the thread of a user who waits. `deleted_up_to` may wait for `StoreIdentity`.
 class PurgeHorizon {
  public:
   PurgeHorizon(StoreCalls& calls, const StoreIdentity& identity)
@@ -29,12 +30,14 @@ class PurgeHorizon {
                    SteadyTime deadline = kNever);
   // Asks how far the store has purged, and purges nothing.
   PurgeReply ask(Breaker::Urgency urgency, SteadyTime deadline = kNever);
-  // The same. False: the store did not say, or cannot purge.
+  // Asks the same, and returns false if the store did not say or cannot purge.
   bool learn(Breaker::Urgency urgency, SteadyTime deadline = kNever);
-  // As far as the store has said; zero: it has purged no tombstone.
+  // The newest horizon that this store has told; zero if it has purged no tombstone, as far as is
+  // known.
   Version version() const;
-  // What is confirmed, not above this version and missing in the store was deleted there. Nullopt
-  // while the store is not the one that the directory belongs to: its gaps tell nothing.
+  // An entry that was confirmed, is not above this version and is missing in the store was deleted
+  // there. Nullopt while the store is not the one that the directory belongs to, because then its
+  // gaps tell nothing.
   std::optional<Version> deleted_up_to() const;
 
  private:

@@ -22,7 +22,9 @@ namespace tiercache::detail {
 using KeepNote =
     std::function<bool(const std::string& path, std::string_view head, const std::string& text)>;
 
-// Thread-safe.
+// Thread-safe. Blocks: `seen`, `may_send`, `accept` and `keep_again`, which read or write the
+// directory's note under the lock, while all other functions wait for it; `may_send` may call the
+// store too. Call these four on the disk or store lane, or on a user's thread.
 class StoreIdentity {
  public:
   // `accepted` is called after `accept`, under no lock; `was_another`: until then the store was not
@@ -30,10 +32,11 @@ class StoreIdentity {
   StoreIdentity(Runtime& runtime, StoreCalls& calls, KeepNote keep_note,
                 std::function<void(bool was_another)> accepted);
 
-  // A reply named it; empty: did not. The first one is remembered in the directory.
+  // A reply named this incarnation, or none if it is empty. The first one is remembered in the
+  // directory.
   void seen(const std::string& incarnation);
-  // What it lacks was deleted there: it is the store that the directory knows, or tells nothing of
-  // itself. False also while the directory cannot be asked.
+  // True if it is the store that the directory knows, or tells nothing of itself, so that what it
+  // lacks was deleted there. False also while the directory's note cannot be read.
   bool is_same() const;
   // Since when the store is another one than the directory knows; nullopt while it is the same, or
   // that is not known.
@@ -41,11 +44,11 @@ class StoreIdentity {
   // From now on the directory belongs to this store. False when the disk refuses, or the store has
   // not told yet which one it is.
   bool accept();
-  // Whether the outbox may go there. Asks the store who it is where it has not said so in this
-  // cache's life; false as well while it does not answer that. On the store lane.
+  // Whether the outbox may go there. Asks the store which one it is, unless it has said so since
+  // the cache was opened, and returns false if it does not answer. Call on the store lane.
   bool may_send(Breaker::Urgency urgency);
-  // What `may_send` is as far as it is known, without asking anybody: true while the outbox is
-  // known to wait since the store is not the one that the directory belongs to.
+  // True while the outbox is known to wait, because the store is not the one that the directory
+  // belongs to. Makes no call into the store.
   bool keeps_outbox_waiting() const;
   // Whether what the store has may be kept here: it is the directory's, or that one after a reset
   // or a restore, and not another one.
@@ -76,12 +79,13 @@ class StoreIdentity {
   const std::string name_path_;
   mutable Mutex mutex_;
   std::string known_ TIERCACHE_GUARDED_BY(mutex_);       // the directory's, as last read
-  std::string met_ TIERCACHE_GUARDED_BY(mutex_);         // the last one seen
+  std::string met_ TIERCACHE_GUARDED_BY(mutex_);         // the last one that a reply named
   std::string known_name_ TIERCACHE_GUARDED_BY(mutex_);  // of the directory's; empty: not known
   bool unnamed_ TIERCACHE_GUARDED_BY(mutex_) = false;  // it was asked, and tells nothing of itself
   bool same_ TIERCACHE_GUARDED_BY(mutex_) = true;
   bool damaged_ TIERCACHE_GUARDED_BY(mutex_) = false;  // the directory's note
-  SteadyTime look_at_ TIERCACHE_GUARDED_BY(mutex_){};  // while not the same: at the directory
+  // While it is not the same one: when the directory's note is read again.
+  SteadyTime look_at_ TIERCACHE_GUARDED_BY(mutex_){};
   std::optional<WallTime> replaced_ TIERCACHE_GUARDED_BY(mutex_);
 };
 

@@ -31,11 +31,12 @@ class StoreReader {
   StoreReader(Runtime& runtime, StoreCalls& calls) : runtime_(runtime), calls_(calls) {}
 
   using Handler = std::function<void(const LoadedRow&)>;
-  // `handler` is called exactly once, on the store or compute lane; at once as unavailable while
-  // the breaker is open. Reads of one key waiting at the same time share one load. When the store
-  // is tried again a single read goes along; the others are answered at once.
+  // Calls `handler` exactly once: on the store lane; on the compute lane, as unavailable, if the
+  // breaker refuses already; or on the thread that calls `close`. Never from this call. Reads of
+  // one key that wait at the same time share one load. When the store is tried again after an
+  // outage, a single read goes along and the others are answered as unavailable. Blocks: nothing.
   void load(const EntryId& id, Handler handler);
-  // Answers whoever still waits: the cache closes.
+  // The cache closes: answers all who still wait, on this thread.
   void close();
 
  private:
@@ -43,11 +44,11 @@ class StoreReader {
   static constexpr int kCallsAtOnce = 2;
   struct Batch {
     std::vector<EntryId> ids;
-    std::vector<std::vector<Handler>> handlers;  // of each id
+    std::vector<std::vector<Handler>> handlers;  // for each id those that wait for it
   };
   void run_batch();
   Batch take(std::size_t limit);
-  // One read goes, the others are answered.
+  // Takes one read, and answers the others as unavailable.
   Batch take_one();
   void refuse_waiting();
   void answer_waiting(const std::string& why);
@@ -56,7 +57,7 @@ class StoreReader {
   StoreCalls& calls_;
   mutable Mutex mutex_;
   std::map<EntryId, std::vector<Handler>> waiting_ TIERCACHE_GUARDED_BY(mutex_);
-  int batches_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // that are being loaded
+  int batches_ TIERCACHE_GUARDED_BY(mutex_) = 0;  // how many are posted or being loaded
 };
 
 }  // namespace tiercache::detail

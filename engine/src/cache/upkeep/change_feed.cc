@@ -38,7 +38,7 @@ ChangeFeed::ChangeFeed(Runtime& runtime, LocalTiers& local, FileWriter& file_wri
       path_(runtime.path("changes")) {}
 
 void ChangeFeed::start() {
-  if (!calls_.has_store() || !calls_.store()->has_changes()) return;
+  if (!calls_.uses_store() || !calls_.store()->has_changes()) return;
   if (runtime_.options.store_calls.poll_every.count() == 0) return;
   const std::string cursor = read_cursor();
   {
@@ -104,8 +104,8 @@ std::chrono::milliseconds ChangeFeed::pause_of(Pace pace) const {
     case Pace::usual:
       return usual;
     case Pace::backed_off:
-      // From a short pause on even where the usual one is long: the hint for this look, as the one
-      // that the store is back, comes once.
+      // Begins with a short pause even if the usual one is long, because the hint that asked for
+      // this look will not come again.
       return std::min(kLongestPause, std::min(usual, kSoon) * (1 << std::min(failures_, 5)));
   }
   return usual;

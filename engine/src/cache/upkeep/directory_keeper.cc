@@ -185,7 +185,7 @@ void DirectoryKeeper::fill_files() {
 
 void DirectoryKeeper::resume() {
   runtime_.marks.directory.worked();
-  runtime_.marks.file_reads.worked();  // where they failed for its being away
+  runtime_.marks.file_reads.worked();  // they may have failed because it was gone
   runtime_.marks.file_writes.worked();
   runtime_.marks.journal.worked();
   runtime_.log.warn(LogTopic::files, "the directory was deleted and is made anew");

@@ -1,6 +1,5 @@
 // What an open cache does when its directory is deleted under it: makes it anew, and brings there
-// what it still has. And when the disk took nothing new at open: makes what is missing once it
-// takes something.
+// what it still has. Also makes what a full or read-only disk refused when the cache was opened.
 #pragma once
 
 #include <functional>
@@ -22,7 +21,8 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: `make_whole`, for as long as it takes to write all that memory and journal
+// have; call on the disk lane, or on the thread that opens or closes the cache or adopts a journal.
 class DirectoryKeeper {
  public:
   DirectoryKeeper(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
@@ -36,22 +36,23 @@ class DirectoryKeeper {
         hydration_(hydration),
         store_writer_(store_writer) {}
 
-  // Something that should be there was not: makes it whole soon, on the disk lane, after failures
-  // with growing pauses.
+  // Some file of the directory was missing: calls `make_whole` soon, on the disk lane, and after
+  // failures with growing pauses.
   void make_whole_soon();
-  // Makes anew what is gone, and what the disk would not take at open. False while the directory
-  // does not stand, or another thread is at it.
+  // Makes anew what is gone, and what the disk refused at open. Returns true if the directory
+  // stands afterwards, even if the disk still refuses what it did. While another thread does this,
+  // nothing is done, and the answer is whether the directory stood already.
   bool make_whole();
-  // Documents that were in the deleted files alone and were in no store and no memory.
+  // How many documents were lost, because only the deleted files had them.
   std::uint64_t lost_documents() const { return lost_documents_.read(); }
 
  private:
   bool make_standing();
   void come_back();
   IoStatus bring_back();
-  // Calls until another thread has ended what is in the way.
+  // Calls again and again until no other thread is in the way (EAGAIN), for a while.
   IoStatus in_turn(const std::function<IoStatus()>& act) const;
-  // Why it could not be; empty when it stands.
+  // Returns why the directory could not be made; empty if it stands.
   std::string make_anew();
   IoStatus reopen_files();
   IoStatus restore_journal();
@@ -70,8 +71,8 @@ class DirectoryKeeper {
   bool busy_ TIERCACHE_GUARDED_BY(mutex_) = false;
   bool armed_ TIERCACHE_GUARDED_BY(mutex_) = false;
   int failures_ TIERCACHE_GUARDED_BY(mutex_) = 0;
-  // Touched only by the thread that is at it. What the deleted files held, until they are filled
-  // again.
+  // What the deleted files held, until they are filled again. Touched only by the thread that has
+  // set `busy_`.
   std::map<EntryId, EntryKind> deleted_;
 };
 

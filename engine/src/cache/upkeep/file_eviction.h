@@ -1,5 +1,12 @@
 // Keeps the entry files within `files.max_bytes` and `files.max_entries`. Only what the store is
-// seen to have goes, the longest unfetched first, so that an eviction never takes the last copy.
+// seen to have goes, so that an eviction never takes the last copy.
+//
+// Entries that memory does not hold go first, and of those the ones whose `last_fetch` is longest
+// ago. The order is that of `Candidate::operator<`, and of nothing else. Datasets of one document,
+// and tombstones, never go. To order by something else, give it a member of `Candidate` and let
+// `choose` fill that in. Nothing on disk says when an entry was last read: `IndexItem`
+// (files/index.h) has the clocks and the size alone, and another figure there changes the format of
+// the index. `FileOptions` (options.h), configuration.md and decision 21 tell users the order.
 //
 // Begun when files came in (`LocalEvents::grew`), it runs on the store lane, one task at a time.
 // Before an entry goes its row is loaded; the journal must hold nothing of it; its file is removed
@@ -27,7 +34,7 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: nothing that others call.
 class FileEviction {
  public:
   FileEviction(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
@@ -38,7 +45,7 @@ class FileEviction {
         calls_(calls),
         bounds_(bounds) {}
 
-  // Files came in: where there are too many now, evicts some behind the caller's back.
+  // Files came in: if there are too many now, begins to evict some on the store lane.
   void begin_if_full();
   std::uint64_t evicted() const { return evicted_.read(); }
 
@@ -49,7 +56,7 @@ class FileEviction {
     EntryId id;
     IndexItem item;
 
-    // Whether this one stays longer.
+    // Orders by who goes first: what memory does not hold, then what was fetched longest ago.
     friend bool operator<(const Candidate& a, const Candidate& b) {
       return std::tie(a.in_memory, a.last_fetch, a.id) < std::tie(b.in_memory, b.last_fetch, b.id);
     }
@@ -59,9 +66,9 @@ class FileEviction {
   void schedule(std::chrono::milliseconds delay);
   void run();
   void start_over();
-  // Those that go next, in order: the first after `passed_`.
+  // Chooses those that go next, in order, beginning after `passed_`.
   void choose();
-  // As many of those left as have to go, and as may be asked for at once.
+  // The next of those left: as many as have to go, and as one load may ask for.
   std::span<const Candidate> next_batch() const;
   Progress evict(std::span<const Candidate> candidates);
   bool evict_one(const Candidate& candidate, const EntryPtr& row);
@@ -72,13 +79,13 @@ class FileEviction {
   StoreCalls& calls_;
   const FileBounds& bounds_;
   std::atomic<bool> running_{false};
-  // Touched only by the one task that runs. The last that was looked at since `began_`: those up to
-  // it that are still there cannot go for now.
+  // These are touched only by the one task that runs. `passed_` is the last that was looked at
+  // since `began_`; those up to it that still exist cannot go for now.
   std::optional<Candidate> passed_;
   SteadyTime began_{};
   std::vector<Candidate> chosen_;
-  std::span<const Candidate> left_;  // of those chosen
-  bool all_chosen_ = false;          // there is none after them
+  std::span<const Candidate> left_;  // the part of `chosen_` that was not looked at yet
+  bool all_chosen_ = false;          // nothing comes after those chosen
   Counter evicted_;
 };
 

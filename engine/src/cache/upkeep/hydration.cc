@@ -16,7 +16,7 @@ void Hydration::begin(DatasetState& dataset) {
     ++running_;
   }
   const std::size_t wanted = dataset.policy.options.hydrate.most_recent;
-  if (!calls_.has_store() || wanted == 0) return end(dataset);
+  if (!calls_.uses_store() || wanted == 0) return end(dataset);
   feed_.when_placed(
       runtime_.tasks.kept([this, &dataset, wanted] { next_page(dataset, {}, wanted); }));
 }

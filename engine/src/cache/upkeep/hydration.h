@@ -1,6 +1,12 @@
 // Brings what the store has of a dataset into the files when it is opened, the most recent first,
 // so that what is judged afterwards, above all whether a refresh is due, is judged by the store's
 // timestamps too.
+//
+// It takes as many entries as the dataset's `hydrate` says, and stops sooner if the files pass
+// their bounds (local/file_bounds.h). What comes later is brought in by the change feed, which has
+// a rule of its own: a key that this directory does not have yet is loaded if its dataset is open
+// and hydrates anything at all (`ChangeFeed::is_wanted`). Whoever changes which keys are hydrated
+// has to change that rule too. `Store::scan` knows no pattern.
 #pragma once
 
 #include <cstddef>
@@ -18,11 +24,12 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: nothing; pages are loaded and taken into the files on the store lane.
 class Hydration {
  public:
-  // `hydrated` is called of each dataset that was begun, once, when the store has said what it has
-  // or will not say it now.
+  // `hydrated` is called once for each call of `begin`, when that hydration has ended, whether or
+  // not the store has answered. So it may be called again for a dataset: a directory that was made
+  // anew begins all of them again. On the store lane, or from `begin`.
   Hydration(Runtime& runtime, LocalTiers& local, const FileBounds& bounds, StoreCalls& calls,
             const StoreIdentity& identity, ChangeFeed& feed,
             std::function<void(DatasetState&)> hydrated)
@@ -34,10 +41,10 @@ class Hydration {
         feed_(feed),
         hydrated_(std::move(hydrated)) {}
 
-  // Goes on behind the caller's back, page by page, once the change feed has its place: what comes
-  // later than a page was read is told by that.
+  // Begins once the change feed has its place, and goes on page by page on the store lane. The feed
+  // tells what is written after a page was read.
   void begin(DatasetState& dataset);
-  // Some dataset is being hydrated.
+  // True while some dataset is being hydrated.
   bool is_running() const;
 
  private:

@@ -1,6 +1,6 @@
-// Finishes what stopped caches left in the directory: at open, and whenever another process on it
-// has died. Their journals are read into the files, and what the store has not confirmed goes there
-// from this cache's own journal.
+// Finishes what stopped caches left in the directory: at open, and within seconds after another
+// process on it has died. Their journals are read into the files, and what the store has not
+// settled is sent from this cache's own journal.
 #pragma once
 
 #include "cache/local/file_writer.h"
@@ -11,7 +11,9 @@
 
 namespace tiercache::detail {
 
-// Thread-safe, but for `open_journal`.
+// Thread-safe, but for `open_journal`. Blocks: `open_journal` and `adopt`, which read whole
+// journals and sync files; call on the disk lane, on the thread that opens the cache, or on that of
+// a write that waits for just this.
 class OrphanAdoption {
  public:
   OrphanAdoption(Runtime& runtime, LocalTiers& local, FileWriter& file_writer,
@@ -25,8 +27,8 @@ class OrphanAdoption {
   // Opens the journal and adopts what earlier openings of the directory have left. If another
   // process is adopting just that, it is waited for. Throws BadDirectory.
   void open_journal();
-  // Adopts what is there now. Returns false if another process is adopting it, or it cannot be
-  // read.
+  // Adopts what is there now. Returns false if another process is adopting it, if it cannot be
+  // read, or if the directory does not stand.
   bool adopt();
   // From now on adopts every few seconds.
   void start();

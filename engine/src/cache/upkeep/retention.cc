@@ -41,8 +41,8 @@ void Retention::run() {
   if (!round) return;
   // Our tombstones stay as long as the store may still have what they hide, or is not the
   // directory's store.
-  const bool purges = calls_.has_store() && calls_.store()->has_purge();
-  const bool store_done = !calls_.has_store() ||
+  const bool purges = calls_.uses_store() && calls_.store()->has_purge();
+  const bool store_done = !calls_.uses_store() ||
                           (purges && identity_.is_same() && purge_store(round->below, round->now));
   purge_files(round->below, round->now, store_done);
 }
@@ -51,7 +51,7 @@ void Retention::run() {
 // has just come: this machine's own clock may be wrong.
 std::optional<Retention::Round> Retention::ask_round() {
   const auto kept = runtime_.options.tombstone_retention;
-  if (!calls_.has_store() || !calls_.store()->has_purge()) {
+  if (!calls_.uses_store() || !calls_.store()->has_purge()) {
     const WallTime now = runtime_.now().wall;
     return Round{now, stamped_at(now - kept)};
   }

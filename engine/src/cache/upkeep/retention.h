@@ -1,6 +1,7 @@
-// What does not stay for ever: tombstones, and documents whose dataset has a retention. Every few
-// hours they go from the store and then from the files. What then stands against a machine that was
-// away for longer is the horizon (store/purge_horizon.h).
+// Deletes what is not kept for ever: old tombstones, and documents whose dataset has a retention.
+// Every few hours they go from the store and then from the files. A tombstone goes from the files
+// only if the store has purged its own in the same round, or there is no store. What then stands
+// against a machine that was away for longer is the horizon (store/purge_horizon.h).
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,7 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
+// Thread-safe. Blocks: nothing that others call; the rounds run on the store lane.
 class Retention {
  public:
   Retention(Runtime& runtime, LocalTiers& local, FileWriter& file_writer, StoreCalls& calls,
@@ -48,7 +49,8 @@ class Retention {
     WallTime now;
     Version below;  // older tombstones go
   };
-  // By the store's clock, from a reply of now; nullopt: it gave none, and nothing may go.
+  // What goes in a round that begins now, by the store's clock. Nullopt if the store did not tell
+  // its time: then nothing may go.
   std::optional<Round> ask_round();
   bool purge_store(Version below, WallTime now);
   void purge_files(Version below, WallTime now, bool tombstones);

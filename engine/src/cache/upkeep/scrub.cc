@@ -39,7 +39,7 @@ Scrub::Scrub(const UpkeepParts& parts, ScrubOptions options)
 ScrubReport Scrub::run() {
   std::vector<std::string> datasets = local_.index().datasets();
   if (!options_.dataset.empty()) datasets = {options_.dataset};
-  if (calls_.has_store() && calls_.store()->has_purge() && may_go_on()) {
+  if (calls_.uses_store() && calls_.store()->has_purge() && may_go_on()) {
     horizon_known_ = horizon_.learn(Breaker::Urgency::forced, deadline_);
   }
   for (const std::string& dataset : datasets) run_dataset(dataset);
@@ -89,7 +89,7 @@ void Scrub::look_at_page(const std::string& dataset, std::span<const Item> items
     Subject subject;
     if (look_here({dataset, key}, item, &subject)) subjects.push_back(std::move(subject));
   }
-  if (calls_.has_store()) compare(subjects);
+  if (calls_.uses_store()) compare(subjects);
 }
 
 bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject) {
@@ -106,7 +106,7 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
     case FileReadResult::Status::absent:
       if (item.kind == EntryKind::tombstone) return false;  // purged, by whichever process
       subject->lost = true;
-      if (!calls_.has_store() && !local_.files().read(id).entry) ++report_.file_lost;
+      if (!calls_.uses_store() && !local_.files().read(id).entry) ++report_.file_lost;
       return true;
     case FileReadResult::Status::other_format:
       return false;

@@ -1,7 +1,18 @@
 // One run of `Cache::scrub`: walks the index page by page, compares what each tier has of a key,
-// and with `repair` brings the tiers together again. A difference between file and row may be a
-// write that is just on its way, so it counts only once a second look shows it too. Decision 27
-// (docs/decisions/0027-scrub.md) says which side wins, and why.
+// and with `repair` brings the tiers together again.
+//
+//     for each page of the index
+//       look_here      compares index, file and memory of each key; a damaged file and a wrong
+//                      index count at once, what differs in memory only after a second look
+//       compare        loads the rows of the page by one call; `difference` says how each stands to
+//                      its file, except for keys that the journal holds or an erase hides
+//       confirm        looks at file and row once more, because a difference may be a write that is
+//                      just on its way, and counts what is still so
+//       mend           with `repair`: takes the row, sends the file's entry again, or drops it
+//
+// It runs on the thread that calls it, under no lock, while readers and writers go on. `difference`
+// decides which side wins, by version, then content, then clocks; metadata is not compared.
+// Decision 27 (docs/decisions/0027-scrub.md) says why.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +31,7 @@
 
 namespace tiercache::detail {
 
-// Used by one thread.
+// Used by one thread. Blocks: `run`, until all is compared or `ScrubOptions::deadline` has passed.
 class Scrub {
  public:
   Scrub(const UpkeepParts& parts, ScrubOptions options);
@@ -48,24 +59,24 @@ class Scrub {
     // it.
     store_differs,
   };
-  // A key that the store is asked about. `file`: what the directory has of it, null: nothing.
+  // A key that the store is asked about.
   struct Subject {
     EntryId id;
-    EntryPtr file;
-    Version known = {};    // by the index
-    bool lost = false;     // there was a file
-    bool corrupt = false;  // and it is counted
+    EntryPtr file;         // what the directory has of it; null if nothing
+    Version known = {};    // the version that the index has
+    bool lost = false;     // the index knows a file, and none can be read
+    bool corrupt = false;  // it was there and is damaged, which `file_corrupt` counts already
   };
 
   void run_dataset(const std::string& dataset);
   bool may_go_on();
   void stop(const std::string& why);
   void look_at_page(const std::string& dataset, std::span<const Item> items);
-  // False: nothing to compare with the store.
+  // Looks at the index, the file and memory. False if the store need not be asked about the key.
   bool look_here(const EntryId& id, const IndexItem& item, Subject* subject);
-  // The file may be missing because it was evicted, by whichever process: the store has the row.
+  // True if the file may be missing because some process evicted it: the store has the row.
   bool is_evicted(const Subject& subject, const EntryPtr& row) const;
-  // Writes memory's entry in the place of a file that was corrupt. False: memory has none that is
+  // Writes memory's entry in the place of a file that was corrupt. False if memory has none that is
   // new enough, or this scrub does not repair.
   bool write_from_memory(const EntryId& id, Version at_least);
   void look_into_memory(const EntryId& id, const Entry& file);
@@ -75,7 +86,8 @@ class Scrub {
   // Looks again, and counts and mends what is still so.
   void confirm(Subject subject);
   void mend(const Subject& subject, Difference difference, const EntryPtr& row);
-  // What the store lacks was erased and purged there while this directory was away.
+  // Drops the key if the store's horizon shows that it was erased and purged there while this
+  // directory was away.
   bool drop_if_deleted(const EntryId& id);
   void mended(bool done, const std::string& why);
   void take_row(Subject subject, const EntryPtr& row);

@@ -8,8 +8,10 @@
 //     Retention         deletes what is not kept for ever
 //     Scrub             compares all tiers, when somebody asks for it
 //
-// Each is handed the tiers that it works on (upkeep_parts.h). No read or write waits for them, with
-// one exception: a write that waits for what a dead process left may have to adopt that itself.
+// Each is handed the tiers that it works on (upkeep_parts.h). No read waits for them. A write waits
+// for one of them: a write that is compared with what a dead process left may have to adopt that
+// process's journal. `Cache::warm_up` waits for hydration, and `Cache::close` for a directory that
+// is made anew.
 #pragma once
 
 #include <functional>

@@ -103,7 +103,7 @@ std::vector<OutboxOutcome> OutboxCalls::discard(std::span<const OutboxId> ids,
   }
   for (std::size_t begin = 0; begin < affected.size(); begin += kWritesAtOnce) {
     const std::size_t count = std::min(affected.size() - begin, kWritesAtOnce);
-    const auto taken = calls_.has_store()
+    const auto taken = calls_.uses_store()
                            ? take_rows_instead({affected.data() + begin, count}, deadline)
                            : std::vector(count, OutboxOutcome::store_unavailable);
     for (std::size_t i = 0; i < count; ++i) {

@@ -9,7 +9,7 @@ namespace tiercache::detail {
 // --- The drain ---
 
 void StoreWriter::start() {
-  if (!calls_.has_store()) return;
+  if (!calls_.uses_store()) return;
   const StoreOptions& options = runtime_.options.store_calls;
   const DrainOptions drain_options{
       .project = runtime_.options.project,

@@ -149,7 +149,7 @@ void WritePath::journaled(const std::shared_ptr<Batch>& batch, std::size_t index
   }
   runtime_.marks.journal.failed(result.io.what);
   if (result.io.absent()) local_.directory_is_gone();
-  if (calls_.has_store() && change.kind != RecordKind::erase_matching) {
+  if (calls_.uses_store() && change.kind != RecordKind::erase_matching) {
     runtime_.tasks.post(
         Lane::store, [this, batch, index, result] { save_in_store_instead(batch, index, result); });
     return;

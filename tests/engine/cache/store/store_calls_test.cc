@@ -46,10 +46,10 @@ class StoreCallsTest : public ::testing::Test {
 
 TEST_F(StoreCallsTest, store_that_is_switched_off_or_absent_is_none) {
   Ground off([](CacheOptions& options) { options.flags.store_enabled = false; });
-  EXPECT_FALSE(StoreRoom(off).calls.has_store());
+  EXPECT_FALSE(StoreRoom(off).calls.uses_store());
   Ground without([](CacheOptions& options) { options.store = nullptr; });
-  EXPECT_FALSE(StoreRoom(without).calls.has_store());
-  EXPECT_TRUE(calls.has_store());
+  EXPECT_FALSE(StoreRoom(without).calls.uses_store());
+  EXPECT_TRUE(calls.uses_store());
 }
 
 // --- The store's clock ---

@@ -1,4 +1,4 @@
-#include "cache/reading/behind.h"
+#include "cache/reading/background_reads.h"
 
 #include <utility>
 
@@ -6,12 +6,12 @@
 
 namespace tiercache::detail {
 
-SteadyTime Behind::deadline(const DatasetState& dataset) const {
+SteadyTime BackgroundReads::deadline(const DatasetState& dataset) const {
   return runtime_.after(runtime_.options.store_calls.call_timeout +
                         2 * dataset.policy.options.hard_timeout);
 }
 
-void Behind::read(ReadRequest request, ReadHandler done) {
+void BackgroundReads::read(ReadRequest request, ReadHandler done) {
   auto op = std::make_shared<ReadOp>(parts_, std::move(request));
   runtime_.tasks.post(Lane::disk, [op, done = std::move(done)] {
     if (auto result = op->local()) {
@@ -22,12 +22,12 @@ void Behind::read(ReadRequest request, ReadHandler done) {
   });
 }
 
-void Behind::served_stale(const ReadRequest& served) {
+void BackgroundReads::served_stale(const ReadRequest& served) {
   DatasetState& dataset = *served.dataset;
   const EntryId id = dataset.id(served.key);
   const bool has_source =
       Refreshes::has_source({.dataset = &dataset, .id = id, .callback = served.callback});
-  if (!runtime_.is_open() || (!parts_.calls.has_store() && !has_source)) return;
+  if (!runtime_.is_open() || (!parts_.calls.uses_store() && !has_source)) return;
   if (!parts_.refreshes.begin_look(id)) return;
   read({.dataset = &dataset,
         .key = served.key,
@@ -41,7 +41,7 @@ void Behind::served_stale(const ReadRequest& served) {
        });
 }
 
-void Behind::due(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness) {
+void BackgroundReads::due(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness) {
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   if (dataset == nullptr || !runtime_.is_open()) return;
   dataset->counters.refresh_lateness.add(lateness);

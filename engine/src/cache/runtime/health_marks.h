@@ -9,8 +9,8 @@
 namespace tiercache::detail {
 
 // Thread-safe, as each mark is. `log` and `clock` must outlive it.
-struct Marks {
-  Marks(Log& log, const Clock& clock);
+struct HealthMarks {
+  HealthMarks(Log& log, const Clock& clock);
 
   HealthMark directory;  // deleted, and not made anew
   HealthMark file_reads, file_writes, file_syncs;
@@ -19,7 +19,7 @@ struct Marks {
   HealthMark store;     // told by the breaker
   HealthMark saves;     // one write fails alone, while the store answers others
   HealthMark feed;      // held up by something in the store
-  HealthMark hints;
+  HealthMark hints;     // the store's hints of changes do not come
 };
 
 }  // namespace tiercache::detail

@@ -1,8 +1,8 @@
-#include "cache/runtime/marks.h"
+#include "cache/runtime/health_marks.h"
 
 namespace tiercache::detail {
 
-Marks::Marks(Log& log, const Clock& clock)
+HealthMarks::HealthMarks(Log& log, const Clock& clock)
     : directory(log, clock,
                 {.topic = LogTopic::files,
                  .level = spdlog::level::err,

@@ -1,6 +1,6 @@
-// Reads that nobody waits for: somebody was served something stale, or a scheduled turn has come.
-// The file and the store are asked first, since another machine may have fetched it by now, and
-// then the source.
+// Reads that nobody waits for, because somebody was served something stale, or a scheduled turn has
+// come. They ask the file and the store first, since another machine may have fetched the key by
+// now, and then the source.
 #pragma once
 
 #include <chrono>
@@ -13,13 +13,14 @@
 
 namespace tiercache::detail {
 
-// Thread-safe.
-class Behind {
+// Thread-safe. Blocks: nothing; the reads begin on the disk lane. But `due` begins a rich refresh
+// on this thread (`Refreshes::run`).
+class BackgroundReads {
  public:
-  Behind(Runtime& runtime, const ReadParts& parts, Turns& turns)
+  BackgroundReads(Runtime& runtime, const ReadParts& parts, Turns& turns)
       : runtime_(runtime), parts_(parts), turns_(turns) {}
 
-  // A reader was served something stale. One look at a time of each key.
+  // A reader was served something stale. Each key has one such look at a time.
   void served_stale(const ReadRequest& served);
   // A scheduled turn has come.
   void due(const EntryId& id, Cadence cadence, std::chrono::milliseconds lateness);

@@ -1,5 +1,5 @@
 // The marks of an open cache: each has words and a state of its own.
-#include "cache/runtime/marks.h"
+#include "cache/runtime/health_marks.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 using testing::TimedLog;
 
-class MarksTest : public ::testing::Test {
+class HealthMarksTest : public ::testing::Test {
  protected:
   // The line that a mark's first failure leaves in the log, and the one of its recovery.
   std::string lines(HealthMark& mark) {
@@ -32,10 +32,10 @@ class MarksTest : public ::testing::Test {
   const std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>(kStart);
   const std::shared_ptr<TimedLog> log = std::make_shared<TimedLog>(clock);
   Log logger{TimedLog::logger(log), *clock};
-  Marks marks{logger, *clock};
+  HealthMarks marks{logger, *clock};
 };
 
-TEST_F(MarksTest, failure_of_one_hides_no_other_and_is_hidden_by_none_I13) {
+TEST_F(HealthMarksTest, failure_of_one_hides_no_other_and_is_hidden_by_none_I13) {
   for (HealthMark* failing : all()) {
     failing->failed("why");
     for (HealthMark* mark : all()) {
@@ -46,7 +46,7 @@ TEST_F(MarksTest, failure_of_one_hides_no_other_and_is_hidden_by_none_I13) {
   }
 }
 
-TEST_F(MarksTest, promise_at_risk_is_an_error_and_what_goes_on_otherwise_a_warning) {
+TEST_F(HealthMarksTest, promise_at_risk_is_an_error_and_what_goes_on_otherwise_a_warning) {
   for (HealthMark* mark : {&marks.directory, &marks.file_syncs, &marks.journal, &marks.adoption}) {
     EXPECT_NE(lines(*mark).find(" s error "), std::string::npos);
   }
@@ -59,7 +59,7 @@ TEST_F(MarksTest, promise_at_risk_is_an_error_and_what_goes_on_otherwise_a_warni
       << "polls notice all that hints do";
 }
 
-TEST_F(MarksTest, line_of_a_failure_says_what_fails_and_what_goes_on_meanwhile) {
+TEST_F(HealthMarksTest, line_of_a_failure_says_what_fails_and_what_goes_on_meanwhile) {
   const std::vector<std::pair<HealthMark*, std::string>> expected{
       {&marks.directory, "making the deleted directory anew fails: why; what memory has is served"},
       {&marks.file_reads, "reading entry files fails: why; memory, store and sources are asked"},

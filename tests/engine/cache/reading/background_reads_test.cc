@@ -1,5 +1,5 @@
 // Reads that nobody waits for: files and store first, since another machine may have fetched it.
-#include "cache/reading/behind.h"
+#include "cache/reading/background_reads.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 namespace tiercache::detail {
 namespace {
 
-class BehindTest : public ::testing::Test {
+class BackgroundReadsTest : public ::testing::Test {
  protected:
   static void scheduled(DatasetPolicy& policy) {
     policy.options.refresh_every = 10min;
@@ -19,8 +19,8 @@ class BehindTest : public ::testing::Test {
     policy.options.fresh_for = 1h;
   }
   // It was served something stale.
-  void served_stale() { room.behind.served_stale({.dataset = &data, .key = "k"}); }
-  void due(Cadence cadence = Cadence::normal) { room.behind.due(kId, cadence, 3s); }
+  void served_stale() { room.background_reads.served_stale({.dataset = &data, .key = "k"}); }
+  void due(Cadence cadence = Cadence::normal) { room.background_reads.due(kId, cadence, 3s); }
   Entry fetched(std::uint64_t time, const std::string& text, WallTime when) {
     Entry entry = document(time, text);
     entry.clocks.last_fetch = when;
@@ -47,7 +47,7 @@ class BehindTest : public ::testing::Test {
   });
 };
 
-TEST_F(BehindTest, row_that_another_machine_fetched_is_taken_and_the_source_not_asked) {
+TEST_F(BackgroundReadsTest, row_that_another_machine_fetched_is_taken_and_the_source_not_asked) {
   into_file(document(5, "stale"));
   ground.clock->advance(2h);
   ground.put_row(fetched(6, "row", kStart + 2h));
@@ -57,7 +57,7 @@ TEST_F(BehindTest, row_that_another_machine_fetched_is_taken_and_the_source_not_
   EXPECT_EQ(asked, 0);
 }
 
-TEST_F(BehindTest, source_is_asked_where_nobody_has_something_fresh) {
+TEST_F(BackgroundReadsTest, source_is_asked_where_nobody_has_something_fresh) {
   into_file(document(5, "stale"));
   ground.clock->advance(2h);
   served_stale();
@@ -66,7 +66,7 @@ TEST_F(BehindTest, source_is_asked_where_nobody_has_something_fresh) {
   EXPECT_EQ(asked, 1);
 }
 
-TEST_F(BehindTest, readers_of_one_key_have_one_look_at_a_time_I5) {
+TEST_F(BackgroundReadsTest, readers_of_one_key_have_one_look_at_a_time_I5) {
   into_file(document(5, "stale"));
   ground.clock->advance(2h);
   for (int i = 0; i < 3; ++i) served_stale();
@@ -79,7 +79,7 @@ TEST_F(BehindTest, readers_of_one_key_have_one_look_at_a_time_I5) {
   EXPECT_EQ(asked, 2) << "the first look has ended";
 }
 
-TEST_F(BehindTest, nothing_is_looked_at_where_nothing_could_be_newer_or_the_cache_closes) {
+TEST_F(BackgroundReadsTest, nothing_is_looked_at_where_nothing_could_be_newer_or_the_cache_closes) {
   Ground without([](CacheOptions& options) { options.store = nullptr; });
   ReadingRoom alone(without);
   DatasetState& plain = without.open();
@@ -93,7 +93,7 @@ TEST_F(BehindTest, nothing_is_looked_at_where_nothing_could_be_newer_or_the_cach
   EXPECT_EQ(asked, 0);
 }
 
-TEST_F(BehindTest, turn_asks_the_source_and_counts_how_late_it_was) {
+TEST_F(BackgroundReadsTest, turn_asks_the_source_and_counts_how_late_it_was) {
   into_file(document(5, "5"));
   ground.clock->advance(10min);
   due();
@@ -103,7 +103,7 @@ TEST_F(BehindTest, turn_asks_the_source_and_counts_how_late_it_was) {
   EXPECT_EQ(data.counters.refresh_lateness.read().sum, 3s);
 }
 
-TEST_F(BehindTest, turn_is_over_where_another_machine_has_fetched_since_ours) {
+TEST_F(BackgroundReadsTest, turn_is_over_where_another_machine_has_fetched_since_ours) {
   into_file(document(5, "5"));
   ground.clock->advance(10min);
   ground.put_row(fetched(6, "row", kStart + 9min));
@@ -116,7 +116,7 @@ TEST_F(BehindTest, turn_is_over_where_another_machine_has_fetched_since_ours) {
   EXPECT_EQ(room.refreshing.due.size(), 1u) << "the next one is armed by the row's clock";
 }
 
-TEST_F(BehindTest,
+TEST_F(BackgroundReadsTest,
        rich_turn_enriches_what_is_there_and_brings_the_document_first_where_nothing_is) {
   due(Cadence::rich);
   ground.run_for(1s);
@@ -128,8 +128,8 @@ TEST_F(BehindTest,
   EXPECT_EQ(asked_richly, 1);
 }
 
-TEST_F(BehindTest, turn_of_a_dataset_that_is_not_open_is_nothing) {
-  room.behind.due({"not open", "k"}, Cadence::normal, 0ms);
+TEST_F(BackgroundReadsTest, turn_of_a_dataset_that_is_not_open_is_nothing) {
+  room.background_reads.due({"not open", "k"}, Cadence::normal, 0ms);
   EXPECT_EQ(ground.executor->pending(), 0u);
 }
 
