@@ -50,16 +50,18 @@ class Cache {
     return dataset<JsonText>(name, std::move(options));
   }
 
-  // Waits until every write is in its file and settled by the store: confirmed, superseded, or
-  // refused and parked (`Health::parked`). What waits for a retry is sent at once. That holds for
-  // the writes acknowledged before the call; those made meanwhile may keep it waiting. Without a
-  // store, or while it is switched off, only the files count. Returns false if the deadline passed
-  // first, or the disk did not take the files; nothing is lost then. Throws `Closed`.
+  // Waits until every write is in its file and the store has decided about it: has confirmed it,
+  // has something newer, or has refused it, so that it is parked (`Health::parked`). What waits for
+  // a retry is sent at once. That holds for the writes acknowledged before the call; those made
+  // meanwhile may keep it waiting. Without a store, or while it is switched off, only the files
+  // count. Returns false if the deadline passed first, or the disk did not take the files; nothing
+  // is lost then. Throws `Closed`.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
-  // Waits until the hydration of the datasets opened so far and their overdue refreshes have ended,
-  // as a service does before it reports that it is ready. While the store or a source is away they
-  // end without success, which `health` shows. Returns false if the deadline passed first. Throws
-  // `Closed`.
+  // Waits until the datasets opened so far are hydrated, those of one document have had their
+  // overdue refresh, and no refresh callback runs any more, as a service does before it reports
+  // that it is ready. Scheduled refreshes of keyed datasets and rich refreshes are waited for only
+  // if their callbacks run already. While the store or a source is away, all this ends without
+  // success, which `health` shows. Returns false if the deadline passed first. Throws `Closed`.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
   // Returns a handle to the writes that the store has not confirmed, above all to those that it

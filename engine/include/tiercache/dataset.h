@@ -42,7 +42,7 @@ using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 //
 // Calls throw `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`
 // and `Closed` as error.h explains them, and `BadConfiguration` if a write asks for
-// `Durability::store` where there is no store. A miss is never an exception.
+// `Durability::store` if there is no store. A miss is never an exception.
 template <class T>
 class Dataset {
  public:

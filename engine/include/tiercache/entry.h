@@ -76,7 +76,7 @@ struct Entry {
   std::optional<std::chrono::milliseconds> fresh_for;
 };
 
-// How entries are passed around: shared, never changed, and null where there is none.
+// How entries are passed around: shared, never changed, and null if there is none.
 using EntryPtr = std::shared_ptr<const Entry>;
 
 }  // namespace tiercache

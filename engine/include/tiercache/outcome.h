@@ -110,7 +110,9 @@ struct PutReceipt {
 
 // What `close` did and what it left behind.
 struct CloseReceipt {
-  std::uint64_t confirmed = 0;  // writes that the store confirmed or superseded during the call
+  // Writes of the outbox that the store confirmed during the call, or for which it had something
+  // newer. A write that a later one of its key has replaced in the outbox counts with that one.
+  std::uint64_t confirmed = 0;
   std::uint64_t left_in_outbox = 0;       // writes on disk that the next open sends
   std::uint64_t parked = 0;               // writes on disk that the store refused
   std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that still run: they ignored the end

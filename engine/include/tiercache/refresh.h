@@ -46,7 +46,7 @@ class RefreshContext {
 
   // The name of the dataset that is refreshed.
   const std::string& dataset() const { return id_.dataset; }
-  // The key that is refreshed; empty where the dataset is one document.
+  // The key that is refreshed; empty if the dataset is one document.
   const std::string& key() const { return id_.key; }
   // The entry that is cached so far, expired or not; null if there is none.
   const EntryPtr& previous() const { return previous_; }

@@ -27,10 +27,13 @@ struct ScrubOptions {
 };
 
 // What a scrub found, in numbers of keys, and how it mends each difference. Since readers and
-// writers go on meanwhile, a difference is counted only if a second look shows it too.
+// writers go on meanwhile, a difference is counted only if a second look shows it too; but a
+// damaged file and a wrong index count at once.
 struct ScrubReport {
-  std::uint64_t keys = 0;       // that were looked at: all in the directory, tombstones included
-  std::uint64_t unsettled = 0;  // of those, not compared with the store: the outbox has a write
+  std::uint64_t keys = 0;  // that were looked at: all in the directory, tombstones included
+  // How many of those were not compared with the store, because the journal holds a write of
+  // theirs, parked ones included, or a matching erase that hides them.
+  std::uint64_t unsettled = 0;
   // The file's bytes do not match their checksum, so it is in quarantine. It is written again from
   // memory or from the store.
   std::uint64_t file_corrupt = 0;
@@ -44,9 +47,11 @@ struct ScrubReport {
   std::uint64_t store_corrupt = 0;   // the row's bytes do not match their checksum; sent again
   std::uint64_t store_differs = 0;   // one version has two contents; the store's is taken
   std::uint64_t repaired = 0;        // with `repair`: mended here, or in the outbox by now
-  std::uint64_t failed = 0;          // with `repair`: could not be mended now; `why` says more
-  bool complete = false;             // every key was looked at
-  std::string why;                   // why not, or why something could not be mended; else empty
+  // Files that could not be read, and with `repair` also differences that could not be mended now.
+  // `why` says more.
+  std::uint64_t failed = 0;
+  bool complete = false;  // the scrub went through all keys
+  std::string why;        // why not, or why something could not be mended; else empty
 
   // Returns how many differences there are of all kinds together, mended or not.
   std::uint64_t differences() const {

@@ -78,8 +78,8 @@ struct Stats {
   // records that the store had not confirmed and memory no longer held, and, without a store,
   // documents that memory no longer held.
   std::uint64_t journal_lost = 0, files_lost = 0;
-  // Now: how many writes wait for the store, how many it refused for good, and how much of
-  // `journal.max_bytes` the latter take.
+  // Now: how many writes wait for the store, how many are parked, because it refused them for good,
+  // and how much of `journal.max_bytes` the latter take.
   std::uint64_t outbox_depth = 0, outbox_parked = 0, outbox_parked_bytes = 0;
   // Calls into the store, however they ended, and how many of all calls failed as a whole. A call
   // in which the store refuses a single row has not failed.
@@ -136,7 +136,7 @@ struct Health {
   // For each dataset that has a refresh callback, or whose `get_or_load` has called one: whether
   // the refresh that ended last, of whichever key, brought something that could be kept.
   std::vector<std::pair<std::string, TierHealth>> sources;
-  std::uint64_t outbox_depth = 0;  // writes that the store has not settled yet
+  std::uint64_t outbox_depth = 0;  // writes that wait for the store, parked ones not counted
   std::uint64_t parked = 0;        // writes that it refused for good; `Cache::outbox` lists them
   // Since when the store has been another one than the directory belongs to, which it also is after
   // a reset or restore that changed its incarnation. Until it is accepted or repaired

@@ -69,6 +69,20 @@ TEST_F(Closing, receipt_counts_what_closing_confirmed_alone_I13) {
   EXPECT_TRUE(receipt.files_complete);
 }
 
+TEST_F(Closing, receipt_counts_what_a_newer_row_won_over_and_a_replaced_write_with_its_heir_I13) {
+  open();
+  world.store_down();
+  data->put("lost", "1");
+  data->put("replaced", "1");
+  data->put("replaced", "2");
+  world.write_elsewhere("lost", "2");
+  world.store_up();
+  const CloseReceipt receipt = cache->close();
+  EXPECT_EQ(receipt.confirmed, 2u);
+  EXPECT_EQ(receipt.left_in_outbox, 0u);
+  EXPECT_EQ(receipt.parked, 0u);
+}
+
 TEST_F(Closing, closing_again_gives_the_same_receipt) {
   open();
   data->put("k", "1");

@@ -108,7 +108,7 @@ TEST(Words, scrub_report_names_what_it_counted_alone) {
   EXPECT_EQ(report.to_string(),
             "100 keys, 45 differences, file corrupt 1, file lost 2, index wrong 3, "
             "memory differs 4, store ahead 5, store behind 6, store missing 7, store corrupt 8, "
-            "store differs 9, still in the outbox 10, repaired 11, not repaired 12, ended early "
+            "store differs 9, left to the journal 10, repaired 11, not repaired 12, ended early "
             "(the deadline passed)");
 }
 

@@ -324,7 +324,7 @@ std::string ScrubReport::to_string() const {
   add("store missing", store_missing);
   add("store corrupt", store_corrupt);
   add("store differs", store_differs);
-  add("still in the outbox", unsettled);
+  add("left to the journal", unsettled);
   add("repaired", repaired);
   add("not repaired", failed);
   if (!complete) text += ", ended early";

@@ -180,5 +180,13 @@ TEST_F(TurnsTest, turns_are_ahead_once_every_single_document_with_a_schedule_has
   EXPECT_FALSE(turns.are_ahead()) << "it is due now";
 }
 
+TEST_F(TurnsTest, rich_turns_are_not_asked_about_whether_they_are_ahead) {
+  ground.open("rich", [](DatasetPolicy& policy) {
+    policy.options.rich_refresh_every = 1h;
+    policy.options.keyed = false;
+  });
+  EXPECT_TRUE(turns.are_ahead());
+}
+
 }  // namespace
 }  // namespace tiercache::detail

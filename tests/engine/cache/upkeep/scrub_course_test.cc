@@ -17,14 +17,14 @@ namespace {
 
 // --- What is on its way ---
 
-TEST_F(ScrubPartTest, what_the_journal_holds_is_left_to_the_outbox) {
+TEST_F(ScrubPartTest, what_the_journal_holds_is_left_to_it) {
   have(document(5, "5"));
   ground.store_does(StoreFault::unavailable);
   local.write(data, document(6, "6"));
   ground.run_for(1s);
   ASSERT_EQ(local.file(), "6");
   ground.store_does(StoreFault::none);
-  EXPECT_EQ(look(), "1 key, 0 differences, still in the outbox 1");
+  EXPECT_EQ(look(), "1 key, 0 differences, left to the journal 1");
 }
 
 TEST_F(ScrubPartTest, what_an_erase_hides_is_left_to_the_outbox_I4) {
@@ -33,14 +33,14 @@ TEST_F(ScrubPartTest, what_an_erase_hides_is_left_to_the_outbox_I4) {
   ground.store_does(StoreFault::unavailable);
   local.journal_erase("k*", 7);
   ground.store_does(StoreFault::none);
-  EXPECT_EQ(look(), "1 key, 0 differences, still in the outbox 1");
+  EXPECT_EQ(look(), "1 key, 0 differences, left to the journal 1");
 }
 
 TEST_F(ScrubPartTest, memory_that_is_ahead_of_a_file_which_is_being_written_is_no_difference) {
   have(document(5, "5"));
   local.journal(clocks_record(5, fetched_at(kStart + 1s)));
   local.into_memory(data, document(6, "6"));
-  EXPECT_EQ(look(), "1 key, 0 differences, still in the outbox 1");
+  EXPECT_EQ(look(), "1 key, 0 differences, left to the journal 1");
 }
 
 // --- The second look ---

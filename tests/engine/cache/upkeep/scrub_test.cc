@@ -231,13 +231,15 @@ TEST_F(ScrubPartTest, file_of_a_newer_format_is_left_alone) {
   EXPECT_EQ(bytes_of_file(), newer);
 }
 
-TEST_F(ScrubPartTest, file_that_the_disk_does_not_read_is_told_I13) {
+TEST_F(ScrubPartTest, file_that_the_disk_does_not_read_is_told_with_and_without_repair_I13) {
   have(document(5, "5"));
   ground.refuse(EIO, {"read_file"}, "/data/");
-  const ScrubReport report = room.scrub({.repair = true});
-  EXPECT_EQ(report.failed, 1u);
-  EXPECT_EQ(report.differences(), 0u);
-  EXPECT_FALSE(report.why.empty());
+  for (const bool repair : {false, true}) {
+    const ScrubReport report = room.scrub({.repair = repair});
+    EXPECT_EQ(report.failed, 1u);
+    EXPECT_EQ(report.differences(), 0u);
+    EXPECT_FALSE(report.why.empty());
+  }
   ground.disk_works();
 }
 
