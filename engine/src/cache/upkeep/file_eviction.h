@@ -2,11 +2,12 @@
 // seen to have goes, so that an eviction never takes the last copy.
 //
 // Entries that memory does not hold go first, and of those the ones whose `last_fetch` is longest
-// ago. The order is that of `Candidate::operator<`, and of nothing else. Datasets of one document,
-// and tombstones, never go. To order by something else, give it a member of `Candidate` and let
-// `choose` fill that in. Nothing on disk says when an entry was last read: `IndexItem`
-// (files/index.h) has the clocks and the size alone, and another figure there changes the format of
-// the index. `FileOptions` (options.h), configuration.md and decision 21 tell users the order.
+// ago. `Candidate::operator<` is the one place that says so. Datasets of one document, and
+// tombstones, never go. To order by something else, add it to `Candidate`, fill it in in `choose`,
+// and look at `evict_one`, which leaves what was read since it was chosen. Nothing on disk says
+// when an entry was last read: `IndexItem` (files/index.h) has clocks and size, and another figure
+// there changes the format of the index. `FileOptions` (options.h), configuration.md and decision
+// 21 tell users the order.
 //
 // Begun when files came in (`LocalEvents::grew`), it runs on the store lane, one task at a time.
 // Before an entry goes its row is loaded; the journal must hold nothing of it; its file is removed

@@ -83,7 +83,7 @@ TEST_F(BackgroundReadsTest, nothing_is_looked_at_where_nothing_could_be_newer_or
   Ground without([](CacheOptions& options) { options.store = nullptr; });
   ReadingRoom alone(without);
   DatasetState& plain = without.open();
-  alone.behind.served_stale({.dataset = &plain, .key = "k"});
+  alone.background_reads.served_stale({.dataset = &plain, .key = "k"});
   EXPECT_EQ(without.executor->pending(), 0u);
   ground.runtime.tasks.close();
   served_stale();
