@@ -60,9 +60,9 @@ bool LocalTiers::drop_deleted(const EntryId& id, Version deleted_up_to) {
 
 // --- For the store ---
 
-void LocalTiers::remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row) {
+void LocalTiers::remember_withdrawn(const EntryId& id, Withdrawn withdrawn) {
   Lock lock(mutex_);
-  if (withdrawn_.insert_or_assign(id, Withdrawn{ours, row}).second) withdrawn_order_.push_back(id);
+  if (withdrawn_.insert_or_assign(id, std::move(withdrawn)).second) withdrawn_order_.push_back(id);
   if (withdrawn_order_.size() <= kWithdrawnKept) return;
   withdrawn_.erase(withdrawn_order_.front());
   withdrawn_order_.pop_front();
@@ -73,7 +73,7 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
   {
     Lock lock(mutex_);
     const auto found = withdrawn_.find(id);
-    if (found == withdrawn_.end() || found->second.version != version) return false;
+    if (found == withdrawn_.end() || !found->second.has(version)) return false;
     row = found->second.row;
   }
   remove_from_memory(id, version);
@@ -86,7 +86,7 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
 }
 
 IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
-  remember_withdrawn(id, ours, row);  // before anything else: a file may be on its way
+  remember_withdrawn(id, {ours, row});  // before anything else: a file may be on its way
   if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
   {
     Lock lock(mutex_);
@@ -126,7 +126,7 @@ bool LocalTiers::gave_way(const Record& record) {
   {
     Lock lock(mutex_);
     const auto found = withdrawn_.find(record.id);
-    if (found != withdrawn_.end() && found->second.version == ours) return true;
+    if (found != withdrawn_.end() && found->second.has(ours)) return true;
   }
   if (!record.not_newer_than) return false;
   const EntryPtr there = files_.read(record.id).entry;

@@ -295,7 +295,16 @@ class LocalTiers {
   // `row` is what the store has of it, null if that is not known.
   bool let_go(const EntryId& id, Version version, const Entry* row);
   IoStatus withdraw_file(const EntryId& id, Version ours, const EntryPtr& row);
-  void remember_withdrawn(const EntryId& id, Version ours, const EntryPtr& row);
+  // What must not come into files any more, for whoever is still writing it there: what the store
+  // refused lately, and what went for a newer row that the disk did not take.
+  struct Withdrawn {
+    Version version;
+    EntryPtr row;            // what the store has instead; null if the file is just to go
+    bool older_too = false;  // whatever is older is outdated as well
+
+    bool has(Version which) const { return which == version || (older_too && which < version); }
+  };
+  void remember_withdrawn(const EntryId& id, Withdrawn withdrawn);
 
   Runtime& runtime_;
   const LocalEvents& events_;
@@ -317,12 +326,7 @@ class LocalTiers {
   };
   std::vector<Erasure> unfinished_erasures_ TIERCACHE_GUARDED_BY(mutex_);
   std::map<EntryId, EntryPtr> unwritten_ TIERCACHE_GUARDED_BY(mutex_);
-  // What the store refused lately and has instead, for whoever is still writing it to its file.
   // Bounded.
-  struct Withdrawn {
-    Version version;
-    EntryPtr row;
-  };
   std::map<EntryId, Withdrawn> withdrawn_ TIERCACHE_GUARDED_BY(mutex_);
   std::deque<EntryId> withdrawn_order_ TIERCACHE_GUARDED_BY(mutex_);
 };

@@ -258,6 +258,22 @@ TEST_F(FileWriterTest, suspect_is_not_written_anew_from_what_the_store_refused_I
   EXPECT_FALSE(holds());
 }
 
+TEST_F(FileWriterTest, suspect_is_not_written_anew_once_its_file_went_for_a_newer_row_I3) {
+  room.write(data, document(5, "older"));
+  ASSERT_TRUE(room.file_writer.flush());
+  room.settle_all();
+  ground.refuse_new_files();
+  room.tiers.take(kId, shared(document(6, "row")));
+  ASSERT_EQ(room.file(), "<nothing>");
+  room.tiers.memory().remove(data.ref("k"), version(6));
+  ground.refuse(EIO, {"sync_all"}, "");
+  EXPECT_FALSE(room.file_writer.sync());
+  ground.disk_works();
+  EXPECT_TRUE(room.file_writer.sync());
+  EXPECT_EQ(room.file(), "<nothing>") << "the store is asked";
+  EXPECT_FALSE(holds());
+}
+
 TEST_F(FileWriterTest, suspect_is_not_written_anew_over_what_its_guard_gives_way_to_I5) {
   room.write(data, document(6, "refresh"), kId, version(3));
   ASSERT_TRUE(room.file_writer.flush());
