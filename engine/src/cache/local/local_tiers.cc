@@ -123,7 +123,7 @@ bool LocalTiers::hides(const EntryId& id, Version version) const {
 
 FileReadResult LocalTiers::read_file(const EntryId& id) {
   FileReadResult file = files_.read(id);
-  if (file.status == FileReadResult::Status::absent) index_pinned(id);
+  index_pinned(id);  // the index has by now what the file has, which may be older
   const auto erased = journal_->erased_below(id);
   if (file.entry && erased && file.entry->version < *erased) {
     auto tombstone = std::make_shared<Entry>();

@@ -283,7 +283,7 @@ class LocalTiers {
   bool give_up_older_file(const EntryId& id, const Entry& entry,
                           const FileWriteResult& not_written);
   // Puts into the index what memory alone has, since keys are listed and matched by the index. For
-  // when an older file of the key went or was found to be gone.
+  // when an older file of the key went or was read.
   void index_pinned(const EntryId& id);
   void remove_from_memory(const EntryId& id, Version up_to);
   void tell_moved(const EntryId& id) const;

@@ -256,6 +256,15 @@ TEST_F(TakingTest, write_that_waits_for_its_file_stays_in_the_index_when_an_olde
   EXPECT_TRUE(room.tiers.index().find(kId)) << "nobody has erased it";
 }
 
+// The file is older while the tombstone is on its way there.
+TEST_F(TakingTest, key_that_was_erased_is_not_listed_again_because_its_old_file_was_read) {
+  into_file(document(4, "older"));
+  room.write(data, tombstone(5));
+  room.tiers.read_file(kId);
+  EXPECT_EQ(room.tiers.keys("d", std::nullopt, 10), Names{});
+  EXPECT_EQ(room.tiers.index().find(kId)->version, version(5));
+}
+
 // --- hold_in_files ---
 
 // Its older file goes, and then a dead process's record that is older still would be the newest.
