@@ -277,6 +277,7 @@ class LocalTiers {
     by_no_file,   // the disk did not take it, but gave up the older file
     not_at_all,   // the older file stands
   };
+  EntryPtr with_pending_clocks(const EntryId& id, const EntryPtr& entry) const;
   Kept keep(const EntryId& id, const Entry& entry);
   Kept kept(const EntryId& id, const Entry& entry, const FileWriteResult& result);
   static bool belongs_in_memory(const Entry& entry, Kept kept);

@@ -30,6 +30,10 @@ bool LocalTiers::keep_in_files(const EntryId& id, const Entry& entry) {
 LocalTiers::Kept LocalTiers::keep(const EntryId& id, const Entry& entry) {
   if (hides(id, entry.version)) return Kept::in_its_file;
   const FileWriteResult result = files_.write(id, entry, EntryFiles::Sync::before);
+  if (result.status == FileWriteResult::Status::done && journal_->holds(id)) {
+    journal_->file_written(id, entry.version, entry.clocks);
+    writer_.touched();
+  }
   if (hides(id, entry.version)) files_.remove(id, entry.version);
   events_.grew();
   return kept(id, entry, result);
@@ -69,7 +73,18 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   return true;
 }
 
-void LocalTiers::take(const EntryId& id, const EntryPtr& entry) {
+// Clocks that the journal has and no file goes along: the file of the version that they were moved
+// with will not be written any more.
+EntryPtr LocalTiers::with_pending_clocks(const EntryId& id, const EntryPtr& entry) const {
+  const Clocks pending = believable(journal_->live_clocks(id), runtime_.now().wall);
+  if (entry->kind != EntryKind::document || covers(entry->clocks, pending)) return entry;
+  auto merged = std::make_shared<Entry>(*entry);
+  merged->clocks.merge(pending);
+  return merged;
+}
+
+void LocalTiers::take(const EntryId& id, const EntryPtr& newer) {
+  const EntryPtr entry = with_pending_clocks(id, newer);
   runtime_.versions.observe(entry->version);
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   // Taken before the file is written, so that whatever another process does to it later is noticed.

@@ -256,6 +256,18 @@ TEST_F(TakingTest, write_that_waits_for_its_file_stays_in_the_index_when_an_olde
   EXPECT_TRUE(room.tiers.index().find(kId)) << "nobody has erased it";
 }
 
+// Else no file would ever cover them, and the journal would keep them until the next open.
+TEST_F(TakingTest, clocks_that_are_in_no_file_yet_go_along_with_a_newer_entry_I1) {
+  into_file(document(4, "older"));
+  ASSERT_EQ(room.journal(clocks_record(4, fetched_at(kStart + 2s))), AppendStatus::durable);
+  room.settle_all();
+  room.tiers.take(kId, shared(document(5, "row")));
+  EXPECT_EQ(room.tiers.files().read(kId).entry->clocks.last_fetch, kStart + 2s);
+  ASSERT_TRUE(room.file_writer.flush());
+  ASSERT_TRUE(room.file_writer.sync());
+  EXPECT_FALSE(room.tiers.journal().holds(kId));
+}
+
 // The file is older while the tombstone is on its way there.
 TEST_F(TakingTest, key_that_was_erased_is_not_listed_again_because_its_old_file_was_read) {
   into_file(document(4, "older"));
