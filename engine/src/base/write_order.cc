@@ -20,13 +20,15 @@ WriteOrder::WriteOrder(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot
 
 void WriteOrder::share(std::shared_ptr<std::uint32_t> shared, std::uint64_t slot) {
   Lock lock(mutex_);
+  inherits_ = false;
   for (const auto& [place, mine] : mine_) show(place, {});  // clears the bits of the old slot
   if (shared_ != nullptr) word(kWritesAll).fetch_and(~own_bit_.load());
   shared_ = shared.get();
   mapped_.push_back(std::move(shared));
   own_bit_ = slot < kSlots ? std::uint64_t{1} << slot : 0;
   slot_ = slot;
-  forget(slot);  // what an earlier owner has left
+  inherits_ = is_under_way(slot);  // an earlier owner was killed
+  if (slot < kSlots) word(kFiledUpTo + slot).store(0);
   for (const auto& [place, mine] : mine_) show(place, mine);
   show_all();
 }
@@ -76,7 +78,7 @@ void WriteOrder::show(std::size_t place, const Mine& mine) {
   const std::atomic_ref<std::uint64_t> bits = word(kUnderWay + place);
   if (mine.holds > 0 || mine.writes) {
     bits.fetch_or(own_bit_.load());
-  } else {
+  } else if (!inherits_) {
     bits.fetch_and(~own_bit_.load());
   }
 }
@@ -84,9 +86,28 @@ void WriteOrder::show(std::size_t place, const Mine& mine) {
 void WriteOrder::show_all() {
   if (writes_of_all_ > 0) {
     word(kWritesAll).fetch_or(own_bit_.load());
-  } else {
+  } else if (!inherits_) {
     word(kWritesAll).fetch_and(~own_bit_.load());
   }
+}
+
+bool WriteOrder::is_under_way(std::uint64_t slot) const {
+  if (slot >= kSlots) return false;
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  for (std::size_t i = kUnderWay; i <= kWritesAll; ++i) {
+    if ((word(i).load() & bit) != 0) return true;
+  }
+  return false;
+}
+
+void WriteOrder::take_over() {
+  Lock lock(mutex_);
+  if (!std::exchange(inherits_, false)) return;
+  for (std::size_t place = 0; place < Generations::kCounters; ++place) {
+    const bool set = (word(kUnderWay + place).load() & own_bit_.load()) != 0;
+    if (set && !mine_.contains(place)) show(place, {});
+  }
+  show_all();
 }
 
 void WriteOrder::begin(std::uint64_t hash) {
@@ -173,7 +194,7 @@ bool WriteOrder::release_filed(std::uint64_t now,
   bool all = true;
   Lock lock(mutex_);
   const std::uint64_t slot = slot_.load();
-  if (!held && slot < kSlots) {
+  if (!held && !inherits_ && slot < kSlots) {
     word(kFiledUpTo + slot).store(std::min(now, waiting->oldest - 1));
   }
   for (const auto& [place, change] : began) {

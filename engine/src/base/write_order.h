@@ -106,6 +106,9 @@ class WriteOrder {
   bool release_filed(std::uint64_t now, const std::function<std::optional<Busy>()>& busy);
   // Called once the slot's owner is dead and what it had under way was brought to the files.
   void forget(std::uint64_t slot);
+  // A process that gets a dead one's slot has what that had under way: others wait for it as before,
+  // until this says that it is in files, or that this process will say so of it (`begin`).
+  void take_over();
 
  private:
   struct Mine {
@@ -122,6 +125,7 @@ class WriteOrder {
 
   std::atomic_ref<std::uint64_t> word(std::size_t index) const;
   void show_all() TIERCACHE_REQUIRES(mutex_);
+  bool is_under_way(std::uint64_t slot) const;
   void show(std::size_t place, const Mine& mine) TIERCACHE_REQUIRES(mutex_);
 
   std::atomic<std::uint32_t*> shared_;
@@ -132,6 +136,7 @@ class WriteOrder {
   std::vector<std::shared_ptr<std::uint32_t>> mapped_ TIERCACHE_GUARDED_BY(mutex_);
   std::map<std::size_t, Mine> mine_ TIERCACHE_GUARDED_BY(mutex_);
   std::uint64_t changes_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  bool inherits_ TIERCACHE_GUARDED_BY(mutex_) = false;  // until `take_over`
   int writes_of_all_ TIERCACHE_GUARDED_BY(mutex_) = 0;
 };
 

@@ -198,8 +198,44 @@ TEST(WriteOrder, what_the_dead_left_is_forgotten_with_their_slot) {
   living.forget(7);
   EXPECT_EQ(living.others(kHash), 0u);
   { WriteOrder(shared, 7).begin(kHash); }
+  living.forget(7);
+  EXPECT_EQ(living.others(kHash), 0u);
+}
+
+// A process that was killed may be back before anybody has brought its writes to their files.
+TEST(WriteOrder, what_the_dead_left_is_waited_for_until_the_next_owner_has_taken_it_over_I5) {
+  const auto shared = cells();
+  WriteOrder living(shared, 0);
+  {
+    WriteOrder dead(shared, 7);
+    dead.begin(kHash);
+    dead.begin_all();
+  }
   WriteOrder next(shared, 7);
-  EXPECT_EQ(living.others(kHash), 0u) << "a new owner begins with nothing";
+  EXPECT_EQ(living.others(kHash), 1u << 7);
+  next.hold(kHash);
+  next.let_go(kHash);
+  next.begin_all();
+  next.end_all();
+  EXPECT_EQ(living.others(kHash), 1u << 7) << "its own come and go meanwhile";
+  EXPECT_EQ(living.others(~kHash), 1u << 7);
+  next.begin(~kHash);
+  next.take_over();
+  EXPECT_EQ(living.others(kHash), 0u);
+  EXPECT_EQ(living.others(~kHash), 1u << 7) << "that is its own";
+  next.release_filed(kNow, nothing);
+  EXPECT_EQ(living.others(~kHash), 0u);
+}
+
+TEST(WriteOrder, times_are_called_filed_only_once_the_slot_is_taken_over_I4) {
+  const auto shared = cells();
+  WriteOrder eraser(shared, 0);
+  { WriteOrder(shared, 7).begin(kHash); }
+  WriteOrder next(shared, 7);
+  next.begin(~kHash);
+  next.release_filed(kNow + kHour, nothing);
+  auto places = WriteOrder::all_places();
+  EXPECT_EQ(eraser.others_before(kNow, &places), 1u << 7);
 }
 
 // Times that lie an hour above the clock of who asks are damage, those below that are believed.

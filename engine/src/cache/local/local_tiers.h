@@ -222,7 +222,10 @@ class LocalTiers {
   // The entry of the key that is kept so; null if there is none.
   EntryPtr unwritten(const EntryId& id) const;
   bool has_unwritten() const;
-  // Hands to memory what belongs to datasets that are open.
+  // Visits each that is kept so. `visit` must not call this class.
+  void for_each_unwritten(const std::function<void(const EntryId&, Version)>& visit) const;
+  // Hands to memory what belongs to datasets that are open, and writes the files of what does not,
+  // if the disk takes them by now.
   void serve_unwritten();
 
   // --- The directory ---
@@ -283,6 +286,9 @@ class LocalTiers {
   static bool belongs_in_memory(const Entry& entry, Kept kept);
   bool give_up_older_file(const EntryId& id, const Entry& entry,
                           const FileWriteResult& not_written);
+  void serve_unwritten(DatasetState& dataset, const EntryId& id, const Entry& entry);
+  // False if the disk still refuses the file.
+  bool file_unwritten(const EntryId& id, const Entry& entry);
   // Puts into the index what memory alone has, since keys are listed and matched by the index. For
   // when an older file of the key went or was read.
   void index_pinned(const EntryId& id);

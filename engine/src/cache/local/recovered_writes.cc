@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/glob.h"
+#include "base/key_ref.h"
 #include "tiercache/store_rules.h"
 
 namespace tiercache::detail {
@@ -98,7 +99,10 @@ void RecoveredWrites::write_files() {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (results[i].is_there()) continue;
     runtime_.marks.file_writes.failed(without_key(results[i].io.what, entries[i].first));
-    local_.keep_unwritten(entries[i].first, entries[i].second);
+    // Other processes wait for it as for a write of our own.
+    const EntryId& id = entries[i].first;
+    local_.write_order().begin(shared_hash(id.dataset, id.key));
+    local_.keep_unwritten(id, entries[i].second);
     unwritten.insert(entries[i].first);
   }
   for (Filed& filed : waiting_) {

@@ -40,6 +40,7 @@ void OrphanAdoption::open_journal() {
   }
   note(status);
   writes.finish();
+  take_over(status);
 }
 
 bool OrphanAdoption::adopt() {
@@ -52,7 +53,14 @@ bool OrphanAdoption::adopt() {
     local_.serve_unwritten();
     store_writer_.wake();
   }
+  take_over(status);
   return status.ok();
+}
+
+// What this process's last life, or whoever had its slot, had under way is in files by now, or waits
+// here for its file. A journal of a later format is never read here, so nobody waits for that.
+void OrphanAdoption::take_over(const IoStatus& status) {
+  if (status.ok() || status.error == ENOTSUP) local_.write_order().take_over();
 }
 
 void OrphanAdoption::start() {

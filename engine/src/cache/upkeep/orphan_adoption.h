@@ -34,6 +34,7 @@ class OrphanAdoption {
   void start();
 
  private:
+  void take_over(const IoStatus& status);
   void note(const IoStatus& status);
 
   Runtime& runtime_;

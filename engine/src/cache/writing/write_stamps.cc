@@ -213,6 +213,7 @@ bool WriteStamps::release_filed() {
       for (const auto& [id, versions] : stripe.under_way)
         add(id, *std::ranges::min_element(versions));
     }
+    local_.for_each_unwritten(add);
     std::vector<EntryId> waiting;
     const bool all =
         file_writer_.for_each_waiting([&](const EntryId& id) { waiting.push_back(id); });

@@ -297,15 +297,40 @@ TEST_F(GivingUpTest, newest_of_what_could_not_be_written_waits_for_its_dataset) 
   EXPECT_EQ(text_of(room.tiers.unwritten(id)), "5");
   room.tiers.keep_unwritten(id, shared(document(5, "again")));
   EXPECT_EQ(text_of(room.tiers.unwritten(id)), "again") << "clocks may have moved";
+  ground.refuse_new_files();
   room.tiers.serve_unwritten();
   EXPECT_TRUE(room.tiers.has_unwritten()) << "nobody has opened its dataset";
+  int visited = 0;
+  room.tiers.for_each_unwritten(
+      [&](const EntryId& one, Version of) { visited += one == id && of == version(5) ? 1 : 0; });
+  EXPECT_EQ(visited, 1);
   DatasetState& later = ground.open("later");
   room.tiers.serve_unwritten();
   EXPECT_FALSE(room.tiers.has_unwritten());
   EXPECT_EQ(room.in_memory(later, id), "again");
   EXPECT_EQ(room.moved, Names{"k"});
-  ground.run_for(1s);
+  ground.disk_works();
+  ground.run_for(10s);
   EXPECT_EQ(room.file(id), "again");
+}
+
+// Whoever else shares the directory reads the file.
+TEST_F(GivingUpTest, unwritten_entry_whose_dataset_nobody_opens_is_filed_once_the_disk_works_I10) {
+  const EntryId id{"never opened", "k"};
+  Record record;
+  record.id = id;
+  record.entry = document(5, "5");
+  ASSERT_EQ(room.journal(record), AppendStatus::durable);
+  room.settle_all();
+  ground.refuse_new_files();
+  room.tiers.keep_unwritten(id, shared(document(5, "5")));
+  room.tiers.serve_unwritten();
+  ground.disk_works();
+  room.tiers.serve_unwritten();
+  EXPECT_FALSE(room.tiers.has_unwritten());
+  EXPECT_EQ(room.file(id), "5");
+  ASSERT_TRUE(room.file_writer.sync());
+  EXPECT_FALSE(room.tiers.journal().holds(id));
 }
 
 TEST_F(GivingUpTest, unwritten_entry_gives_way_to_a_newer_one_in_memory_and_its_clocks_merge_I3) {
