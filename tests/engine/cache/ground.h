@@ -24,7 +24,6 @@
 
 #include "cache/local/cache_directory.h"
 #include "cache/local/corrupt_rows.h"
-#include "cache/local/file_bounds.h"
 #include "cache/local/file_writer.h"
 #include "cache/local/local_tiers.h"
 #include "cache/reading/background_reads.h"
@@ -36,6 +35,7 @@
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
 #include "cache/store/store_reader.h"
+#include "cache/upkeep/file_bounds.h"
 #include "cache/upkeep/scrub.h"
 #include "cache/upkeep/upkeep.h"
 #include "cache/upkeep/upkeep_parts.h"
@@ -197,7 +197,6 @@ struct LocalRoom {
       : ground_(ground),
         tiers(own(ground.runtime), events),
         file_writer(ground.runtime, tiers),
-        bounds(ground.runtime, tiers.index()),
         corrupt_rows(ground.runtime, tiers) {
     events = {
         .moved =
@@ -310,7 +309,6 @@ struct LocalRoom {
   LocalEvents events;
   LocalTiers tiers;
   FileWriter file_writer;
-  FileBounds bounds;
   CorruptRows corrupt_rows;
 
  private:
@@ -430,9 +428,10 @@ struct ReadingRoom {
 struct UpkeepRoom {
   explicit UpkeepRoom(Ground& ground, LocalRoom::JournalIs journal_is = LocalRoom::JournalIs::open)
       : writing(ground, journal_is),
-        parts(UpkeepParts{ground.runtime, writing.local.tiers, writing.local.file_writer,
-                          writing.local.bounds, writing.store.calls, writing.store.identity,
-                          writing.store.horizon, writing.store_writer},
+        bounds(ground.runtime, writing.local.tiers.index()),
+        parts(UpkeepParts{ground.runtime, writing.local.tiers, writing.local.file_writer, bounds,
+                          writing.store.calls, writing.store.identity, writing.store.horizon,
+                          writing.store_writer},
               [this](DatasetState& dataset) { hydrated.push_back(dataset.name); }) {}
 
   ScrubReport scrub(ScrubOptions options = {}) {
@@ -442,6 +441,7 @@ struct UpkeepRoom {
   std::vector<std::string> hydrated;
 
   WritingRoom writing;
+  FileBounds bounds;
   Upkeep parts;
 };
 

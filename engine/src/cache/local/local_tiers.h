@@ -26,15 +26,14 @@
 //     erase_matching        a matching erase                     tombstones  tombstones  gone
 //     erase_files_matching  one of a dead cache, or once more    tombstones  tombstones  as it is
 //
-// The journal keeps what it has, except that `erase_matching` tells it of the files it has erased,
-// and that what takes in tells it which older records need no file, if the disk took no new one.
+// The journal keeps what it has, and is only told which records need no file any more: those that
+// the files have by now, and those whose older file had to go because the disk took no new one.
 // `drop`, `evict` and `drop_deleted` do nothing while the journal holds the key.
 //
 // The room: `LocalTiers`, in five files, of which unwritten.cc has the entries whose file cannot be
 // written; `FileWriter`, which brings what memory has into the files;
 // `RecoveredWrites`, which does so with the journals of caches that stopped; `SharedCounters`, by
-// which processes hear of each other; `FileBounds`; `CorruptRows`. `LocalEvents` tell what happens
-// here.
+// which processes hear of each other; `CorruptRows`. `LocalEvents` tell what happens here.
 #pragma once
 
 #include <cstdint>

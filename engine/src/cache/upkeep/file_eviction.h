@@ -23,12 +23,12 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
-#include "cache/local/file_bounds.h"
 #include "cache/local/file_writer.h"
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/counters.h"
 #include "cache/runtime/runtime.h"
 #include "cache/store/store_calls.h"
+#include "cache/upkeep/file_bounds.h"
 #include "files/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/time.h"

@@ -3,7 +3,7 @@
 // timestamps too.
 //
 // It takes as many entries as the dataset's `hydrate` says, and stops sooner if the files pass
-// their bounds (local/file_bounds.h). What comes later is brought in by the change feed, which has
+// their bounds (upkeep/file_bounds.h). What comes later is brought in by the change feed, which has
 // a rule of its own: a key that this directory does not have yet is loaded if its dataset is open
 // and hydrates anything at all (`ChangeFeed::is_wanted`). Whoever changes which keys are hydrated
 // has to change that rule too. `Store::scan` knows no pattern.
@@ -15,12 +15,12 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
-#include "cache/local/file_bounds.h"
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
 #include "cache/upkeep/change_feed.h"
+#include "cache/upkeep/file_bounds.h"
 
 namespace tiercache::detail {
 

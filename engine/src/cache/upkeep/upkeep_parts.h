@@ -2,13 +2,13 @@
 // compares all tiers, from all of them.
 #pragma once
 
-#include "cache/local/file_bounds.h"
 #include "cache/local/file_writer.h"
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
 #include "cache/store/purge_horizon.h"
 #include "cache/store/store_calls.h"
 #include "cache/store/store_identity.h"
+#include "cache/upkeep/file_bounds.h"
 #include "cache/writing/store_writer.h"
 
 namespace tiercache::detail {

@@ -1,5 +1,5 @@
 // How much the entry files may hold, to the entry and to the byte.
-#include "cache/local/file_bounds.h"
+#include "cache/upkeep/file_bounds.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cache/local/file_bounds.h"
+#include "cache/upkeep/file_bounds.h"
 
 #include <cstdint>
 
