@@ -106,8 +106,8 @@ class WriteOrder {
   bool release_filed(std::uint64_t now, const std::function<std::optional<Busy>()>& busy);
   // Called once the slot's owner is dead and what it had under way was brought to the files.
   void forget(std::uint64_t slot);
-  // A process that gets a dead one's slot has what that had under way: others wait for it as before,
-  // until this says that it is in files, or that this process will say so of it (`begin`).
+  // A process that gets a dead one's slot has what that had under way: others wait for it as
+  // before, until this says that it is in files, or that this process will say so of it (`begin`).
   void take_over();
 
  private:

@@ -30,7 +30,8 @@ void LocalTiers::for_each_unwritten(
   for (const auto& [id, entry] : unwritten_) visit(id, entry->version);
 }
 
-// An entry leaves the map after it waits for its file, so that it always counts as on its way there.
+// An entry leaves the map after it waits for its file, so that it always counts as on its way
+// there.
 void LocalTiers::serve_unwritten() {
   std::map<EntryId, EntryPtr> unwritten;
   {

@@ -57,8 +57,9 @@ bool OrphanAdoption::adopt() {
   return status.ok();
 }
 
-// What this process's last life, or whoever had its slot, had under way is in files by now, or waits
-// here for its file. A journal of a later format is never read here, so nobody waits for that.
+// What this process's last life, or whoever had its slot, had under way is in files by now, or
+// waits here for its file. A journal of a later format is never read here, so nobody waits for
+// that.
 void OrphanAdoption::take_over(const IoStatus& status) {
   if (status.ok() || status.error == ENOTSUP) local_.write_order().take_over();
 }
