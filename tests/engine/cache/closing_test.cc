@@ -75,9 +75,11 @@ TEST_F(Closing, receipt_counts_what_a_newer_row_won_over_and_a_replaced_write_wi
   data->put("lost", "1");
   data->put("replaced", "1");
   data->put("replaced", "2");
+  world.clock->advance(1s);
   world.write_elsewhere("lost", "2");
   world.store_up();
   const CloseReceipt receipt = cache->close();
+  EXPECT_EQ(*world.store->row("test", {"d", "lost"})->document, "2");
   EXPECT_EQ(receipt.confirmed, 2u);
   EXPECT_EQ(receipt.left_in_outbox, 0u);
   EXPECT_EQ(receipt.parked, 0u);
