@@ -87,7 +87,8 @@ bool FileWriter::flush() {
     failed = failed || written == Written::failed;
     Lock lock(mutex_);
     if (written != Written::done) {
-      left.insert(std::move(*id));
+      // It may have been written once more since it was left, and then it counts once.
+      if (!left.insert(std::move(*id)).second) --in_progress_;
       continue;
     }
     --in_progress_;

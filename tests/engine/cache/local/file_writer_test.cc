@@ -142,6 +142,26 @@ TEST_F(FileWriterTest, key_that_another_process_is_at_is_tried_again_in_a_moment
   EXPECT_EQ(room.file(), "1");
 }
 
+// A key that is written anew while a flush has left it is met again by the same flush.
+TEST_F(FileWriterTest, key_that_is_left_twice_by_one_flush_counts_once) {
+  const EntryId first{"d", "a"}, second{"d", "b"};
+  room.write(data, document(5), first);
+  room.write(data, document(5), second);
+  int tries = 0;
+  ground.disk->set_fault([&](const std::string& operation, const std::string& path) {
+    if (operation != "open" || path.find("/cache/tmp/") == std::string::npos) return 0;
+    if (++tries == 2) room.file_writer.write_soon(first);
+    return ENOSPC;
+  });
+  EXPECT_FALSE(room.file_writer.flush());
+  EXPECT_EQ(tries, 3);
+  EXPECT_EQ(room.file_writer.waiting(), 2u);
+  ground.disk_works();
+  EXPECT_TRUE(room.file_writer.flush());
+  EXPECT_EQ(room.file_writer.waiting(), 0u);
+  EXPECT_TRUE(room.file_writer.for_each_waiting([](const EntryId&) {}));
+}
+
 TEST_F(FileWriterTest, disk_that_refuses_is_tried_again_with_growing_pauses_up_to_five_seconds) {
   room.write(data, document(5));
   const std::vector<std::int64_t> tries = tries_within(30s);
