@@ -16,30 +16,12 @@ Exit status: 0 counted, 1 more than that or a failure, 2 wrong usage.
 TEXT
 }
 
-limit=
-while (($# > 0)); do
-  case "$1" in
-    --at-most)
-      (($# >= 2)) || {
-        echo "count_hits.sh: $1 needs a value" >&2
-        exit 2
-      }
-      limit=$2
-      shift
-      ;;
-    --help)
-      usage
-      exit 0
-      ;;
-    *)
-      usage >&2
-      exit 2
-      ;;
-  esac
-  shift
-done
-
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/lib/search.sh
+source tests/lib/search.sh
+at_most=
+search_options 'at-most=[0-9]+([.][0-9]+)?' "$@"
+
 if ! command -v valgrind >/dev/null; then
   echo "count_hits.sh: valgrind is not installed (Debian: apt-get install valgrind)" >&2
   exit 1
@@ -69,7 +51,7 @@ ours=$(per_hit tiercache)
 naive=$(per_hit naive)
 ratio=$(awk -v a="$ours" -v b="$naive" 'BEGIN { printf "%.2f", a / b }')
 echo "instructions of a hit: tiercache $ours, a map behind a mutex $naive: $ratio times"
-if [[ -n $limit ]] && awk -v a="$ratio" -v b="$limit" 'BEGIN { exit !(a > b) }'; then
-  echo "more than $limit times: something was added to the way of a hit"
+if [[ -n $at_most ]] && awk -v a="$ratio" -v b="$at_most" 'BEGIN { exit !(a > b) }'; then
+  echo "more than $at_most times: something was added to the way of a hit"
   exit 1
 fi
