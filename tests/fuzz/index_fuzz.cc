@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "expect.h"
-#include "files/index.h"
+#include "files/index/index.h"
 
 namespace tiercache {
 namespace {

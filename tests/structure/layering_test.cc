@@ -19,7 +19,7 @@ const Owners kOwners = {
     {"adapters/sqlite/src/statement.h", "adapter:sqlite"},
     {"base/mutex.h", "room:base"},
     {"json/document.h", "room:json"},
-    {"files/index.h", "room:files"},
+    {"files/index/index.h", "room:files_index"},
     {"memory/memory_tier.h", "room:memory"},
     {"journal/journal.h", "room:journal"},
     {"outbox/outbox_drain.h", "room:outbox"},
@@ -40,8 +40,8 @@ TEST(Layering, edges_of_the_design_are_allowed) {
   EXPECT_TRUE(allowed("engine/include/tiercache/cache.h", "<vector>"));
   EXPECT_TRUE(allowed("engine/include/tiercache/json.h", "<nlohmann/json.hpp>"));
   EXPECT_TRUE(allowed("engine/include/tiercache/options.h", "<spdlog/fwd.h>"));
-  EXPECT_TRUE(allowed("engine/src/files/index.cc", "\"json/document.h\""));
-  EXPECT_TRUE(allowed("engine/src/files/index.cc", "\"files/index.h\""));
+  EXPECT_TRUE(allowed("engine/src/files/entry_files.cc", "\"json/document.h\""));
+  EXPECT_TRUE(allowed("engine/src/files/entry_files.cc", "\"files/index/index.h\""));
   EXPECT_TRUE(allowed("engine/src/refresh/scheduler.cc", "\"base/mutex.h\""));
   EXPECT_TRUE(allowed("engine/src/cache/core.cc", "\"refresh/scheduler.h\""));
   EXPECT_TRUE(allowed("engine/src/outbox/outbox_drain.cc", "\"journal/journal.h\""));
@@ -63,12 +63,14 @@ TEST(Layering, every_other_edge_is_refused) {
   EXPECT_FALSE(allowed("engine/include/tiercache/cache.h", "\"tiercache/testing/manual_clock.h\""));
   EXPECT_FALSE(allowed("engine/src/base/log.cc", "\"json/document.h\""));
   EXPECT_FALSE(allowed("engine/src/memory/tier.cc", "\"json/document.h\""));
-  EXPECT_FALSE(allowed("engine/src/refresh/scheduler.cc", "\"files/index.h\""));
-  EXPECT_FALSE(allowed("engine/src/files/index.cc", "\"cache/core.h\""));
+  EXPECT_FALSE(allowed("engine/src/refresh/scheduler.cc", "\"files/index/index.h\""));
+  EXPECT_FALSE(allowed("engine/src/files/entry_files.cc", "\"cache/core.h\""));
   EXPECT_FALSE(allowed("engine/src/journal/journal.cc", "\"outbox/outbox_drain.h\""));
   EXPECT_FALSE(allowed("engine/src/cache/local/giving_up.cc", "\"outbox/outbox_drain.h\""));
-  EXPECT_FALSE(allowed("engine/src/files/index.cc", "\"memory/memory_tier.h\""));
-  EXPECT_FALSE(allowed("engine/src/files/index.cc", "<unistd.h>"));
+  EXPECT_FALSE(allowed("engine/src/files/entry_files.cc", "\"memory/memory_tier.h\""));
+  EXPECT_FALSE(allowed("engine/src/files/index/index.cc", "<unistd.h>"));
+  EXPECT_FALSE(allowed("engine/src/files/index/index.cc", "\"json/document.h\""));
+  EXPECT_FALSE(allowed("engine/src/journal/live/live_index.cc", "\"journal/journal.h\""));
   EXPECT_FALSE(allowed("engine/src/cache/core.cc", "\"tiercache/sqlite.h\""));
   EXPECT_FALSE(allowed("engine/src/newroom/new.cc", "\"base/mutex.h\""));
   EXPECT_FALSE(allowed("engine/testing/src/manual_clock.cc", "\"base/mutex.h\""));
@@ -145,11 +147,22 @@ TEST(Layering, circle_of_sources_is_found) {
   EXPECT_EQ(found.front().what, "is in a circle: x/a -> x/b -> x/a");
 }
 
+// Three small rooms have one class in front, whose header also has the types that the parts behind
+// it take and return.
+std::vector<SourceFile> files_without_facades() {
+  std::vector<SourceFile> files = read_files("engine/src", {".h", ".cc"});
+  std::erase_if(files, [](const SourceFile& file) {
+    const std::string part = part_of(file.path);
+    return part == "room:files" || part == "room:json" || part == "room:memory";
+  });
+  return files;
+}
+
 TEST(Layering, tree_has_no_hidden_edges_and_no_circles) {
   const ClassOwners owners = read_class_owners();
   EXPECT_TRUE(owners.contains("LocalTiers"));
   const std::vector<SourceFile> files = read_files("engine/src", {".h", ".cc"});
-  std::vector<Finding> findings = check_circles(read_files("engine/src/cache", {".h", ".cc"}));
+  std::vector<Finding> findings = check_circles(files_without_facades());
   for (const SourceFile& file : files) {
     for (const auto& some : {check_forward_declarations(file, owners), check_calls(file)}) {
       findings.insert(findings.end(), some.begin(), some.end());
@@ -158,8 +171,8 @@ TEST(Layering, tree_has_no_hidden_edges_and_no_circles) {
   EXPECT_TRUE(findings.empty()) << to_string(findings);
 }
 
-TEST(Layering, room_of_an_open_cache_fits_in_a_head) {
-  for (const auto& [part, lines] : lines_by_part(read_files("engine/src/cache", {".h", ".cc"}))) {
+TEST(Layering, room_fits_in_a_head) {
+  for (const auto& [part, lines] : lines_by_part(read_files("engine/src", {".h", ".cc"}))) {
     EXPECT_LT(lines, 2'000u) << part;
   }
 }

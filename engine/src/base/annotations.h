@@ -1,5 +1,5 @@
 // Clang's thread-safety attributes, which are empty for other compilers. A field says which mutex
-// guards it, and clang fails the build where that is not kept.
+// guards it, and clang fails the build if that is not kept.
 #pragma once
 
 #if defined(__clang__)

@@ -31,7 +31,7 @@ enum class LogTopic : std::uint8_t {
   data,
 };
 
-// The dataset that a message is about, where one format is used for several of them.
+// The dataset that a message is about, if one format is used for several of them.
 struct LogSubject {
   std::string_view name;
 };

@@ -9,7 +9,7 @@
 
 namespace tiercache {
 
-// The identity of the file that the name leads to now; 0 where that cannot be told.
+// The identity of the file that the name leads to now; 0 if that cannot be told.
 inline std::uint64_t identity_of(FileSystem& file_system, const std::string& path) {
   FileInfo info;
   return file_system.info(path, &info).ok() ? info.identity : 0;

@@ -12,7 +12,7 @@ namespace tiercache {
 // are used below 100 of them, hours below 48. Negative times are "0 ms".
 std::string spoken(std::chrono::milliseconds span);
 
-// "1 key", "2 keys", "0 keys". `many` is given where it is not `one` with an s.
+// "1 key", "2 keys", "0 keys". `many` is given if it is not `one` with an s.
 std::string counted(std::uint64_t number, std::string_view one, std::string_view many = {});
 
 // Turns line breaks and other control characters into blanks, so that what a server or a callback

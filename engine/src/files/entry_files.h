@@ -18,7 +18,7 @@
 
 #include "base/generations.h"
 #include "base/quarantine.h"
-#include "files/index.h"
+#include "files/index/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/file_system.h"
 
@@ -54,7 +54,7 @@ struct FileWriteResult {
     done,         // what was asked for stands: written, removed, or nothing had to be done
     newer_there,  // the file is newer and stays; `current` is it
     busy,         // another process holds the key's lock; try again
-    failed,       // the old entry stands; or the new one, where only the last sync of names failed
+    failed,       // the old entry stands; or the new one, if only the last sync of names failed
   };
   Status status = Status::done;
   EntryPtr current;

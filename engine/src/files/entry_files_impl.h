@@ -11,7 +11,7 @@
 //     tell    The other processes' memory (`Generations`) and the index learn of the change.
 //
 // A reader takes no lock, and sees the whole old file or the whole new one. `write_synced` stages
-// many files first, syncs all of them with one syncfs where the disk has one, and takes each key's
+// many files first, syncs all of them with one syncfs if the disk has one, and takes each key's
 // turn afterwards. If the file has changed in between and other bytes are wanted, they are staged
 // again.
 #pragma once
@@ -49,7 +49,7 @@ inline IndexItem index_item(const Entry& entry, std::uint64_t size, FilePrint pr
 // A file that was written before its key's turn, and the entry in it.
 struct Staged {
   Entry entry;
-  std::string temp;  // empty where there is no such file, or it was used
+  std::string temp;  // empty if there is no such file, or it was used
 };
 
 struct EntryFiles::Impl {

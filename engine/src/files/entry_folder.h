@@ -14,8 +14,8 @@
 
 #include "base/annotations.h"
 #include "base/mutex.h"
+#include "files/directory/workspace.h"
 #include "files/entry_files.h"
-#include "files/workspace.h"
 #include "tiercache/entry.h"
 #include "tiercache/file_system.h"
 
@@ -28,12 +28,12 @@ struct EnvelopeResult;
 struct FileState {
   enum class Status : std::uint8_t { sound, absent, damaged, misplaced, other_format, failed };
   Status status = Status::absent;
-  // Set where the file is sound. The entry has no document if only the header was read.
+  // Set if the file is sound. The entry has no document if only the header was read.
   EntryId id;
   EntryPtr entry;
   std::uint64_t size = 0;  // bytes of the document
-  std::string why;         // where it is not sound
-  IoStatus io;             // where it is `failed`
+  std::string why;         // if it is not sound
+  IoStatus io;             // if it is `failed`
 
   bool is_corrupt() const { return status == Status::damaged || status == Status::misplaced; }
 };
@@ -75,7 +75,7 @@ class EntryFolder {
 
   // Finds out whether one syncfs is enough on this disk. Called before anything is written there.
   void look_at_disk();
-  // False where staged files have to be synced one by one.
+  // False if staged files have to be synced one by one.
   bool syncs_together() const { return !one_by_one_.load(); }
   // Makes the names in these paths' directories survive power loss, and those of the directories
   // above them up to the root of ours.
@@ -92,9 +92,9 @@ class EntryFolder {
                       const std::function<void(const std::string& path)>& visit) const;
   // Tells the system that the headers of these files will be read soon.
   void will_read(const std::vector<FoundFile>& files) const;
-  // The print of the file as it is now; 0 where the system does not say.
+  // The print of the file as it is now; 0 if the system does not say.
   FilePrint print(const std::string& path) const;
-  // The time by the file system's own clock, which stamps files; 0 where it cannot be asked.
+  // The time by the file system's own clock, which stamps files; 0 if it cannot be asked.
   FileTime file_time();
 
   QuarantineCounts quarantine_counts() const;
@@ -125,7 +125,7 @@ class EntryFolder {
   Mutex mutex_;
   // Directories whose names, and those of all their parents, are known to survive power loss.
   std::set<std::string> rooted_ TIERCACHE_GUARDED_BY(mutex_);
-  // True where one syncfs would do nothing, as on a network file system. Then the files that were
+  // True if one syncfs would do nothing, as on a network file system. Then the files that were
   // changed since the last sync have to be known.
   std::atomic<bool> one_by_one_{false};
   std::set<std::string> changed_ TIERCACHE_GUARDED_BY(mutex_);

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "files/index.h"
-#include "files/workspace.h"
+#include "files/directory/workspace.h"
+#include "files/index/index.h"
 #include "tiercache/file_system.h"
 
 namespace tiercache {

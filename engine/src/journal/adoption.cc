@@ -25,7 +25,7 @@
 #include <vector>
 
 #include "base/same_file.h"
-#include "journal/place_reader.h"
+#include "journal/segments/place_reader.h"
 
 namespace tiercache {
 namespace {

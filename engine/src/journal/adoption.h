@@ -19,11 +19,11 @@
 
 #include "base/quarantine.h"
 #include "journal/compaction.h"
-#include "journal/journal_counters.h"
-#include "journal/journal_types.h"
-#include "journal/record_reader.h"
-#include "journal/segment.h"
-#include "journal/segment_table.h"
+#include "journal/format/segment.h"
+#include "journal/segments/journal_counters.h"
+#include "journal/segments/journal_types.h"
+#include "journal/segments/record_reader.h"
+#include "journal/segments/segment_table.h"
 
 namespace tiercache {
 

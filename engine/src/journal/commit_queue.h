@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "journal/queued_record.h"
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
+#include "journal/segments/queued_record.h"
 
 namespace tiercache {
 

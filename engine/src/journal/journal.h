@@ -25,18 +25,24 @@
 // On disk a journal is the folder `<directory>/journal/<name>/`, with a file `owner` that carries
 // the lock, and the segments `<number>.seg`. `docs/formats/journal.md` describes the bytes.
 //
+// Below it are three rooms, each of which knows those before it alone:
+//
+//     format/     what a record and a segment are as bytes (record.h, segment.h)
+//     live/       which records are live, in memory (live_index.h)
+//     segments/   the segments of an open journal: written, read back, deleted (segment_table.h)
+//
 // The parts, first those that a write passes, in their order, and then the others. Each can be made
 // in a test without the whole:
 //
 //     CommitQueue        who has the turn; records and notes that wait to be written
 //       RoundWriter      refuses what cannot be written, merges clocks
-//         SegmentWriter  into which segment; rescues records from a segment that failed
-//           CurrentSegment   the file: encode, write, sync
-//     SegmentTable       which segments there are, and what is live in them (LiveIndex)
-//     RecordReader       reads live records back: for the store, for copying, for the owner
+//         SegmentWriter  segments/: into which one; rescues records from one that failed
+//           CurrentSegment   segments/: the file: encode, write, sync
+//     SegmentTable       segments/: which there are, and what is live in them (LiveIndex)
+//     RecordReader       segments/: reads live records back: for the store, to copy, for the owner
+//     OwnFolder          segments/: where new ones go, and why there is none just now
 //     Settling, ParkedRecords   what the store said of a write
 //     Compaction         copies live records forward
-//     OwnFolder          where new segments go, and why there is none just now
 //     FolderAdoption     takes over the folders of dead owners
 //     FolderRestoring    replaces folders that were deleted
 #pragma once
@@ -51,9 +57,9 @@
 #include <string_view>
 #include <vector>
 
-#include "journal/journal_types.h"
-#include "journal/record.h"
-#include "journal/unsettled_write.h"
+#include "journal/format/record.h"
+#include "journal/live/unsettled_write.h"
+#include "journal/segments/journal_types.h"
 #include "tiercache/file_system.h"
 #include "tiercache/outbox.h"
 #include "tiercache/store.h"

@@ -16,9 +16,9 @@
 #include "base/mutex.h"
 #include "journal/commit_queue.h"
 #include "journal/compaction.h"
-#include "journal/own_folder.h"
-#include "journal/segment_table.h"
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
+#include "journal/segments/own_folder.h"
+#include "journal/segments/segment_table.h"
 
 namespace tiercache {
 

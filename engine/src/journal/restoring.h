@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "journal/commit_queue.h"
-#include "journal/own_folder.h"
-#include "journal/record_reader.h"
-#include "journal/segment_table.h"
-#include "journal/segment_writer.h"
+#include "journal/segments/own_folder.h"
+#include "journal/segments/record_reader.h"
+#include "journal/segments/segment_table.h"
+#include "journal/segments/segment_writer.h"
 #include "tiercache/entry.h"
 
 namespace tiercache {

@@ -9,7 +9,7 @@
 #include <map>
 #include <utility>
 
-#include "journal/place_reader.h"
+#include "journal/segments/place_reader.h"
 
 namespace tiercache {
 namespace {

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "journal/own_folder.h"
-#include "journal/queued_record.h"
-#include "journal/segment_table.h"
-#include "journal/segment_writer.h"
+#include "journal/segments/own_folder.h"
+#include "journal/segments/queued_record.h"
+#include "journal/segments/segment_table.h"
+#include "journal/segments/segment_writer.h"
 
 namespace tiercache {
 

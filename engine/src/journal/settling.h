@@ -3,8 +3,8 @@
 #pragma once
 
 #include "journal/commit_queue.h"
-#include "journal/segment_table.h"
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
+#include "journal/segments/segment_table.h"
 
 namespace tiercache {
 

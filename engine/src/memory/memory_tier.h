@@ -42,8 +42,8 @@ class MemoryShard;
 // for them; what they take beyond that, or less, is not counted.
 class MemoryTier {
  public:
-  // How many shards for so many processors: eight each, and more where 4 MiB or more are left to a
-  // share; fewer where a share would be less than 128 KiB; at most 256. A power of two.
+  // How many shards for so many processors: eight each, and more if 4 MiB or more are left to a
+  // share; fewer if a share would be less than 128 KiB; at most 256. A power of two.
   static unsigned shards_for(std::size_t max_bytes, unsigned processors);
 
   // `max_bytes` is the budget of all shards together, in equal shares; with 0 only what is pinned

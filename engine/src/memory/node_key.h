@@ -54,7 +54,7 @@ class NodeKey {
     return block;
   }
 
-  // The key must be empty before. `block` is `make_block(key)` where `needs_block(key)`, else null.
+  // The key must be empty before. `block` is `make_block(key)` if `needs_block(key)`, else null.
   void assign(std::string_view key, KeyBlock block) {
     size_ = static_cast<std::uint32_t>(key.size());
     if (char* chars = block.release()) {

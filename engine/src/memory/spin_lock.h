@@ -9,7 +9,7 @@
 
 namespace tiercache {
 
-// Tells the processor that this is a spin loop; does nothing where it has no instruction for that.
+// Tells the processor that this is a spin loop; does nothing if it has no instruction for that.
 inline void spin_pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();

@@ -10,7 +10,7 @@
 #include "base/annotations.h"
 #include "base/mutex.h"
 #include "journal/journal.h"
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
 #include "outbox/outbox_drain.h"
 #include "outbox/send_call.h"
 #include "outbox/slow_writes.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
 #include "tiercache/store.h"
 #include "tiercache/time.h"
 

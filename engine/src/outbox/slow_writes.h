@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "base/backoff.h"
-#include "journal/unsettled_write.h"
+#include "journal/live/unsettled_write.h"
 #include "tiercache/time.h"
 
 namespace tiercache {

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "journal/record.h"
+#include "journal/format/record.h"
 #include "tiercache/entry.h"
 #include "tiercache/store.h"
 #include "tiercache/time.h"

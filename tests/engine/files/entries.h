@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "files/directory.h"
+#include "files/directory/directory.h"
 #include "files/entry_files.h"
 #include "tiercache/testing/memory_file_system.h"
 

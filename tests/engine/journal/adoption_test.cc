@@ -4,7 +4,7 @@
 #include <cerrno>
 
 #include "engine/journal/journal_fixture.h"
-#include "journal/segment.h"
+#include "journal/format/segment.h"
 
 namespace tiercache::testing {
 namespace {

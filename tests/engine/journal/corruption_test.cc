@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/journal/journal_fixture.h"
-#include "journal/segment.h"
+#include "journal/format/segment.h"
 
 namespace tiercache::testing {
 namespace {

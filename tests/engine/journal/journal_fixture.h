@@ -1,4 +1,4 @@
-// What the journal's tests share: a journal on a disk in memory, and records in one line.
+// A journal on a disk in memory, whose owner can die and come back.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,67 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/journal/format/records.h"
+#include "engine/journal/segments/journal_disk.h"
 #include "journal/journal.h"
 #include "tiercache/testing/memory_file_system.h"
 
 namespace tiercache::testing {
-
-inline constexpr char kDirectory[] = "/cache/journal";
-// The cache's directory is there before its journal.
-inline constexpr char kMarker[] = "/cache/tiercache.json";
-
-inline Version at(std::uint64_t time) {
-  return {time, 1};
-}
-
-inline WallTime ms(std::int64_t since_epoch) {
-  return WallTime(std::chrono::milliseconds(since_epoch));
-}
-
-inline EntryId id_of(const std::string& key) {
-  return {"d", key};
-}
-
-inline Record content(const std::string& key, std::uint64_t version, const std::string& document) {
-  Record record;
-  record.id = id_of(key);
-  record.entry.version = at(version);
-  record.entry.document = std::make_shared<std::string>(document);
-  record.entry.checksum = Checksum::of(document);
-  return record;
-}
-
-inline Record tombstone(const std::string& key, std::uint64_t version) {
-  Record record;
-  record.id = id_of(key);
-  record.entry.kind = EntryKind::tombstone;
-  record.entry.version = at(version);
-  return record;
-}
-
-inline Record clocks(const std::string& key, std::uint64_t version, const Clocks& moved) {
-  Record record;
-  record.kind = RecordKind::clocks;
-  record.id = id_of(key);
-  record.entry.version = at(version);
-  record.entry.clocks = moved;
-  return record;
-}
-
-inline Record erase_matching(const std::string& glob, std::uint64_t version) {
-  Record record;
-  record.kind = RecordKind::erase_matching;
-  record.id = id_of(glob);
-  record.entry.version = at(version);
-  return record;
-}
-
-// A document of about `bytes` bytes that tells which one it is.
-inline std::string document(const std::string& of, std::size_t bytes = 40) {
-  std::string text = "{\"of\":\"" + of + "\",\"pad\":\"";
-  if (text.size() + 2 < bytes) text.append(bytes - text.size() - 2, 'x');
-  return text + "\"}";
-}
 
 inline UnsettledWrite write_of(const Record& record) {
   UnsettledWrite write;
@@ -176,22 +121,5 @@ class OpenJournalTest : public JournalOnDiskTest {
  protected:
   OpenJournalTest() { EXPECT_TRUE(log.open().ok()); }
 };
-
-// Paths of segment files on the disk.
-inline std::vector<std::string> segment_files(const MemoryDisk& disk) {
-  std::vector<std::string> found;
-  for (const std::string& path : disk.files()) {
-    if (path.ends_with(".seg")) found.push_back(path);
-  }
-  return found;
-}
-
-inline std::vector<std::string> quarantined_files(const MemoryDisk& disk) {
-  std::vector<std::string> found;
-  for (const std::string& path : disk.files()) {
-    if (path.find("/quarantine/") != std::string::npos) found.push_back(path);
-  }
-  return found;
-}
 
 }  // namespace tiercache::testing

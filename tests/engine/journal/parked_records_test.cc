@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <string>
 
-#include "engine/journal/parts_fixture.h"
+#include "engine/journal/queue_fixture.h"
 
 namespace tiercache::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/journal/parts_fixture.h"
+#include "engine/journal/queue_fixture.h"
 
 namespace tiercache::testing {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "engine/journal/parts_fixture.h"
+#include "engine/journal/queue_fixture.h"
 
 namespace tiercache::testing {
 namespace {

@@ -1,6 +1,6 @@
 #include "cache/local/cache_directory.h"
 
-#include "files/directory.h"
+#include "files/directory/directory.h"
 
 namespace tiercache::detail {
 

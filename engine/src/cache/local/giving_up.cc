@@ -16,7 +16,7 @@ constexpr std::size_t kWithdrawnKept = 4'096;
 
 // An entry that the journal still holds has not reached the store or its file yet, and stays. A
 // write that comes meanwhile has a newer version, so that `remove` leaves its file alone; one that
-// moves clocks alone has not, and where there is a row the second look at the journal sees it.
+// moves clocks alone has not, and if there is a row the second look at the journal sees it.
 bool LocalTiers::let_go(const EntryId& id, Version version, const Entry* row) {
   if (journal_->holds(id)) return false;
   if (files_.remove(id, version).status != FileWriteResult::Status::done) return false;
@@ -121,7 +121,7 @@ IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryP
 }
 
 // What was refused by its guard can be told by the files, as long as they have the winner.
-bool LocalTiers::gave_way(const Record& record) {
+bool LocalTiers::was_refused(const Record& record) {
   const Version ours = record.entry.version;
   {
     Lock lock(mutex_);

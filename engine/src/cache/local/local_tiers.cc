@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/backoff.h"
+#include "base/disk_refusal.h"
 #include "base/hex.h"
 #include "cache/local/cache_directory.h"
 #include "cache/runtime/kept_text.h"
@@ -54,7 +55,8 @@ std::uint64_t LocalTiers::open_files() {
   bool rebuilt = false;
   if (const IoStatus status = files_.open(&rebuilt); !status.ok()) {
     throw BadDirectory("the entry files of " + runtime_.options.directory.string() +
-                       " cannot be read: " + status.what);
+                       " cannot be used: " + status.what + ". To go on, " +
+                       advice_for(status.error, "let this user read and write them") + ".");
   }
   return slot_in_order();
 }
@@ -79,10 +81,9 @@ void LocalTiers::open_journal(const Journal::Recovered& recovered,
   std::unique_ptr<Journal> opened;
   *unread = Journal::open(runtime_.file_system, journal_options, recovered, all_recovered, &opened);
   if (!opened) {
-    throw BadDirectory("the journal of " + options.directory.string() +
-                       " cannot be opened: " + unread->what +
-                       ". Nothing in it was changed; make the directory readable and writable for "
-                       "this user, with space left.");
+    throw BadDirectory("the journal of " + options.directory.string() + " cannot be opened: " +
+                       unread->what + ". Nothing in it was changed. To go on, " +
+                       advice_for(unread->error, "let this user read and write it") + ".");
   }
   journal_ = std::move(opened);
 }
@@ -142,7 +143,7 @@ EntryPtr LocalTiers::find(DatasetState& dataset, const EntryId& id) {
   const bool trusted = !found.outdated && runtime_.coarse_ticks() < found.lifetimes.trusted_until;
   if (!trusted) {
     const FileReadResult file = read_file(id);
-    // Unless memory's entry is still on its way to its file, the file is right, even where it is
+    // Unless memory's entry is still on its way to its file, the file is right, even if it is
     // older: then another process has put the store's row there, because the store refused what
     // memory has.
     const bool stands = file.entry && (!found.pinned || file.entry->version > entry.version);
@@ -190,7 +191,7 @@ std::optional<Entry> LocalTiers::newest(const EntryId& id) {
   return newest;
 }
 
-Clocks LocalTiers::clocks_with_pending(const EntryId& id, const Entry& entry) const {
+Clocks LocalTiers::believable_clocks(const EntryId& id, const Entry& entry) const {
   const WallTime wall = runtime_.now().wall;
   Clocks clocks = believable(entry.clocks, wall);
   clocks.merge(believable(journal_->live_clocks(id), wall));

@@ -92,8 +92,8 @@ struct Known {
 // Thread-safe.
 //
 // Blocks: what takes in, removes or withdraws writes and mostly syncs files; `read_file`, `find`,
-// `newest`, `move_clocks` and `gave_way` may read one. Call these on a thread that may wait for the
-// disk. The rest does no I/O unless it says so.
+// `newest`, `move_clocks` and `was_refused` may read one. Call these on a thread that may wait for
+// the disk. The rest does no I/O unless it says so.
 class LocalTiers {
  public:
   // Opens all tiers but the journal, in a directory that is the cache's. Throws BadDirectory if the
@@ -135,7 +135,7 @@ class LocalTiers {
   bool is_in_memory(const DatasetState* dataset, std::string_view key) const;
   // The entry's clocks as far as they are believable, with those that the journal has yet to bring
   // to files and store.
-  Clocks clocks_with_pending(const EntryId& id, const Entry& entry) const;
+  Clocks believable_clocks(const EntryId& id, const Entry& entry) const;
   // The `last_fetch` of what is fetched or put from now on: after the key's invalidation, even
   // within the same millisecond.
   WallTime fetch_time(const EntryId& id) const;
@@ -201,7 +201,7 @@ class LocalTiers {
   bool withdraw_late(const EntryId& id, Version version);
   // True if the store has refused this write, so that the files are to have what stands there, even
   // if that is of a lower version (I5). The journal may hold the write for a while yet.
-  bool gave_way(const Record& record);
+  bool was_refused(const Record& record);
   // To be called once a refused write is gone. An older write of another process that it hid, and
   // that still waits for the store, is served again.
   void serve_what_was_below(const EntryId& id);

@@ -36,7 +36,7 @@ void RecoveredWrites::take(const Record& record) {
       return take_clocks(record);
     case RecordKind::content:
     case RecordKind::parked:
-      if (local_.gave_way(record) || is_older_than_memory(record)) {
+      if (local_.was_refused(record) || is_older_than_memory(record)) {
         filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
         return;
       }

@@ -14,7 +14,7 @@
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
 #include "files/entry_files.h"
-#include "journal/record.h"
+#include "journal/format/record.h"
 #include "tiercache/entry.h"
 
 namespace tiercache::detail {

@@ -62,7 +62,7 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   if (removed.status == Status::newer_there) return entry.version < removed.current->version;
   if (removed.status != Status::done) return false;
   // Otherwise an older write of this cache would come back from the journal at the next open. The
-  // entry itself stays in the journal, where that has it, until a file does: what a dead process on
+  // entry itself stays in the journal, if that has it, until a file does: what a dead process on
   // the directory left may be older, and would take its place.
   const bool journaled = journal_->cover_file_write(id, entry.version);
   if (!journaled) remember_withdrawn(id, {just_below(entry.version), nullptr, true});
@@ -139,7 +139,7 @@ bool LocalTiers::take_rows(const std::vector<ScannedEntry>& rows) {
   for (const ScannedEntry& row : rows) {
     runtime_.versions.observe(row.entry->version);
     if (hides(row.id, row.entry->version)) continue;
-    const Clocks clocks = clocks_with_pending(row.id, *row.entry);
+    const Clocks clocks = believable_clocks(row.id, *row.entry);
     if (const auto item = index().find(row.id)) {
       Clocks merged = item->clocks;
       merged.merge(clocks);

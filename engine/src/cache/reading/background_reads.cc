@@ -49,8 +49,11 @@ void BackgroundReads::due(const EntryId& id, Cadence cadence, std::chrono::milli
   // If there is no document yet that a rich refresh could add to, the turn fetches the document
   // first.
   if (cadence == Cadence::rich && (!dataset->policy.refresh || standing)) {
-    return parts_.refreshes.run(
-        {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence}, {});
+    return runtime_.tasks.post(Lane::disk, [this, dataset, id, cadence] {
+      parts_.refreshes.run(
+          {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence},
+          {});
+    });
   }
   const auto last_fetch =
       standing ? believable(standing->clocks.last_fetch, runtime_.now().wall) : std::nullopt;

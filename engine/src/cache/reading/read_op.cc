@@ -176,7 +176,7 @@ void ReadOp::trust_pinned() {
 }
 
 EntryPtr ReadOp::with_known_clocks(const EntryPtr& entry) const {
-  const Clocks clocks = local_.clocks_with_pending(id_, *entry);
+  const Clocks clocks = local_.believable_clocks(id_, *entry);
   const Candidate known = candidate();
   const bool same = known.resident && known.resident->entry.version == entry->version;
   if (!same && clocks == entry->clocks) return entry;

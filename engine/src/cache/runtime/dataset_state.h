@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/health_mark.h"
 #include "base/key_ref.h"
 #include "base/schedule.h"
 #include "cache/runtime/counters.h"
+#include "cache/runtime/health_mark.h"
 #include "cache/runtime/judge.h"
 #include "tiercache/detail/dataset_core.h"
 

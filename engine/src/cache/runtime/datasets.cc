@@ -1,7 +1,6 @@
 #include "cache/runtime/datasets.h"
 
 #include <cstdint>
-#include <set>
 #include <utility>
 
 #include "base/key_ref.h"
@@ -13,10 +12,8 @@ Datasets::Opened Datasets::open(const std::string& name, DatasetPolicy policy) {
   if (const auto there = datasets_.find(name); there != datasets_.end()) {
     return {*there->second, false};
   }
-  std::set<std::uint32_t> taken;
-  for (const auto& [other, state] : datasets_) taken.insert(state->number);
   std::uint32_t number = dataset_number(name);
-  while (taken.contains(number)) ++number;
+  while (!numbers_.insert(number).second) ++number;
   auto state =
       std::make_unique<DatasetState>(name, number, std::move(policy), memory_ttl_, log_, clock_);
   return {*datasets_.emplace(name, std::move(state)).first->second, true};

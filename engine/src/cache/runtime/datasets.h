@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,7 @@ class Datasets {
   mutable Mutex mutex_;
   std::map<std::string, std::unique_ptr<DatasetState>, std::less<>> datasets_
       TIERCACHE_GUARDED_BY(mutex_);
+  std::set<std::uint32_t> numbers_ TIERCACHE_GUARDED_BY(mutex_);  // that they have
 };
 
 }  // namespace tiercache::detail

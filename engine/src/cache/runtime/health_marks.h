@@ -2,8 +2,8 @@
 // hide the failure of another.
 #pragma once
 
-#include "base/health_mark.h"
 #include "base/log.h"
+#include "cache/runtime/health_mark.h"
 #include "tiercache/clock.h"
 
 namespace tiercache::detail {

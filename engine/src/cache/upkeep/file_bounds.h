@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cache/runtime/runtime.h"
-#include "files/index.h"
+#include "files/index/index.h"
 
 namespace tiercache::detail {
 

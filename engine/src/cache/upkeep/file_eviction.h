@@ -29,7 +29,7 @@
 #include "cache/runtime/runtime.h"
 #include "cache/store/store_calls.h"
 #include "cache/upkeep/file_bounds.h"
-#include "files/index.h"
+#include "files/index/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/time.h"
 

@@ -185,6 +185,20 @@ void Scrub::compare(const std::vector<Subject>& subjects) {
   }
 }
 
+// True if the row's clocks are later than those of the file, which is of the same version.
+bool Scrub::brings_clocks(const Entry& row, const Subject& subject) const {
+  const Clocks& here = subject.file->clocks;
+  Clocks there = local_.believable_clocks(subject.id, row);
+  // An invalidation in the future counts as one of now, that is, as another one at each look; one
+  // that has made the file's document stale is all that can be had of it.
+  const bool is_ahead = row.clocks.invalidated_at > there.invalidated_at;
+  if (is_ahead && here.invalidated_at && here.invalidated_at >= here.last_fetch)
+    there.invalidated_at.reset();
+  Clocks merged = here;
+  merged.merge(there);
+  return merged != here;
+}
+
 Scrub::Difference Scrub::difference(const Subject& subject, const EntryPtr& row,
                                     bool corrupt) const {
   const EntryPtr& file = subject.file;
@@ -199,9 +213,7 @@ Scrub::Difference Scrub::difference(const Subject& subject, const EntryPtr& row,
   if (row->version < file->version) return Difference::store_behind;
   if (row->version > file->version) return Difference::store_ahead;
   if (row->kind != file->kind || row->checksum != file->checksum) return Difference::store_differs;
-  Clocks merged = file->clocks;
-  merged.merge(local_.clocks_with_pending(subject.id, *row));
-  return merged != file->clocks ? Difference::store_ahead : Difference::none;
+  return brings_clocks(*row, subject) ? Difference::store_ahead : Difference::none;
 }
 
 void Scrub::confirm(Subject subject) {

@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "cache/upkeep/upkeep_parts.h"
-#include "files/index.h"
+#include "files/index/index.h"
 #include "tiercache/entry.h"
 #include "tiercache/scrub.h"
 #include "tiercache/store.h"
@@ -83,6 +83,7 @@ class Scrub {
   bool memory_differs(const EntryId& id, const Entry& file) const;
   void compare(const std::vector<Subject>& subjects);
   Difference difference(const Subject& subject, const EntryPtr& row, bool corrupt) const;
+  bool brings_clocks(const Entry& row, const Subject& subject) const;
   // Looks again, and counts and mends what is still so.
   void confirm(Subject subject);
   void mend(const Subject& subject, Difference difference, const EntryPtr& row);

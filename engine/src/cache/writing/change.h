@@ -10,7 +10,7 @@
 
 #include "cache/runtime/dataset_state.h"
 #include "cache/writing/settlements.h"
-#include "journal/record.h"
+#include "journal/format/record.h"
 #include "tiercache/entry.h"
 #include "tiercache/store.h"
 

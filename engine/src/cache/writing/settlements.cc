@@ -69,7 +69,7 @@ std::optional<Settled> Settlements::verdict(const Write& waits, const UnsettledW
   switch (write.kind) {
     case RecordKind::content:
       if (waits.kind == RecordKind::clocks) {
-        // They went along, where the content was taken.
+        // They went along if the content was taken.
         const bool along = is_saved(result) && covers(write.write.entry.clocks, waits.clocks);
         return along ? std::optional(Settled{}) : std::nullopt;
       }

@@ -22,7 +22,7 @@ std::uint64_t order_hash(const EntryId& id) {
   return shared_hash(id.dataset, id.key);
 }
 
-// For whoever compared: what stands where another version was expected.
+// For whoever compared: what stands instead of the version that was expected.
 ChangeResult conflict(Version given, Version known, bool erased) {
   std::string why;
   if (known.is_zero()) {

@@ -198,7 +198,7 @@ TEST_F(LocalTiersTest, clocks_take_along_what_the_journal_has_yet_to_tell) {
   ASSERT_EQ(room.journal(moved), AppendStatus::durable);
   Entry entry = document(5);
   entry.clocks.last_rich_fetch = kStart + 1h;
-  const Clocks clocks = room.tiers.clocks_with_pending(kId, entry);
+  const Clocks clocks = room.tiers.believable_clocks(kId, entry);
   EXPECT_EQ(clocks.last_fetch, kStart + 10s);
   EXPECT_EQ(clocks.invalidated_at, kStart + 20s);
   EXPECT_EQ(clocks.last_rich_fetch, std::nullopt) << "an hour ahead is not believed";

@@ -62,6 +62,20 @@ TEST_F(ScrubPartTest, clocks_of_the_row_that_cannot_be_are_no_difference) {
   EXPECT_EQ(look(), kSound);
 }
 
+TEST_F(ScrubPartTest, invalidation_from_the_future_is_taken_once_I13) {
+  have(document(5, "5"));
+  Entry ahead = document(5, "5");
+  ahead.clocks.invalidated_at = kStart + 5min;
+  ground.put_row(ahead);
+  EXPECT_EQ(repair(), "1 key, 1 difference, store ahead 1, repaired 1");
+  for (int i = 0; i < 3; ++i) {
+    ground.clock->advance(1s);
+    EXPECT_EQ(look(), kSound);
+  }
+  ground.clock->advance(5min);
+  EXPECT_EQ(repair(), "1 key, 1 difference, store ahead 1, repaired 1") << "it is a time by now";
+}
+
 TEST_F(ScrubPartTest, row_that_no_file_takes_is_not_mended_I13) {
   have(document(5, "5"));
   ground.put_row(document(6, "6"));
