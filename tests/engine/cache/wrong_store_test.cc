@@ -87,6 +87,17 @@ TEST_F(WrongStore, one_call_says_that_it_is_meant) {
   EXPECT_FALSE(cache->health().store_replaced_since.has_value()) << "it is remembered";
 }
 
+TEST_F(WrongStore, what_was_not_taken_before_it_was_accepted_is_hydrated_then) {
+  put_in_wrong("other", "9");
+  auto cache = open_wrong();
+  auto dataset = data(*cache);
+  EXPECT_TRUE(cache->warm_up());
+  EXPECT_FALSE(dataset.get("other", {.reach = Reach::local}).has_value());
+  EXPECT_TRUE(cache->accept_store());
+  EXPECT_TRUE(cache->warm_up());
+  EXPECT_EQ(*dataset.get("other", {.reach = Reach::local}), "9");
+}
+
 TEST_F(WrongStore, which_one_is_meant_cannot_be_said_before_it_has_told_who_it_is) {
   wrong->set_fault([](const std::string&) { return StoreFault::unavailable; });
   auto cache = open_wrong();

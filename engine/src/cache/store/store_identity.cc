@@ -26,14 +26,17 @@ StoreIdentity::StoreIdentity(Runtime& runtime, StoreCalls& calls, KeepNote keep_
 
 void StoreIdentity::seen(const std::string& incarnation) {
   if (incarnation.empty()) return;
-  Lock lock(mutex_);
-  const bool known = same_ || runtime_.clock->steady_now() < look_at_;
-  if (incarnation == met_ && known) return;
-  met_ = incarnation;
-  compare();
+  {
+    Lock lock(mutex_);
+    const bool known = same_ || runtime_.clock->steady_now() < look_at_;
+    if (incarnation == met_ && known) return;
+    met_ = incarnation;
+    if (!compare()) return;
+  }
+  accepted_(true);
 }
 
-void StoreIdentity::compare() {
+bool StoreIdentity::compare() {
   using State = KeptText::State;
   // Read again each time: another process on the directory may have written it first, or accepted
   // the store.
@@ -43,17 +46,21 @@ void StoreIdentity::compare() {
     look_at_ = runtime_.clock->steady_now();
     runtime_.log.warn(LogTopic::files,
                       "which store the directory belongs to cannot be read: nothing is dropped");
-    return;
+    return false;
   }
   look_at_ = runtime_.after(kLookEvery);
   if (kept.state == State::read) known_ = kept.text;
   damaged_ = kept.state == State::damaged;
   if (kept.state == State::absent && known_.empty()) remember_first();
   same_ = known_ == met_;
-  if (!same_) return is_replaced();
+  if (!same_) {
+    is_replaced();
+    return false;
+  }
   keep_name();
-  if (!std::exchange(replaced_, std::nullopt)) return;
+  if (!std::exchange(replaced_, std::nullopt)) return false;
   runtime_.log.info(LogTopic::store, "the store is the one that the directory knows again");
+  return true;
 }
 
 void StoreIdentity::remember_first() {
@@ -96,10 +103,15 @@ StoreIdentity::Names StoreIdentity::names_of_both() const {
   return {.expected = shown(known_name_, known_), .met = shown(calls_.store()->describe(), met_)};
 }
 
+bool StoreIdentity::look_again() {
+  Lock lock(mutex_);
+  return !same_ && runtime_.clock->steady_now() >= look_at_ && compare();
+}
+
 bool StoreIdentity::may_send(Breaker::Urgency urgency) {
+  if (look_again()) accepted_(true);
   {
     Lock lock(mutex_);
-    if (!same_ && runtime_.clock->steady_now() >= look_at_) compare();
     if (!met_.empty() || unnamed_) return is_meant();
   }
   if (!calls_.store()->has_changes()) return true;

@@ -27,8 +27,8 @@ using KeepNote =
 // store too. Call these four on the disk or store lane, or on a user's thread.
 class StoreIdentity {
  public:
-  // `accepted` is called after `accept`, under no lock; `was_another`: until then the store was not
-  // the directory's.
+  // `accepted` is called under no lock, after `accept`, and when it is noticed that another process
+  // has accepted the store; `was_another`: until then the store was not the directory's.
   StoreIdentity(Runtime& runtime, StoreCalls& calls, KeepNote keep_note,
                 std::function<void(bool was_another)> accepted);
 
@@ -64,7 +64,9 @@ class StoreIdentity {
   void keep_again();
 
  private:
-  void compare() TIERCACHE_REQUIRES(mutex_);
+  // True if the store is the directory's, and was not before.
+  bool compare() TIERCACHE_REQUIRES(mutex_);
+  bool look_again();
   void remember_first() TIERCACHE_REQUIRES(mutex_);
   void keep_name() TIERCACHE_REQUIRES(mutex_);
   Names names_of_both() const TIERCACHE_REQUIRES(mutex_);

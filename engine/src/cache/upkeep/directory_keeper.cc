@@ -193,9 +193,7 @@ void DirectoryKeeper::resume() {
   feed_.start_over();
   file_writer_.flush();
   file_writer_.sync();
-  for (const std::string& name : runtime_.datasets.names()) {
-    hydration_.begin(*runtime_.datasets.find(name));
-  }
+  hydration_.begin_all();
   local_.journal().resume();
   store_writer_.wake();
 }

@@ -21,6 +21,10 @@ void Hydration::begin(DatasetState& dataset) {
       runtime_.tasks.kept([this, &dataset, wanted] { next_page(dataset, {}, wanted); }));
 }
 
+void Hydration::begin_all() {
+  for (const std::string& name : runtime_.datasets.names()) begin(*runtime_.datasets.find(name));
+}
+
 void Hydration::next_page(DatasetState& dataset, const std::string& cursor, std::size_t left) {
   runtime_.tasks.post(Lane::store,
                       [this, &dataset, cursor, left] { take_page(dataset, cursor, left); });

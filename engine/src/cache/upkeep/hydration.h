@@ -28,8 +28,8 @@ namespace tiercache::detail {
 class Hydration {
  public:
   // `hydrated` is called once for each call of `begin`, when that hydration has ended, whether or
-  // not the store has answered. So it may be called again for a dataset: a directory that was made
-  // anew begins all of them again. On the store lane, or from `begin`.
+  // not the store has answered. So it may be called again for a dataset: all of them begin again in
+  // a directory that was made anew, and once a store is accepted. On the store lane, or from `begin`.
   Hydration(Runtime& runtime, LocalTiers& local, const FileBounds& bounds, StoreCalls& calls,
             const StoreIdentity& identity, ChangeFeed& feed,
             std::function<void(DatasetState&)> hydrated)
@@ -44,6 +44,8 @@ class Hydration {
   // Begins once the change feed has its place, and goes on page by page on the store lane. The feed
   // tells what is written after a page was read.
   void begin(DatasetState& dataset);
+  // Begins that of every open dataset.
+  void begin_all();
   // True while some dataset is being hydrated.
   bool is_running() const;
 

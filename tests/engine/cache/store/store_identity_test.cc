@@ -144,10 +144,13 @@ TEST_F(StoreIdentityPartTest, what_another_process_has_accepted_is_seen_within_a
   ground.clock->advance(999ms);
   identity.seen("life 1");
   EXPECT_FALSE(identity.is_same());
+  EXPECT_EQ(room.accepted, std::vector<bool>{});
   ground.clock->advance(1ms);
   identity.seen("life 1");
   EXPECT_TRUE(identity.is_same());
   EXPECT_FALSE(replaced());
+  identity.seen("life 1");
+  EXPECT_EQ(room.accepted, std::vector{true}) << "told once";
 }
 
 TEST_F(StoreIdentityPartTest, store_that_was_given_another_name_is_known_by_that_from_then_on) {
@@ -205,6 +208,7 @@ TEST_F(StoreIdentityPartTest, outbox_goes_once_another_process_has_accepted_with
   EXPECT_FALSE(identity.may_send(kUrgency));
   ground.clock->advance(1s);
   EXPECT_TRUE(identity.may_send(kUrgency));
+  EXPECT_EQ(room.accepted, std::vector{true});
 }
 
 TEST_F(StoreIdentityPartTest, outbox_goes_to_a_store_that_tells_nothing_of_itself) {
