@@ -66,6 +66,7 @@ std::optional<std::string> Oracle::acknowledged(std::size_t process, const std::
   const Mark mark{.floor = what.version,
                   .erased = what.erased,
                   .matching = what.matching,
+                  .compared = what.compared.has_value(),
                   .began = begun.order,
                   .told = ++begun_};
   if (what.version <= begun.over.floor) {
@@ -159,7 +160,9 @@ Version Oracle::newest_matching_erase(const std::string& key) const {
 }
 
 bool Oracle::was_given_up(const std::string& name, const Mark& mark) const {
-  return row_ && disk_failed_ > mark.began && row_(name) > mark.floor;
+  if (!row_ || disk_failed_ <= mark.began) return false;
+  const Version row = row_(name);
+  return row > mark.floor || (mark.compared && !row.is_zero() && row != mark.floor);
 }
 
 bool Oracle::may_be_missing(const std::string& name, const Key& key, const Mark& mark) const {

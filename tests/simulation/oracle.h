@@ -21,6 +21,7 @@ struct Mark {
   Version floor = {};       // nothing older is served
   bool erased = false;      // that write was an erase
   bool matching = false;    // of many keys by a pattern
+  bool compared = false;    // the store may have refused it for a row of a lower version
   std::uint64_t began = 0;  // its place in the order in which writes were begun
   std::uint64_t told = 0;   // and of it the place of its acknowledgement
   bool local = true;        // the directory has it, or memory until a crash

@@ -81,7 +81,8 @@ void Core::make_parts() {
         return local.keep_note(path, head, text);
       },
       [this](bool was_another) {
-        // Every key is compared with what the store has now, and what it has beside them may be kept.
+        // Every key is compared with what the store has now, and what it has beside them may be
+        // kept.
         if (was_another) {
           upkeep_->feed.start_over();
           upkeep_->hydration.begin_all();

@@ -62,10 +62,17 @@ struct FolderAdoption::Replay {
     Version version;
     Clocks clocks;
   };
+  // What the last note of a folder says of the files of its records.
+  struct Filed {
+    std::uint64_t sequence = 0;  // the note's own
+    std::uint64_t up_to = 0;
+    std::set<std::uint64_t> segments;  // of the folder
+  };
   std::vector<std::shared_ptr<JournalFolder>> folders;
   std::set<std::uint64_t> segments;
   std::map<SlotName, Marker> markers;  // of each slot the one with the highest sequence number
   std::map<SlotName, Done> done;
+  std::map<const JournalFolder*, Filed> filed;
 };
 
 // --- Reading ---
@@ -82,7 +89,7 @@ void FolderAdoption::replay_frame(const FoundFrame& found, const JournalSegment&
                                   std::string_view bytes, Replay* replay) {
   const Frame& frame = found.frame;
   const auto size = static_cast<std::uint32_t>(frame_bytes(frame.payload.size()));
-  const Place place{segment.number, found.offset, size};
+  const Place place{segment.number, found.offset, size, frame.sequence};
   Record record;
   if (!decode_record(frame.payload, &record, DocumentBytes::skip)) {
     keep_aside(*segment.folder, segment.number, found.offset, bytes.substr(found.offset, size));
@@ -93,6 +100,11 @@ void FolderAdoption::replay_frame(const FoundFrame& found, const JournalSegment&
   if (record.kind == RecordKind::parked) {
     Replay::Marker& latest = replay->markers[slot];
     if (latest.sequence < frame.sequence) latest = {frame.sequence, std::move(record), place};
+  } else if (is_filed_note(record)) {
+    Replay::Filed& filed = replay->filed[segment.folder.get()];
+    if (filed.sequence < frame.sequence) {
+      filed = {frame.sequence, record.entry.version.time, filed.segments};
+    }
   } else if (record.kind == RecordKind::done) {
     Replay::Done& done = replay->done[slot];
     done.version = std::max(done.version, record.entry.version);
@@ -132,6 +144,7 @@ IoStatus FolderAdoption::adopt_segment(const std::shared_ptr<JournalFolder>& of,
   segment->used_bytes = contents.end - kSegmentHeaderBytes;
   if (!table_.add_adopted(segment)) return {EBADF, "the journal is closed"};
   replay->segments.insert(segment->number);
+  replay->filed[of.get()].segments.insert(segment->number);
   // A bad first header counts as damage only with a record behind it. Without one it may be from a
   // crash while the segment was made.
   if (!contents.frames.empty() && !bytes.starts_with(encode_segment_header(header))) {
@@ -170,6 +183,7 @@ IoStatus FolderAdoption::adopt_folder(const std::string& path, Replay* replay) {
 }
 
 void FolderAdoption::forget(const JournalFolder& of, Replay* replay) {
+  replay->filed.erase(&of);
   for (const std::uint64_t number : table_.forget(of)) {
     replay->segments.erase(number);
     std::erase_if(replay->markers,
@@ -200,6 +214,7 @@ void FolderAdoption::judge(const Replay& replay) {
         index.add_parked_marker(latest.record, latest.place);
       }
     }
+    for (const auto& [of, filed] : replay.filed) index.drop_filed(filed.segments, filed.up_to);
     if (!replay.segments.empty()) index.guard_erasures(*replay.segments.rbegin());
   });
 }

@@ -38,6 +38,9 @@ struct Journal::Impl {
   Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& options);
 
   void close();
+  // Notes which records wait for no file any more. After a crash those are not brought to files
+  // again: their files may have been evicted or purged since, and may have had newer content.
+  void note_filed();
   // Lets go of files and locks. Called by the last thread that had the turn, or by the closing one
   // if nobody has it.
   void let_go();
@@ -56,6 +59,7 @@ struct Journal::Impl {
   ParkedRecords parked_records;
   FolderAdoption adoption;
   FolderRestoring restoring;
+  std::uint64_t filed_up_to = 0;  // as noted last; touched in the queue's order
 };
 
 Journal::Impl::Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& options)
@@ -85,6 +89,14 @@ Journal::Impl::Impl(std::shared_ptr<FileSystem> fs, const JournalOptions& option
 void Journal::Impl::let_go() {
   writer.let_go();
   table.let_go();
+}
+
+void Journal::Impl::note_filed() {
+  queue.add_in_order([&](CommitQueue::Additions* added) {
+    const std::uint64_t now =
+        table.with_index([](const LiveIndex& index) { return index.filed_up_to(); });
+    if (now != std::exchange(filed_up_to, now)) added->notes.push_back(make_filed_note(now));
+  });
 }
 
 void Journal::Impl::close() {
@@ -181,6 +193,7 @@ std::uint64_t Journal::files_mark() const {
 
 void Journal::files_synced(std::uint64_t mark) {
   impl_->table.with_index([&](LiveIndex& index) { index.files_synced(mark); });
+  impl_->note_filed();
   impl_->table.trim();
 }
 

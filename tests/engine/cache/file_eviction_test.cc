@@ -383,5 +383,27 @@ TEST(FileEviction, evicted_entry_is_out_of_memory_and_off_the_schedule_too) {
   EXPECT_FALSE(refreshed.contains(key(0)));
 }
 
+// What the journal still has on disk of a key is older than what was evicted.
+TEST(FileEviction, evicted_entry_is_not_followed_by_an_older_write_of_the_journal_after_a_kill_I3) {
+  World world;
+  auto cache = world.open(bounded);
+  auto data = cache->dataset("d", keyed_stale());
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.write_elsewhere("k", "2");
+  world.executor->run_for(2s);
+  ASSERT_EQ(*data.get("k", {.reach = Reach::local}), "2");
+  put_all(data);
+  ASSERT_TRUE(cache->flush());
+  ASSERT_TRUE(within_bound(world, *cache));
+  ASSERT_FALSE(data.get("k", {.reach = Reach::local}).has_value());
+  world.kill(cache);
+  world.store_down();
+  cache = world.open(bounded);
+  data = cache->dataset("d", keyed_stale());
+  const auto found = data.get("k", {.reach = Reach::local});
+  EXPECT_FALSE(found.has_value()) << *found;
+}
+
 }  // namespace
 }  // namespace tiercache::testing

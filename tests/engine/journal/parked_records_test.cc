@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string>
 
+#include "engine/journal/journal_fixture.h"
 #include "engine/journal/queue_fixture.h"
 
 namespace tiercache::testing {

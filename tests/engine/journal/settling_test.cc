@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "engine/journal/journal_fixture.h"
 #include "engine/journal/queue_fixture.h"
 
 namespace tiercache::testing {

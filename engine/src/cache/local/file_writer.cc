@@ -236,7 +236,7 @@ bool FileWriter::rewrite_suspects(std::set<EntryId>* rewritten) {
   std::set<EntryId> left;
   for (const EntryId& id : suspects) {
     const auto record = local_.journal().live_content(id);
-    const bool counts = record && !local_.was_refused(*record);
+    const bool counts = record && !local_.is_outdated(*record);
     const FileWriteResult result = local_.files().rewrite(id, counts ? &record->entry : nullptr);
     const bool done = result.status == FileWriteResult::Status::done;
     (done ? *rewritten : left).insert(id);

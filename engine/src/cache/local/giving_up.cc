@@ -86,7 +86,8 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
 }
 
 IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
-  remember_withdrawn(id, {ours, row});  // before anything else: a file may be on its way
+  remember_withdrawn(id, {Withdrawn::What::one_version, ours,
+                          row});  // before anything else: a file may be on its way
   if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
   {
     Lock lock(mutex_);
@@ -120,9 +121,14 @@ IoStatus LocalTiers::withdraw_file(const EntryId& id, Version ours, const EntryP
   return {};
 }
 
-// What was refused by its guard can be told by the files, as long as they have the winner.
-bool LocalTiers::was_refused(const Record& record) {
+// What was refused by its guard can be told by the files, as long as they have the winner. What is
+// newer in memory may be in no file, such as the tombstone of an erase whose older file had to go.
+bool LocalTiers::is_outdated(const Record& record) {
   const Version ours = record.entry.version;
+  if (const DatasetState* dataset = runtime_.datasets.find(record.id.dataset)) {
+    const MemoryTier::Found found = memory_.peek(dataset->ref(record.id.key));
+    if (found.pinned && found.resident && found.resident->entry.version > ours) return true;
+  }
   {
     Lock lock(mutex_);
     const auto found = withdrawn_.find(record.id);

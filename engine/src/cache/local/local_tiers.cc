@@ -114,6 +114,11 @@ Known LocalTiers::known(const DatasetState* dataset, const EntryId& id) const {
   if (known.in_memory.resident) known.version = known.in_memory.resident->entry.version;
   if (known.in_files) known.version = std::max(known.version, known.in_files->version);
   known.erased = journal_->erased_below(id).value_or(Version{});
+  Lock lock(mutex_);
+  const auto gone = withdrawn_.find(id);
+  if (gone != withdrawn_.end() && gone->second.what == Withdrawn::What::all_older_ones) {
+    known.given_up = gone->second.version;
+  }
   return known;
 }
 

@@ -74,9 +74,12 @@ struct Known {
   Version version;
   // A matching erase of this version hides whatever is older; zero if none does.
   Version erased;
+  // A row of this version came from the store and is in no tier, because the disk did not take it;
+  // zero if there is none.
+  Version given_up;
 
-  // The newest version that counts, whether it is an entry's or the erase's.
-  Version visible() const { return std::max(version, erased); }
+  // The newest version that counts, whether it is an entry's, the erase's or the row's.
+  Version visible() const { return std::max({version, erased, given_up}); }
   // What stands in one of the two, and its clocks; nullopt if nothing does. Memory is asked unless
   // the index is ahead of it: its clocks were judged when they came in, while the index, like the
   // files, keeps one that was once wrong, because it merges by maximum.
@@ -92,7 +95,7 @@ struct Known {
 // Thread-safe.
 //
 // Blocks: what takes in, removes or withdraws writes and mostly syncs files; `read_file`, `find`,
-// `newest`, `move_clocks` and `was_refused` may read one. Call these on a thread that may wait for
+// `newest`, `move_clocks` and `is_outdated` may read one. Call these on a thread that may wait for
 // the disk. The rest does no I/O unless it says so.
 class LocalTiers {
  public:
@@ -199,9 +202,11 @@ class LocalTiers {
   // If the store has refused this version lately, takes it out of memory, files and index again and
   // returns true. For whoever shows or files a write that the store has answered first.
   bool withdraw_late(const EntryId& id, Version version);
-  // True if the store has refused this write, so that the files are to have what stands there, even
-  // if that is of a lower version (I5). The journal may hold the write for a while yet.
-  bool was_refused(const Record& record);
+  // True if this write must not come into a file any more, although the journal may hold it for a
+  // while yet: the store has refused it, so that the files are to have what stands there, even if
+  // that is of a lower version (I5); or memory has something newer that the disk would not take so
+  // far (I3, I4).
+  bool is_outdated(const Record& record);
   // To be called once a refused write is gone. An older write of another process that it hid, and
   // that still waits for the store, is served again.
   void serve_what_was_below(const EntryId& id);
@@ -304,11 +309,13 @@ class LocalTiers {
   // What must not come into files any more, for whoever is still writing it there: what the store
   // refused lately, and what went for a newer row that the disk did not take.
   struct Withdrawn {
+    enum class What : std::uint8_t { one_version, all_older_ones } what;
     Version version;
-    EntryPtr row;            // what the store has instead; null if the file is just to go
-    bool older_too = false;  // whatever is older is outdated as well
+    EntryPtr row;  // what the store has instead; null if the file is just to go
 
-    bool has(Version which) const { return which == version || (older_too && which < version); }
+    bool has(Version which) const {
+      return what == What::one_version ? which == version : which < version;
+    }
   };
   void remember_withdrawn(const EntryId& id, Withdrawn withdrawn);
 

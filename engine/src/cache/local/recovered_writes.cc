@@ -36,7 +36,7 @@ void RecoveredWrites::take(const Record& record) {
       return take_clocks(record);
     case RecordKind::content:
     case RecordKind::parked:
-      if (local_.was_refused(record) || is_older_than_memory(record)) {
+      if (local_.is_outdated(record)) {
         filed_.push_back({record.kind, record.id, record.entry.version, record.entry.clocks});
         return;
       }
@@ -69,15 +69,6 @@ void RecoveredWrites::take_clocks(const Record& record) {
   merge_clocks(&entry, record.entry.clocks, record.entry.metadata,
                entry.version == record.entry.version);
   add(record, std::move(entry));
-}
-
-// Memory may hold something newer that its disk would not take so far, such as the tombstone of an
-// erase whose file had to go: the record must not take its place in the files (I3, I4).
-bool RecoveredWrites::is_older_than_memory(const Record& record) const {
-  const DatasetState* dataset = runtime_.datasets.find(record.id.dataset);
-  if (dataset == nullptr) return false;
-  const MemoryTier::Found found = local_.memory().peek(dataset->ref(record.id.key));
-  return found.pinned && found.resident && found.resident->entry.version > record.entry.version;
 }
 
 void RecoveredWrites::add(const Record& record, Entry entry) {

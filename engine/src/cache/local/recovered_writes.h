@@ -44,7 +44,6 @@ class RecoveredWrites {
   };
 
   void take_clocks(const Record& record);
-  bool is_older_than_memory(const Record& record) const;
   void add(const Record& record, Entry entry);
   std::vector<FileWriteResult> write_in_turn(
       const std::vector<std::pair<EntryId, EntryPtr>>& entries);

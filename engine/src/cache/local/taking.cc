@@ -65,7 +65,9 @@ bool LocalTiers::give_up_older_file(const EntryId& id, const Entry& entry,
   // entry itself stays in the journal, if that has it, until a file does: what a dead process on
   // the directory left may be older, and would take its place.
   const bool journaled = journal_->cover_file_write(id, entry.version);
-  if (!journaled) remember_withdrawn(id, {just_below(entry.version), nullptr, true});
+  if (!journaled) {
+    remember_withdrawn(id, {Withdrawn::What::all_older_ones, entry.version, nullptr});
+  }
   journal_->file_written(id, journaled ? just_below(entry.version) : entry.version,
                          journaled ? Clocks{} : entry.clocks);
   writer_.touched();

@@ -29,7 +29,8 @@ class Hydration {
  public:
   // `hydrated` is called once for each call of `begin`, when that hydration has ended, whether or
   // not the store has answered. So it may be called again for a dataset: all of them begin again in
-  // a directory that was made anew, and once a store is accepted. On the store lane, or from `begin`.
+  // a directory that was made anew, and once a store is accepted. On the store lane, or from
+  // `begin`.
   Hydration(Runtime& runtime, LocalTiers& local, const FileBounds& bounds, StoreCalls& calls,
             const StoreIdentity& identity, ChangeFeed& feed,
             std::function<void(DatasetState&)> hydrated)

@@ -272,7 +272,7 @@ std::optional<ChangeResult> WriteStamps::stamp_key(Change& change, const EntryPt
   local_.write_order().begin(order_hash(id));
   // Before the version is taken: whatever others put into the file from here on may be above it.
   change.generation = local_.memory().seen(change.dataset->ref(change.key)).generation;
-  change.entry.version = next_version(change, newest);
+  change.entry.version = next_version(change, there.floor());
   // The store would refuse it for that erase, after readers were served it (I5).
   if (const Version erased = erases_.under_way(id, change.entry.version); erased > newest) {
     if (change.if_version) return conflict(*change.if_version, erased, true);

@@ -176,7 +176,7 @@ void LiveIndex::occupy(RecordKind kind, const EntryId& id, Live& live, Version v
   live.version = version;
   live.place = place;
   live.settled = !has_store_;
-  live.file_synced = false;
+  set_file_synced(live, false);
   count(place);
   enqueue(kind, id, live);
 }
@@ -198,6 +198,7 @@ void LiveIndex::retire(RecordKind kind, const EntryId& id, Live& live) {
   dequeue(kind, id, live);
   unpark(kind, id, live);
   clear_written(live);
+  wait_for_file(live, 0);
 }
 
 void LiveIndex::empty_slot(const SlotName& slot) {
@@ -244,6 +245,7 @@ void LiveIndex::empty_if_done(const SlotName& slot) {
 // --- Records ---
 
 void LiveIndex::add(const Record& record, const Place& place) {
+  last_sequence_ = std::max(last_sequence_, place.sequence);
   switch (record.kind) {
     case RecordKind::content:
       return add_content(record, place);
@@ -264,6 +266,7 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
   const EntryId& id = found->first;
   Key& key = found->second;
   if (key.content && key.content->version >= version) return add_below(record, place, id, key);
+  const std::uint64_t waits_since = key.content ? key.content->unfiled_since : 0;
   if (key.content && !key.content->settled && !key.below && !has_seen(record, *key.content)) {
     sink(key);
   } else if (key.content) {
@@ -276,6 +279,7 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
   key.content.emplace();
   keep_guard(record, &*key.content);
   occupy(RecordKind::content, id, *key.content, version, place);
+  if (waits_since != 0) wait_for_file(*key.content, waits_since);
 }
 
 void LiveIndex::add_below(const Record& record, const Place& place, const EntryId& id, Key& key) {
@@ -291,19 +295,19 @@ void LiveIndex::add_below(const Record& record, const Place& place, const EntryI
   key.below = std::make_unique<Live>();
   keep_guard(record, key.below.get());
   occupy(RecordKind::content, id, *key.below, version, place);
-  key.below->file_synced = true;
+  set_file_synced(*key.below, true);
 }
 
 void LiveIndex::sink(Key& key) {
   clear_written(*key.content);
   key.below = std::make_unique<Live>(std::move(*key.content));
-  key.below->file_synced = true;
+  set_file_synced(*key.below, true);
 }
 
 void LiveIndex::surface(Key& key) {
   key.content = std::move(*key.below);
   key.below.reset();
-  key.content->file_synced = false;
+  set_file_synced(*key.content, false);
 }
 
 // If the older record says anything beyond the newer one, it must stay on the disk beside it.
@@ -385,6 +389,7 @@ bool LiveIndex::is_live_at(const Record& record, const Place& place) const {
 }
 
 void LiveIndex::move(const Record& record, const Place& from, const Place& to) {
+  last_sequence_ = std::max(last_sequence_, to.sequence);
   const auto slot = slot_at(record, from);
   if (!slot) {
     guard_if_hidden(record.id, record.entry.version, to.segment);

@@ -37,8 +37,11 @@ struct Place {
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;
   std::uint32_t size = 0;
+  std::uint64_t sequence = 0;  // the frame's, known while it is written or adopted; not compared
 
-  friend bool operator==(const Place&, const Place&) = default;
+  friend bool operator==(const Place& a, const Place& b) {
+    return a.segment == b.segment && a.offset == b.offset && a.size == b.size;
+  }
 };
 
 // Where the record of a slot lies. When a key's content is taken to be sent, its clocks travel with
@@ -70,6 +73,9 @@ struct LiveRecord {
   std::unique_ptr<Lineage> made_from;  // of content; null where it is empty
   std::uint64_t file_mark = 0;         // 0 if its file was not written since, or is synced
   bool file_synced = false;
+  // While `file_synced` is false: the sequence number from which on the key has waited for its
+  // file. Lower than the record's own if it took the place of one that waited.
+  std::uint64_t unfiled_since = 0;
   bool settled = false;
   bool held = false;       // an attempt to send it failed, and it waits for `resume`
   bool tombstone = false;  // only content can be one
@@ -150,6 +156,12 @@ class LiveIndex {
   void files_erased(const EntryId& glob, Version version);
   std::uint64_t files_mark() const { return files_mark_; }
   void files_synced(std::uint64_t mark);
+  // No record up to this sequence number waits for its file. It goes back when a file is written
+  // anew.
+  std::uint64_t filed_up_to() const;
+  // A dead owner's note said so of its segments, which are these. What the store has settled of
+  // that is dead: if its file is missing, somebody has removed it since.
+  void drop_filed(const std::set<std::uint64_t>& segments, std::uint64_t up_to);
 
   // --- Store ---
   // Chooses unsettled writes, oldest version first, marks their keys in flight and pins their
@@ -311,6 +323,8 @@ class LiveIndex {
   void mark_written(const SlotName& slot, Live& live);
   // It waits for no sync any more.
   void clear_written(Live& live);
+  void set_file_synced(Live& live, bool synced);
+  void wait_for_file(Live& live, std::uint64_t since);
   void mark_settled(const SlotName& slot, Live& live);
   // Empties the slot if its record is no longer needed: settled, synced, not parked, and not an
   // erase that guards.
@@ -346,6 +360,8 @@ class LiveIndex {
   std::uint64_t files_mark_ = 0;
   // The slots whose files were written and are not synced yet, by `Live::file_mark`.
   std::map<std::uint64_t, SlotName> written_;
+  std::set<std::uint64_t> unfiled_;  // `LiveRecord::unfiled_since` of all
+  std::uint64_t last_sequence_ = 0;
   std::uint64_t changes_ = 0;  // the last `LiveClocks::change`
 };
 

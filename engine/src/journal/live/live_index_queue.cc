@@ -21,7 +21,7 @@ namespace tiercache {
 
 void LiveIndex::mark_written(const SlotName& slot, Live& live) {
   clear_written(live);
-  live.file_synced = false;
+  set_file_synced(live, false);
   live.file_mark = ++files_mark_;
   written_.emplace(live.file_mark, slot);
 }
@@ -30,7 +30,7 @@ bool LiveIndex::cover_file_write(const EntryId& id, Version version) {
   Live* live = find({RecordKind::content, id});
   if (live == nullptr || live->version != version) return false;
   clear_written(*live);
-  live->file_synced = false;
+  set_file_synced(*live, false);
   return true;
 }
 
@@ -57,8 +57,47 @@ void LiveIndex::files_synced(std::uint64_t mark) {
     const SlotName slot = std::move(written_.begin()->second);
     Live& live = *find(slot);
     clear_written(live);
-    live.file_synced = true;
+    set_file_synced(live, true);
     empty_if_done(slot);
+  }
+}
+
+void LiveIndex::set_file_synced(Live& live, bool synced) {
+  live.file_synced = synced;
+  if (!synced && live.unfiled_since == 0) return wait_for_file(live, live.place.sequence);
+  if (synced) wait_for_file(live, 0);
+}
+
+void LiveIndex::wait_for_file(Live& live, std::uint64_t since) {
+  unfiled_.erase(live.unfiled_since);
+  live.unfiled_since = since;
+  if (since != 0) unfiled_.insert(since);
+}
+
+std::uint64_t LiveIndex::filed_up_to() const {
+  return unfiled_.empty() ? last_sequence_ : *unfiled_.begin() - 1;
+}
+
+// Clocks go first, since content whose clocks are still to come into its file may be needed for
+// them.
+void LiveIndex::drop_filed(const std::set<std::uint64_t>& segments, std::uint64_t up_to) {
+  for (const RecordKind kind : {RecordKind::clocks, RecordKind::content}) {
+    std::vector<SlotName> filed;
+    for_each([&](const SlotRef& slot, const Live& live) {
+      if (slot.kind != kind || slot.below || !live.settled || live.parked) return;
+      if (kind == RecordKind::content && keys_.find(slot.id)->second.clocks) return;
+      const std::vector<Place> places = places_of(kind, live);
+      const bool all = std::ranges::all_of(places, [&](const Place& place) {
+        return segments.contains(place.segment) && place.sequence <= up_to;
+      });
+      if (all) filed.push_back(slot.name());
+    });
+    for (const SlotName& slot : filed) {
+      Live& live = *find(slot);
+      clear_written(live);
+      set_file_synced(live, true);
+      empty_if_done(slot);
+    }
   }
 }
 

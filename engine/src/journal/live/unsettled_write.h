@@ -48,6 +48,15 @@ inline Record make_marker(RecordKind kind, const SlotName& slot, Version version
   return record;
 }
 
+// A note that no record of this folder up to this sequence number waits for its file. It is a
+// `done` record of no key, which versions of the library that do not know it pass over.
+inline Record make_filed_note(std::uint64_t up_to) {
+  return make_marker(RecordKind::done, {}, {up_to, 0});
+}
+inline bool is_filed_note(const Record& record) {
+  return record.kind == RecordKind::done && record.id.dataset.empty();
+}
+
 // The kind of the record that the outbox lists as this.
 inline RecordKind record_kind_of(OutboxKind kind) {
   switch (kind) {

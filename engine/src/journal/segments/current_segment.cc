@@ -39,7 +39,8 @@ std::string CurrentSegment::encode(std::span<QueuedRecord* const> records,
   std::string bytes;
   bytes.reserve(total_bytes(records));
   for (QueuedRecord* one : records) {
-    one->place = {segment_->number, end_ + bytes.size(), static_cast<std::uint32_t>(one->bytes())};
+    one->place = {segment_->number, end_ + bytes.size(), static_cast<std::uint32_t>(one->bytes()),
+                  sequence};
     append_frame(&bytes, segment_->salt, {one->record.kind, sequence++, synced_to_, one->payload});
   }
   return bytes;

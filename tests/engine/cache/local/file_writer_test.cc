@@ -294,6 +294,25 @@ TEST_F(FileWriterTest, suspect_is_not_written_anew_once_its_file_went_for_a_newe
   EXPECT_FALSE(holds());
 }
 
+// Another process has taken the file away, because its disk would not take the store's newer row.
+TEST_F(FileWriterTest, suspect_is_not_written_anew_while_memory_alone_has_something_newer_I3) {
+  room.write(data, document(5, "older"));
+  ASSERT_TRUE(room.file_writer.flush());
+  room.settle_all();
+  ground.refuse_files();
+  room.tiers.take(kId, shared(document(6, "row")));
+  ASSERT_TRUE(room.is_pinned(data));
+  ground.refuse(EIO, {"sync_all"}, "");
+  EXPECT_FALSE(room.file_writer.sync());
+  ground.disk_works();
+  ASSERT_TRUE(other->remove_file(LocalRoom::path()).ok());
+  ASSERT_TRUE(holds());
+  EXPECT_TRUE(room.file_writer.sync());
+  EXPECT_NE(room.file(), "older");
+  EXPECT_TRUE(room.file_writer.flush());
+  EXPECT_EQ(room.file(), "row");
+}
+
 TEST_F(FileWriterTest, suspect_is_not_written_anew_over_what_its_guard_gives_way_to_I5) {
   room.write(data, document(6, "refresh"), kId, version(3));
   ASSERT_TRUE(room.file_writer.flush());

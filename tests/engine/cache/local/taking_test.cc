@@ -209,6 +209,7 @@ TEST_F(TakingTest, rows_on_a_disk_that_takes_nothing_new_take_the_place_of_older
   ground.refuse_new_files();
   EXPECT_TRUE(take_row(document(5, "5")));
   EXPECT_EQ(room.found(data), "<nothing>") << "the store is asked";
+  EXPECT_EQ(room.tiers.known(&data, kId).visible(), version(5)) << "the row is known all the same";
 }
 
 TEST_F(TakingTest, row_on_a_disk_that_refuses_all_is_held_in_memory_I3) {

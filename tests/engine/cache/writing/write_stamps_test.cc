@@ -76,6 +76,21 @@ TEST_F(WriteStampsTest, version_is_above_a_matching_erase_that_hides_the_key_I4)
   EXPECT_GT(change.entry.version, erase);
 }
 
+TEST_F(WriteStampsTest, version_is_above_a_row_that_the_disk_did_not_take_I1_I3) {
+  into_file(document(4, "older"));
+  Entry row = document(5, "row");
+  row.version = ground.runtime.versions.next();
+  row.version.time += std::uint64_t{3'600'000} << Version::kCounterBits;  // by a clock far ahead
+  ground.refuse_new_files();
+  ASSERT_TRUE(room.local.tiers.keep_in_files(kId, row));
+  ground.disk_works();
+  ASSERT_EQ(room.local.file(), "<nothing>");
+  EXPECT_GT(written("ours"), row.version);
+  EXPECT_TRUE(room.local.file_writer.flush());
+  EXPECT_EQ(room.local.file(), "ours");
+  EXPECT_EQ(room.local.in_memory(data), "ours");
+}
+
 TEST_F(WriteStampsTest, if_version_holds_for_that_version_alone) {
   const Version there = written();
   Change right = compared(there), older = compared(version(1)), none = compared({});

@@ -417,5 +417,41 @@ TEST_F(LiveIndexSlots, erase_is_done_when_its_own_segment_is_the_only_one_it_gua
   EXPECT_EQ(index.live_records(), 0u);
 }
 
+// --- Up to which record all files are written ---
+
+TEST_F(LiveIndexSlots, key_waits_for_its_file_since_the_first_record_that_did) {
+  const auto put = [&](const Record& record, std::uint64_t sequence) {
+    index.add(record, {1, 64 * sequence, 64, sequence});
+  };
+  EXPECT_EQ(index.filed_up_to(), 0u);
+  put(content("a", 5, "1"), 1);
+  put(content("b", 6, "1"), 2);
+  EXPECT_EQ(index.filed_up_to(), 0u);
+  sync_file("a", 5);
+  EXPECT_EQ(index.filed_up_to(), 1u);
+  put(content("b", 7, "2"), 3);
+  EXPECT_EQ(index.filed_up_to(), 1u) << "the file has neither 6 nor 7";
+  sync_file("b", 7);
+  EXPECT_EQ(index.filed_up_to(), 3u);
+  put(clocks("c", 8, {ms(1), {}, {}}), 4);
+  EXPECT_EQ(index.filed_up_to(), 3u);
+  put(erase_matching("c*", 9), 5);
+  EXPECT_EQ(index.filed_up_to(), 4u) << "what it hides needs no file";
+  index.files_erased(id_of("c*"), at(9));
+  index.files_synced(index.files_mark());
+  EXPECT_EQ(index.filed_up_to(), 5u);
+}
+
+TEST_F(LiveIndexSlots, record_that_moves_still_waits_for_its_file) {
+  const Record record = content("a", 5, "1");
+  index.add(record, {1, 64, 64, 1});
+  index.add(content("b", 6, "1"), {1, 128, 64, 2});
+  sync_file("b", 6);
+  index.move(record, {1, 64, 64, 1}, {2, 64, 64, 3});
+  EXPECT_EQ(index.filed_up_to(), 0u);
+  sync_file("a", 5);
+  EXPECT_EQ(index.filed_up_to(), 3u);
+}
+
 }  // namespace
 }  // namespace tiercache::testing
