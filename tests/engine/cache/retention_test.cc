@@ -59,6 +59,25 @@ class RetentionTest : public ::testing::Test {
   std::optional<Dataset<JsonText>> data;
 };
 
+// The journal still has it on the disk.
+TEST_F(RetentionTest, entry_erased_elsewhere_is_not_back_after_its_tombstone_went_and_a_kill_I4) {
+  open("/here");
+  data->put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(10s);
+  world.write_elsewhere("k", std::nullopt);
+  world.executor->run_for(10s);
+  ASSERT_EQ(local("k"), "nothing");
+  world.clock->advance(kMonth);
+  wait_for_a_round();
+  ASSERT_EQ(world.entry_files(), 0u);
+  data.reset();
+  world.kill(cache);
+  world.store_down();
+  open("/here");
+  EXPECT_EQ(local("k"), "nothing");
+}
+
 TEST_F(RetentionTest, tombstones_go_from_store_and_files_after_thirty_days_and_not_before) {
   open("/here");
   data->put("k", "1");
