@@ -22,11 +22,17 @@ const char* to_string(Broken broken) {
 }
 
 void KeyHistory::put_begins(std::uint64_t number) {
-  begins({.number = number, .base = {}, .version = {}});
+  begins({.number = number, .base = {}, .first_base = {}, .version = {}});
 }
 
 void KeyHistory::refresh_begins(std::uint64_t number, std::optional<Version> base) {
-  begins({.number = number, .refresh = true, .base = base, .version = {}});
+  Write refresh{.number = number, .refresh = true, .base = base, .first_base = base, .version = {}};
+  for (const Write& write : writes_) {
+    // Of one that was never acknowledged the version is not known.
+    const bool may_be_base = base && write.refresh && (!write.version || write.version == base);
+    if (may_be_base) refresh.first_base = std::min(refresh.first_base, write.first_base);
+  }
+  begins(std::move(refresh));
 }
 
 void KeyHistory::erase_begins(std::uint64_t number, Scope scope) {
@@ -34,6 +40,7 @@ void KeyHistory::erase_begins(std::uint64_t number, Scope scope) {
           .erase = true,
           .matching = scope == Scope::matching,
           .base = {},
+          .first_base = {},
           .version = {}});
 }
 
@@ -83,7 +90,7 @@ bool KeyHistory::may_stand(const Write& write) const {
   if (!standing_ || write.number == standing_->number) return true;
   if (write.version && *write.version > *standing_->version) return true;
   if (standing_->refresh && write.elsewhere) {
-    return *write.version > standing_->base.value_or(Version{});
+    return *write.version > standing_->first_base.value_or(Version{});
   }
   // A settled matching erase leaves no trace of its version in the directory: after a restart with
   // the clock set back a later write may be stamped below it, and then either may stand.

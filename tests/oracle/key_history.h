@@ -77,6 +77,9 @@ class KeyHistory {
     bool refused = false;
     bool astray = false;
     std::optional<Version> base;
+    // That of the first of the refreshes that led to it: if the store refuses that one for what
+    // this directory had not seen, it refuses all of them.
+    std::optional<Version> first_base;
     std::optional<Version> version;
   };
   void begins(Write write);
