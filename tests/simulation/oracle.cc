@@ -57,7 +57,7 @@ std::optional<std::string> Oracle::acknowledged(std::size_t process, const std::
   known.store_only = known.store_only || !what.journaled;
   if (what.compared) {
     // The store may have what this directory has not heard of, and refuse what was compared here.
-    if (known.store_only || known.wiped) return std::nullopt;
+    if (known.store_only || known.wiped || evicted_) return std::nullopt;
     if (!compared_rightly(known, begun, *what.compared)) {
       return "compared with " + what.compared->to_string() + ", it took the place of " +
              begun.over.floor.to_string();
@@ -167,6 +167,7 @@ bool Oracle::was_given_up(const std::string& name, const Mark& mark) const {
 
 bool Oracle::may_be_missing(const std::string& name, const Key& key, const Mark& mark) const {
   if (was_given_up(name, mark)) return true;
+  if (evicted_ && row_(name) >= mark.floor) return true;
   return mark.floor.is_zero() || mark.erased || !mark.local || key.erase_tried > mark.began ||
          key.erased_elsewhere > mark.floor;
 }

@@ -85,6 +85,8 @@ class Oracle {
   // its version in the directory: a matching erase, a file that was given up, a directory that was
   // wiped.
   void clock_may_go_back() { clock_may_go_back_ = true; }
+  // What the store has may be missing in the directory, which then has nothing to compare with.
+  void entries_are_evicted() { evicted_ = true; }
 
   // A disk that does not take a newer row than the file's gives the file up, and then only memory
   // has the entry. `row` tells of which version the store has the key now.
@@ -130,6 +132,7 @@ class Oracle {
   std::map<std::string, Key> keys_;
   std::uint64_t begun_ = 0;
   bool clock_may_go_back_ = false;
+  bool evicted_ = false;
   std::uint64_t disk_failed_ = 0;  // when, in the order of beginnings
   std::function<Version(const std::string& key)> row_;
 };

@@ -11,6 +11,7 @@ void Simulation::open(Process& process) {
     options.journal.segment_bytes = traits_.small_journal ? 8'192 : 16'384;
     options.journal.max_bytes = traits_.small_journal ? 24'576 : 1 << 20;
     options.store_calls.batch_items = 7;
+    if (traits_.few_files) options.files.max_entries = 4;
   });
   // An entry of a clock that was ahead counts as due, and is served all the same.
   const auto stale_for = std::chrono::hours(traits_.clock_jumps ? 24 * 365 : 0);

@@ -12,7 +12,10 @@ Simulation::Simulation(std::uint64_t seed, Totals& totals, std::string traced)
              .elsewhere = pick(2) == 0,
              .clock_jumps = pick(3) == 0,
              .small_journal = pick(4) == 0};
+  // Of what was evicted nothing tells a clock that was set back.
+  traits_.few_files = seed % 4 == 0 && !traits_.clock_jumps;
   if (traits_.clock_jumps) oracle_.clock_may_go_back();
+  if (traits_.few_files) oracle_.entries_are_evicted();
   oracle_.rows_are_taken([this](const std::string& key) {
     const EntryPtr row = machine_.store->row("test", {"d", key});
     return row ? row->version : Version{};
@@ -23,7 +26,8 @@ Simulation::Simulation(std::uint64_t seed, Totals& totals, std::string traced)
   trace({}, std::string(traits_.siblings ? "siblings " : "") +
                 (traits_.elsewhere ? "elsewhere " : "") +
                 (traits_.clock_jumps ? "clock jumps " : "") +
-                (traits_.small_journal ? "small journal" : ""));
+                (traits_.small_journal ? "small journal " : "") +
+                (traits_.few_files ? "few files" : ""));
   for (std::size_t i = 0; i < kProcesses; ++i) processes_.push_back({.number = i});
   open(processes_[0]);
 }

@@ -35,6 +35,7 @@ class Simulation {
     bool elsewhere = false;      // another machine with the same store
     bool clock_jumps = false;    // the time of day jumps ahead and comes back
     bool small_journal = false;  // large documents and a journal for few of them
+    bool few_files = false;      // entries are evicted
   };
   enum class StoreMode : std::uint8_t { up, down, random, flaky };
   enum class DiskMode : std::uint8_t { works, flaky, no_changes, no_writes, no_syncs, no_names };

@@ -5,6 +5,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/cache/world.h"
 
@@ -128,6 +130,13 @@ TEST_F(StatsTest, scheduled_refreshes_tell_how_late_they_began) {
   ASSERT_TRUE(cache->warm_up());
   world.executor->run_for(2h + 1min);
   EXPECT_GE(of_dataset().refresh_lateness.count, 2u);
+}
+
+TEST_F(StatsTest, each_of_many_puts_counts) {
+  auto data = open();
+  using Values = std::vector<std::pair<std::string, std::string>>;
+  data.put_many(Values{{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  EXPECT_EQ(of_dataset().puts, 3u);
 }
 
 TEST_F(StatsTest, writes_are_counted_and_timed) {

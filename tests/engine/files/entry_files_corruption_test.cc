@@ -107,7 +107,9 @@ TEST_F(Corruption, swapped_files_are_never_served_I12) {
 
 TEST_F(Corruption, file_of_another_project_is_never_served) {
   disk_.write(file_of(id_), encode_envelope("theirs", id_, document(5)));
-  EXPECT_EQ(tier_.text(id_), "<corrupt>");
+  const FileReadResult read = tier_->read(id_);
+  EXPECT_EQ(read.status, FileReadResult::Status::corrupt);
+  EXPECT_NE(read.why.find("of another key or project"), std::string::npos) << read.why;
   EXPECT_EQ(tier_->quarantine_counts().misplaced, 1u);
 }
 

@@ -98,6 +98,7 @@ TEST(MemoryTierLarge, newer_large_ones_take_the_place_of_older_ones) {
   }
   EXPECT_TRUE(holds(tier, "large:18"));
   EXPECT_FALSE(holds(tier, "large:0"));
+  EXPECT_EQ(tier.stats().evictions, 20 - tier.stats().entries);
 }
 
 // A shard lends of its own share, never of what others lent it.
