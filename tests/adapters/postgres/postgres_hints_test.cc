@@ -147,7 +147,7 @@ TEST_F(PostgresHints, network_that_swallows_all_is_told_by_health_and_survived_I
                 Options out = options(with_port(database_.url(), proxy.port()));
                 out.connect_timeout = milliseconds(2'000);
                 // Three proofs in a row that a busy machine answers late are taken for a pooler.
-                out.hint_check_every = milliseconds(5'000);
+                out.hint_check_every = milliseconds(2'000);
                 return out;
               }()),
               rarely_polled);

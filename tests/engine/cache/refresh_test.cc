@@ -378,5 +378,26 @@ TEST(RefreshPath, hung_callback_is_abandoned_by_close_and_its_result_ignored) {
   EXPECT_EQ(world.entry_files(), 0u);
 }
 
+TEST(RefreshOnSchedule, source_that_has_none_is_asked_once_an_interval) {
+  for (const bool document : {false, true}) {
+    World world;
+    auto cache = world.open();
+    int asked = 0;
+    DatasetOptions<JsonText> options;
+    options.not_found_for = 0ms;
+    options.refresh_every = 1h;
+    options.refresh_jitter = 0ms;
+    options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+      ++asked;
+      return NotFound{};
+    };
+    auto data = cache->dataset("d", options);
+    if (document) data.put("", "1");
+    world.executor->run_for(4h + 30min);
+    EXPECT_GE(asked, 4) << document;
+    EXPECT_LE(asked, 6) << document;
+  }
+}
+
 }  // namespace
 }  // namespace tiercache::testing

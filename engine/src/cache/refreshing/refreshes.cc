@@ -81,6 +81,11 @@ void Refreshes::flight_ended(const RefreshRequest& request, const FlightResult& 
                       "dataset {}: a refresh was put off: {}", dataset.name, result.why);
     return;
   }
+  if (result.status == FlightResult::Status::not_found) {
+    turns_.source_had_none(dataset, request.id, request.cadence);
+  } else if (result.status != FlightResult::Status::failed) {
+    turns_.source_had_it(request.id);
+  }
   if (result.status != FlightResult::Status::failed) return dataset.source.worked();
   dataset.counters.refresh_failures.add();
   dataset.source.failed(result.why, turns_.retry_pause(request.id));

@@ -28,7 +28,10 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
   if (options.refresh_every.count() == 0 && options.rich_refresh_every.count() == 0) return;
   const auto standing = local_.known(&dataset, id).standing();
   const bool wanted = standing ? standing->kind == EntryKind::document : !options.keyed;
-  if (!wanted) return scheduler_->disarm(id);
+  if (!wanted) {
+    source_had_it(id);
+    return scheduler_->disarm(id);
+  }
   const Clocks clocks = standing ? standing->clocks : Clocks{};
   const WallTime now = runtime_.now().wall;
   const auto retry_at = retry_time(id);
@@ -75,11 +78,29 @@ std::optional<milliseconds> Turns::retry_pause(const EntryId& id) const {
   return std::chrono::ceil<milliseconds>(*retry_at - runtime_.clock->steady_now());
 }
 
-// The time of day until which the key's source is left alone after a failure.
+void Turns::source_had_none(const DatasetState& dataset, const EntryId& id, Cadence cadence) {
+  const milliseconds every = dataset.schedule(cadence).every;
+  if (every.count() == 0) return;
+  const WallTime until = runtime_.now().wall + every;
+  Lock lock(mutex_);
+  had_none_[id] = until;
+}
+
+void Turns::source_had_it(const EntryId& id) {
+  Lock lock(mutex_);
+  had_none_.erase(id);
+}
+
+// The time of day until which the key's source is left alone, after a failure or because it had
+// nothing.
 std::optional<WallTime> Turns::retry_time(const EntryId& id) const {
-  const auto pause = retry_pause(id);
-  if (!pause) return std::nullopt;
-  return runtime_.now().wall + *pause + milliseconds(1);
+  std::optional<WallTime> until;
+  if (const auto pause = retry_pause(id)) until = runtime_.now().wall + *pause + milliseconds(1);
+  Lock lock(mutex_);
+  if (const auto none = had_none_.find(id); none != had_none_.end()) {
+    until = std::max(until.value_or(none->second), none->second);
+  }
+  return until;
 }
 
 }  // namespace tiercache::detail

@@ -5,9 +5,12 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
+#include "base/annotations.h"
+#include "base/mutex.h"
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
 #include "refresh/scheduler.h"
@@ -33,6 +36,11 @@ class Turns {
   // of it, so that it is not overdue. Rich turns and keyed datasets are not looked at.
   bool are_ahead() const;
   void stop();
+  // The source has no such key. It is not asked by a turn before the interval has passed, although
+  // no clock has moved. To be called before the key is armed again.
+  void source_had_none(const DatasetState& dataset, const EntryId& id, Cadence cadence);
+  // It has the key again, or that does not matter any more.
+  void source_had_it(const EntryId& id);
   // How long the key's source is still left alone after a failure. Nullopt if it may be asked now.
   std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
 
@@ -43,6 +51,8 @@ class Turns {
   LocalTiers& local_;
   const SingleFlight& flights_;
   const std::shared_ptr<Scheduler> scheduler_;
+  mutable Mutex mutex_;
+  std::map<EntryId, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);  // until when; of armed keys
 };
 
 }  // namespace tiercache::detail
