@@ -56,19 +56,21 @@ function(tiercache_room name)
 endfunction()
 
 # tiercache_test(<name> SOURCES <files...> [ROOMS <rooms linked as objects...>]
-#                [LIBRARIES <libs...>] [LABELS <labels...>] [TIMEOUT <seconds>] [ONE_THREAD])
+#                [LIBRARIES <libs...>] [DEFINITIONS <definitions...>] [LABELS <labels...>] [TIMEOUT <seconds>]
+#                [ONE_THREAD])
 # A GoogleTest program, each of whose cases ctest runs; with TIERCACHE_TEST_SHARDS ctest runs the program
 # that many times, each with its share of the cases, since under a sanitizer a process takes half a second to
 # start. With ROOMS it links only those rooms' objects, so that a room is tested without the rest; without, name
 # tiercache::engine in LIBRARIES. With ONE_THREAD the program starts no thread, which a build without sanitizers
 # makes sure of, and the thread sanitizer, which has nothing to find in it, passes it over.
 function(tiercache_test name)
-  cmake_parse_arguments(TEST "ONE_THREAD" "TIMEOUT" "SOURCES;ROOMS;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(TEST "ONE_THREAD" "TIMEOUT" "SOURCES;ROOMS;LIBRARIES;DEFINITIONS;LABELS" ${ARGN})
   if(TEST_ONE_THREAD AND TIERCACHE_SANITIZE STREQUAL "thread")
     return()
   endif()
   add_executable(${name} ${TEST_SOURCES})
   tiercache_own(${name})
+  target_compile_definitions(${name} PRIVATE ${TEST_DEFINITIONS})
   if(TEST_ONE_THREAD AND NOT TIERCACHE_SANITIZE)
     target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/lib/one_thread.cc")
   endif()

@@ -103,7 +103,8 @@ void FolderAdoption::replay_frame(const FoundFrame& found, const JournalSegment&
   } else if (is_filed_note(record)) {
     Replay::Filed& filed = replay->filed[segment.folder.get()];
     if (filed.sequence < frame.sequence) {
-      filed = {frame.sequence, record.entry.version.time, filed.segments};
+      filed.sequence = frame.sequence;
+      filed.up_to = record.entry.version.time;
     }
   } else if (record.kind == RecordKind::done) {
     Replay::Done& done = replay->done[slot];
@@ -214,7 +215,9 @@ void FolderAdoption::judge(const Replay& replay) {
         index.add_parked_marker(latest.record, latest.place);
       }
     }
-    for (const auto& [of, filed] : replay.filed) index.drop_filed(filed.segments, filed.up_to);
+    for (const auto& [of, filed] : replay.filed) {
+      if (filed.up_to != 0) index.drop_filed(filed.segments, filed.up_to);
+    }
     if (!replay.segments.empty()) index.guard_erasures(*replay.segments.rbegin());
   });
 }

@@ -86,8 +86,8 @@ bool LocalTiers::withdraw_late(const EntryId& id, Version version) {
 }
 
 IoStatus LocalTiers::withdraw(const EntryId& id, Version ours, const EntryPtr& row) {
-  remember_withdrawn(id, {Withdrawn::What::one_version, ours,
-                          row});  // before anything else: a file may be on its way
+  // Before anything else, because a file may be on its way.
+  remember_withdrawn(id, {Withdrawn::What::one_version, ours, row});
   if (IoStatus status = withdraw_file(id, ours, row); !status.ok()) return status;
   {
     Lock lock(mutex_);

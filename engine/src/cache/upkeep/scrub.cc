@@ -192,8 +192,8 @@ bool Scrub::brings_clocks(const Entry& row, const Subject& subject) const {
   // An invalidation in the future counts as one of now, that is, as another one at each look; one
   // that has made the file's document stale is all that can be had of it.
   const bool is_ahead = row.clocks.invalidated_at > there.invalidated_at;
-  if (is_ahead && here.invalidated_at && here.invalidated_at >= here.last_fetch)
-    there.invalidated_at.reset();
+  const bool is_stale = here.invalidated_at && here.invalidated_at >= here.last_fetch;
+  if (is_ahead && is_stale) there.invalidated_at.reset();
   Clocks merged = here;
   merged.merge(there);
   return merged != here;

@@ -198,7 +198,7 @@ void LiveIndex::retire(RecordKind kind, const EntryId& id, Live& live) {
   dequeue(kind, id, live);
   unpark(kind, id, live);
   clear_written(live);
-  wait_for_file(live, 0);
+  unfiled_.erase(live.unfiled_since);  // what takes its place goes on waiting since then
 }
 
 void LiveIndex::empty_slot(const SlotName& slot) {
@@ -277,9 +277,9 @@ void LiveIndex::add_content(const Record& record, const Place& place) {
     uncount(key.content->place);
   }
   key.content.emplace();
+  key.content->unfiled_since = waits_since;
   keep_guard(record, &*key.content);
   occupy(RecordKind::content, id, *key.content, version, place);
-  if (waits_since != 0) wait_for_file(*key.content, waits_since);
 }
 
 void LiveIndex::add_below(const Record& record, const Place& place, const EntryId& id, Key& key) {

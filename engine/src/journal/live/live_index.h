@@ -73,7 +73,7 @@ struct LiveRecord {
   std::unique_ptr<Lineage> made_from;  // of content; null where it is empty
   std::uint64_t file_mark = 0;         // 0 if its file was not written since, or is synced
   bool file_synced = false;
-  // While `file_synced` is false: the sequence number from which on the key has waited for its
+  // While `file_synced` is false: the sequence number from which on the slot has waited for its
   // file. Lower than the record's own if it took the place of one that waited.
   std::uint64_t unfiled_since = 0;
   bool settled = false;
@@ -324,7 +324,6 @@ class LiveIndex {
   // It waits for no sync any more.
   void clear_written(Live& live);
   void set_file_synced(Live& live, bool synced);
-  void wait_for_file(Live& live, std::uint64_t since);
   void mark_settled(const SlotName& slot, Live& live);
   // Empties the slot if its record is no longer needed: settled, synced, not parked, and not an
   // erase that guards.

@@ -64,14 +64,13 @@ void LiveIndex::files_synced(std::uint64_t mark) {
 
 void LiveIndex::set_file_synced(Live& live, bool synced) {
   live.file_synced = synced;
-  if (!synced && live.unfiled_since == 0) return wait_for_file(live, live.place.sequence);
-  if (synced) wait_for_file(live, 0);
-}
-
-void LiveIndex::wait_for_file(Live& live, std::uint64_t since) {
   unfiled_.erase(live.unfiled_since);
-  live.unfiled_since = since;
-  if (since != 0) unfiled_.insert(since);
+  if (synced) {
+    live.unfiled_since = 0;
+    return;
+  }
+  if (live.unfiled_since == 0) live.unfiled_since = live.place.sequence;
+  if (live.unfiled_since != 0) unfiled_.insert(live.unfiled_since);
 }
 
 std::uint64_t LiveIndex::filed_up_to() const {
@@ -81,19 +80,16 @@ std::uint64_t LiveIndex::filed_up_to() const {
 // Clocks go first, since content whose clocks are still to come into its file may be needed for
 // them.
 void LiveIndex::drop_filed(const std::set<std::uint64_t>& segments, std::uint64_t up_to) {
+  const std::vector<SlotPlaces> all = live_in_any(segments);
   for (const RecordKind kind : {RecordKind::clocks, RecordKind::content}) {
-    std::vector<SlotName> filed;
-    for_each([&](const SlotRef& slot, const Live& live) {
-      if (slot.kind != kind || slot.below || !live.settled || live.parked) return;
-      if (kind == RecordKind::content && keys_.find(slot.id)->second.clocks) return;
-      const std::vector<Place> places = places_of(kind, live);
-      const bool all = std::ranges::all_of(places, [&](const Place& place) {
+    for (const auto& [slot, version, places, clocks_places] : all) {
+      if (slot.kind != kind || slot.below) continue;
+      Live& live = *find(slot);
+      const bool needs_clocks = kind == RecordKind::content && find({RecordKind::clocks, slot.id});
+      const bool filed = std::ranges::all_of(places, [&](const Place& place) {
         return segments.contains(place.segment) && place.sequence <= up_to;
       });
-      if (all) filed.push_back(slot.name());
-    });
-    for (const SlotName& slot : filed) {
-      Live& live = *find(slot);
+      if (!live.settled || live.parked || needs_clocks || !filed) continue;
       clear_written(live);
       set_file_synced(live, true);
       empty_if_done(slot);
