@@ -399,5 +399,26 @@ TEST(RefreshOnSchedule, source_that_has_none_is_asked_once_an_interval) {
   }
 }
 
+TEST(RefreshOnSchedule, rich_source_that_has_none_does_not_hold_up_the_plain_one) {
+  World world;
+  auto cache = world.open();
+  int plain = 0, rich = 0;
+  DatasetOptions<JsonText> options;
+  options.refresh_every = 1h;
+  options.rich_refresh_every = 24h;
+  options.refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+    return std::to_string(++plain);
+  };
+  options.rich_refresh = [&](RefreshContext&) -> RefreshAnswer<std::string> {
+    ++rich;
+    return NotFound{};
+  };
+  auto data = cache->dataset("d", options);
+  world.executor->run_for(72h + 30min);
+  EXPECT_GE(plain, 65) << "but for the jitter, one an hour";
+  EXPECT_GE(rich, 3);
+  EXPECT_LE(rich, 5);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

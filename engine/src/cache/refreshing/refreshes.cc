@@ -84,7 +84,7 @@ void Refreshes::flight_ended(const RefreshRequest& request, const FlightResult& 
   if (result.status == FlightResult::Status::not_found) {
     turns_.source_had_none(dataset, request.id, request.cadence);
   } else if (result.status != FlightResult::Status::failed) {
-    turns_.source_had_it(request.id);
+    turns_.source_had_it(request.id, request.cadence);
   }
   if (result.status != FlightResult::Status::failed) return dataset.source.worked();
   dataset.counters.refresh_failures.add();

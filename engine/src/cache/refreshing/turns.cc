@@ -29,16 +29,16 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
   const auto standing = local_.known(&dataset, id).standing();
   const bool wanted = standing ? standing->kind == EntryKind::document : !options.keyed;
   if (!wanted) {
-    source_had_it(id);
+    for (const Cadence cadence : {Cadence::normal, Cadence::rich}) source_had_it(id, cadence);
     return scheduler_->disarm(id);
   }
   const Clocks clocks = standing ? standing->clocks : Clocks{};
   const WallTime now = runtime_.now().wall;
-  const auto retry_at = retry_time(id);
   for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
     const Schedule schedule = dataset.schedule(cadence);
     if (schedule.every.count() == 0) continue;
     const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
+    const auto retry_at = retry_time(id, cadence);
     // After a failure a turn that is due waits for the back-off; one that is not due yet keeps its
     // time.
     if (retry_at && due_at(schedule, last, now, kNoMove) <= *retry_at) {
@@ -83,21 +83,21 @@ void Turns::source_had_none(const DatasetState& dataset, const EntryId& id, Cade
   if (every.count() == 0) return;
   const WallTime until = runtime_.now().wall + every;
   Lock lock(mutex_);
-  had_none_[id] = until;
+  had_none_[{id, cadence}] = until;
 }
 
-void Turns::source_had_it(const EntryId& id) {
+void Turns::source_had_it(const EntryId& id, Cadence cadence) {
   Lock lock(mutex_);
-  had_none_.erase(id);
+  had_none_.erase({id, cadence});
 }
 
 // The time of day until which the key's source is left alone, after a failure or because it had
 // nothing.
-std::optional<WallTime> Turns::retry_time(const EntryId& id) const {
+std::optional<WallTime> Turns::retry_time(const EntryId& id, Cadence cadence) const {
   std::optional<WallTime> until;
   if (const auto pause = retry_pause(id)) until = runtime_.now().wall + *pause + milliseconds(1);
   Lock lock(mutex_);
-  if (const auto none = had_none_.find(id); none != had_none_.end()) {
+  if (const auto none = had_none_.find({id, cadence}); none != had_none_.end()) {
     until = std::max(until.value_or(none->second), none->second);
   }
   return until;

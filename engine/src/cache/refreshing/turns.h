@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/annotations.h"
 #include "base/mutex.h"
@@ -36,23 +37,24 @@ class Turns {
   // of it, so that it is not overdue. Rich turns and keyed datasets are not looked at.
   bool are_ahead() const;
   void stop();
-  // The source has no such key. It is not asked by a turn before the interval has passed, although
-  // no clock has moved. To be called before the key is armed again.
+  // The source has no such key. It is not asked by a turn of this cadence before the interval has
+  // passed, although no clock has moved. To be called before the key is armed again.
   void source_had_none(const DatasetState& dataset, const EntryId& id, Cadence cadence);
   // It has the key again, or that does not matter any more.
-  void source_had_it(const EntryId& id);
+  void source_had_it(const EntryId& id, Cadence cadence);
   // How long the key's source is still left alone after a failure. Nullopt if it may be asked now.
   std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
 
  private:
-  std::optional<WallTime> retry_time(const EntryId& id) const;
+  std::optional<WallTime> retry_time(const EntryId& id, Cadence cadence) const;
 
   Runtime& runtime_;
   LocalTiers& local_;
   const SingleFlight& flights_;
   const std::shared_ptr<Scheduler> scheduler_;
   mutable Mutex mutex_;
-  std::map<EntryId, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);  // until when; of armed keys
+  // Until when; of armed keys.
+  std::map<std::pair<EntryId, Cadence>, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail
