@@ -116,9 +116,9 @@ Known LocalTiers::known(const DatasetState* dataset, const EntryId& id) const {
   known.erased = journal_->erased_below(id).value_or(Version{});
   Lock lock(mutex_);
   const auto gone = withdrawn_.find(id);
-  if (gone != withdrawn_.end() && gone->second.what == Withdrawn::What::all_older_ones) {
-    known.given_up = gone->second.version;
-  }
+  if (gone == withdrawn_.end()) return known;
+  known.withdrawn = gone->second.version;
+  if (gone->second.what == Withdrawn::What::all_older_ones) known.given_up = known.withdrawn;
   return known;
 }
 

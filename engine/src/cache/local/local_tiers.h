@@ -77,6 +77,8 @@ struct Known {
   // A row of this version came from the store and is in no tier, because the disk did not take it;
   // zero if there is none.
   Version given_up;
+  // The last version that was withdrawn here, whether ours or a row's; none is given again.
+  Version withdrawn;
 
   // The newest version that counts, whether it is an entry's, the erase's or the row's.
   Version visible() const { return std::max({version, erased, given_up}); }

@@ -73,7 +73,7 @@ class WriteStamps {
     Version written;  // the newest that stands or is under way, matching erases not counted
     Version newest() const { return std::max(written, known.erased); }
     // What a new version must be above.
-    Version floor() const { return std::max(newest(), known.given_up); }
+    Version floor() const { return std::max(newest(), known.withdrawn); }
   };
   There there(DatasetState& dataset, const EntryId& id, Stripe& stripe)
       TIERCACHE_REQUIRES(stripe.mutex);

@@ -91,6 +91,19 @@ TEST_F(WriteStampsTest, version_is_above_a_row_that_the_disk_did_not_take_I1_I3)
   EXPECT_EQ(room.local.in_memory(data), "ours");
 }
 
+// A clock that was set back would come to it once more, after a start that knows of no stamps.
+TEST_F(WriteStampsTest, version_that_the_store_refused_is_not_given_again_I3) {
+  Entry standing = document(4, "row");
+  standing.version = ground.runtime.versions.next();
+  standing.version.time += std::uint64_t{3'600'000} << Version::kCounterBits;
+  into_file(standing);
+  const Version refused{standing.version.time + 1, ground.runtime.versions.writer()};
+  const auto row = std::make_shared<const Entry>(standing);
+  ASSERT_TRUE(room.local.tiers.withdraw(kId, refused, row).ok());
+  EXPECT_GT(written("ours"), refused);
+  EXPECT_EQ(room.local.in_memory(data), "ours");
+}
+
 TEST_F(WriteStampsTest, if_version_holds_for_that_version_alone) {
   const Version there = written();
   Change right = compared(there), older = compared(version(1)), none = compared({});
