@@ -78,6 +78,10 @@ std::optional<std::string> Oracle::acknowledged(std::size_t process, const std::
     forget_above(known, mark);
   }
   if (what.matching) known.matching_erase = what.version;
+  // The directory does not hold it against what a clock that was set back stamps lower.
+  if (what.erased && !what.journaled) {
+    known.erased_elsewhere = std::max(known.erased_elsewhere, what.version);
+  }
   known.seen_by[process].raise_to(mark);
   if (what.journaled) {
     known.written[process].raise_to(mark);
@@ -131,6 +135,9 @@ void Oracle::filed(std::size_t process, std::uint64_t then) {
 std::uint64_t Oracle::adopted(std::size_t process) {
   std::uint64_t news = 0;
   for (auto& [name, known] : keys_) {
+    // Of a key without a file an erase by pattern tells nobody but who has its journal, until the
+    // store has it.
+    if (evicted_ && known.directory.matching) continue;
     Mark& mark = known.seen_by[process];
     if (known.directory.floor > mark.floor) ++news;
     mark.raise_to(known.directory);

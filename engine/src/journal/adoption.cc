@@ -244,6 +244,7 @@ IoStatus FolderAdoption::tell(const Recovered& recovered, Replay* replay,
       (status.error == EILSEQ ? lost : later).push_back(item);
       if (status.error != EILSEQ && first.ok()) first = std::move(status);
     } else if (recovered) {
+      record.was_filed = item.filed;
       recovered(record);
     }
   }

@@ -73,9 +73,9 @@ void CommitQueue::commit_all() {
   }
 }
 
-void CommitQueue::write_notes() {
+void CommitQueue::write_notes(Sync sync) {
   std::vector<QueuedRecord> batch;
-  if (begin_round(Sync::no, &batch) == Turn::mine) run_round(Sync::no, &batch);
+  if (begin_round(Sync::no, &batch) == Turn::mine) run_round(sync, &batch);
   // A thread that queued a record meanwhile was told that this one is writing and will see to it.
   commit_all();
 }

@@ -10,8 +10,9 @@
 // thread that has the turn are safe by this alone. The queue knows nothing of segments: how a batch
 // is written, and what happens at the end of a turn, are functions that it was given.
 //
-// Notes say that the store settled a write. They are written along with other records, or without a
-// sync. Where one is lost, the next owner of the folder sends that write once more.
+// Notes say that the store settled a write, or which records wait for no file. They are written
+// along with other records, or by themselves. Where one is lost, the next owner of the folder sends
+// that write once more, or looks after its file.
 #pragma once
 
 #include <cstdint>
@@ -64,9 +65,9 @@ class CommitQueue {
   bool commit();
   // Commits until nothing is queued or another thread is writing.
   void commit_all();
-  // Writes the notes without a sync, unless another thread is writing or there are none, and then
-  // what others have queued meanwhile.
-  void write_notes();
+  // Writes the notes, without a sync unless that is asked for, if no other thread is writing and
+  // there are any, and then what others have queued meanwhile.
+  void write_notes(Sync sync = Sync::no);
 
   // Takes the turn for something other than records. EAGAIN means that another thread has it, and
   // EBADF that the queue is closed. After success the caller must call `end_turn`, which also

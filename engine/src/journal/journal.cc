@@ -91,12 +91,17 @@ void Journal::Impl::let_go() {
   table.let_go();
 }
 
+// The note is synced at once: what it covers may go from the files as soon as the store has it, and
+// whoever removes it there may be another process, which knows nothing of this note.
 void Journal::Impl::note_filed() {
+  bool any = false;
   queue.add_in_order([&](CommitQueue::Additions* added) {
     const std::uint64_t now =
         table.with_index([](const LiveIndex& index) { return index.filed_up_to(); });
-    if (now != std::exchange(filed_up_to, now)) added->notes.push_back(make_filed_note(now));
+    any = now != std::exchange(filed_up_to, now);
+    if (any) added->notes.push_back(make_filed_note(now));
   });
+  if (any) queue.write_notes(Sync::yes);
 }
 
 void Journal::Impl::close() {

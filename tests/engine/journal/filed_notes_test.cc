@@ -39,12 +39,34 @@ TEST_F(FiledNotes, record_that_waits_for_its_file_is_recovered_with_all_after_it
   EXPECT_NE(log.recovered_content("later"), nullptr) << "its file is compared";
 }
 
-TEST_F(FiledNotes, unsettled_record_is_recovered_whether_it_is_filed_or_not_I1) {
+TEST_F(FiledNotes, unsettled_record_is_recovered_and_said_to_have_been_filed_or_not_I1_I3) {
   const Record record = content("k", 5, document("k"));
   log.put(record);
   log.sync_files(record);
+  log.put(content("waits", 6, document("waits")));
   die_and_reopen();
-  EXPECT_NE(log.recovered_content("k"), nullptr);
+  ASSERT_NE(log.recovered_content("k"), nullptr);
+  EXPECT_TRUE(log.recovered_content("k")->was_filed);
+  ASSERT_NE(log.recovered_content("waits"), nullptr);
+  EXPECT_FALSE(log.recovered_content("waits")->was_filed);
+  EXPECT_TRUE(journal().holds(id_of("k"))) << "until the store has it";
+}
+
+// An idle process writes nothing that the note could go along with.
+TEST_F(FiledNotes, note_survives_power_loss_without_another_write_I3) {
+  const Record record = content("k", 5, document("k"));
+  log.put(record);
+  log.finish(record);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto after = disk.after_power_loss(seed);
+    JournalOptions options = JournalOnDisk::small();
+    options.name = "next";
+    std::unique_ptr<Journal> next;
+    std::vector<Record> recovered;
+    const auto take = [&](const Record& one) { recovered.push_back(one); };
+    ASSERT_TRUE(Journal::open(after->boot(), options, take, &next).ok());
+    EXPECT_TRUE(recovered.empty()) << seed;
+  }
 }
 
 TEST_F(FiledNotes, content_stays_with_clocks_that_are_still_to_come_into_its_file_I1) {

@@ -134,8 +134,11 @@ bool LocalTiers::is_outdated(const Record& record) {
     const auto found = withdrawn_.find(record.id);
     if (found != withdrawn_.end() && found->second.has(ours)) return true;
   }
+  if (!record.was_filed && !record.not_newer_than) return false;
+  const FileReadResult file = files_.read(record.id);
+  if (record.was_filed && file.status == FileReadResult::Status::absent) return true;
   if (!record.not_newer_than) return false;
-  const EntryPtr there = files_.read(record.id).entry;
+  const EntryPtr& there = file.entry;
   return there && there->version < ours &&
          !guard_holds(record.not_newer_than, record.made_from, there->version);
 }

@@ -207,7 +207,8 @@ class LocalTiers {
   // True if this write must not come into a file any more, although the journal may hold it for a
   // while yet: the store has refused it, so that the files are to have what stands there, even if
   // that is of a lower version (I5); or memory has something newer that the disk would not take so
-  // far (I3, I4).
+  // far (I3, I4); or it was in its file once, where another process may have evicted something
+  // newer since (I3).
   bool is_outdated(const Record& record);
   // To be called once a refused write is gone. An older write of another process that it hid, and
   // that still waits for the store, is served again.

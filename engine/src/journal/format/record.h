@@ -70,6 +70,9 @@ struct Record {
   // erase_matching.
   RecordKind subject = RecordKind::content;
   std::string why;  // of `parked`; empty says that the subject is parked no longer
+  // Not written. Of what a dead owner left: its file was written and synced, so that it was removed
+  // since if it is not there.
+  bool was_filed = false;
 };
 
 // The payload of a record. A segment puts a frame with length and checksum around it.

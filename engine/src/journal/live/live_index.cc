@@ -440,7 +440,7 @@ std::vector<SlotPlaces> LiveIndex::live_in_any(const std::set<std::uint64_t>& se
   std::vector<SlotPlaces> all;
   for_each([&](const SlotRef& slot, const Live& live) {
     if (!segments.contains(live.place.segment)) return;
-    all.push_back({slot.name(), live.version, places_of(slot.kind, live), {}});
+    all.push_back({slot.name(), live.version, places_of(slot.kind, live), {}, live.file_synced});
   });
   std::sort(all.begin(), all.end(), [](const SlotPlaces& a, const SlotPlaces& b) {
     return std::tie(a.version, a.slot) < std::tie(b.version, b.slot);

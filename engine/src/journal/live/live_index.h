@@ -51,6 +51,7 @@ struct SlotPlaces {
   Version version;
   std::vector<Place> places;         // several for clocks records that must be merged
   std::vector<Place> clocks_places;  // of the clocks that travel along with content
+  bool filed = false;                // its file has been written and synced
 };
 
 // Where a write stands in a listing, which is ordered by version, then kind, then key.
@@ -159,8 +160,8 @@ class LiveIndex {
   // No record up to this sequence number waits for its file. It goes back when a file is written
   // anew.
   std::uint64_t filed_up_to() const;
-  // A dead owner's note said so of its segments, which are these. What the store has settled of
-  // that is dead: if its file is missing, somebody has removed it since.
+  // A dead owner's note said so of its segments, which are these. If the file of such a record is
+  // missing, somebody has removed it since. What the store has settled of that is dead.
   void drop_filed(const std::set<std::uint64_t>& segments, std::uint64_t up_to);
 
   // --- Store ---

@@ -82,14 +82,14 @@ std::uint64_t LiveIndex::filed_up_to() const {
 void LiveIndex::drop_filed(const std::set<std::uint64_t>& segments, std::uint64_t up_to) {
   const std::vector<SlotPlaces> all = live_in_any(segments);
   for (const RecordKind kind : {RecordKind::clocks, RecordKind::content}) {
-    for (const auto& [slot, version, places, clocks_places] : all) {
+    for (const auto& [slot, version, places, clocks_places, synced] : all) {
       if (slot.kind != kind || slot.below) continue;
       Live& live = *find(slot);
       const bool needs_clocks = kind == RecordKind::content && find({RecordKind::clocks, slot.id});
       const bool filed = std::ranges::all_of(places, [&](const Place& place) {
         return segments.contains(place.segment) && place.sequence <= up_to;
       });
-      if (!live.settled || live.parked || needs_clocks || !filed) continue;
+      if (live.parked || needs_clocks || !filed) continue;
       clear_written(live);
       set_file_synced(live, true);
       empty_if_done(slot);

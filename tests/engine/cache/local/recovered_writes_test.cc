@@ -70,6 +70,28 @@ TEST_F(RecoveredWritesTest, content_is_in_its_file_and_below_what_is_stamped_aft
   EXPECT_TRUE(journal_lets_go());
 }
 
+// Another process may have written something newer into its place, and evicted that.
+TEST_F(RecoveredWritesTest, content_whose_file_was_removed_comes_into_no_file_and_is_sent_I1_I3) {
+  Record record = content(document(5, "older"));
+  record.was_filed = true;
+  recovered.take(record);
+  EXPECT_TRUE(recovered.finish());
+  EXPECT_EQ(room.file(), "<nothing>");
+  Version unsettled;
+  EXPECT_TRUE(room.tiers.journal().is_unsettled(kId, &unsettled));
+  EXPECT_TRUE(journal_lets_go()) << "once the store has answered";
+}
+
+TEST_F(RecoveredWritesTest, content_whose_file_is_damaged_is_written_again_I9) {
+  into_file(document(5, "5"));
+  ground.disk->write(room.path(), "rubbish");
+  Record record = content(document(5, "5"));
+  record.was_filed = true;
+  recovered.take(record);
+  recovered.finish();
+  EXPECT_EQ(room.file(), "5");
+}
+
 TEST_F(RecoveredWritesTest, newer_file_stays_and_older_memory_goes_I3) {
   into_file(document(7, "newer"));
   room.tiers.memory().put(data.ref("k"), data.resident_of(document(4)), {}, MemoryTier::Pin::no);
