@@ -35,7 +35,7 @@ bool EntryFiles::Impl::look_again(const std::string& path, const EntryId* id) {
 // Whether a missing file means that there is no entry. If the directory was deleted nobody has
 // erased the key, and the entry may well exist elsewhere.
 bool EntryFiles::Impl::can_miss(const EntryId& id) const {
-  return whole && (!index.find(id) || folder.workspace().stands());
+  return whole && (!index.find(id) || folder.stands());
 }
 
 // Called in the key's turn, where the file is the truth even if the index knew of something newer.
@@ -105,7 +105,7 @@ IoStatus EntryFiles::close() {
 }
 
 bool EntryFiles::stands() const {
-  return impl_->writable.load() && impl_->folder.workspace().stands();
+  return impl_->writable.load() && impl_->folder.stands();
 }
 
 void EntryFiles::leave() {

@@ -54,6 +54,16 @@ EntryFolder::EntryFolder(FileSystem& file_system, std::string directory, std::st
       max_file_bytes_(max_file_bytes),
       workspace_(file_system, directory_, std::move(quarantine)) {}
 
+IoStatus EntryFolder::open(bool* alone) {
+  IoStatus status = workspace_.open(alone);
+  return status.ok() ? file_system_.make_directories(data_) : status;
+}
+
+bool EntryFolder::stands() const {
+  FileInfo info;
+  return workspace_.stands() && !file_system_.info(data_, &info).absent();
+}
+
 FileState EntryFolder::read(const std::string& path, const EntryId* asked) const {
   ThreadKept<ReadBuffer> buffer;
   std::string& bytes = buffer->get();
@@ -152,7 +162,8 @@ IoStatus EntryFolder::place(const std::string& temp, const std::string& path) {
 
 IoStatus EntryFolder::rename(const std::string& temp, const std::string& path) {
   IoStatus status = file_system_.rename(temp, full(path));
-  if (!status.absent()) return status;
+  // `data/` itself is not made anew here: what is lost with it has to be noticed.
+  if (!status.absent() || !stands()) return status;
   const std::string folder = parent_of(path);
   {
     Lock lock(mutex_);

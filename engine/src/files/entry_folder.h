@@ -51,6 +51,10 @@ class EntryFolder {
 
   Workspace& workspace() { return workspace_; }
   const Workspace& workspace() const { return workspace_; }
+  // Takes a slot, and makes `data/`, which is there as long as the cache is open.
+  IoStatus open(bool* alone);
+  // False when the slot or `data/` is gone: somebody has deleted the directory, or part of it.
+  bool stands() const;
   // Called when the directory has become another one: the slot is given up, and nothing is known
   // any more to survive power loss.
   void leave();

@@ -37,7 +37,7 @@ constexpr std::uint64_t kMinUnsaved = 16;
 IoStatus EntryFiles::Impl::take_slot() {
   bool alone = true;
   folder.look_at_disk();
-  IoStatus status = folder.workspace().open(&alone);
+  IoStatus status = folder.open(&alone);
   if (status.ok() && !alone) status = file_system.write_file(shared_path(), {});
   return status;
 }
@@ -152,7 +152,7 @@ IoStatus EntryFiles::Impl::leave_index() {
     Lock lock(saving_mutex);
     saving.reset();
   }
-  if (!folder.workspace().stands()) return {ENOENT, "the directory was deleted or replaced"};
+  if (!folder.stands()) return {ENOENT, "the directory was deleted or replaced"};
   bool alone = false;
   IoStatus status = folder.workspace().look_around(&alone);
   if (!status.ok() || !alone) return status;

@@ -131,6 +131,41 @@ TEST_F(DeletedDirectory, without_a_store_memory_fills_the_files_again_I1) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(local(key(i)), large(i));
 }
 
+TEST_F(DeletedDirectory, without_a_store_memory_fills_the_folder_of_files_again_I1) {
+  open(kWithoutStore);
+  for (int i = 0; i < 20; ++i) data_->put(key(i), large(i));
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  other_process()->remove_tree("/cache/data");
+  EXPECT_EQ(local(key(3)), large(3));
+  data_->put("later", "1");
+  recover();
+  EXPECT_EQ(cache_->stats().files_lost, 0u);
+  reopen(kWithoutStore);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(local(key(i)), large(i));
+  EXPECT_EQ(local("later"), "1");
+}
+
+TEST_F(DeletedDirectory, without_a_store_files_that_only_their_folder_had_are_counted_I13) {
+  const auto little = [](CacheOptions& options) {
+    kLittleMemory(options);
+    kWithoutStore(options);
+  };
+  open(little);
+  for (int i = 0; i < 200; ++i) data_->put(key(i), large(i));
+  ASSERT_TRUE(cache_->flush());
+  world_.executor->run_for(10s);
+  other_process()->remove_tree("/cache/data");
+  data_->put("later", "1");
+  recover();
+  const std::uint64_t lost = cache_->stats().files_lost;
+  EXPECT_GT(lost, 0u);
+  reopen(little);
+  std::uint64_t here = 0;
+  for (int i = 0; i < 200; ++i) here += local(key(i)) == large(i) ? 1 : 0;
+  EXPECT_EQ(here + lost, 200u);
+}
+
 TEST_F(DeletedDirectory, without_a_store_what_only_the_files_had_is_counted) {
   const auto little = [](CacheOptions& options) {
     kLittleMemory(options);

@@ -163,13 +163,28 @@ TEST(EntryFilesSharing, folders_removed_by_a_person_are_made_again) {
   tier->write(kId, document(1), Sync::before);
   const std::shared_ptr<FileSystem> person = disk.boot();
   person->remove_tree("/cache/tmp");
-  person->remove_tree("/cache/data");
+  person->remove_tree("/cache/data/d");
   EXPECT_EQ(tier.text(kId), "<absent>");
   EXPECT_EQ(tier->write(kId, document(2), Sync::before).status, WriteStatus::done);
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     std::unique_ptr<testing::MemoryDisk> after = disk.after_power_loss(seed);
     EXPECT_EQ(Tier(*after).version(kId), 2u);
   }
+}
+
+// More is lost with it than the files that are written next.
+TEST(EntryFilesSharing, folder_of_all_entries_is_not_made_again_before_its_loss_is_noticed) {
+  testing::MemoryDisk disk;
+  Tier tier(disk);
+  tier->write(kId, document(1), Sync::before);
+  disk.boot()->remove_tree("/cache/data");
+  EXPECT_FALSE(tier->stands());
+  EXPECT_FALSE(tier->write(kId, document(2), Sync::before).is_there());
+  EXPECT_EQ(tier->read(kId).status, FileReadResult::Status::failed);
+  ASSERT_TRUE(tier->reopen().ok());
+  EXPECT_TRUE(tier->stands());
+  EXPECT_EQ(tier->write(kId, document(2), Sync::before).status, WriteStatus::done);
+  EXPECT_EQ(tier.version(kId), 2u);
 }
 
 }  // namespace
