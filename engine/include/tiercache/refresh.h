@@ -4,7 +4,8 @@
 //       const Reply reply = bank.get("/rates", context.previous_metadata("etag"));
 //       if (reply.status == 304) return NotModified{};
 //       if (reply.status == 404) return NotFound{};
-//       if (reply.status != 200) throw RetryAfter(reply.retry_after, reply.reason);
+//       if (reply.status == 429) throw RetryAfter(reply.retry_after, reply.reason);
+//       if (reply.status != 200) throw std::runtime_error(reply.reason);
 //       return Refreshed<Rates>{.value = reply.rates, .metadata = reply.etag_as_json};
 //     }
 //
@@ -55,16 +56,19 @@ class RefreshContext {
   std::string previous_metadata(std::string_view name) const;
   // Returns whether this is the dataset's rich refresh.
   bool rich() const { return rich_; }
-  // Until then readers of a stale entry wait for the fresh one. `kNever` if the dataset has no
-  // `soft_timeout`: then nobody waits who can be served something stale.
+  // By then the reader of a stale entry who began this refresh no longer waits for it. `kNever` if
+  // the dataset has no `soft_timeout`: then readers who can be served a stale value do not wait.
   SteadyTime soft_deadline() const { return soft_deadline_; }
   // An answer after this is ignored. It is counted from the moment the callback begins, not from
   // when the refresh was asked for.
   SteadyTime hard_deadline() const { return hard_deadline_; }
   // Returns whether the cache is closing or the hard deadline has passed. A callback should then
-  // give up as soon as it can.
+  // give up as soon as it can. That readers no longer wait for the refresh does not cancel it.
   bool cancelled() const;
 
+  // For the engine: what the rich callback is given after the plain one has brought `previous`. It
+  // is cancelled together with this one.
+  RefreshContext rich_after(EntryPtr previous) const;
   // For the engine: makes `cancelled` true in every copy.
   void cancel() const;
   // For the engine: sets the deadline once the callback begins. Copies made before keep theirs.
@@ -85,7 +89,11 @@ struct NotModified {
   std::string metadata = {};  // a JSON object that replaces the entry's; empty: it stays
 };
 
-// The answer that the source has no such document.
+// The answer that the source has no such document. It is believed for `not_found_for`: meanwhile
+// readers do not make the cache ask the source again, but scheduled turns and `Dataset::refresh`
+// ask all the same. Any write or invalidation of the key ends that, and so does a newer row from
+// the store. An entry that is there stays, and is served as before until it expires, unless the
+// dataset has `not_found_erases`.
 struct NotFound {};
 
 // The answer that is a value, with its metadata and lifetime.
@@ -129,13 +137,16 @@ class RefreshAnswer {
 };
 
 // Thrown by a callback to say when the source may be asked again (HTTP's Retry-After). Until then,
-// but for a day at most, the source is not asked for the key, not even by `Dataset::refresh`.
+// but for a day at most, the source is not asked for the key, not even by `Dataset::refresh`. It
+// speaks for its own source alone: the plain and the rich callback of a key do not hold each other
+// up, while the callbacks of `Dataset::get_or_load` count as the plain one. A restart forgets it.
 class RetryAfter : public std::runtime_error {
  public:
   // `why` is what the source said, for logs and `health`; it must hold no secrets.
   RetryAfter(std::chrono::milliseconds delay, const std::string& why)
       : std::runtime_error(why), delay_(delay) {}
-  // How long the source asked to be left alone; less than zero counts as zero.
+  // How long the source asked to be left alone; less than zero counts as zero. The usual back-off
+  // after a failure applies too, and with zero it is all there is.
   std::chrono::milliseconds delay() const { return delay_; }
 
  private:

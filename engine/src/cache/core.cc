@@ -129,7 +129,11 @@ void Core::make_parts() {
 
 void Core::connect_parts() {
   local_events_ = {
-      .moved = [this](DatasetState& dataset, const EntryId& id) { turns_->arm(dataset, id); },
+      .moved =
+          [this](DatasetState& dataset, const EntryId& id) {
+            flights_->forget_none(id);
+            turns_->arm(dataset, id);
+          },
       .grew = [this] { upkeep_->eviction.begin_if_full(); },
       .gone = [this] { upkeep_->keeper.make_whole_soon(); },
       .filed = [this] { return stamps_->release_filed(); },

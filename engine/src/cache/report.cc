@@ -124,7 +124,7 @@ Health Core::health() const {
   health.outbox_depth = in_journal.unsettled;
   health.parked = in_journal.parked;
   runtime_.datasets.for_each([&](const DatasetState& dataset) {
-    TierHealth source = dataset.source.read();
+    TierHealth source = merged(dataset.source.read(), dataset.rich_source.read());
     const bool asked = source.last_worked || !source.working;
     if (asked || dataset.policy.refresh || dataset.policy.rich_refresh) {
       health.sources.emplace_back(dataset.name, std::move(source));

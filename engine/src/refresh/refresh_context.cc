@@ -38,6 +38,13 @@ std::string RefreshContext::previous_metadata(std::string_view name) const {
   return simdjson::minify(member);
 }
 
+RefreshContext RefreshContext::rich_after(EntryPtr previous) const {
+  RefreshContext rich = *this;
+  rich.previous_ = std::move(previous);
+  rich.rich_ = true;
+  return rich;
+}
+
 bool RefreshContext::cancelled() const {
   return flag_->cancelled.load(std::memory_order_acquire);
 }

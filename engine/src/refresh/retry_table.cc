@@ -17,10 +17,10 @@ constexpr int kMostFailures = 62;
 
 }  // namespace
 
-void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
+void RetryTable::note_failure(const SourceId& source, const BackoffOptions& backoff,
                               milliseconds source_delay, SteadyTime now, Random& random,
                               std::string why) {
-  auto failure = failures_.find(id);
+  auto failure = failures_.find(source);
   Failure next;
   if (failure != failures_.end()) {
     next = std::move(failure->second);
@@ -35,28 +35,29 @@ void RetryTable::note_failure(const EntryId& id, const BackoffOptions& backoff,
   next.failed_at = now;
   next.why = std::move(why);
   next.place = {std::max(now + delay, next.source_until), ++last_number_};
-  failure = failures_.emplace(id, next).first;
+  failure = failures_.emplace(source, next).first;
   order_.emplace(next.place, failure);
 }
 
-void RetryTable::note_success(const EntryId& id) {
-  if (const auto failure = failures_.find(id); failure != failures_.end()) forget(failure);
+void RetryTable::note_success(const SourceId& source) {
+  if (const auto failure = failures_.find(source); failure != failures_.end()) forget(failure);
 }
 
-std::optional<SteadyTime> RetryTable::retry_at(const EntryId& id, SteadyTime now) const {
-  const Failure* failure = find(id);
+std::optional<SteadyTime> RetryTable::retry_at(const SourceId& source, SteadyTime now) const {
+  const Failure* failure = find(source);
   if (failure == nullptr || failure->place.retry_at <= now) return std::nullopt;
   return failure->place.retry_at;
 }
 
-std::optional<SteadyTime> RetryTable::source_retry_at(const EntryId& id, SteadyTime now) const {
-  const Failure* failure = find(id);
+std::optional<SteadyTime> RetryTable::source_retry_at(const SourceId& source,
+                                                      SteadyTime now) const {
+  const Failure* failure = find(source);
   if (failure == nullptr || failure->source_until <= now) return std::nullopt;
   return failure->source_until;
 }
 
-std::string RetryTable::last_failure(const EntryId& id, SteadyTime now) const {
-  const Failure* failure = find(id);
+std::string RetryTable::last_failure(const SourceId& source, SteadyTime now) const {
+  const Failure* failure = find(source);
   if (failure == nullptr) return {};
   const auto span = [](SteadyTime from, SteadyTime to) {
     return spoken(std::chrono::duration_cast<milliseconds>(to - from));
@@ -68,8 +69,8 @@ std::string RetryTable::last_failure(const EntryId& id, SteadyTime now) const {
   return text;
 }
 
-const RetryTable::Failure* RetryTable::find(const EntryId& id) const {
-  const auto failure = failures_.find(id);
+const RetryTable::Failure* RetryTable::find(const SourceId& source) const {
+  const auto failure = failures_.find(source);
   return failure == failures_.end() ? nullptr : &failure->second;
 }
 

@@ -1,4 +1,4 @@
-// When the keys whose refresh has failed may be tried again.
+// When sources that have failed may be asked again.
 #pragma once
 
 #include <chrono>
@@ -9,13 +9,13 @@
 #include <string>
 
 #include "base/backoff.h"
-#include "tiercache/entry.h"
+#include "refresh/source_id.h"
 #include "tiercache/time.h"
 
 namespace tiercache {
 
-// Holds at most `capacity` keys, but at least one. When it is full, the key whose wait ends soonest
-// is forgotten; the worst that can happen is that it is tried early. Not thread-safe.
+// Holds at most `capacity` sources, but at least one. When it is full, the one whose wait ends
+// soonest is forgotten; the worst that can happen is that it is asked early. Not thread-safe.
 class RetryTable {
  public:
   explicit RetryTable(std::size_t capacity) : capacity_(capacity) {}
@@ -23,22 +23,22 @@ class RetryTable {
   // Counts a failure and puts the next try off: by the back-off, or by `source_delay`, which the
   // source itself has asked for, if that is longer. The source can ask for a day at most. `why` is
   // kept for `last_failure`.
-  void note_failure(const EntryId& id, const BackoffOptions& backoff,
+  void note_failure(const SourceId& source, const BackoffOptions& backoff,
                     std::chrono::milliseconds source_delay, SteadyTime now, Random& random,
                     std::string why = {});
-  void note_success(const EntryId& id);
+  void note_success(const SourceId& source);
 
-  // When the key may be tried again; nullopt if it may be now.
-  std::optional<SteadyTime> retry_at(const EntryId& id, SteadyTime now) const;
+  // When the source may be asked again; nullopt if it may be now.
+  std::optional<SteadyTime> retry_at(const SourceId& source, SteadyTime now) const;
   // The same, counting only a wait that the source has asked for.
-  std::optional<SteadyTime> source_retry_at(const EntryId& id, SteadyTime now) const;
+  std::optional<SteadyTime> source_retry_at(const SourceId& source, SteadyTime now) const;
   // The last failure, if nothing has succeeded since and it is still remembered: "last failure 12 s
   // ago: HTTP 503; next try in 48 s". Otherwise empty.
-  std::string last_failure(const EntryId& id, SteadyTime now) const;
+  std::string last_failure(const SourceId& source, SteadyTime now) const;
   std::size_t size() const { return failures_.size(); }
 
  private:
-  // Keys are ordered by when their wait ends; the number tells those of one time apart.
+  // Sources are ordered by when their wait ends; the number tells those of one time apart.
   struct Place {
     SteadyTime retry_at;
     std::uint64_t number;
@@ -51,9 +51,9 @@ class RetryTable {
     SteadyTime failed_at;
     std::string why;
   };
-  using Failures = std::map<EntryId, Failure>;
+  using Failures = std::map<SourceId, Failure>;
 
-  const Failure* find(const EntryId& id) const;
+  const Failure* find(const SourceId& source) const;
   void forget(Failures::iterator failure);
 
   std::size_t capacity_;

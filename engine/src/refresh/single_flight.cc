@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "refresh/ask_source.h"
+#include "refresh/none_table.h"
 #include "refresh/retry_table.h"
 
 namespace tiercache {
@@ -18,7 +19,8 @@ using Status = FlightResult::Status;
 
 namespace {
 
-constexpr std::size_t kMaxRetries = 10'000;
+// Of each of the two tables.
+constexpr std::size_t kMaxRemembered = 10'000;
 constexpr char kNotReturned[] = "the callback of an earlier refresh has timed out and not returned";
 constexpr char kLineFull[] = "too many refreshes are waiting in line";
 
@@ -48,7 +50,9 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   // One flight. Guarded by the state's mutex, except `flight.call` and `flight.apply`, which only
   // the task whose turn it is calls.
   struct Record {
-    EntryId id;
+    explicit Record(SourceId asked) : source(std::move(asked)) {}
+
+    const SourceId source;
     Phase phase = Phase::making;
     Flight flight;
     std::vector<Handler> handlers;
@@ -79,11 +83,13 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
         random(seed) {}
 
   // The steps of `run`.
-  RecordPtr admit(const EntryId& id, RefreshReason reason, Handler* handler)
+  RecordPtr admit(const SourceId& source, RefreshReason reason, Handler* handler)
       TIERCACHE_REQUIRES(mutex);
-  void throttle(const EntryId& id, Handler* handler, std::string why = {})
+  void throttle(const SourceId& source, Handler* handler, std::string why = {})
       TIERCACHE_REQUIRES(mutex);
-  void hold_off(const EntryId& id, const BackoffOptions& backoff, const std::string& why)
+  void turn_away(const SourceId& source, Handler* handler, Status status, std::string why)
+      TIERCACHE_REQUIRES(mutex);
+  void hold_off(const SourceId& source, const BackoffOptions& backoff, const std::string& why)
       TIERCACHE_REQUIRES(mutex);
   void make(const RecordPtr& record, const Make& make);
   void enter_line(const RecordPtr& record) TIERCACHE_REQUIRES(mutex);
@@ -115,7 +121,8 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
   mutable Mutex mutex;
   bool stopped TIERCACHE_GUARDED_BY(mutex) = false;
   Random random TIERCACHE_GUARDED_BY(mutex);
-  RetryTable retries TIERCACHE_GUARDED_BY(mutex){kMaxRetries};
+  RetryTable retries TIERCACHE_GUARDED_BY(mutex){kMaxRemembered};
+  NoneTable nones TIERCACHE_GUARDED_BY(mutex){kMaxRemembered};
   std::map<EntryId, RecordPtr> flights TIERCACHE_GUARDED_BY(mutex);
   std::list<RecordPtr> line TIERCACHE_GUARDED_BY(mutex);
   int workers_called TIERCACHE_GUARDED_BY(mutex) = 0;   // posted but not begun
@@ -128,57 +135,67 @@ struct SingleFlight::State : std::enable_shared_from_this<State> {
 
 // --- Asking for a flight ---
 
-SingleFlight::State::RecordPtr SingleFlight::State::admit(const EntryId& id, RefreshReason reason,
-                                                          Handler* handler) {
+SingleFlight::State::RecordPtr SingleFlight::State::admit(const SourceId& source,
+                                                          RefreshReason reason, Handler* handler) {
   const SteadyTime now = clock.steady_now();
-  if (const auto found = flights.find(id); found != flights.end()) {
+  if (const auto found = flights.find(source.id); found != flights.end()) {
     Record& record = *found->second;
     if (record.phase == Phase::abandoned) {
-      hold_off(id, record.flight.backoff, kNotReturned);
-      throttle(id, handler, kNotReturned);
+      hold_off(source, record.flight.backoff, kNotReturned);
+      throttle(source, handler, kNotReturned);
     } else {
       ++counters.joined;
       if (*handler) record.handlers.push_back(std::move(*handler));
     }
     return nullptr;
   }
-  if (retries.source_retry_at(id, now)) {
-    throttle(id, handler);
+  if (retries.source_retry_at(source, now)) {
+    throttle(source, handler);
     return nullptr;
   }
-  if (reason != RefreshReason::asked && retries.retry_at(id, now)) {
-    throttle(id, handler);
+  if (reason != RefreshReason::asked && retries.retry_at(source, now)) {
+    throttle(source, handler);
     return nullptr;
+  }
+  if (reason == RefreshReason::emergency || reason == RefreshReason::behind) {
+    if (auto none = nones.said(source, now)) {
+      turn_away(source, handler, Status::not_found, std::move(*none));
+      return nullptr;
+    }
   }
   if (line.size() >= max_waiting) {
-    hold_off(id, BackoffOptions{}, kLineFull);
-    throttle(id, handler, kLineFull);
+    hold_off(source, BackoffOptions{}, kLineFull);
+    throttle(source, handler, kLineFull);
     return nullptr;
   }
-  auto record = std::make_shared<Record>();
-  record->id = id;
+  auto record = std::make_shared<Record>(source);
   if (*handler) record->handlers.push_back(std::move(*handler));
-  flights.emplace(id, record);
+  flights.emplace(source.id, record);
   return record;
 }
 
-// Without a `why` the reason is the key's last failure.
-void SingleFlight::State::throttle(const EntryId& id, Handler* handler, std::string why) {
+// Without a `why` the reason is the source's last failure.
+void SingleFlight::State::throttle(const SourceId& source, Handler* handler, std::string why) {
+  if (why.empty()) why = retries.last_failure(source, clock.steady_now());
+  turn_away(source, handler, Status::throttled, std::move(why));
+}
+
+void SingleFlight::State::turn_away(const SourceId& source, Handler* handler, Status status,
+                                    std::string why) {
   ++counters.throttled;
   if (!*handler) return;
-  if (why.empty()) why = retries.last_failure(id, clock.steady_now());
   Delivery delivery;
   delivery.handlers.push_back(std::move(*handler));
-  delivery.result = {.status = Status::throttled, .why = std::move(why)};
+  delivery.result = {.status = status, .why = std::move(why), .cadence = source.cadence};
   deliver(std::move(delivery));
 }
 
-// A throttled key must not be due again at once, or whoever asks for it would spin.
-void SingleFlight::State::hold_off(const EntryId& id, const BackoffOptions& backoff,
+// A throttled source must not be due again at once, or whoever asks for it would spin.
+void SingleFlight::State::hold_off(const SourceId& source, const BackoffOptions& backoff,
                                    const std::string& why) {
   const SteadyTime now = clock.steady_now();
-  if (retries.retry_at(id, now)) return;
-  retries.note_failure(id, backoff, milliseconds(0), now, random, why);
+  if (retries.retry_at(source, now)) return;
+  retries.note_failure(source, backoff, milliseconds(0), now, random, why);
 }
 
 void SingleFlight::State::make(const RecordPtr& record, const Make& make) {
@@ -253,7 +270,7 @@ void SingleFlight::State::end_callback(const RecordPtr& record, Answer& answer) 
   if (stopped) return;
   if (record->phase == Phase::abandoned) {
     record->phase = Phase::ended;
-    flights.erase(record->id);
+    flights.erase(record->source.id);
     return;
   }
   --workers_in_time;
@@ -295,7 +312,8 @@ void SingleFlight::State::finish(const RecordPtr& record, FlightResult result) {
   if (result.status == Status::failed) return fail(record, std::move(result.why), milliseconds(0));
   if (succeeded(result.status)) {
     ++counters.succeeded;
-    retries.note_success(record->id);
+    retries.note_success(record->source);
+    nones.note(record->source, result.hold_for, clock.steady_now());
   }
   end(record, std::move(result));
 }
@@ -304,15 +322,16 @@ void SingleFlight::State::fail(const RecordPtr& record, std::string why,
                                milliseconds source_delay) {
   ++counters.failed;
   why = shortened(std::move(why));
-  retries.note_failure(record->id, record->flight.backoff, source_delay, clock.steady_now(), random,
-                       why);
+  retries.note_failure(record->source, record->flight.backoff, source_delay, clock.steady_now(),
+                       random, why);
   end(record, {.status = Status::failed, .why = std::move(why)});
 }
 
 void SingleFlight::State::end(const RecordPtr& record, FlightResult result) {
+  result.cadence = record->source.cadence;
   if (record->phase != Phase::abandoned) {
     record->phase = Phase::ended;
-    flights.erase(record->id);
+    flights.erase(record->source.id);
   }
   deliver({.handlers = std::exchange(record->handlers, {}),
            .result = std::move(result),
@@ -342,7 +361,7 @@ void SingleFlight::State::on_timeout(const RecordPtr& record, Phase phase) {
     line.erase(record->place);
     const std::string why =
         "no callback could begin within " + waited + " ms; others have not returned";
-    hold_off(record->id, record->flight.backoff, why);
+    hold_off(record->source, record->flight.backoff, why);
     ++counters.throttled;
     return end(record, {.status = Status::throttled, .why = why});
   }
@@ -400,13 +419,14 @@ SingleFlight::~SingleFlight() {
   stop();
 }
 
-void SingleFlight::run(const EntryId& id, RefreshReason reason, const Make& make, Handler handler) {
+void SingleFlight::run(const SourceId& source, RefreshReason reason, const Make& make,
+                       Handler handler) {
   State::RecordPtr record;
   bool stopped = false;
   {
     Lock lock(state_->mutex);
     stopped = state_->stopped;
-    if (!stopped) record = state_->admit(id, reason, &handler);
+    if (!stopped) record = state_->admit(source, reason, &handler);
   }
   if (stopped && handler) tell({handler}, stopped_result());
   if (record) state_->make(record, make);
@@ -417,15 +437,41 @@ bool SingleFlight::is_running(const EntryId& id) const {
   return state_->flights.contains(id);
 }
 
-std::optional<SteadyTime> SingleFlight::retry_at(const EntryId& id) const {
+void SingleFlight::note_failure(const SourceId& source, const BackoffOptions& backoff,
+                                milliseconds source_delay, std::string why) {
   Lock lock(state_->mutex);
-  if (state_->stopped) return std::nullopt;
-  return state_->retries.retry_at(id, state_->clock.steady_now());
+  state_->retries.note_failure(source, backoff, source_delay, state_->clock.steady_now(),
+                               state_->random, shortened(std::move(why)));
 }
 
-std::string SingleFlight::last_failure(const EntryId& id) const {
+void SingleFlight::forget_none(const EntryId& id) {
   Lock lock(state_->mutex);
-  return state_->retries.last_failure(id, state_->clock.steady_now());
+  if (state_->nones.size() == 0) return;
+  for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
+    state_->nones.forget({id, cadence});
+  }
+}
+
+bool SingleFlight::is_waiting(const EntryId& id) const {
+  Lock lock(state_->mutex);
+  const auto flight = state_->flights.find(id);
+  return flight != state_->flights.end() && flight->second->phase <= State::Phase::in_line;
+}
+
+std::optional<SteadyTime> SingleFlight::retry_at(const SourceId& source) const {
+  Lock lock(state_->mutex);
+  if (state_->stopped) return std::nullopt;
+  return state_->retries.retry_at(source, state_->clock.steady_now());
+}
+
+std::string SingleFlight::last_failure(const SourceId& source) const {
+  Lock lock(state_->mutex);
+  return state_->retries.last_failure(source, state_->clock.steady_now());
+}
+
+std::optional<std::string> SingleFlight::said_none(const SourceId& source) const {
+  Lock lock(state_->mutex);
+  return state_->nones.said(source, state_->clock.steady_now());
 }
 
 int SingleFlight::stop() {

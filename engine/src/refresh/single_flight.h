@@ -10,6 +10,8 @@
 #include <string>
 
 #include "base/backoff.h"
+#include "base/schedule.h"
+#include "refresh/source_id.h"
 #include "tiercache/clock.h"
 #include "tiercache/detail/refresh_result.h"
 #include "tiercache/executor.h"
@@ -30,6 +32,11 @@ struct FlightResult {
   };
   Status status = Status::failed;
   std::string why;
+  // Of `not_found`: for how long readers take the source's word for it, instead of asking again.
+  std::chrono::milliseconds hold_for{0};
+  // Which of the key's sources the flight asked. A run that joined a flight may get the result of
+  // the other one.
+  Cadence cadence = Cadence::normal;
 };
 
 // What to run for one key; filled by the cache for each flight.
@@ -50,7 +57,7 @@ struct Flight {
   // ignored. It is also how long the flight may wait in line before that. Kept within 1 ms and 24
   // h.
   std::chrono::milliseconds hard_timeout{30'000};
-  BackoffOptions backoff;  // between failures of this key
+  BackoffOptions backoff;  // between failures of this source
 };
 
 // The life of a flight: made, in line, running, applying, ended.
@@ -67,8 +74,13 @@ struct Flight {
 // throttled, everything else goes on, and the first thread to come back takes up the line. At most
 // `concurrency` calls are queued at the executor, besides the answers that are to be applied.
 //
-// Failures: a key that failed, or was throttled for another reason than its back-off, may be tried
-// again at `retry_at`. A success clears that. The table is bounded (RetryTable).
+// Failures: a source that failed, or was throttled for another reason than its back-off, may be
+// asked again at `retry_at`. A success clears that. The table is bounded (RetryTable).
+//
+// Nothing found: while a source is believed to have nothing of a key (`FlightResult::hold_for`),
+// runs for readers are answered `not_found` at once. Scheduled ones have their interval, and ask.
+//
+// A key has two sources, and one flight. What is remembered of a source's answers is the source's.
 //
 // Thread-safe. `executor` and `clock` must outlive the tasks of the compute lane, and every `apply`
 // that has begun; callbacks still running after `stop` touch none of them.
@@ -95,18 +107,28 @@ class SingleFlight {
 
   using Handler = std::function<void(const FlightResult&)>;
   using Make = std::function<Flight()>;
-  // Joins the flight of `id`, or begins one made by `make`, which is called before `run` returns
+  // Joins the flight of the key, or begins one made by `make`, which is called before `run` returns
   // and under no lock. `handler` (may be empty) is called exactly once, on the compute lane, or by
-  // `stop`. `RefreshReason::asked` ignores the back-off of earlier failures, but not the source's
-  // `RetryAfter`.
-  void run(const EntryId& id, RefreshReason reason, const Make& make, Handler handler);
-  // True if a flight of `id` has not ended, or its callback has not returned.
+  // `stop`. `RefreshReason::asked` ignores the back-off of earlier failures and that nothing was
+  // found, but not the source's `RetryAfter`.
+  void run(const SourceId& source, RefreshReason reason, const Make& make, Handler handler);
+  // Counts a failure of a source that was asked within the flight of the key's other one.
+  // `source_delay` is as in `RetryAfter`.
+  void note_failure(const SourceId& source, const BackoffOptions& backoff,
+                    std::chrono::milliseconds source_delay, std::string why);
+  // What the key's sources said of it is believed no longer, because something of the key came from
+  // elsewhere.
+  void forget_none(const EntryId& id);
+  // True if a flight of the key has not ended, or its callback has not returned.
   bool is_running(const EntryId& id) const;
-  // When `id` may be tried again after failures; nullopt when now.
-  std::optional<SteadyTime> retry_at(const EntryId& id) const;
-  // The last failure of a refresh of `id`, if none has succeeded since, as
-  // RetryTable::last_failure.
-  std::string last_failure(const EntryId& id) const;
+  // True if the key has a flight whose callback has not begun.
+  bool is_waiting(const EntryId& id) const;
+  // When the source may be asked again after failures; nullopt when now.
+  std::optional<SteadyTime> retry_at(const SourceId& source) const;
+  // The last failure of the source, if it has not succeeded since, as RetryTable::last_failure.
+  std::string last_failure(const SourceId& source) const;
+  // That the source has nothing of the key, while that is believed, as NoneTable::said.
+  std::optional<std::string> said_none(const SourceId& source) const;
   // Starts nothing more, asks running callbacks to cancel, and answers every handler not yet called
   // before it returns, on this thread: `stopped`, or the result where there is one. Later runs are
   // answered `stopped` inside `run`. Returns the number of callbacks still running. Idempotent.

@@ -64,10 +64,10 @@ TEST_F(CacheLog, outage_of_two_sources_for_ten_minutes_is_told_of_each) {
   const std::string text = log_->taken();
   EXPECT_EQ(
       text,
-      "  29.7 s warning the source of dataset prices fails: HTTP 503; next try in 384 ms; what is "
-      "cached is served while it may be\n"
+      "  29.7 s warning the source of dataset prices fails: HTTP 503; next try in 384 ms; cached "
+      "documents are served until they expire\n"
       "  29.8 s warning the source of dataset quotas fails: connection refused; next try in 809 "
-      "ms; what is cached is served while it may be\n"
+      "ms; cached documents are served until they expire\n"
       " 122.2 s warning the source of dataset quotas has failed for 92 s, 9 times: connection "
       "refused; next try in 3 min\n"
       " 198.7 s warning the source of dataset prices has failed for 2 min, 9 times: HTTP 503; next "
@@ -113,8 +113,10 @@ TEST_F(CacheLog, each_dataset_that_is_not_hydrated_is_told_of) {
   world_.executor->run_for(10ms);
   const std::string text = log_->taken();
   EXPECT_EQ(lines_with(text, "warning the store fails: "), 1u) << text;
-  EXPECT_EQ(lines_with(text, "warning dataset one is not hydrated from the store: "), 1u) << text;
-  EXPECT_EQ(lines_with(text, "warning dataset two is not hydrated from the store: "), 1u) << text;
+  EXPECT_EQ(lines_with(text, "warning dataset one is not hydrated from the store yet: "), 1u)
+      << text;
+  EXPECT_EQ(lines_with(text, "warning dataset two is not hydrated from the store yet: "), 1u)
+      << text;
 }
 
 // Keys are in the names of files, and documents in them.

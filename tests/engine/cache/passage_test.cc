@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <stdexcept>
 
 #include "engine/cache/world.h"
@@ -180,6 +181,29 @@ TEST_F(Passages, deadline_is_told_of_the_tier_that_was_being_asked) {
     EXPECT_EQ(passage.source, TierAnswer::timed_out);
     EXPECT_THAT(passage.source_why, HasSubstr("the call's deadline"));
   }
+}
+
+// It has not begun, and nothing is wrong with its own source.
+TEST_F(Passages, refresh_that_waits_for_the_callbacks_of_others_is_not_said_to_go_on_I13) {
+  auto cache = world_.open([](CacheOptions& options) { options.concurrent_refreshes = 1; });
+  auto options = sourced();
+  std::optional<Passage> hangs, waits;
+  std::optional<Dataset<JsonText>> data;
+  options.refresh = [&](RefreshContext& context) {
+    if (context.key() == "hangs") {
+      data->get_async("waits", {.deadline = 1s}, [&](const auto& s) { waits = s.passage(); });
+      world_.executor->sleep_for(20s);
+    }
+    return std::string("1");
+  };
+  data.emplace(cache->dataset("d", options));
+  data->get_async("hangs", {.deadline = 1s}, [&](const auto& s) { hangs = s.passage(); });
+  world_.executor->run_for(1min);
+  ASSERT_TRUE(hangs && waits);
+  EXPECT_EQ(waits->source, TierAnswer::timed_out);
+  EXPECT_THAT(waits->source_why, HasSubstr("has not begun: it waits for 1 callback of other keys"));
+  EXPECT_EQ(hangs->source, TierAnswer::timed_out);
+  EXPECT_THAT(hangs->source_why, HasSubstr("the refresh goes on"));
 }
 
 TEST_F(Passages, get_or_load_tells_the_same_and_shows_in_health) {

@@ -1,4 +1,6 @@
 // What becomes of each answer that a callback can give.
+#include "engine/cache/refresh_answers.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,177 +11,11 @@
 #include <string>
 #include <utility>
 
-#include "engine/cache/world.h"
-
 namespace tiercache::testing {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using Answer = RefreshAnswer<std::string>;
-using NewText = Refreshed<std::string>;
-
-class RefreshAnswers : public ::testing::Test {
- protected:
-  // A keyed dataset whose callbacks answer what `plain` and `rich` do.
-  Dataset<JsonText> open(DatasetOptions<JsonText> options = {}) {
-    options.keyed = true;
-    if (!options.fresh_for) options.fresh_for = 1h;
-    options.refresh = [this](RefreshContext& context) {
-      ++plain_calls;
-      return plain(context);
-    };
-    return cache->dataset("d", options);
-  }
-  void with_rich(DatasetOptions<JsonText>& options) {
-    options.rich_refresh = [this](RefreshContext& context) {
-      ++rich_calls;
-      return rich(context);
-    };
-  }
-  // Neither the disk nor the store takes anything from now on.
-  void break_tiers() {
-    world.disk.set_fault([](const std::string& operation, const std::string&) {
-      const bool writes = operation == "write_at" || operation == "open" ||
-                          operation == "write_file" || operation == "sync_data";
-      return writes ? ENOSPC : 0;
-    });
-    world.store_down();
-  }
-
-  World world;
-  std::unique_ptr<Cache> cache = world.open();
-  std::function<Answer(RefreshContext&)> plain = [](RefreshContext&) { return Answer("1"); };
-  std::function<Answer(RefreshContext&)> rich = [](RefreshContext&) { return Answer("\"rich\""); };
-  int plain_calls = 0;
-  int rich_calls = 0;
-};
-
-// --- Of both callbacks of an emergency ---
-
-TEST_F(RefreshAnswers, rich_callback_is_given_what_the_plain_one_brought) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  plain = [](RefreshContext&) { return NewText{.value = "1", .metadata = R"({"etag":"x"})"}; };
-  rich = [](RefreshContext& context) {
-    EXPECT_TRUE(context.rich());
-    EXPECT_EQ(context.previous_metadata("etag"), "x");
-    return "[" + *context.previous()->document + "]";
-  };
-  auto data = open(options);
-  EXPECT_EQ(*data.get("k"), "[1]");
-  EXPECT_EQ(data.info("k")->last_fetch, data.info("k")->last_rich_fetch);
-}
-
-TEST_F(RefreshAnswers, rich_callback_that_adds_nothing_leaves_what_the_plain_one_brought) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  rich = [](RefreshContext&) { return NotModified{}; };
-  auto data = open(options);
-  EXPECT_EQ(*data.get("k"), "1");
-  EXPECT_EQ(rich_calls, 1);
-  EXPECT_EQ(data.info("k")->last_fetch, data.info("k")->last_rich_fetch);
-}
-
-TEST_F(RefreshAnswers, rich_callback_is_not_asked_about_what_there_is_not) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  plain = [](RefreshContext&) { return NotFound{}; };
-  auto data = open(options);
-  EXPECT_TRUE(data.get("k").not_found());
-  EXPECT_EQ(plain_calls, 1);
-  EXPECT_EQ(rich_calls, 0);
-}
-
-TEST_F(RefreshAnswers, refresh_of_what_is_there_runs_the_plain_callback_alone) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  auto data = open(options);
-  ASSERT_TRUE(data.get("k").has_value());
-  const auto rich_fetch = data.info("k")->last_rich_fetch;
-  world.clock->advance(1s);
-  EXPECT_EQ(*data.refresh("k"), "1");
-  EXPECT_EQ(plain_calls, 2);
-  EXPECT_EQ(rich_calls, 1);
-  EXPECT_EQ(data.info("k")->last_fetch, world.clock->wall_now());
-  EXPECT_EQ(data.info("k")->last_rich_fetch, rich_fetch);
-}
-
-TEST_F(RefreshAnswers, both_callbacks_run_where_what_was_there_has_expired) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  auto data = open(options);
-  data.put("k", "0");
-  world.clock->advance(2h);
-  EXPECT_EQ(*data.get("k"), "\"rich\"");
-  EXPECT_EQ(plain_calls, 1);
-  EXPECT_EQ(rich_calls, 1);
-}
-
-TEST_F(RefreshAnswers, rich_callback_alone_brings_a_document_too) {
-  auto data = cache->dataset("alone", {.rich_refresh_every = 1h, .rich_refresh = rich});
-  ASSERT_TRUE(world.run_until([&] { return data.info().has_value(); }, 2h));
-  EXPECT_EQ(*data.get("", {.reach = Reach::local, .max_stale = 24h}), "\"rich\"");
-}
-
-TEST_F(RefreshAnswers, callback_of_the_call_runs_alone) {
-  DatasetOptions<JsonText> options;
-  with_rich(options);
-  auto data = open(options);
-  EXPECT_EQ(*data.get_or_load(
-                "k", [](RefreshContext&) { return "7"; }, 1h),
-            "7");
-  EXPECT_EQ(plain_calls + rich_calls, 0);
-  EXPECT_EQ(data.info("k")->last_rich_fetch, std::nullopt);
-}
-
-TEST_F(RefreshAnswers, each_cadence_moves_its_own_clock) {
-  DatasetOptions<JsonText> options{
-      .refresh_every = 1h, .refresh_jitter = 0ms, .rich_refresh_every = 10h + 30min};
-  with_rich(options);
-  rich = [this](RefreshContext&) -> Answer {
-    if (rich_calls == 3) return NotModified{};
-    return std::to_string(rich_calls);
-  };
-  auto data = open(options);
-  ASSERT_TRUE(data.get("k").has_value());
-  const auto began = *data.info("k")->last_fetch;
-  plain = [](RefreshContext&) { return NotModified{}; };
-  world.executor->run_for(61min);
-  EXPECT_EQ(plain_calls, 2);
-  EXPECT_GE(*data.info("k")->last_fetch, began + 1h);
-  EXPECT_EQ(data.info("k")->last_rich_fetch, began);
-  plain = [](RefreshContext&) { return "[2]"; };
-  world.executor->run_for(1h);
-  EXPECT_GE(*data.info("k")->last_fetch, began + 2h);
-  EXPECT_EQ(data.info("k")->last_rich_fetch, began);
-  for (const int turn : {2, 3}) {
-    SCOPED_TRACE(turn);
-    ASSERT_TRUE(world.run_until([&] { return rich_calls == turn; }, 11h));
-    world.executor->run_ready();
-    EXPECT_GE(*data.info("k")->last_rich_fetch, began + 10h * (turn - 1));
-    EXPECT_LT(*data.info("k")->last_fetch, *data.info("k")->last_rich_fetch);
-  }
-}
-
-TEST_F(RefreshAnswers, callback_is_told_how_long_it_has) {
-  std::optional<SteadyTime> soft;
-  std::optional<SteadyTime> hard;
-  plain = [&](RefreshContext& context) {
-    soft = context.soft_deadline();
-    hard = context.hard_deadline();
-    return Answer("1");
-  };
-  const SteadyTime now = world.clock->steady_now();
-  auto data = open({.soft_timeout = 2s, .hard_timeout = 20s});
-  ASSERT_TRUE(data.get("k").has_value());
-  EXPECT_EQ(soft, now + 2s);
-  EXPECT_EQ(hard, now + 20s);
-  cache = world.open();
-  data = open({.soft_timeout = 0ms});
-  ASSERT_TRUE(data.refresh("k").has_value());
-  EXPECT_EQ(soft, kNever) << "nobody is served before";
-}
 
 // --- New documents ---
 
@@ -281,6 +117,99 @@ TEST_F(RefreshAnswers, not_found_erases_where_the_dataset_says_so_and_only_there
     EXPECT_EQ(world.store->row("test", {"d", "k"})->kind,
               erases ? EntryKind::tombstone : EntryKind::document);
   }
+}
+
+TEST_F(RefreshAnswers, not_found_of_what_is_cached_is_believed_as_long_as_the_dataset_says) {
+  plain = [](RefreshContext&) { return NotFound{}; };
+  for (const auto stale_for : {0h, 24h}) {
+    world.wipe();
+    cache = world.open();
+    auto data = open({.stale_for = stale_for, .not_found_for = 10s});
+    data.put("k", "0");
+    world.executor->run_for(2h);
+    plain_calls = 0;
+    for (int i = 0; i < 50; ++i) {
+      const auto answer = data.get("k");
+      EXPECT_EQ(answer.has_value(), stale_for > 0h);
+      EXPECT_EQ(answer.not_found(), stale_for == 0h);
+      if (i > 1) {
+        EXPECT_THAT(answer.passage().source_why, HasSubstr("the source said that it has none"));
+      }
+      world.executor->run_for(100ms);
+    }
+    EXPECT_EQ(plain_calls, 1);
+    world.executor->run_for(6s);
+    data.get("k");
+    world.executor->run_for(1s);
+    EXPECT_EQ(plain_calls, 2);
+  }
+}
+
+TEST_F(RefreshAnswers, not_found_of_what_is_cached_is_not_believed_where_that_is_not_wanted) {
+  plain = [](RefreshContext&) { return NotFound{}; };
+  auto data = open({.not_found_for = 0s});
+  data.put("k", "0");
+  world.executor->run_for(2h);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(data.get("k").not_found());
+  EXPECT_EQ(plain_calls, 5);
+}
+
+// Whoever invalidates or writes has heard of something that the source did not say.
+TEST_F(RefreshAnswers, not_found_is_believed_no_longer_once_the_key_is_written_or_invalidated) {
+  plain = [](RefreshContext&) { return NotFound{}; };
+  auto data = open({.stale_for = 24h, .not_found_for = 1h});
+  data.put("k", "0");
+  world.executor->run_for(2h);
+  data.get("k");
+  world.executor->run_for(1s);
+  ASSERT_EQ(plain_calls, 1);
+  data.invalidate("k");
+  data.get("k");
+  world.executor->run_for(1s);
+  EXPECT_EQ(plain_calls, 2);
+  data.put("k", "2", {.fresh_for = 0s});
+  data.get("k");
+  world.executor->run_for(1s);
+  EXPECT_EQ(plain_calls, 3);
+}
+
+TEST_F(RefreshAnswers, refresh_by_hand_and_by_turn_ask_although_nothing_was_found) {
+  plain = [](RefreshContext&) { return NotFound{}; };
+  auto data = open({.refresh_every = 1min, .stale_for = 24h, .not_found_for = 1h});
+  data.put("k", "0");
+  world.executor->run_for(10min);
+  EXPECT_GE(plain_calls, 8);
+  plain_calls = 0;
+  EXPECT_EQ(data.refresh("k").passage().source, TierAnswer::not_found);
+  EXPECT_EQ(plain_calls, 1);
+}
+
+// The source may have it again.
+TEST_F(RefreshAnswers, only_document_that_the_source_has_erased_is_asked_for_by_its_turns) {
+  bool there = false;
+  int calls = 0;
+  const DatasetOptions<JsonText> options{.refresh_every = 1h,
+                                         .refresh_jitter = 0ms,
+                                         .not_found_erases = true,
+                                         .refresh = [&](RefreshContext&) -> Answer {
+                                           ++calls;
+                                           if (!there) return NotFound{};
+                                           return std::string("1");
+                                         }};
+  auto data = cache->dataset("one", options);
+  data.put("", "0");
+  world.executor->run_for(61min);
+  ASSERT_EQ(calls, 1);
+  ASSERT_FALSE(data.get("", {.reach = Reach::local}));
+  world.executor->run_for(1h);
+  EXPECT_EQ(calls, 2);
+  cache->close();
+  there = true;
+  cache = world.open();
+  data = cache->dataset("one", options);
+  ASSERT_TRUE(cache->warm_up());
+  EXPECT_EQ(calls, 3) << "whether it was asked for since it was erased is kept nowhere";
+  EXPECT_EQ(*data.get("", {.reach = Reach::local}), "1");
 }
 
 // --- Answers that no tier takes ---

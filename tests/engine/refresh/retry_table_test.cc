@@ -102,9 +102,9 @@ TEST_F(RetryTableTest, full_table_forgets_the_wait_that_ends_soonest_I8) {
   for (int i = 0; i < 100; ++i) fail({"d", std::to_string(i)}, 1h + i * 1s);
   fail({"d", "one more"}, 2h);
   EXPECT_EQ(table_.size(), 100u);
-  EXPECT_FALSE(table_.retry_at({"d", "0"}, kNow));
-  EXPECT_TRUE(table_.retry_at({"d", "1"}, kNow));
-  EXPECT_TRUE(table_.retry_at({"d", "one more"}, kNow));
+  EXPECT_FALSE(table_.retry_at(EntryId{"d", "0"}, kNow));
+  EXPECT_TRUE(table_.retry_at(EntryId{"d", "1"}, kNow));
+  EXPECT_TRUE(table_.retry_at(EntryId{"d", "one more"}, kNow));
   for (int i = 0; i < 10'000; ++i) fail({"other", std::to_string(i)}, 3h);
   EXPECT_EQ(table_.size(), 100u);
 }
@@ -112,26 +112,28 @@ TEST_F(RetryTableTest, full_table_forgets_the_wait_that_ends_soonest_I8) {
 TEST_F(RetryTableTest, full_table_forgets_no_key_in_the_place_of_one_that_went_before) {
   fail({"d", "well again"}, 1s);
   for (int i = 0; i < 99; ++i) fail({"d", std::to_string(i)}, 1h + i * 1s);
-  table_.note_success({"d", "well again"});
+  table_.note_success(EntryId{"d", "well again"});
   fail({"d", "hundredth"}, 5h);
   fail({"d", "one more"}, 5h);
   EXPECT_EQ(table_.size(), 100u);
-  EXPECT_FALSE(table_.retry_at({"d", "0"}, kNow));
-  EXPECT_TRUE(table_.retry_at({"d", "hundredth"}, kNow));
+  EXPECT_FALSE(table_.retry_at(EntryId{"d", "0"}, kNow));
+  EXPECT_TRUE(table_.retry_at(EntryId{"d", "hundredth"}, kNow));
 }
 
 TEST_F(RetryTableTest, table_for_no_key_remembers_the_newest_alone) {
   RetryTable small(0);
-  for (const char* key : {"a", "b"}) small.note_failure({"d", key}, kBackoff, 1h, kNow, random_);
+  for (const char* key : {"a", "b"})
+    small.note_failure(EntryId{"d", key}, kBackoff, 1h, kNow, random_);
   EXPECT_EQ(small.size(), 1u);
-  EXPECT_TRUE(small.retry_at({"d", "b"}, kNow));
+  EXPECT_TRUE(small.retry_at(EntryId{"d", "b"}, kNow));
 }
 
 TEST_F(RetryTableTest, key_that_fails_again_takes_no_second_place) {
   for (int i = 0; i < 100; ++i) fail({"d", std::to_string(i)}, 1h);
   fail({"d", "0"}, 2h);
   EXPECT_EQ(table_.size(), 100u);
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(table_.retry_at({"d", std::to_string(i)}, kNow)) << i;
+  for (int i = 0; i < 100; ++i)
+    EXPECT_TRUE(table_.retry_at(EntryId{"d", std::to_string(i)}, kNow)) << i;
 }
 
 }  // namespace

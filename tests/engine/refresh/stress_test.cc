@@ -85,7 +85,7 @@ class StressedFlights {
     const std::shared_ptr<Event> told = executor_->make_event();
     ++asked_;
     flights_.run(
-        {"d", std::to_string(key)}, RefreshReason::asked,
+        EntryId{"d", std::to_string(key)}, RefreshReason::asked,
         [&] { return flight_of(seen_, key, number); },
         [seen = seen_, told](const FlightResult&) {
           ++seen->told;
@@ -143,7 +143,7 @@ TEST(RefreshStress, answer_that_is_being_applied_holds_up_no_timer_I7) {
     };
     return flight;
   };
-  flights.run({"d", "k"}, RefreshReason::asked, make,
+  flights.run(EntryId{"d", "k"}, RefreshReason::asked, make,
               [ended](const FlightResult&) { ended->set(); });
   EXPECT_TRUE(ended->wait_until(clock->steady_now() + 60s));
   EXPECT_TRUE(in_time);

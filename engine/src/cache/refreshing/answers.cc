@@ -90,26 +90,40 @@ void Answers::save(Change change, FlightResult saved, const char* what, const Fi
                     });
 }
 
+std::optional<std::string> Answers::fault_of(const RefreshRequest& request,
+                                             const NewDocument& answer) {
+  Decoded decoded;
+  return decode(request, answer, &decoded);
+}
+
+// Returns why the document is not acceptable, or nullopt.
+std::optional<std::string> Answers::decode(const RefreshRequest& request, const NewDocument& answer,
+                                           Decoded* decoded) {
+  if (!answer.document) return "the callback returned no document";
+  if (const auto fault = check_document(*answer.document, runtime_.rules)) {
+    return "the source's document is not acceptable: " + fault->to_string();
+  }
+  if (const auto fault = metadata_fault(answer.metadata)) {
+    return "the metadata of the source's document " + *fault;
+  }
+  try {
+    *decoded = request.dataset->decode(*answer.document);
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return std::string("the source's document was refused: ") + error.what();
+  } catch (...) {
+    return "the source's document was refused";
+  }
+}
+
 void Answers::apply_document(const RefreshRequest& request, const RefreshStart& start,
                              NewDocument answer, const Finish& finish) {
   DatasetState& dataset = *request.dataset;
-  if (!answer.document) return finish(failed("the callback returned no document"));
-  if (const auto fault = check_document(*answer.document, runtime_.rules)) {
-    return finish(failed("the source's document is not acceptable: " + fault->to_string()));
-  }
-  if (const auto fault = metadata_fault(answer.metadata)) {
-    return finish(failed("the metadata of the source's document " + *fault));
-  }
+  Decoded decoded;
+  if (auto fault = decode(request, answer, &decoded)) return finish(failed(std::move(*fault)));
   Change change = change_of(request, start);
-  try {
-    Decoded decoded = dataset.decode(*answer.document);
-    change.value = std::move(decoded.value);
-    change.value_bytes = decoded.bytes;
-  } catch (const std::exception& error) {
-    return finish(failed(std::string("the source's document was refused: ") + error.what()));
-  } catch (...) {
-    return finish(failed("the source's document was refused"));
-  }
+  change.value = std::move(decoded.value);
+  change.value_bytes = decoded.bytes;
   change.entry.checksum = Checksum::of(*answer.document);
   change.entry.document = std::move(answer.document);
   change.entry.metadata = std::move(answer.metadata);
@@ -144,6 +158,8 @@ void Answers::apply_not_found(const RefreshRequest& request, const RefreshStart&
   DatasetState& dataset = *request.dataset;
   dataset.counters.not_found.add();
   FlightResult not_found{.status = FlightResult::Status::not_found, .why = {}};
+  // Memory remembers it where there is nothing in its way.
+  if (!start.base.is_zero()) not_found.hold_for = dataset.policy.options.not_found_for;
   if (start.previous && dataset.policy.options.not_found_erases) {
     Change change = change_of(request, start);
     change.entry.kind = EntryKind::tombstone;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
@@ -48,6 +49,8 @@ class Answers {
 
   // To be taken before the source is asked.
   RefreshStart start(const RefreshRequest& request);
+  // Why a document of the source is not acceptable; nullopt if it is.
+  std::optional<std::string> fault_of(const RefreshRequest& request, const NewDocument& answer);
   // Applies the answer; `finish` is called once, when that is done or has failed.
   using Finish = std::function<void(FlightResult)>;
   void apply(const RefreshRequest& request, const RefreshStart& start, RefreshResult answer,
@@ -55,6 +58,8 @@ class Answers {
 
  private:
   EntryPtr previous(DatasetState& dataset, const EntryId& id);
+  std::optional<std::string> decode(const RefreshRequest& request, const NewDocument& answer,
+                                    Decoded* decoded);
   void apply_document(const RefreshRequest& request, const RefreshStart& start, NewDocument answer,
                       const Finish& finish);
   void apply_not_modified(const RefreshRequest& request, const RefreshStart& start,

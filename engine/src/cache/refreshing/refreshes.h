@@ -52,12 +52,15 @@ class Refreshes {
 
   // Begins a look for something newer behind the key's readers, which `end_look` must end. False,
   // and none is begun, while there is one already, or a refresh is under way, or the source is left
-  // alone after a failure.
+  // alone after a failure or because it had nothing.
   bool begin_look(const EntryId& id);
   void end_look(const EntryId& id);
-  // Why the key is as old as it is: a refresh of it is under way, or is throttled after a failure,
-  // or neither. With the last failure, if there was one.
+  // Why the key is as old as it is: the source had nothing, a refresh is under way, or is throttled
+  // after a failure, or none of these. With the last failure, if there was one. This is about the
+  // dataset's plain source, as is `next_try`.
   SourceWord why_not_newer(const EntryId& id) const;
+  // Of a key whose refresh has not answered by a deadline: what is going on.
+  std::string no_answer_yet(const EntryId& id) const;
   // The end of a sentence about a failure, such as "; next try in 800 ms". Empty if the source may
   // be asked now.
   std::string next_try(const EntryId& id) const;
@@ -65,7 +68,14 @@ class Refreshes {
   int callbacks_running() const { return flights_.callbacks_running(); }
 
  private:
+  static bool went_without(const RefreshRequest& request, const FlightResult& result);
+  void run_on_disk_lane(const RefreshRequest& request, const SingleFlight::Handler& then);
   Flight make_flight(const RefreshRequest& request);
+  // Has the flight ask both of the key's sources.
+  void call_both_in(Flight* flight, const RefreshRequest& request, const RefreshStart& start);
+  // How the rich source answered in such a flight; an empty `why` is no failure.
+  void rich_ended(const RefreshRequest& request, const std::string& why,
+                  std::chrono::milliseconds source_delay);
   // Called once per flight.
   void flight_ended(const RefreshRequest& request, const FlightResult& result);
   // Called once per call of `run`, also if that was turned away.

@@ -12,6 +12,13 @@ namespace {
 
 constexpr double kNoMove = 0.5;  // the spread of a turn that its jitter does not move
 
+// Of what is erased, only the one document of a dataset whose source says what is to be erased: it
+// may have it again.
+bool is_refreshed(const DatasetState& dataset, const Known::Standing& standing) {
+  const auto& options = dataset.policy.options;
+  return standing.kind == EntryKind::document || (!options.keyed && options.not_found_erases);
+}
+
 }  // namespace
 
 Turns::Turns(Runtime& runtime, LocalTiers& local, const SingleFlight& flights, Due due)
@@ -26,19 +33,22 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
   if (!dataset.hydrated.load() || !runtime_.is_open()) return;
   const auto& options = dataset.policy.options;
   if (options.refresh_every.count() == 0 && options.rich_refresh_every.count() == 0) return;
-  const auto standing = local_.known(&dataset, id).standing();
-  const bool wanted = standing ? standing->kind == EntryKind::document : !options.keyed;
-  if (!wanted) {
-    for (const Cadence cadence : {Cadence::normal, Cadence::rich}) source_had_it(id, cadence);
+  const Known known = local_.known(&dataset, id);
+  const auto standing = known.standing();
+  if (standing ? !is_refreshed(dataset, *standing) : options.keyed) {
+    for (const Cadence cadence : {Cadence::normal, Cadence::rich}) source_had_it({id, cadence});
     return scheduler_->disarm(id);
   }
-  const Clocks clocks = standing ? standing->clocks : Clocks{};
+  Clocks clocks = standing ? standing->clocks : Clocks{};
+  if (standing && standing->kind == EntryKind::tombstone) {
+    clocks.last_fetch = clocks.last_rich_fetch = WallTime(known.visible().stamped_at());
+  }
   const WallTime now = runtime_.now().wall;
   for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
     const Schedule schedule = dataset.schedule(cadence);
     if (schedule.every.count() == 0) continue;
     const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
-    const auto retry_at = retry_time(id, cadence);
+    const auto retry_at = retry_time({id, cadence});
     // After a failure a turn that is due waits for the back-off; one that is not due yet keeps its
     // time.
     if (retry_at && due_at(schedule, last, now, kNoMove) <= *retry_at) {
@@ -72,32 +82,33 @@ void Turns::stop() {
   scheduler_->stop();
 }
 
-std::optional<milliseconds> Turns::retry_pause(const EntryId& id) const {
-  const auto retry_at = flights_.retry_at(id);
+std::optional<milliseconds> Turns::retry_pause(const SourceId& source) const {
+  const auto retry_at = flights_.retry_at(source);
   if (!retry_at) return std::nullopt;
   return std::chrono::ceil<milliseconds>(*retry_at - runtime_.clock->steady_now());
 }
 
-void Turns::source_had_none(const DatasetState& dataset, const EntryId& id, Cadence cadence) {
-  const milliseconds every = dataset.schedule(cadence).every;
+void Turns::source_had_none(const DatasetState& dataset, const SourceId& source) {
+  const milliseconds every = dataset.schedule(source.cadence).every;
   if (every.count() == 0) return;
   const WallTime until = runtime_.now().wall + every;
   Lock lock(mutex_);
-  had_none_[{id, cadence}] = until;
+  had_none_.insert_or_assign(source, until);
 }
 
-void Turns::source_had_it(const EntryId& id, Cadence cadence) {
+void Turns::source_had_it(const SourceId& source) {
   Lock lock(mutex_);
-  had_none_.erase({id, cadence});
+  had_none_.erase(source);
 }
 
-// The time of day until which the key's source is left alone, after a failure or because it had
-// nothing.
-std::optional<WallTime> Turns::retry_time(const EntryId& id, Cadence cadence) const {
+// The time of day until which the source is left alone, after a failure or because it had nothing.
+std::optional<WallTime> Turns::retry_time(const SourceId& source) const {
   std::optional<WallTime> until;
-  if (const auto pause = retry_pause(id)) until = runtime_.now().wall + *pause + milliseconds(1);
+  if (const auto pause = retry_pause(source)) {
+    until = runtime_.now().wall + *pause + milliseconds(1);
+  }
   Lock lock(mutex_);
-  if (const auto none = had_none_.find({id, cadence}); none != had_none_.end()) {
+  if (const auto none = had_none_.find(source); none != had_none_.end()) {
     until = std::max(until.value_or(none->second), none->second);
   }
   return until;

@@ -16,6 +16,7 @@
 #include "cache/runtime/runtime.h"
 #include "refresh/scheduler.h"
 #include "refresh/single_flight.h"
+#include "refresh/source_id.h"
 #include "tiercache/entry.h"
 
 namespace tiercache::detail {
@@ -27,8 +28,9 @@ class Turns {
   using Due = std::function<void(const EntryId&, Cadence, std::chrono::milliseconds lateness)>;
   Turns(Runtime& runtime, LocalTiers& local, const SingleFlight& flights, Due due);
 
-  // Arms the key's turns by its clocks, or takes them back if there is nothing to refresh. Does
-  // nothing before `arm_all` was called for its dataset.
+  // Arms the key's turns by its clocks, or takes them back if there is nothing to refresh. An
+  // erased document that is refreshed nevertheless (`not_found_erases`) has its turn an interval
+  // after it was erased. Does nothing before `arm_all` was called for its dataset.
   void arm(DatasetState& dataset, const EntryId& id);
   // The same for every key of a dataset. To be called when its hydration has ended: from now on its
   // timestamps are judged.
@@ -37,16 +39,16 @@ class Turns {
   // of it, so that it is not overdue. Rich turns and keyed datasets are not looked at.
   bool are_ahead() const;
   void stop();
-  // The source has no such key. It is not asked by a turn of this cadence before the interval has
-  // passed, although no clock has moved. To be called before the key is armed again.
-  void source_had_none(const DatasetState& dataset, const EntryId& id, Cadence cadence);
+  // The source has no such key. It is not asked by a turn before the interval has passed, although
+  // no clock has moved. To be called before the key is armed again.
+  void source_had_none(const DatasetState& dataset, const SourceId& source);
   // It has the key again, or that does not matter any more.
-  void source_had_it(const EntryId& id, Cadence cadence);
-  // How long the key's source is still left alone after a failure. Nullopt if it may be asked now.
-  std::optional<std::chrono::milliseconds> retry_pause(const EntryId& id) const;
+  void source_had_it(const SourceId& source);
+  // How long the source is still left alone after a failure. Nullopt if it may be asked now.
+  std::optional<std::chrono::milliseconds> retry_pause(const SourceId& source) const;
 
  private:
-  std::optional<WallTime> retry_time(const EntryId& id, Cadence cadence) const;
+  std::optional<WallTime> retry_time(const SourceId& source) const;
 
   Runtime& runtime_;
   LocalTiers& local_;
@@ -54,7 +56,7 @@ class Turns {
   const std::shared_ptr<Scheduler> scheduler_;
   mutable Mutex mutex_;
   // Until when; of armed keys.
-  std::map<std::pair<EntryId, Cadence>, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);
+  std::map<SourceId, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail

@@ -15,7 +15,11 @@ DatasetState::DatasetState(std::string dataset_name, std::uint32_t dataset_numbe
       source(log, clock,
              {.topic = LogTopic::refresh,
               .subject = "the source of dataset " + name,
-              .meanwhile = "what is cached is served while it may be"}) {}
+              .meanwhile = "cached documents are served until they expire"}),
+      rich_source(log, clock,
+                  {.topic = LogTopic::refresh,
+                   .subject = "the rich source of dataset " + name,
+                   .meanwhile = "documents are refreshed without it"}) {}
 
 Schedule DatasetState::schedule(Cadence cadence) const {
   if (cadence == Cadence::rich) {

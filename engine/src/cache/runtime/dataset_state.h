@@ -45,7 +45,10 @@ struct DatasetState {
   const DatasetPolicy policy;
   const AgePolicy ages;
   DatasetCounters counters;
-  HealthMark source;  // how the refresh that ended last went, of whichever key and callback
+  // How the refresh that ended last went, of whichever key: by a callback of a call's own or the
+  // dataset's plain one, and by the rich one.
+  HealthMark source;
+  HealthMark rich_source;
   // True once its first hydration has ended, with success or without. Until then the store's
   // timestamps are not known, and nothing in the dataset is judged overdue.
   std::atomic<bool> hydrated{false};

@@ -32,10 +32,11 @@ class TurnsTest : public ::testing::Test {
     room.writing.local.into_file(entry, dataset.id(key));
   }
   // The key's source is asked, and fails.
-  void fail(DatasetState& dataset) {
-    room.refreshes.run({.dataset = &dataset, .id = dataset.id("k")}, {});
+  void fail(DatasetState& dataset, Cadence cadence = Cadence::normal) {
+    const SourceId source(dataset.id("k"), cadence);
+    room.refreshes.run({.dataset = &dataset, .id = source.id, .cadence = cadence}, {});
     ground.run_ready();
-    ASSERT_TRUE(room.flights.retry_at(dataset.id("k")));
+    ASSERT_TRUE(room.flights.retry_at(source));
   }
   Due due_within(std::chrono::milliseconds span) {
     room.due.clear();
@@ -155,13 +156,22 @@ TEST_F(TurnsTest, key_that_is_not_due_is_no_sooner_due_for_a_failure) {
 TEST_F(TurnsTest, failure_puts_off_the_cadence_that_is_due_and_leaves_the_other) {
   DatasetState& both = ground.open("both", [](DatasetPolicy& p) { every(p, 30min, 10min); });
   have(both, document(5));  // never enriched
-  fail(both);
+  fail(both, Cadence::rich);
   turns.arm_all(both);
-  const auto pause = *room.flights.retry_at(both.id("k")) - ground.clock->steady_now();
+  const SourceId rich(both.id("k"), Cadence::rich);
+  const auto pause = *room.flights.retry_at(rich) - ground.clock->steady_now();
   EXPECT_EQ(due_within(std::chrono::floor<std::chrono::milliseconds>(pause)), Due{});
   EXPECT_EQ(due_within(1s), (Due{{"k", Cadence::rich}}));
   EXPECT_EQ(due_within(28min - 1s), Due{});
   EXPECT_EQ(due_within(2min), kDue);
+}
+
+TEST_F(TurnsTest, failure_of_one_source_leaves_the_other_due) {
+  DatasetState& both = ground.open("both", [](DatasetPolicy& p) { every(p, 30min, 10min); });
+  have(both, document(5));  // never enriched
+  fail(both);
+  turns.arm_all(both);
+  EXPECT_EQ(due_within(1ms), (Due{{"k", Cadence::rich}}));
 }
 
 // --- Warm ---
