@@ -269,7 +269,7 @@ TEST_F(StoreThatLies, more_or_fewer_rows_than_were_asked_for_are_no_answer) {
 
 TEST_F(StoreThatLies, more_or_fewer_results_than_writes_are_no_answer) {
   auto cache = open();
-  auto data = cache->dataset("d", hydrated_whole());
+  auto data = cache->dataset("d", keyed_stale());
   lying->on_save = [](SaveReply& reply) { reply.results.push_back(reply.results.front()); };
   EXPECT_EQ(why_not_stored(data), "the store contradicts itself: 2 results for 1 write");
   lying->on_save = [](SaveReply& reply) { reply.results.clear(); };

@@ -92,6 +92,38 @@ TEST_F(Scrubbing, tiers_that_agree_are_left_alone) {
   EXPECT_EQ(world.store->calls("save"), saves);
 }
 
+TEST_F(Scrubbing, write_on_its_way_to_its_file_is_no_difference_and_its_key_stays_listed_I13) {
+  for (const bool with_store : {true, false}) {
+    cache->close();
+    world.wipe();
+    cache = world.open([&](CacheOptions& options) {
+      if (!with_store) options.store = nullptr;
+    });
+    data().put("before", "1");
+    ASSERT_TRUE(cache->flush());
+    data().put("before", "2");
+    data().put("fresh", "3");
+    EXPECT_EQ(look().differences(), 0u) << look().to_string();
+    EXPECT_EQ(data().keys().keys.size(), 2u);
+    EXPECT_EQ(local("before") + local("fresh"), "23");
+  }
+}
+
+TEST_F(Scrubbing, without_a_store_a_lost_file_is_written_again_from_memory) {
+  cache->close();
+  world.wipe();
+  cache = world.open([](CacheOptions& options) { options.store = nullptr; });
+  data().put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  world.executor->run_for(5s);
+  const std::string path = path_of("k");
+  world.disk.boot()->remove_file(path);
+  const ScrubReport report = repair();
+  EXPECT_EQ(report.file_lost + report.repaired, 2u) << report.to_string();
+  EXPECT_EQ(path_of("k"), path);
+  EXPECT_EQ(local("k"), "1");
+}
+
 TEST_F(Scrubbing, without_repair_nothing_is_changed) {
   const auto file = path_of("k3");
   std::string bytes;

@@ -2,6 +2,9 @@
 // so that what is judged afterwards, above all whether a refresh is due, is judged by the store's
 // timestamps too.
 //
+// If the store does not answer, the dataset is judged by what is here, and the rest is brought in
+// later: it is asked again, with growing pauses, until it has answered or the cache closes.
+//
 // It takes as many entries as the dataset's `hydrate` says, and stops sooner if the files pass
 // their bounds (upkeep/file_bounds.h). What comes later is brought in by the change feed, which has
 // a rule of its own: a key that this directory does not have yet is loaded if its dataset is open
@@ -14,6 +17,7 @@
 #include <string>
 
 #include "base/annotations.h"
+#include "base/backoff.h"
 #include "base/mutex.h"
 #include "cache/local/local_tiers.h"
 #include "cache/runtime/runtime.h"
@@ -28,9 +32,9 @@ namespace tiercache::detail {
 class Hydration {
  public:
   // `hydrated` is called once for each call of `begin`, when that hydration has ended, whether or
-  // not the store has answered. So it may be called again for a dataset: all of them begin again in
-  // a directory that was made anew, and once a store is accepted. On the store lane, or from
-  // `begin`.
+  // not the store has answered, and once more when the rest has come in. It is also called again
+  // for a dataset because all of them begin again in a directory that was made anew, and once a
+  // store is accepted. On the store lane, or from `begin`.
   Hydration(Runtime& runtime, LocalTiers& local, const FileBounds& bounds, StoreCalls& calls,
             const StoreIdentity& identity, ChangeFeed& feed,
             std::function<void(DatasetState&)> hydrated)
@@ -40,20 +44,28 @@ class Hydration {
         calls_(calls),
         identity_(identity),
         feed_(feed),
-        hydrated_(std::move(hydrated)) {}
+        hydrated_(std::move(hydrated)),
+        random_(runtime.seed + 7) {}
 
   // Begins once the change feed has its place, and goes on page by page on the store lane. The feed
   // tells what is written after a page was read.
   void begin(DatasetState& dataset);
   // Begins that of every open dataset.
   void begin_all();
-  // True while some dataset is being hydrated.
+  // True while some dataset is being hydrated, but for what the store did not answer at first.
   bool is_running() const;
 
  private:
-  void next_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
-  void take_page(DatasetState& dataset, const std::string& cursor, std::size_t left);
-  void end(DatasetState& dataset);
+  // How far the hydration of a dataset has come.
+  struct Course {
+    std::size_t left = 0;  // entries that are still wanted
+    std::string cursor = {};
+    int failures = 0;  // of the store to answer; the end was told at the first
+  };
+  void next_page(DatasetState& dataset, const Course& course);
+  void take_page(DatasetState& dataset, Course course);
+  void try_later(DatasetState& dataset, Course course, const std::string& why);
+  void end(DatasetState& dataset, const Course& course);
 
   Runtime& runtime_;
   LocalTiers& local_;
@@ -64,6 +76,7 @@ class Hydration {
   const std::function<void(DatasetState&)> hydrated_;
   mutable Mutex mutex_;
   int running_ TIERCACHE_GUARDED_BY(mutex_) = 0;
+  Random random_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail

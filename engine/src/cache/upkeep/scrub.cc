@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "base/spoken.h"
 #include "tiercache/error.h"
 
 namespace tiercache::detail {
@@ -13,8 +12,10 @@ namespace {
 
 constexpr std::size_t kLargestPage = 10'000;
 
-bool same_content(const IndexItem& item, const Entry& entry) {
-  return item.kind == entry.kind && item.checksum == entry.checksum;
+// A file that is newer than the index is fine: another process's write, or one of this moment.
+bool differs(const IndexItem& item, const Entry& file) {
+  if (file.version != item.version) return file.version < item.version;
+  return item.kind != file.kind || item.checksum != file.checksum;
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ void Scrub::look_at_page(const std::string& dataset, std::span<const Item> items
 
 bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject) {
   *subject = {.id = id, .file = nullptr, .known = item.version};
-  FileReadResult file = local_.files().read(id);
+  FileReadResult file = local_.read_file(id);
   switch (file.status) {
     case FileReadResult::Status::found:
       break;
@@ -106,7 +107,10 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
     case FileReadResult::Status::absent:
       if (item.kind == EntryKind::tombstone) return false;  // purged, by whichever process
       subject->lost = true;
-      if (!calls_.uses_store() && !local_.files().read(id).entry) ++report_.file_lost;
+      if (const auto again = file_again(id); !calls_.uses_store() && again && !*again) {
+        ++report_.file_lost;
+        write_from_memory(id, item.version);
+      }
       return true;
     case FileReadResult::Status::other_format:
       return false;
@@ -114,10 +118,8 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
       mended(false, file.why);
       return false;
   }
-  // A file that is newer than the index is fine: another process's write, or one of this moment.
-  const bool older = file.entry->version < item.version;
-  const bool other = file.entry->version == item.version && !same_content(item, *file.entry);
-  if (older || other) {
+  const auto again = differs(item, *file.entry) ? file_again(id) : std::nullopt;
+  if (again && *again && differs(item, **again)) {
     ++report_.index_wrong;
     if (options_.repair) ++report_.repaired;
   }
@@ -126,16 +128,18 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
   return true;
 }
 
-bool Scrub::is_evicted(const Subject& subject, const EntryPtr& row) const {
-  return bounds_.are_set() && row && row->version >= subject.known;
+// Asks the journal first: once that has let go of a write, the file is there.
+std::optional<EntryPtr> Scrub::file_again(const EntryId& id) {
+  if (local_.journal().holds(id)) return std::nullopt;
+  return local_.read_file(id).entry;
 }
 
 bool Scrub::write_from_memory(const EntryId& id, Version at_least) {
   const DatasetState* dataset = runtime_.datasets.find(id.dataset);
   if (dataset == nullptr || !options_.repair) return false;
-  const ResidentPtr resident = local_.memory().peek(dataset->ref(id.key)).resident;
-  if (!resident || resident->kind == ResidentKind::not_found) return false;
-  if (resident->entry.version < at_least) return false;
+  const MemoryTier::Found found = local_.memory().peek(dataset->ref(id.key));
+  if (!found.resident || found.resident->kind == ResidentKind::not_found) return false;
+  if (found.outdated || found.resident->entry.version < at_least) return false;
   file_writer_.write_soon(id);
   mended(true, {});
   return true;
@@ -224,7 +228,10 @@ void Scrub::confirm(Subject subject) {
   const Difference found = difference(subject, rows.entries.front(), rows.is_corrupt(0));
   if (subject.lost) {
     if (subject.file) return;
-    if (!subject.corrupt && is_evicted(subject, rows.entries.front())) return;
+    // Some process may have evicted it, as the store has the row.
+    const EntryPtr& row = rows.entries.front();
+    const bool evicted = bounds_.are_set() && row && row->version >= subject.known;
+    if (!subject.corrupt && evicted) return;
     if (!subject.corrupt) ++report_.file_lost;
     if (!options_.repair) return;
     // Nobody has it any more: the next read is a miss, and asks the source.
@@ -236,16 +243,12 @@ void Scrub::confirm(Subject subject) {
   if (options_.repair) mend(subject, found, rows.entries.front());
 }
 
-// A repairing scrub of all datasets says that this store is meant, whichever it is; a scrub of one
-// dataset says no such thing.
-bool Scrub::may_take() const {
-  return options_.dataset.empty() || identity_.may_keep();
-}
-
 void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& row) {
   const bool takes =
       difference == Difference::store_ahead || difference == Difference::store_differs;
-  if (takes && !may_take()) {
+  // A repairing scrub of all datasets says that this store is meant, whichever it is; a scrub of
+  // one dataset says no such thing.
+  if (takes && !options_.dataset.empty() && !identity_.may_keep()) {
     return mended(false,
                   "the directory belongs to another store; nothing of this one is kept before "
                   "accept_store or a scrub of all datasets");
@@ -257,7 +260,10 @@ void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& 
       return take_row(subject, row);
     case Difference::store_missing:
       // Erased and purged while this directory was away.
-      if (drop_if_deleted(subject.id)) return mended(true, {});
+      if (const auto deleted = horizon_.deleted_up_to();
+          deleted && local_.drop_deleted(subject.id, *deleted)) {
+        return mended(true, {});
+      }
       [[fallthrough]];
     case Difference::store_behind:
     case Difference::store_corrupt:
@@ -268,11 +274,6 @@ void Scrub::mend(const Subject& subject, Difference difference, const EntryPtr& 
       return mended(written.status == FileWriteResult::Status::done, written.io.what);
     }
   }
-}
-
-bool Scrub::drop_if_deleted(const EntryId& id) {
-  const auto deleted = horizon_.deleted_up_to();
-  return deleted && local_.drop_deleted(id, *deleted);
 }
 
 void Scrub::mended(bool done, const std::string& why) {
@@ -319,29 +320,3 @@ std::uint64_t& Scrub::count_of(Difference difference) {
 }
 
 }  // namespace tiercache::detail
-
-namespace tiercache {
-
-std::string ScrubReport::to_string() const {
-  std::string text = counted(keys, "key") + ", " + counted(differences(), "difference");
-  const auto add = [&](const char* name, std::uint64_t count) {
-    if (count > 0) text += ", " + std::string(name) + " " + std::to_string(count);
-  };
-  add("file corrupt", file_corrupt);
-  add("file lost", file_lost);
-  add("index wrong", index_wrong);
-  add("memory differs", memory_differs);
-  add("store ahead", store_ahead);
-  add("store behind", store_behind);
-  add("store missing", store_missing);
-  add("store corrupt", store_corrupt);
-  add("store differs", store_differs);
-  add("left to the journal", unsettled);
-  add("repaired", repaired);
-  add("not repaired", failed);
-  if (!complete) text += ", ended early";
-  if (!why.empty()) text += " (" + why + ")";
-  return text;
-}
-
-}  // namespace tiercache

@@ -2,8 +2,8 @@
 // and with `repair` brings the tiers together again.
 //
 //     for each page of the index
-//       look_here      compares index, file and memory of each key; a damaged file and a wrong
-//                      index count at once, what differs in memory only after a second look
+//       look_here      compares index, file and memory of each key; a damaged file counts at once,
+//                      what is lost or differs only after a second look
 //       compare        loads the rows of the page by one call; `difference` says how each stands to
 //                      its file, except for keys that the journal holds or an erase hides
 //       confirm        looks at file and row once more, because a difference may be a write that is
@@ -74,10 +74,10 @@ class Scrub {
   void look_at_page(const std::string& dataset, std::span<const Item> items);
   // Looks at the index, the file and memory. False if the store need not be asked about the key.
   bool look_here(const EntryId& id, const IndexItem& item, Subject* subject);
-  // True if the file may be missing because some process evicted it: the store has the row.
-  bool is_evicted(const Subject& subject, const EntryPtr& row) const;
-  // Writes memory's entry in the place of a file that was corrupt. False if memory has none that is
-  // new enough, or this scrub does not repair.
+  // The key's file at a second look; nullopt while a write is on its way to it.
+  std::optional<EntryPtr> file_again(const EntryId& id);
+  // Writes memory's entry in the place of a file that was corrupt or lost. False if memory has none
+  // that is new enough, or this scrub does not repair.
   bool write_from_memory(const EntryId& id, Version at_least);
   void look_into_memory(const EntryId& id, const Entry& file);
   bool memory_differs(const EntryId& id, const Entry& file) const;
@@ -87,12 +87,8 @@ class Scrub {
   // Looks again, and counts and mends what is still so.
   void confirm(Subject subject);
   void mend(const Subject& subject, Difference difference, const EntryPtr& row);
-  // Drops the key if the store's horizon shows that it was erased and purged there while this
-  // directory was away.
-  bool drop_if_deleted(const EntryId& id);
   void mended(bool done, const std::string& why);
   void take_row(Subject subject, const EntryPtr& row);
-  bool may_take() const;
   bool send_again(const EntryId& id, const Entry& entry);
   std::uint64_t& count_of(Difference difference);
 

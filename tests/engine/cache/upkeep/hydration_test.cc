@@ -77,6 +77,36 @@ TEST_F(HydrationTest, store_that_does_not_say_what_it_has_ends_it) {
   EXPECT_FALSE(hydration.is_running());
 }
 
+// What is not judged by the store's timestamps in time is at least there later.
+TEST_F(HydrationTest, store_that_answers_later_gives_the_rest_then) {
+  put_rows(ground, 1'200);
+  int scans = 0;
+  ground.store->set_fault([&](const std::string& operation) {
+    if (operation != "scan") return StoreFault::none;
+    ++scans;
+    return scans == 1 || scans == 3 ? StoreFault::unavailable : StoreFault::none;
+  });
+  hydration.begin(open(Hydrate::all()));
+  ground.run_ready();
+  EXPECT_EQ(room.hydrated, Names{"d"}) << "it is judged by what is here";
+  EXPECT_FALSE(hydration.is_running());
+  ground.run_for(10min);
+  EXPECT_EQ(filed(), 1'200u);
+  EXPECT_EQ(room.hydrated, (Names{"d", "d"}));
+  EXPECT_EQ(scans, 5) << "no page was read twice";
+  EXPECT_FALSE(hydration.is_running());
+}
+
+TEST_F(HydrationTest, cache_that_closes_does_not_ask_again) {
+  ground.store_does(StoreFault::unavailable);
+  hydration.begin(open(Hydrate::all()));
+  ground.run_ready();
+  const auto scans = ground.store->calls("scan");
+  ground.runtime.tasks.close();
+  ground.run_for(10min);
+  EXPECT_EQ(ground.store->calls("scan"), scans);
+}
+
 TEST_F(HydrationTest, rows_of_another_store_are_not_kept_I1) {
   put_rows(ground, 3);
   room.writing.local.belong_to_another_store();
