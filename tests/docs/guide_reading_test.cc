@@ -15,6 +15,7 @@ using tiercache::testing::World;
 using namespace std::chrono_literals;
 using guide::Bank;
 using guide::Response;
+using tiercache::TierAnswer;
 
 // Typed by nlohmann's functions.
 
@@ -103,8 +104,11 @@ TEST(Guide, reading_results) {
   auto reply = [&](const std::string& symbol) {
     auto snapshot = quotes.get(symbol);
     if (snapshot) return answer(200, std::to_string(snapshot->price));
-    if (snapshot.gone()) return answer(410, "it was deleted");
-    if (snapshot.not_found()) return answer(404, "the exchange does not list it");
+    const TierAnswer source = snapshot.passage().source;
+    const bool is_certain = source == TierAnswer::not_asked || source == TierAnswer::gone ||
+                            source == TierAnswer::not_found;
+    if (is_certain && snapshot.gone()) return answer(410, "it was deleted");
+    if (is_certain && snapshot.not_found()) return answer(404, "the exchange does not list it");
     answer(503, snapshot.passage().summary());
   };
 

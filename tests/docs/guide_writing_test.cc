@@ -67,11 +67,25 @@ TEST(GuideMoving, from_one_store_to_another) {
     tiercache::Cache& cache = *opened;
 
     auto orders = cache.dataset("orders", {.keyed = true, .hydrate = Hydrate::all()});
-    const bool all_here = cache.warm_up(10min) && cache.flush(1min);
+    bool all_here = cache.warm_up(10min) && cache.flush(1min);
 
-    EXPECT_TRUE(all_here);
     for (const char* key : {"1", "2", "3"}) orders.put(key, key);
     EXPECT_TRUE(cache.flush());
+    const auto& sqlite = world.store;
+    const std::string project = "test";
+
+    std::string cursor;
+    do {
+      const auto page = sqlite->scan(project, "orders", cursor, 500, tiercache::kNever);
+      all_here = all_here && page.status == tiercache::StoreStatus::ok;
+      for (const tiercache::ScannedEntry& row : page.entries) {
+        const auto here = orders.info(row.id.key);
+        all_here = all_here && here && here->version >= row.entry->version;
+      }
+      cursor = page.next;
+    } while (!cursor.empty());
+
+    EXPECT_TRUE(all_here);
     cache.close();
   }
   world.store = std::make_shared<tiercache::testing::MemoryStore>(world.clock);
@@ -119,7 +133,7 @@ TEST_F(GuideWriting, writes_the_store_refused) {
 TEST_F(GuideWriting, compare_and_set) {
   auto add_one = [&](const std::string& key) {
     for (;;) {
-      auto snapshot = carts.get(key);
+      auto snapshot = carts.get(key, {.max_stale = std::chrono::milliseconds::max()});
       const int items = snapshot ? nlohmann::json::parse(*snapshot)["items"].get<int>() : 0;
       const std::string document = nlohmann::json({{"items", items + 1}}).dump();
       try {
@@ -133,6 +147,10 @@ TEST_F(GuideWriting, compare_and_set) {
   add_one("7");
   add_one("7");
   EXPECT_EQ(*carts.get("7"), R"({"items":2})");
+  world.executor->run_for(1h);
+  EXPECT_FALSE(carts.get("7")) << "expired";
+  add_one("7");
+  EXPECT_EQ(*carts.get("7"), R"({"items":3})");
 }
 
 TEST_F(GuideWriting, erasing) {

@@ -44,7 +44,8 @@ PutAwaitable<T> await_put(Dataset<T> dataset, std::string key, ValueType<T> valu
 // --- The awaitables ---
 
 // Suspends the coroutine until the read has ended, unless memory has a fresh value. Resumes it on
-// the cache's executor.
+// the cache's executor, where it must not block, as the handler of `Dataset::get_async` must not.
+// Once the cache is closed it may resume inside the `co_await` instead, on the caller's thread.
 template <class T>
 class GetAwaitable {
  public:
@@ -74,8 +75,8 @@ class GetAwaitable {
   Snapshot<T> snapshot_;
 };
 
-// Suspends the coroutine until the write is as durable as it was asked to be. Resumes it on the
-// cache's executor. Throws what `put` throws.
+// Suspends the coroutine until the write is as durable as it was asked to be. Resumes it where
+// `GetAwaitable` does. Throws what `put` throws.
 template <class T>
 class PutAwaitable {
  public:

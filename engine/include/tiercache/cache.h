@@ -39,8 +39,8 @@ class Cache {
   // either no options (or only default ones) or the same options as the first call; otherwise they
   // throw `BadConfiguration`, which says what differs. Functions cannot be compared, so it only
   // matters whether there is one, and those of the first call stay. A name has 1 to 100 bytes of
-  // UTF-8 without control characters. Throws `BadConfiguration` for options that cannot work too,
-  // and `Closed`.
+  // UTF-8 without control characters. Also throws `BadConfiguration` for invalid options, and
+  // `Closed`.
   template <class T>
   Dataset<T> dataset(const std::string& name, DatasetOptions<T> options = {}) {
     return Dataset<T>(open_dataset(name, detail::untyped_policy<T>(std::move(options))));
@@ -52,16 +52,19 @@ class Cache {
 
   // Waits until every write is in its file and the store has decided about it: has confirmed it,
   // has something newer, or has refused it, so that it is parked (`Health::parked`). What waits for
-  // a retry is sent at once. That holds for the writes acknowledged before the call; those made
-  // meanwhile may keep it waiting. Without a store, or while it is switched off, only the files
-  // count. Returns false if the deadline passed first, or the disk did not take the files; nothing
-  // is lost then. Throws `Closed`.
+  // a retry is sent at once. Covers the writes acknowledged before the call. Writes made during it
+  // may make it wait longer. Without a store, or while it is switched off, only the files count.
+  // Returns false if the deadline passed first, or the disk did not take the files; nothing is lost
+  // then. Throws `Closed`.
   bool flush(std::chrono::milliseconds deadline = std::chrono::seconds(10));
-  // Waits until the datasets opened so far are hydrated, those of one document have had their
+  // Waits until the datasets opened so far have been hydrated, those of one document have had their
   // overdue refresh, and no refresh callback runs any more, as a service does before it reports
   // that it is ready. Scheduled refreshes of keyed datasets and rich refreshes are waited for only
-  // if their callbacks run already. While the store or a source is away, all this ends without
-  // success, which `health` shows. Returns false if the deadline passed first. Throws `Closed`.
+  // if their callbacks run already. If the store or a source is down, these steps fail and still
+  // count as done: `true` does not mean that they worked; see `health`. Nor does it mean that the
+  // directory now has all that the store has: a hydration that failed goes on being tried in the
+  // background, and `Hydrate` has limits of its own. Returns false if the deadline passed first.
+  // Throws `Closed`.
   bool warm_up(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
   // Returns a handle to the writes that the store has not confirmed, above all to those that it
@@ -91,9 +94,13 @@ class Cache {
 
   // Stops refreshes, writes the files, drains the outbox until `deadline`, and lets go of the
   // directory. Zero does not wait for the store: what it has not confirmed stays in the outbox. A
-  // second call waits for the first one and returns the same receipt. Afterwards `stats`, `health`
-  // and reads that memory can serve still work; other calls throw `Closed`, or hand it to their
-  // handler.
+  // second call waits for the first one and returns the same receipt.
+  //
+  // Afterwards `stats`, `health`, `peek` and `get` with `Reach::memory` still work, and so do `get`
+  // and `get_or_load` of what memory has fresh and still trusts (`memory.ttl`). All other calls are
+  // refused, `get_many` and `get_async` even for what memory has: they throw `Closed`, `put_async`
+  // gives it to its handler, and `get_async` gives its handler a snapshot without a value whose
+  // `passage().call_why` says so.
   CloseReceipt close(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
  private:

@@ -42,7 +42,7 @@ using DatasetOptions = BasicDatasetOptions<ValueType<T>>;
 //
 // Calls throw `InvalidKey`, `InvalidDocument`, `NotDurable`, `VersionConflict`, `DeadlineExceeded`
 // and `Closed` as error.h explains them, and `BadConfiguration` if a write asks for
-// `Durability::store` if there is no store. A miss is never an exception.
+// `Durability::store` when there is no store, or it is switched off. A miss is never an exception.
 template <class T>
 class Dataset {
  public:
@@ -58,10 +58,11 @@ class Dataset {
 
   // Looks in memory, in the files and in the store, and at last asks the refresh callback, but goes
   // no further than `options.reach`. A stale value is served at once, or after the dataset's
-  // `soft_timeout`, and refreshed in the background. At the deadline the read ends with what there
-  // is, which may be nothing.
+  // `soft_timeout`, and refreshed in the background if the reach is `source`. At the deadline the
+  // read ends with what there is, which may be nothing.
   Snapshot<T> get(std::string_view key = {}, const GetOptions& options = {}) const;
-  // Looks in memory only. Never waits and never does I/O. Works on a closed cache too.
+  // Looks in memory only. Never waits and never does I/O. Works on a closed cache too. Throws
+  // `InvalidKey`.
   Snapshot<T> peek(std::string_view key = {}) const;
   // Reads all keys side by side, as `get` does; what is missing is loaded from the store in
   // batches. The results are in the order of the keys, and the deadline is that of the whole call.
@@ -70,28 +71,47 @@ class Dataset {
                                     const GetOptions& options = {}) const;
   // Reads as `get` does and calls `handler` with the result, exactly once: on the executor and
   // never from inside this call, or, once the cache is closed, wherever the call ends. The handler
-  // must not throw. Where `get` would throw (a bad key, a closed cache), it is given a snapshot
-  // without a value whose `passage().call_why` says why. This call itself throws only in a forked
-  // child.
+  // must not throw. Where the call cannot be made (a bad key, a closed cache), it is given a
+  // snapshot without a value whose `passage().call_why` says why. This call itself throws only in a
+  // forked child.
+  //
+  // An empty handler is told nothing.
+  //
+  // The handler must not block. With the cache's own executor a single thread calls all handlers,
+  // watches all deadlines and delivers the answers of all refreshes. A call that waits for the
+  // source (`get`, `get_many`, `get_or_load`, `refresh`) and is made there cannot get its answer,
+  // and holds up everything else until its deadline. Use the `_async` calls there, or go on with
+  // the work on a thread of your own.
   void get_async(std::string key, const GetOptions& options,
                  std::function<void(Snapshot<T>)> handler) const;
   // Reads as `get` does, with a source of this call's own: what `callback` returns is saved with
-  // the lifetime `ttl`. If that is absent, the dataset's applies; a negative one counts as zero.
-  // Only one callback per key runs at a time.
+  // the lifetime `ttl`, which overrides what the callback says in `Refreshed::fresh_for`. If `ttl`
+  // is absent, the callback's applies, or else the dataset's; a negative one counts as zero. An
+  // empty callback means the dataset's own, if it has one.
+  //
+  // Only one callback per key runs at a time. If one runs already, this call waits for that one,
+  // and it is that one's answer and lifetime which are saved. The back-off after a failure and the
+  // wait of a `RetryAfter` are those of the dataset's `refresh` too, whichever of them has failed.
+  // With `Flags::emergency_refresh` off a miss does not call the callback.
   //
   // The callback may outlive the call. It goes on running when the deadline ends the call, and if
   // something stale is served it begins in the background. So it must own what it uses: capture by
   // value or by shared_ptr, and never refer to what is on the caller's stack. `tiercache::owning`
-  // (refresh.h) makes callbacks that cannot do otherwise.
+  // (refresh.h) makes callbacks that own everything they use; anything else does not compile.
   Snapshot<T> get_or_load(std::string_view key, RefreshFunction callback,
                           std::optional<std::chrono::milliseconds> ttl = {},
                           const GetOptions& options = {}) const;
   // Asks the source now, whatever the entry's age, and despite the throttle of earlier failures;
-  // only a wait that the source itself asked for (`RetryAfter`) is respected. Serves what the
-  // source brought or confirmed, even if that is stale already by the time it arrives. If the
-  // refresh fails, or has not ended by the deadline, the entry is served as it then is, and
-  // `passage()` says what happened. Throws `BadConfiguration` if the dataset has no refresh
-  // callback.
+  // only a wait that the source itself asked for (`RetryAfter`) is respected. If a refresh of the
+  // key runs already, waits for that one instead. Serves what the source brought or confirmed, even
+  // if that is stale already by the time it arrives. If the refresh fails, or has not ended by the
+  // deadline, the entry is served as it then is, and `passage()` says what happened. Throws
+  // `BadConfiguration` if the dataset has no refresh callback.
+  //
+  // Runs the plain callback alone if there is an entry, and both callbacks if there is none; the
+  // rich one cannot be asked for by itself. The default deadline is also the default of
+  // `hard_timeout`, so whether a source that hangs is then told as "timed out" or as "failed" is a
+  // matter of chance: give the call a longer deadline if you need to know.
   Snapshot<T> refresh(std::string_view key = {},
                       std::chrono::milliseconds deadline = std::chrono::seconds(30)) const;
 
@@ -110,34 +130,49 @@ class Dataset {
   // Writes many documents with a single sync of the disk. All of them are checked first: one bad
   // key or document refuses them all, and the exception names its place: "values[3]: …". After that
   // each item's receipt says what became of it, and the call throws only if none could be written.
+  //
+  // The options, `if_version`, `fresh_for` and `metadata` included, are those of every item. If a
+  // key comes twice the later item wins; with `if_version` the later one is a conflict. With
+  // `Durability::store` the call does not throw for an item that the store refused or has not
+  // confirmed in time: that one's receipt is `journaled` and not `stored`, and its `why` says which
+  // of the two it is.
   std::vector<PutReceipt> put_many(std::span<const std::pair<std::string, value_type>> values,
                                    const PutOptions& options = {}) const;
   // Writes as `put` does and calls `handler` with the receipt, or with what `put` would throw. It
-  // is called exactly once, where the handler of `get_async` is, and must not throw. This call
-  // itself throws only in a forked child.
+  // is called exactly once, where the handler of `get_async` is, and must neither throw nor block.
+  // The deadline counts from this call, so it also bounds the wait for other work of the disk. This
+  // call itself throws only in a forked child.
   void put_async(std::string key, const value_type& value, const PutOptions& options,
                  std::function<void(PutReceipt, std::exception_ptr)> handler) const;
   // Erases the entry and leaves a tombstone, so that nothing written before comes back (I4). A key
-  // without an entry gets a tombstone too. Returns when `put` would.
+  // without an entry gets a tombstone too. Returns when `put` would, and goes to the store as `put`
+  // does if the disk does not take it.
   PutReceipt erase(std::string_view key = {}, const PutOptions& options = {}) const;
   // Erases every key that matches the glob, as in "session:*". `*` matches any run of bytes, `?`
   // one byte, and `\` takes the next byte literally (glob.h). First waits until what other
   // processes on the directory have under way is in files, so that it is erased too. Throws
-  // `NotDurable` (`not_applied`) if that takes them longer than the deadline.
+  // `NotDurable` (`not_applied`) if that takes them longer than the deadline. Unlike other writes
+  // it never goes to the store instead: if the disk does not take it, it throws `NotDurable`.
   PutReceipt erase_matching(std::string_view glob, const PutOptions& options = {}) const;
-  // Makes the entry stale from now on, until it is fetched or put again; its document is kept.
+  // Makes the entry stale from now on, until it is fetched or put again. Its document is kept, and
+  // is still served, as stale, for as long as it would have been served without this: up to the end
+  // of its `fresh_for` and the dataset's `stale_for`. To have it served no more, use `erase`. Also
+  // reaches a row that only the store has; a key that is nowhere stays so, and that is no error.
+  // The receipt's `version` is that of the content which is there, or zero, for this writes none.
   PutReceipt invalidate(std::string_view key = {}, const PutOptions& options = {}) const;
 
   // --- Looking ---
 
-  // Returns whether there is a document in memory or in the files, however old.
+  // Returns whether there is a document in memory or in the files, however old. Costs as much as
+  // `info`, and throws the same.
   bool contains(std::string_view key = {}) const;
   // Returns the entry's clocks, size, version and metadata, as memory or its file has them; nullopt
-  // if there is no document here. The store is not asked.
+  // if there is no document here. The store is not asked. Reads and checks the whole file unless
+  // memory has the entry and trusts it. Throws `InvalidKey` and `Closed`.
   std::optional<EntryInfo> info(std::string_view key = {}) const;
   // Returns a page of the keys that have a document in the directory, in byte order: at most
   // `limit` keys that come after `after`, or the first ones if that is absent. A limit of 0 gives
-  // an empty page.
+  // an empty page. Throws `Closed`.
   KeyPage keys(std::optional<std::string_view> after = {}, std::size_t limit = 1'000) const;
 
   // --- Not for direct use ---

@@ -32,8 +32,11 @@ class Error : public std::runtime_error {
   std::shared_ptr<const std::string> details_;  // shared, so that copying does not throw
 };
 
-// The configuration cannot work. Lists every fault that was found, each on a line of its own with
-// the field, its value and the allowed range.
+// The configuration cannot work, or does not allow the call. Of bad options it lists every fault
+// that was found, each on a line of its own with the field, its value and the allowed range. It is
+// also thrown, with a plain sentence, by `Dataset::refresh` of a dataset without a refresh
+// callback, and by a write with `Durability::store` while there is no store or it is switched off
+// (`Flags::store_enabled`).
 class BadConfiguration : public Error {
   using Error::Error;
 };
@@ -69,7 +72,8 @@ class NotDurable : public Error {
   // What is known of the write.
   enum class State {
     not_applied,  // the write is nowhere, and never will be
-    unknown,  // the write may appear later, as the version that was stamped for it; or it is kept
+    unknown,  // the write may appear later, as the version that `what()` names, if it names one:
+              // it does not if the deadline passed while the disk was at it; or the write is kept
               // here and parked, because the store refused it
   };
   // The message and details are those of `Error`; `state` is what is known of the write.

@@ -1,7 +1,10 @@
 // How a cache, a dataset and a call are configured: `CacheOptions`, `BasicDatasetOptions`,
 // `GetOptions` and `PutOptions`. All defaults are meant for production. All options are plain
-// values; the call that takes them throws `BadConfiguration` for what cannot work. A negative time
-// is refused in the options of a cache or dataset, and counts as zero in those of a call.
+// values. Opening a cache or a dataset throws `BadConfiguration` for options that cannot work; a
+// write throws `InvalidDocument` for metadata that cannot be kept, `VersionConflict` if its
+// `if_version` does not hold, and `BadConfiguration` if it asks for a store that there is not. A
+// negative time is refused in the options of a cache or dataset, and counts as zero in those of a
+// call.
 //
 //     CacheOptions{.project = "shop", .directory = "cache", .memory = {.max_bytes = 1 << 30}}
 //     DatasetOptions<Rates>{.refresh_every = 1h, .stale_for = 24h, .refresh = fetch_rates}
@@ -39,6 +42,10 @@ namespace tiercache {
 // | max_bytes | budget for keys, documents, values and overhead | 64 MiB  | only pending writes  |
 // | ttl       | how long memory is trusted without a look at    | 5 min   | each read looks at   |
 // |           | the file; it says nothing of the data's age     |         | the file             |
+//
+// The budget does not cover the index of the files, which keeps what is known of every key of the
+// directory in RAM: a few hundred bytes each, and the key. `FileOptions::max_entries` bounds it as
+// far as entries may be evicted.
 struct MemoryOptions {
   std::size_t max_bytes = 64 << 20;
   std::chrono::milliseconds ttl = std::chrono::minutes(5);
@@ -75,7 +82,7 @@ struct FileOptions {
 // |---------------|------------------------------------------------------|---------|-------------|
 // | max_bytes     | of the writes it must keep; when it is full, `put`   | 1 GiB   | not allowed |
 // |               | throws and nothing is deleted; from `segment_bytes`  |         |             |
-// | segment_bytes | size of a segment file; from 4,096                   | 4 MiB   | not allowed |
+// | segment_bytes | size of a segment file; from 4,096, at most 1 GiB    | 4 MiB   | not allowed |
 struct JournalLimits {
   std::uint64_t max_bytes = 1ull << 30;
   std::uint64_t segment_bytes = 4 << 20;
@@ -85,7 +92,8 @@ struct JournalLimits {
 //
 // | field        | meaning                                              | default | zero        |
 // |--------------|------------------------------------------------------|---------|-------------|
-// | call_timeout | deadline of one call of background work              | 10 s    | not allowed |
+// | call_timeout | deadline of one call of background work; at most     | 10 s    | not allowed |
+// |              | 24 h                                                 |         |             |
 // | batch_items  | how many writes one call sends at most               | 100     | not allowed |
 // | retry_first  | upper bound of the first pause while the store is    | 100 ms  | not allowed |
 // |              | away                                                 |         |             |
@@ -119,7 +127,8 @@ struct Limits {
 // | field             | service variable  | what false means                         | default |
 // |-------------------|-------------------|------------------------------------------|---------|
 // | store_enabled     | SUPABASE_ENABLED  | only memory and files are used, and the  | true    |
-// |                   |                   | outbox waits                             |         |
+// |                   |                   | outbox waits; a write that asks for      |         |
+// |                   |                   | `Durability::store` throws               |         |
 // | emergency_refresh | EMERGENCY_REFRESH | a miss does not call the source          | true    |
 // | background_retry  | BACKGROUND_RETRY  | a write is sent once, and then again by  | true    |
 // |                   |                   | `flush` or after the next open           |         |
@@ -187,7 +196,9 @@ struct CacheOptions {
 
 // --- A dataset ---
 
-// How much of a dataset is brought from the store into the files when the dataset is opened.
+// How much of a dataset is brought from the store into the files when the dataset is opened. It
+// stops sooner, without an error, once the files exceed `FileOptions::max_bytes` or `max_entries`.
+// If the store does not answer, it is asked again, with growing pauses, until it has.
 struct Hydrate {
   std::size_t most_recent = 10'000;  // how many entries, those updated last first; 0: none
 
@@ -195,11 +206,14 @@ struct Hydrate {
   static constexpr Hydrate none() { return {0}; }
   // Brings the `n` entries that were updated last.
   static constexpr Hydrate recent(std::size_t n) { return {n}; }
-  // Brings all entries of the dataset.
+  // Brings all entries of the dataset, as far as the bounds of the files allow.
   static constexpr Hydrate all() { return {SIZE_MAX}; }
 };
 
-// The policy of one dataset.
+// The policy of one dataset. Mind its default lifetime: without a schedule an entry is fresh for 5
+// minutes, and after that no read returns it, unless with a `max_stale`, although it is still on
+// disk, in the store and in `Dataset::keys`. Where nothing refreshes the entries, set `fresh_for`
+// to how long they are good; std::chrono::years(100) stands for ever.
 //
 // | field              | meaning                                         | default       |
 // |--------------------|-------------------------------------------------|---------------|
@@ -232,9 +246,25 @@ struct Hydrate {
 // | fallback           | returned when all else failed; never saved      | none          |
 //
 // `fresh_for` defaults to refresh_every + refresh_jitter + hard_timeout, and to 5 min without a
-// schedule. A schedule needs its callback. `retention` is enforced in rounds some hours apart, in
-// files and store, even for an entry whose own lifetime (`PutOptions::fresh_for`) is longer; it
-// must be at least fresh_for + stale_for. The functions may be called by several threads at once.
+// schedule. `retention` is enforced in rounds some hours apart, in files and store, even for an
+// entry whose own lifetime (`PutOptions::fresh_for`) is longer; it must be at least fresh_for +
+// stale_for. The functions may be called by several threads at once.
+//
+// A schedule needs its callback. In a keyed dataset it refreshes every document that the directory
+// has, whether anybody reads it or not: with the default hydration that is up to 10,000 calls of
+// the source in each period, and more as keys are added.
+//
+// `soft_timeout` counts from when memory and files have been asked, so it bounds the wait for the
+// store as well as for the source. `hard_timeout` counts from the start of the callback; a refresh
+// that has waited in line for as long before that is throttled. More than 24 h counts as 24 h.
+//
+// An answer "not found" for a key that has an entry is remembered like any other: for
+// `not_found_for` readers do not ask the source again. With `not_found_erases` a dataset of one
+// document is still asked for by its turns, an interval after it was erased, in case it is back.
+//
+// `fallback` is not checked by `validate`. It is also returned for a key that was erased or not
+// found, so `Snapshot::gone` and `not_found` are false then. Its age and version are zero, its
+// freshness is `expired`, and `Snapshot::is_fallback` is true.
 template <class Value>
 struct BasicDatasetOptions {
   bool keyed = false;
@@ -276,6 +306,10 @@ enum class Reach : std::uint8_t {
 // | reach     | how far the read may go                        | source      |                   |
 // | max_stale | how long past fresh the value may be, in place | `stale_for` | only fresh        |
 // |           | of the dataset's `stale_for`; may be longer    |             |                   |
+//
+// A stale value that is read with a shorter `reach` than `source` is not refreshed in the
+// background. If all reads of a key are such, it ages until it expires, or until a schedule has its
+// turn. `max_stale` counts from the end of `fresh_for`, or from an invalidation if that was sooner.
 struct GetOptions {
   std::chrono::milliseconds deadline{2'000};
   Reach reach = Reach::source;
@@ -285,7 +319,8 @@ struct GetOptions {
 // When a write returns.
 enum class Durability : std::uint8_t {
   journal,  // once it survives power loss on this machine
-  store,    // once the store has confirmed it too; throws `BadConfiguration` if there is no store
+  store,    // once the store has confirmed it too; throws `BadConfiguration` if there is no store,
+            // or it is switched off
 };
 
 // The options of one write. `erase`, `erase_matching` and `invalidate` ignore `fresh_for` and
@@ -295,7 +330,8 @@ struct PutOptions {
   // a negative one.
   std::optional<std::chrono::milliseconds> fresh_for = {};
   Durability durability = Durability::journal;  // when the call returns
-  std::chrono::milliseconds deadline{10'000};   // of all waits for the disk and the store
+  // Of all waits for the disk and the store, counted from the call, also from `put_async`.
+  std::chrono::milliseconds deadline{10'000};
   // Compare-and-set: the write is made only if the entry has this version, or, with a zero version,
   // only if there is no entry. Otherwise the call throws `VersionConflict`. Absent: the write is
   // made in any case.

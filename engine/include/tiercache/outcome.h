@@ -37,10 +37,11 @@ enum class Freshness : std::uint8_t {
 // What one tier answered to a read.
 enum class TierAnswer : std::uint8_t {
   not_asked,    // the read ended before it, did not reach so far, or there is no such tier
-  hit,          // it served the read
-  miss,         // it has nothing
-  stale,        // it has a stale entry, and the read went on to look for a fresh one
-  expired,      // it has an expired entry
+  hit,          // it has a fresh entry, which was served; the source: has brought or confirmed one
+  miss,         // it has nothing, or nothing newer
+  stale,        // it has a stale entry; memory also says so of a fresh one that it does not trust
+                // without a look at the file. `Snapshot::tier` says whether it was served after all
+  expired,      // it has an expired entry, which is served only if `max_stale` allows it
   gone,         // the entry was erased
   not_found,    // the source says there is no such document
   undecodable,  // the document does not decode, fails `validate` or is of another `cache_version`
@@ -48,7 +49,8 @@ enum class TierAnswer : std::uint8_t {
   unavailable,  // the tier does not work right now
   timed_out,    // it did not answer by the deadline
   failed,       // the refresh failed: the callback did, or its answer could not be accepted
-  throttled,    // the source is not asked again so soon after a failure
+  throttled,    // the source is not asked now: too soon after a failure or `RetryAfter`, too many
+                // refreshes are in line, no callback thread came free, or an earlier callback hangs
   disabled,     // switched off by a flag
   refreshing,   // a refresh runs or begins, and this read did not wait for its end
 };
@@ -93,7 +95,8 @@ struct Passage {
 // than is known of it.
 struct PutReceipt {
   // The version that was stamped for the write. Zero for an item of `put_many` that was not
-  // written.
+  // written. `invalidate` stamps none: this is then the version of the content that is there, or
+  // zero if there is none.
   Version version;
   bool journaled = false;  // it is on disk and synced: it survives kill -9 and power loss
   // The store has confirmed it, or a later write that was made from it (`if_version`).
@@ -113,11 +116,12 @@ struct CloseReceipt {
   // Writes of the outbox that the store confirmed during the call, or for which it had something
   // newer. A write that a later one of its key has replaced in the outbox counts with that one.
   std::uint64_t confirmed = 0;
-  std::uint64_t left_in_outbox = 0;       // writes on disk that the next open sends
-  std::uint64_t parked = 0;               // writes on disk that the store refused
-  std::uint64_t abandoned_callbacks = 0;  // refresh callbacks that still run: they ignored the end
-  std::uint64_t dropped = 0;              // always 0: nothing acknowledged is dropped
-  bool files_complete = true;             // every entry file is written and synced
+  std::uint64_t left_in_outbox = 0;  // writes on disk that the next open sends
+  std::uint64_t parked = 0;          // writes on disk that the store refused
+  // Refresh callbacks that still run: they ignored cancellation.
+  std::uint64_t abandoned_callbacks = 0;
+  std::uint64_t dropped = 0;   // always 0: nothing acknowledged is dropped
+  bool files_complete = true;  // every entry file is written and synced
 
   // Returns it as one line of text for people.
   std::string to_string() const;

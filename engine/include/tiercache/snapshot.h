@@ -51,15 +51,19 @@ class Snapshot {
   // Returns the tier that served; `none` for a miss or a fallback document.
   Tier tier() const { return result_.tier; }
   // Returns how old the value was when it was served, counted from the start of the fetch that
-  // produced or confirmed it. Zero for a miss.
+  // produced or confirmed it. Zero for a miss or a fallback.
   std::chrono::milliseconds age() const { return result_.age; }
-  // Returns what the dataset's policy made of that age when it was served; `expired` for a miss.
+  // Returns what the dataset's policy made of that age when it was served; `expired` for a miss or
+  // a fallback.
   Freshness freshness() const { return result_.freshness; }
   // Returns whether the value is the dataset's fallback document, which belongs to no entry.
   bool is_fallback() const { return has_value() && result_.tier == Tier::none; }
 
   // Returns the entry's version, for compare-and-set (`PutOptions::if_version`); zero if there is
-  // no value.
+  // no value, and for a fallback. No value does not always mean that there is no entry: it may have
+  // expired, not decode, or not be readable just now, and then the zero version never matches. To
+  // compare and set, read with `.max_stale = std::chrono::milliseconds::max()`, which does not hide
+  // an expired entry.
   Version version() const { return has_value() ? entry().version : Version{}; }
   // Returns the checksum of the document as it was put, which can serve as an ETag; zero if there
   // is no value.
@@ -80,9 +84,11 @@ class Snapshot {
   // Returns what each tier answered, and why. Show only its `summary()` to those who do not run the
   // service.
   Passage passage() const { return detail::passage_of(result_); }
-  // Returns whether there is no value because the entry was erased.
+  // Returns whether there is no value and some tier says that the entry was erased. That may be
+  // local knowledge while the source, which may have it again, has failed: `passage().source` says.
   bool gone() const { return !has_value() && says(TierAnswer::gone); }
-  // Returns whether there is no value because the source said that there is no such document.
+  // Returns whether there is no value and the source said, now or within `not_found_for`, that
+  // there is no such document.
   bool not_found() const { return !has_value() && says(TierAnswer::not_found); }
 
  private:

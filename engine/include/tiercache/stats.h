@@ -23,7 +23,9 @@ struct Histogram {
   std::chrono::microseconds sum{0};               // how long they are together
 
   // Returns the q-quantile of the durations, rounded up to the upper bound of its bucket; 0 if
-  // there are none. `q` is from 0 to 1, and anything else counts as the nearer of the two.
+  // there are none. The quantile is the duration of rank `q * count`, rounded up: 0.99 of ten
+  // durations is the longest. `q` is from 0 to 1, and anything else counts as the nearer of the
+  // two.
   std::chrono::microseconds quantile(double q) const;
 };
 
@@ -56,8 +58,8 @@ struct Stats {
   // What memory holds now. `memory_bytes_pinned` is the part of it that waits for its file and
   // cannot be evicted.
   std::uint64_t memory_entries = 0, memory_bytes_charged = 0, memory_bytes_pinned = 0;
-  // Entries that were evicted to keep the budget, and entries that came from a lower tier when a
-  // write had already made them old.
+  // Entries that were evicted to keep the budget, and entries loaded from a lower tier but not
+  // kept, because a newer write had arrived.
   std::uint64_t memory_evictions = 0, memory_refused_promotions = 0;
   // What is in files now, as far as the index knows: entries, tombstones included, and the bytes of
   // documents. What other processes did recently may be missing.
@@ -104,8 +106,8 @@ struct Stats {
 struct TierHealth {
   // False if there is no such tier, or a flag has switched it off.
   bool enabled = true;
-  // False if what was tried last failed. True says no more than that it did not: if `last_worked`
-  // is absent, nothing was tried yet.
+  // False if the last attempt failed. True if it succeeded, or if nothing was tried yet (then
+  // `last_worked` is absent).
   bool working = true;
   std::optional<WallTime> since = {};  // since when it has not been working
   // When it last worked; absent if it never has since the cache was opened.
@@ -134,7 +136,9 @@ struct Health {
   // still noticed by polling.
   TierHealth store_hints;
   // For each dataset that has a refresh callback, or whose `get_or_load` has called one: whether
-  // the refresh that ended last, of whichever key, brought something that could be kept.
+  // the call that ended last, of whichever key, brought something that could be kept. The plain
+  // callback (with those of `get_or_load`) and the rich one are judged each by itself, and the
+  // source is not working as long as one of the two fails.
   std::vector<std::pair<std::string, TierHealth>> sources;
   std::uint64_t outbox_depth = 0;  // writes that wait for the store, parked ones not counted
   std::uint64_t parked = 0;        // writes that it refused for good; `Cache::outbox` lists them

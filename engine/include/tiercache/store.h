@@ -131,7 +131,7 @@ struct EraseMatchingReply : StoreReply {
   std::optional<std::string> next;  // pass it as `after` to go on; absent: all is done
 };
 
-// One change in the feed: after the cursor the key's row became this, and by now it may be newer.
+// A change committed after the cursor. The row may have changed again since.
 struct StoreChange {
   EntryId id;                              // the key that changed
   Version version;                         // the row's version
@@ -144,8 +144,7 @@ struct ChangesReply : StoreReply {
   std::string next;                  // the cursor to go on from, after a gap too
   bool more = false;                 // there are more than `limit`: ask again at once
   bool gap = false;  // changes since the cursor were lost or purged: anything may have changed
-  // With `ok`: why changes that are committed already will be told only later, without secrets.
-  // Empty if none is held up.
+  // With `ok`: why committed changes are being withheld for now, without secrets. Empty if none is.
   std::string held_up;
 };
 

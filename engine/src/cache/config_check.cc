@@ -139,9 +139,13 @@ void check_cache_options(const CacheOptions& options) {
   faults.at_least(options.files.sync_every, milliseconds(1), "files.sync_every");
   faults.at_least<std::uint64_t>(options.journal.segment_bytes, 4096, "journal.segment_bytes",
                                  "bytes");
+  faults.check(options.journal.segment_bytes <= (1u << 30), "journal.segment_bytes",
+               std::to_string(options.journal.segment_bytes), "at most 1 GiB");
   faults.at_least<std::uint64_t>(options.journal.max_bytes, options.journal.segment_bytes,
                                  "journal.max_bytes", "bytes, which is journal.segment_bytes");
   faults.at_least(options.store_calls.call_timeout, milliseconds(1), "store_calls.call_timeout");
+  faults.check(options.store_calls.call_timeout <= std::chrono::hours(24),
+               "store_calls.call_timeout", shown(options.store_calls.call_timeout), "at most 24 h");
   faults.at_least<std::size_t>(options.store_calls.batch_items, 1, "store_calls.batch_items",
                                "write");
   faults.at_least(options.store_calls.retry_first, milliseconds(1), "store_calls.retry_first");

@@ -90,6 +90,39 @@ ReadResult not_made(std::string why) {
   return result;
 }
 
+// Asks the local tiers on the disk lane, and then the others. If the lane has not come through with
+// the first by the deadline, `give_up` is called instead, on the compute lane (I7).
+void read_in_time(const Runtime& runtime, SteadyTime deadline, std::shared_ptr<ReadOp> op,
+                  ReadHandler answer, std::function<void()> give_up) {
+  Executor& executor = *runtime.executor;
+  auto decided = std::make_shared<std::atomic<bool>>(false);
+  Executor::TimerId timer = 0;
+  if (deadline != kNever) {
+    timer = executor.schedule(deadline, Lane::compute, [decided, give_up = std::move(give_up)] {
+      if (!decided->exchange(true)) give_up();
+    });
+  }
+  executor.post(Lane::disk,
+                [&executor, timer, decided, op = std::move(op), answer = std::move(answer)] {
+                  if (decided->load()) return;
+                  auto result = op->local();
+                  if (decided->exchange(true)) return;
+                  if (timer != 0) executor.cancel(timer);
+                  result ? answer(std::move(*result)) : op->remote(answer);
+                });
+}
+
+// The answer of a read that the disk lane did not come to.
+ReadResult what_memory_has(const std::shared_ptr<Core>& core, ReadRequest request) {
+  request.reach = Reach::memory;
+  ReadResult result = run_read(core, std::move(request));
+  Passage passage = passage_of(result);
+  passage.files = TierAnswer::timed_out;
+  passage.files_why = "the files did not answer by the call's deadline";
+  result.passage = std::make_shared<Passage>(std::move(passage));
+  return result;
+}
+
 }  // namespace
 
 DatasetCore::DatasetCore(std::shared_ptr<Core> core, DatasetState& state)
@@ -130,12 +163,12 @@ void DatasetCore::get_async(std::string key, const GetOptions& options, ReadHand
   } catch (const Error& error) {
     return answer(not_made(error.what()));
   }
-  auto op =
-      std::make_shared<ReadOp>(core_->read_parts(), read_request(*core_, state_, key, options));
-  core_->runtime().executor->post(Lane::disk, [op, answer = std::move(answer)]() mutable {
-    if (auto result = op->local()) return answer(std::move(*result));
-    op->remote(std::move(answer));
-  });
+  ReadResult hit;
+  if (hit_in_memory(*core_, state_, key, &hit)) return answer(std::move(hit));
+  const ReadRequest request = read_request(*core_, state_, key, options);
+  auto op = std::make_shared<ReadOp>(core_->read_parts(), request);
+  read_in_time(core_->runtime(), request.deadline, std::move(op), answer,
+               [core = core_, request, answer] { answer(what_memory_has(core, request)); });
 }
 
 std::vector<ReadResult> DatasetCore::get_many(std::span<const std::string> keys,
@@ -217,7 +250,7 @@ ReadResult DatasetCore::refresh(std::string_view key, milliseconds deadline) {
   Passage passage = passage_of(result);
   if (!in_time) {
     passage.source = TierAnswer::timed_out;
-    passage.source_why = "no answer by the call's deadline; the refresh goes on";
+    passage.source_why = core_->refreshes().no_answer_yet(state_.id(key));
   } else {
     passage.source = answer_of(answer->flight.status);
     passage.source_why = answer->flight.why;

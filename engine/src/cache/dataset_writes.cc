@@ -57,6 +57,8 @@ Change change_of(const Core& core, DatasetState& dataset, PutItem item, const Pu
   } catch (const std::exception& error) {
     throw InvalidDocument(what + "the dataset's validate refused it: " + error.what() +
                           ". Nothing was stored.");
+  } catch (...) {
+    throw InvalidDocument(what + "the dataset's validate refused it. Nothing was stored.");
   }
   Change change;
   change.dataset = &dataset;
@@ -136,9 +138,9 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       : core_(std::move(core)),
         dataset_(dataset),
         waits_(waits_for_store(*core_, options)),
-        span_(options.deadline),
         deadline_(core_->runtime().after(options.deadline)),
-        handler_(std::move(handler)) {}
+        handler_(handler ? std::move(handler)
+                         : [](const PutReceipt&, const std::exception_ptr&) {}) {}
   // The executor has dropped what was to make it or to answer it: the cache is closed.
   ~PendingPut() {
     if (answered_.load()) return;
@@ -194,13 +196,45 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       change->waiter = std::make_shared<Settlements::Waiter>(
           [self = shared_from_this()](const Settled& settled) { self->settled(settled); });
     }
+    set_timer(change->waiter);
     core_->runtime().executor->post(Lane::disk, [self = shared_from_this(), change] {
+      if (!self->begin()) return;
       const Settlements::WaiterPtr waiter = change->waiter;
       const std::string key = change->key;
+      const auto left = std::chrono::ceil<milliseconds>(self->deadline_ -
+                                                        self->core_->runtime().clock->steady_now());
       self->core_->writes().write_one(
-          std::move(*change), self->span_,
+          std::move(*change), std::max(milliseconds(0), left),
           [self, waiter, key](const ChangeResult& result) { self->written(key, result, waiter); });
     });
+  }
+  // Neither the queue before the disk nor the disk keeps the caller beyond his deadline (I7).
+  void set_timer(const Settlements::WaiterPtr& waiter) {
+    if (deadline_ == kNever) return;
+    Lock lock(mutex_);
+    timer_ = core_->runtime().executor->schedule(
+        deadline_, Lane::compute, [self = shared_from_this(), waiter] { self->give_up(waiter); });
+  }
+  // False if the call has been given up.
+  bool begin() {
+    Lock lock(mutex_);
+    if (course_ != Course::waits) return false;
+    course_ = Course::begun;
+    return true;
+  }
+  void give_up(const Settlements::WaiterPtr& waiter) {
+    ChangeResult result;
+    {
+      Lock lock(mutex_);
+      if (course_ == Course::journaled) return;
+      result = course_ == Course::waits ? result_of(ChangeResult::Status::in_the_way, {},
+                                                    "the deadline passed before it was begun")
+                                        : result_of(ChangeResult::Status::unknown, {},
+                                                    "the deadline passed while it was written");
+      course_ = Course::given_up;
+    }
+    core_->settlements().forget(waiter);
+    answer([&] { return receipt_or_throw(dataset_, result); });
   }
   // The store may have settled it before this is told.
   void settled(const Settled& settled) {
@@ -213,6 +247,12 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
   }
   void written(const std::string& key, const ChangeResult& result,
                const Settlements::WaiterPtr& waiter) {
+    {
+      Lock lock(mutex_);
+      if (course_ == Course::given_up) return;
+      course_ = Course::journaled;
+      if (timer_ != 0) core_->runtime().executor->cancel(timer_);
+    }
     if (!result.is_journaled() || !waits_) {
       return answer([&] { return receipt_or_throw(dataset_, result); });
     }
@@ -238,11 +278,13 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
   const std::shared_ptr<Core> core_;
   DatasetState& dataset_;
   const bool waits_;
-  const milliseconds span_;
   const SteadyTime deadline_;
   const PutHandler handler_;
   std::atomic<bool> answered_{false};
   Mutex mutex_;
+  enum class Course : std::uint8_t { waits, begun, journaled, given_up };
+  Course course_ TIERCACHE_GUARDED_BY(mutex_) = Course::waits;
+  Executor::TimerId timer_ TIERCACHE_GUARDED_BY(mutex_) = 0;
   // Set under `mutex_`, each once; `conclude`, which needs both, may then read them without it.
   std::optional<Settled> settled_;
   std::optional<PutReceipt> receipt_;

@@ -1,6 +1,7 @@
 // The `Cache` itself and what the public value types say of themselves.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -166,7 +167,7 @@ bool Health::all_working() const {
 std::chrono::microseconds Histogram::quantile(double q) const {
   if (count == 0) return std::chrono::microseconds(0);
   const auto wanted =
-      static_cast<std::uint64_t>(std::clamp(q, 0.0, 1.0) * static_cast<double>(count));
+      static_cast<std::uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     seen += buckets[i];

@@ -147,6 +147,23 @@ TEST_F(Lifetimes, invalidation_by_a_clock_that_is_ahead_counts_from_now) {
   EXPECT_EQ(data.get("later").clocks().invalidated_at, now() + 30s);
 }
 
+TEST_F(Lifetimes, max_stale_of_what_was_invalidated_counts_from_then_however_often_it_is_read) {
+  auto data = open({.fresh_for = 2h, .stale_for = 0s});
+  data.put("k", "1");
+  ASSERT_TRUE(cache->flush());
+  data.invalidate("k");
+  for (int minute = 0; minute < 30; ++minute) {
+    world.executor->run_for(1min);
+    if (minute % 10 == 0) cache = nullptr;
+    if (!cache) {
+      cache = world.open();
+      data = open({.fresh_for = 2h, .stale_for = 0s});
+    }
+    EXPECT_EQ(data.get("k", {.max_stale = 10min}).has_value(), minute < 9) << minute;
+    EXPECT_TRUE(data.get("k").has_value()) << "it goes on being served until it would be stale";
+  }
+}
+
 TEST_F(Lifetimes, invalidation_makes_nothing_less_stale_than_it_was) {
   auto data = open({.fresh_for = 10s, .stale_for = 1h});
   data.put("k", "1");

@@ -76,6 +76,8 @@ TEST(CacheOptionBounds, all_that_are_too_high_are_told_in_the_order_of_their_tab
   const std::string said = fault_of_cache([](CacheOptions& o) {
     o.files.write_behind = 51ms;
     o.files.sync_every = 0ms;
+    o.journal = {.max_bytes = 1ull << 40, .segment_bytes = (1u << 30) + 1};
+    o.store_calls.call_timeout = 24h + 1ms;
     o.limits = {.max_document_bytes = (1u << 30) + 1, .max_depth = 1'025, .max_key_bytes = 4'097};
     o.tombstone_retention = 0ms;
   });
@@ -83,6 +85,8 @@ TEST(CacheOptionBounds, all_that_are_too_high_are_told_in_the_order_of_their_tab
             "the cache options cannot work:"
             "\n  files.write_behind = 51 ms: must be at most 50 ms"
             "\n  files.sync_every = 0 ms: must be at least 1 ms"
+            "\n  journal.segment_bytes = 1073741825: must be at most 1 GiB"
+            "\n  store_calls.call_timeout = 86400001 ms: must be at most 24 h"
             "\n  limits.max_document_bytes = 1073741825: must be at most 1 GiB"
             "\n  limits.max_depth = 1025: must be at most 1,024 levels"
             "\n  limits.max_key_bytes = 4097: must be 1 to 4,096 bytes"

@@ -257,5 +257,16 @@ TEST(Typed, validate_sees_every_put_and_refresh) {
   EXPECT_EQ(activities.refresh()->size(), 1u);
 }
 
+TEST(Typed, whatever_validate_throws_refuses_the_document) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset("d", {.validate = [](const std::string&) -> bool { throw 7; }});
+  EXPECT_THROW(data.put("", "1"), InvalidDocument);
+  std::exception_ptr told;
+  data.put_async("", "1", {}, [&](PutReceipt, std::exception_ptr error) { told = error; });
+  ASSERT_TRUE(world.run_until([&] { return told != nullptr; }));
+  EXPECT_THROW(std::rethrow_exception(told), InvalidDocument);
+}
+
 }  // namespace
 }  // namespace tiercache::testing

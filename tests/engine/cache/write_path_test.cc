@@ -79,48 +79,6 @@ TEST(WritePath, durability_store_holds_for_an_invalidation_and_a_matching_erase_
   EXPECT_EQ(world.store->row("test", {"d", "a"})->kind, EntryKind::tombstone);
 }
 
-TEST(WritePath, asynchronous_put_ends_at_its_deadline_when_the_store_is_away_I7) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated());
-  world.store_down();
-  std::exception_ptr failure;
-  const auto began = world.clock->steady_now();
-  data.put_async("k", "1", {.durability = Durability::store, .deadline = 1s},
-                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
-  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
-  EXPECT_THROW(std::rethrow_exception(failure), DeadlineExceeded);
-  EXPECT_EQ(world.clock->steady_now() - began, 1s);
-  EXPECT_EQ(*data.get("k"), "1") << "journaled all the same";
-}
-
-TEST(WritePath, close_answers_puts_that_wait_for_the_store) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated());
-  world.store_down();
-  std::exception_ptr failure;
-  data.put_async("k", "1", {.durability = Durability::store, .deadline = 1h},
-                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
-  world.executor->run_for(1s);
-  EXPECT_EQ(failure, nullptr);
-  cache->close(0ms);
-  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
-  EXPECT_THROW(std::rethrow_exception(failure), Closed);
-}
-
-TEST(WritePath, asynchronous_put_that_the_store_refuses_says_so) {
-  World world;
-  auto cache = world.open();
-  auto data = cache->dataset("d", hydrated());
-  world.store->set_refusal([](const StoreWrite&) { return std::optional<std::string>("no room"); });
-  std::exception_ptr failure;
-  data.put_async("k", "1", {.durability = Durability::store},
-                 [&](PutReceipt, std::exception_ptr error) { failure = error; });
-  ASSERT_TRUE(world.run_until([&] { return failure != nullptr; }, 1min));
-  EXPECT_THROW(std::rethrow_exception(failure), NotDurable);
-}
-
 TEST(WritePath, compare_and_set_refuses_another_version) {
   World world;
   auto cache = world.open();

@@ -23,7 +23,10 @@ namespace tiercache::http {
 // One request header. Its value may be a secret: no message shows it, and it is sent to no other
 // origin.
 struct Header {
-  std::string name;   // sent as it is; not one that the adapter sets itself
+  // Sent as it is. Not one of those that the adapter sets itself or must not have: Accept-Encoding,
+  // Connection, Content-Length, Host, If-Modified-Since, If-None-Match, Proxy-Authorization, Range,
+  // Transfer-Encoding; nor Authorization if there is a `bearer`.
+  std::string name;
   std::string value;  // printable characters and tabs
 };
 
@@ -45,7 +48,11 @@ struct Header {
 // | ca_file          | PEM file of the authorities that are trusted    | ""        | the system's |
 // | proxy            | URL of a proxy, or "none"; loopback needs none  | ""        | environment  |
 // | allow_plain_http | allow http:// to other machines                 | false     |              |
-// | clock            | the clock of deadlines and of Retry-After dates | machine's |              |
+// | clock            | the clock of deadlines and of Retry-After dates | machine's | not allowed  |
+//
+// Only one kind of credentials goes with a request: `bearer` is refused together with user info in
+// the URL and with a header Authorization. Timeouts are at most 24 h, `max_bytes` is at most 1 GiB,
+// `max_redirects` at most 20.
 //
 // The refresh's own deadline (the dataset's `hard_timeout`) and its cancellation end a transfer
 // too, within a tenth of a second.

@@ -26,10 +26,14 @@ namespace tiercache::postgres {
 // | prepared           | use prepared statements; not with a pooler | false         |             |
 // | max_document_bytes | larger ones are refused; at most 255 MiB   | 64 MiB        | not allowed |
 // | apply_migrations   | make or update the schema if needed        | false         |             |
-// | keep_changes       | how long the change feed keeps changes     | 7 days        | for ever    |
+// | keep_changes       | how long the change feed keeps changes, in | 7 days        | for ever    |
+// |                    | hours; at most 10 years                    |               |             |
 // | hint_check_every   | how often it is checked that hints can     | 15 s          | no hints    |
 // |                    | come, while none comes                     |               |             |
-// | clock              | the clock of the deadlines                 | the machine's |             |
+// | clock              | the clock of the deadlines                 | the machine's | not allowed |
+//
+// Each of the three timeouts, `connect_timeout`, `statement_timeout` and `hint_check_every`, is at
+// most a day.
 //
 // `url` may also be a string of keywords (`host=... dbname=...`). What it leaves out comes from
 // libpq's environment variables and files. White space around it is ignored, such as the line break

@@ -30,7 +30,7 @@ enum class Synchronous : std::uint8_t {
 // | max_document_bytes | larger ones are refused; at most 512 MiB   | 64 MiB        | not allowed |
 // | max_bytes          | how large the file may grow                | 0             | no bound    |
 // | allow_remote       | accept NFS, SMB, FUSE                      | false         |             |
-// | clock              | the clock of deadlines and `store_time`    | the machine's |             |
+// | clock              | the clock of deadlines and `store_time`    | the machine's | not allowed |
 struct Options {
   std::string path;
   Synchronous synchronous = Synchronous::full;

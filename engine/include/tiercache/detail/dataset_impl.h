@@ -46,7 +46,7 @@ template <class T>
 void Dataset<T>::get_async(std::string key, const GetOptions& options,
                            std::function<void(Snapshot<T>)> handler) const {
   core_->get_async(std::move(key), options, [handler = std::move(handler)](detail::ReadResult r) {
-    handler(Snapshot<T>(std::move(r)));
+    if (handler) handler(Snapshot<T>(std::move(r)));
   });
 }
 

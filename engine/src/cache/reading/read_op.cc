@@ -233,6 +233,7 @@ void ReadOp::remote(ReadHandler handler) {
           request_.deadline, Lane::compute, [self = shared_from_this()] { self->time_out(); });
     }
   }
+  wait_softly();
   if (!parts_.calls.uses_store() || request_.reach < Reach::store) {
     const bool switched_off = runtime_.options.store && !runtime_.options.flags.store_enabled;
     if (switched_off) answer(Tier::store, TierAnswer::disabled);
@@ -299,7 +300,11 @@ bool ReadOp::has_source() const {
 
 void ReadOp::ask_source() {
   if (request_.reach != Reach::source || !has_source()) return finish(conclude());
-  if (request_.reason == RefreshReason::emergency && !runtime_.options.flags.emergency_refresh) {
+  // A reader who waits softly has something to go on with: this is no emergency.
+  const RefreshReason reason = request_.reason == RefreshReason::emergency && can_serve()
+                                   ? RefreshReason::behind
+                                   : request_.reason;
+  if (reason == RefreshReason::emergency && !runtime_.options.flags.emergency_refresh) {
     answer(Tier::source, TierAnswer::disabled);
     return finish(conclude());
   }
@@ -308,17 +313,16 @@ void ReadOp::ask_source() {
     return finish(conclude());
   }
   asking(Tier::source);
-  wait_softly();
   parts_.refreshes.run({.dataset = &dataset_,
                         .id = id_,
-                        .reason = request_.reason,
+                        .reason = reason,
                         .cadence = Cadence::normal,
                         .callback = request_.callback,
                         .ttl = request_.ttl},
                        [self = shared_from_this()](const FlightResult& r) { self->on_source(r); });
 }
 
-// A reader that could be served something stale waits for the refresh, but only for the soft
+// A reader that could be served something stale waits for store and source, but only for the soft
 // timeout.
 void ReadOp::wait_softly() {
   const auto soft = dataset_.policy.options.soft_timeout;

@@ -138,14 +138,14 @@ void ReadOp::finish(ReadResult result) {
 }
 
 void ReadOp::time_out() {
+  const std::string source_why = parts_.refreshes.no_answer_yet(id_);
   {
     Lock lock(mutex_);
     if (finished_) return;
     const TierWord word = word_in(passage_, asking_);
     if (asking_ != Tier::none && *word.answer == TierAnswer::not_asked) {
       *word.answer = TierAnswer::timed_out;
-      *word.why = asking_ == Tier::source ? "no answer by the call's deadline; the refresh goes on"
-                                          : "no answer by the call's deadline";
+      *word.why = asking_ == Tier::source ? source_why : "no answer by the call's deadline";
     }
   }
   finish(conclude());

@@ -60,7 +60,8 @@ Lifetimes judge(const Entry& entry, const AgePolicy& policy, const Now& now) {
   lifetimes.stale_until = lifetimes.fresh_until + stale_for.count();
   const auto& invalidated = entry.clocks.invalidated_at;
   if (invalidated && last_fetch && *last_fetch <= *invalidated) {
-    lifetimes.fresh_until = std::min(lifetimes.fresh_until, now.ticks);
+    const milliseconds since = std::max(milliseconds(0), now.wall - *invalidated);
+    lifetimes.fresh_until = std::min(lifetimes.fresh_until, now.ticks - since.count());
   }
   return lifetimes;
 }

@@ -47,7 +47,7 @@ std::optional<WallTime> believable(std::optional<WallTime> last_fetch, WallTime 
 Clocks believable(const Clocks& clocks, WallTime now);
 
 // Absolute lifetimes for memory. An entry whose `last_fetch` is not believable is stale from now
-// on; one fetched at or before its invalidation is stale at once.
+// on; one fetched at or before its invalidation is stale since that.
 Lifetimes judge(const Entry& entry, const AgePolicy& policy, const Now& now);
 
 Freshness freshness_at(const Lifetimes& lifetimes, Ticks ticks);

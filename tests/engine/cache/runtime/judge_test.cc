@@ -60,10 +60,12 @@ TEST(JudgeTest, fetch_is_believed_up_to_a_minute_ahead) {
   EXPECT_EQ(believable(std::nullopt, kStart), std::nullopt);
 }
 
-TEST(JudgeTest, what_was_fetched_up_to_its_invalidation_is_stale_at_once) {
+TEST(JudgeTest, what_was_fetched_up_to_its_invalidation_is_stale_since_then) {
   Entry entry = fetched(kStart - 3s);
   entry.clocks.invalidated_at = kStart - 3s;
-  EXPECT_EQ(judge(entry, kPolicy, kNow).fresh_until, kNow.ticks);
+  EXPECT_EQ(judge(entry, kPolicy, kNow).fresh_until, kNow.ticks - 3'000);
+  entry.clocks.invalidated_at = kStart + 3s;
+  EXPECT_EQ(judge(entry, kPolicy, kNow).fresh_until, kNow.ticks) << "no later than now";
   entry.clocks.invalidated_at = kStart - 3s - 1ms;
   EXPECT_EQ(judge(entry, kPolicy, kNow).fresh_until, kNow.ticks + 7'000);
 }
