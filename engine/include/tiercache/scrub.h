@@ -41,7 +41,8 @@ struct ScrubReport {
   // memory or from the store.
   std::uint64_t file_corrupt = 0;
   // The index knows a file that is not there. It is taken from the store, if that has the entry;
-  // without a store it is written again from memory.
+  // without a store it is written again from memory, also without `repair`, since it would be
+  // nowhere else.
   std::uint64_t file_lost = 0;
   std::uint64_t index_wrong = 0;  // the index differs from the file, and is set right at once
   // Memory and file have different versions; the newer version is kept.

@@ -41,9 +41,7 @@ bool EntryFiles::Impl::can_miss(const EntryId& id) const {
 // Called in the key's turn, where the file is the truth even if the index knew of something newer.
 void EntryFiles::Impl::know(const EntryId& id, const std::string& path, const Entry& entry,
                             std::uint64_t size) {
-  const std::optional<IndexItem> known = index.find(id);
-  if (known && known->version > entry.version) index.remove(id, kAnyVersion);
-  index.put(id, index_item(entry, size, folder.print(path)));
+  index.put_older(id, index_item(entry, size, folder.print(path)));
 }
 
 // --- The public face ---

@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/cache/world.h"
 #include "tiercache/error.h"
@@ -111,6 +112,29 @@ TEST(AsynchronousCalls, read_is_answered_at_its_deadline_though_the_disk_hangs_I
   EXPECT_EQ(absent->passage().files, TierAnswer::timed_out);
   EXPECT_EQ(**stale, "1");
   EXPECT_EQ(stale->tier(), Tier::memory);
+}
+
+// Nothing was erased: what the source brought came too late.
+TEST(AsynchronousCalls,
+     read_whose_refresh_gave_way_to_a_write_under_way_is_not_told_of_an_erase_I13) {
+  World world;
+  auto cache = world.open();
+  auto data = cache->dataset(
+      "d", {.keyed = true, .refresh = [&](RefreshContext&) { return std::string("1"); }});
+  std::optional<Snapshot<JsonText>> read;
+  bool begun = false;
+  world.disk.set_fault([&](const std::string& operation, const std::string&) {
+    if (operation == "sync_data" && !std::exchange(begun, true)) {
+      data.get_async("k", {.deadline = 1min}, [&](const auto& snapshot) { read = snapshot; });
+      world.executor->sleep_for(1s);
+    }
+    return 0;
+  });
+  data.put_async("k", "2", {}, {});
+  ASSERT_TRUE(world.run_until([&] { return read.has_value(); }, 10min));
+  ASSERT_FALSE(read->has_value());
+  EXPECT_FALSE(read->gone()) << read->passage().to_string();
+  EXPECT_THAT(read->passage().source_why, ::testing::HasSubstr("a write under way"));
 }
 
 TEST(AsynchronousCalls, calls_without_a_handler_are_made_and_told_to_nobody) {

@@ -68,16 +68,16 @@ TEST_F(CacheLog, outage_of_two_sources_for_ten_minutes_is_told_of_each) {
       "documents are served until they expire\n"
       "  29.8 s warning the source of dataset quotas fails: connection refused; next try in 809 "
       "ms; cached documents are served until they expire\n"
-      " 122.2 s warning the source of dataset quotas has failed for 92 s, 9 times: connection "
-      "refused; next try in 3 min\n"
-      " 198.7 s warning the source of dataset prices has failed for 2 min, 9 times: HTTP 503; next "
-      "try in 2 min\n"
-      " 318.7 s warning the source of dataset prices has failed for 4 min, 10 times: HTTP 503; "
-      "next try in 97 s\n"
-      " 353.0 s warning the source of dataset quotas has failed for 5 min, 10 times: connection "
-      "refused; next try in 3 min\n"
-      " 693.3 s info the source of dataset prices works again after 11 min and 12 failures\n"
-      " 874.0 s info the source of dataset quotas works again after 14 min and 12 failures\n");
+      " 125.5 s warning the source of dataset prices has failed for 95 s, 9 times: HTTP 503; next "
+      "try in 3 min\n"
+      " 202.0 s warning the source of dataset quotas has failed for 2 min, 9 times: connection "
+      "refused; next try in 2 min\n"
+      " 322.0 s warning the source of dataset quotas has failed for 4 min, 10 times: connection "
+      "refused; next try in 97 s\n"
+      " 356.3 s warning the source of dataset prices has failed for 5 min, 10 times: HTTP 503; "
+      "next try in 3 min\n"
+      " 696.6 s info the source of dataset quotas works again after 11 min and 12 failures\n"
+      " 877.3 s info the source of dataset prices works again after 14 min and 12 failures\n");
   EXPECT_TRUE(stands_in_the_guide(text));
 }
 

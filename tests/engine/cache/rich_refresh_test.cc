@@ -194,6 +194,38 @@ TEST_F(RichRefresh, both_callbacks_run_where_what_was_there_has_expired) {
   EXPECT_EQ(rich_calls, 1);
 }
 
+// A rich turn asks for the plain document where there is none. That is one call an interval, also
+// if there is nothing to be had, and after failures one at the end of each pause.
+TEST_F(RichRefresh, turns_of_a_document_that_the_source_does_not_have_ask_once_an_interval) {
+  for (const auto every : {0ms, 3'600'000ms}) {
+    for (const bool throws : {false, true}) {
+      for (const bool erases : {false, true}) {
+        world.wipe();
+        cache = world.open();
+        int calls = 0;
+        DatasetOptions<JsonText> options{.refresh_every = every,
+                                         .rich_refresh_every = 24h,
+                                         .retry_first = 1min,
+                                         .not_found_erases = erases};
+        with_rich(options);
+        rich_calls = 0;
+        options.refresh = [&](RefreshContext&) -> Answer {
+          if (++calls == 1 && erases) return std::string("1");
+          if (throws) throw std::runtime_error("down");
+          return NotFound{};
+        };
+        cache->dataset(
+            "d" + std::to_string(every.count()) + (throws ? "t" : "n") + (erases ? "e" : ""),
+            options);
+        world.executor->run_for(12h);
+        EXPECT_GE(calls, 1);
+        EXPECT_LE(calls, throws ? 12 * 60 : 14) << every.count() << throws << erases;
+        EXPECT_LE(rich_calls, 2);
+      }
+    }
+  }
+}
+
 TEST_F(RichRefresh, rich_callback_alone_brings_a_document_too) {
   auto data = cache->dataset("alone", {.rich_refresh_every = 1h, .rich_refresh = rich});
   ASSERT_TRUE(world.run_until([&] { return data.info().has_value(); }, 2h));

@@ -118,7 +118,7 @@ TEST_F(Scrubbing, without_a_store_a_lost_file_is_written_again_from_memory) {
   world.executor->run_for(5s);
   const std::string path = path_of("k");
   world.disk.boot()->remove_file(path);
-  const ScrubReport report = repair();
+  const ScrubReport report = look();
   EXPECT_EQ(report.file_lost + report.repaired, 2u) << report.to_string();
   EXPECT_EQ(path_of("k"), path);
   EXPECT_EQ(local("k"), "1");

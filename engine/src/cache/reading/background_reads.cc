@@ -45,10 +45,11 @@ void BackgroundReads::due(const EntryId& id, Cadence cadence, std::chrono::milli
   DatasetState* dataset = runtime_.datasets.find(id.dataset);
   if (dataset == nullptr || !runtime_.is_open()) return;
   dataset->counters.refresh_lateness.add(lateness);
+  turns_.begun(*dataset, {id, cadence});
   const auto standing = parts_.local.known(dataset, id).standing();
-  // If there is no document yet that a rich refresh could add to, the turn fetches the document
-  // first.
-  if (cadence == Cadence::rich && (!dataset->policy.refresh || standing)) {
+  // If there is no document that a rich refresh could add to, the turn fetches the document first.
+  const bool document = standing && standing->kind == EntryKind::document;
+  if (cadence == Cadence::rich && (!dataset->policy.refresh || document)) {
     return runtime_.tasks.post(Lane::disk, [this, dataset, id, cadence] {
       parts_.refreshes.run(
           {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence},

@@ -360,7 +360,11 @@ void ReadOp::finish_refreshed() {
     consider(entry, Tier::source);
     return finish(candidate().resident ? serve(candidate()) : serve_nothing());
   }
-  answer(Tier::source, TierAnswer::gone);
+  if (entry && entry->kind == EntryKind::tombstone) {
+    answer(Tier::source, TierAnswer::gone);
+  } else {
+    answer(Tier::source, TierAnswer::failed, "what it brought gave way to a write under way");
+  }
   drop_candidate();
   finish(serve_nothing());
 }

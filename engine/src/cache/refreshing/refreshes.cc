@@ -151,7 +151,7 @@ void Refreshes::flight_ended(const RefreshRequest& request, const FlightResult& 
   if (result.status == Status::not_found) {
     turns_.source_had_none(dataset, source);
   } else if (result.status != Status::failed) {
-    turns_.source_had_it(source);
+    turns_.source_answered(dataset, source);
   }
   HealthMark& mark = request.cadence == Cadence::rich ? dataset.rich_source : dataset.source;
   if (result.status != Status::failed) return mark.worked();

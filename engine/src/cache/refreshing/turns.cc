@@ -1,5 +1,6 @@
 #include "cache/refreshing/turns.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/runtime/judge.h"
@@ -10,6 +11,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+// Between turns of a source whose answers do not show.
+constexpr milliseconds kLeastPause{1'000};
 constexpr double kNoMove = 0.5;  // the spread of a turn that its jitter does not move
 
 // Of what is erased, only the one document of a dataset whose source says what is to be erased: it
@@ -17,6 +20,11 @@ constexpr double kNoMove = 0.5;  // the spread of a turn that its jitter does no
 bool is_refreshed(const DatasetState& dataset, const Known::Standing& standing) {
   const auto& options = dataset.policy.options;
   return standing.kind == EntryKind::document || (!options.keyed && options.not_found_erases);
+}
+
+// There is nothing yet that a rich refresh could add to.
+bool lacks_document(const DatasetState& dataset, const std::optional<Known::Standing>& standing) {
+  return dataset.policy.refresh && (!standing || standing->kind != EntryKind::document);
 }
 
 }  // namespace
@@ -36,7 +44,7 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
   const Known known = local_.known(&dataset, id);
   const auto standing = known.standing();
   if (standing ? !is_refreshed(dataset, *standing) : options.keyed) {
-    for (const Cadence cadence : {Cadence::normal, Cadence::rich}) source_had_it({id, cadence});
+    forget(id);
     return scheduler_->disarm(id);
   }
   Clocks clocks = standing ? standing->clocks : Clocks{};
@@ -48,7 +56,15 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
     const Schedule schedule = dataset.schedule(cadence);
     if (schedule.every.count() == 0) continue;
     const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
-    const auto retry_at = retry_time({id, cadence});
+    auto retry_at = retry_time({id, cadence});
+    if (cadence == Cadence::rich && lacks_document(dataset, standing)) {
+      // The plain turns see to it, or if there are none, the rich ones ask for the plain document.
+      if (options.refresh_every.count() > 0) {
+        scheduler_->arm(id, cadence, Schedule{}, {});
+        continue;
+      }
+      retry_at = std::max(retry_at, retry_time({id, Cadence::normal}));
+    }
     // After a failure a turn that is due waits for the back-off; one that is not due yet keeps its
     // time.
     if (retry_at && due_at(schedule, last, now, kNoMove) <= *retry_at) {
@@ -89,16 +105,41 @@ std::optional<milliseconds> Turns::retry_pause(const SourceId& source) const {
 }
 
 void Turns::source_had_none(const DatasetState& dataset, const SourceId& source) {
-  const milliseconds every = dataset.schedule(source.cadence).every;
+  milliseconds every = dataset.schedule(source.cadence).every;
+  // Without a schedule of its own, the plain source is asked by rich turns.
+  if (every.count() == 0) every = dataset.schedule(Cadence::rich).every;
   if (every.count() == 0) return;
   const WallTime until = runtime_.now().wall + every;
   Lock lock(mutex_);
-  had_none_.insert_or_assign(source, until);
+  not_before_.insert_or_assign(source, until);
 }
 
-void Turns::source_had_it(const SourceId& source) {
+void Turns::begun(const DatasetState& dataset, const SourceId& source) {
+  const WallTime until =
+      runtime_.now().wall + std::min(dataset.schedule(source.cadence).every, kLeastPause);
   Lock lock(mutex_);
-  had_none_.erase(source);
+  not_before_.insert_or_assign(source, until);
+}
+
+// What the source brought may have lost to a write that nobody sees yet, so that the turn is due as
+// before.
+void Turns::source_answered(const DatasetState& dataset, const SourceId& source) {
+  const Schedule schedule = dataset.schedule(source.cadence);
+  const auto standing = local_.known(&dataset, source.id).standing();
+  const Clocks clocks = standing ? standing->clocks : Clocks{};
+  const auto last = source.cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
+  const WallTime now = runtime_.now().wall;
+  Lock lock(mutex_);
+  if (due_at(schedule, last, now, kNoMove) > now) {
+    not_before_.erase(source);
+  } else {
+    not_before_.insert_or_assign(source, now + std::min(schedule.every, kLeastPause));
+  }
+}
+
+void Turns::forget(const EntryId& id) {
+  Lock lock(mutex_);
+  for (const Cadence cadence : {Cadence::normal, Cadence::rich}) not_before_.erase({id, cadence});
 }
 
 // The time of day until which the source is left alone, after a failure or because it had nothing.
@@ -108,7 +149,7 @@ std::optional<WallTime> Turns::retry_time(const SourceId& source) const {
     until = runtime_.now().wall + *pause + milliseconds(1);
   }
   Lock lock(mutex_);
-  if (const auto none = had_none_.find(source); none != had_none_.end()) {
+  if (const auto none = not_before_.find(source); none != not_before_.end()) {
     until = std::max(until.value_or(none->second), none->second);
   }
   return until;

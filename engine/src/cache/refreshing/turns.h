@@ -42,21 +42,25 @@ class Turns {
   // The source has no such key. It is not asked by a turn before the interval has passed, although
   // no clock has moved. To be called before the key is armed again.
   void source_had_none(const DatasetState& dataset, const SourceId& source);
-  // It has the key again, or that does not matter any more.
-  void source_had_it(const SourceId& source);
+  // A turn has come. The key is not due at once again if something arms it meanwhile, as a row does
+  // that is found on the way to the source.
+  void begun(const DatasetState& dataset, const SourceId& source);
+  // The source has answered otherwise. To be called before the key is armed again, as well.
+  void source_answered(const DatasetState& dataset, const SourceId& source);
   // How long the source is still left alone after a failure. Nullopt if it may be asked now.
   std::optional<std::chrono::milliseconds> retry_pause(const SourceId& source) const;
 
  private:
   std::optional<WallTime> retry_time(const SourceId& source) const;
+  void forget(const EntryId& id);
 
   Runtime& runtime_;
   LocalTiers& local_;
   const SingleFlight& flights_;
   const std::shared_ptr<Scheduler> scheduler_;
   mutable Mutex mutex_;
-  // Until when; of armed keys.
-  std::map<SourceId, WallTime> had_none_ TIERCACHE_GUARDED_BY(mutex_);
+  // Until when a source is not asked by turns; of armed keys.
+  std::map<SourceId, WallTime> not_before_ TIERCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace tiercache::detail

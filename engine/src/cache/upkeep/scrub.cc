@@ -101,7 +101,7 @@ bool Scrub::look_here(const EntryId& id, const IndexItem& item, Subject* subject
       break;
     case FileReadResult::Status::corrupt:
       ++report_.file_corrupt;
-      if (write_from_memory(id, item.version)) return false;
+      if (options_.repair && write_from_memory(id, item.version)) return false;
       subject->lost = subject->corrupt = true;
       return true;
     case FileReadResult::Status::absent:
@@ -136,7 +136,7 @@ std::optional<EntryPtr> Scrub::file_again(const EntryId& id) {
 
 bool Scrub::write_from_memory(const EntryId& id, Version at_least) {
   const DatasetState* dataset = runtime_.datasets.find(id.dataset);
-  if (dataset == nullptr || !options_.repair) return false;
+  if (dataset == nullptr) return false;
   const MemoryTier::Found found = local_.memory().peek(dataset->ref(id.key));
   if (!found.resident || found.resident->kind == ResidentKind::not_found) return false;
   if (found.outdated || found.resident->entry.version < at_least) return false;

@@ -77,7 +77,7 @@ class Scrub {
   // The key's file at a second look; nullopt while a write is on its way to it.
   std::optional<EntryPtr> file_again(const EntryId& id);
   // Writes memory's entry in the place of a file that was corrupt or lost. False if memory has none
-  // that is new enough, or this scrub does not repair.
+  // that is new enough.
   bool write_from_memory(const EntryId& id, Version at_least);
   void look_into_memory(const EntryId& id, const Entry& file);
   bool memory_differs(const EntryId& id, const Entry& file) const;

@@ -39,6 +39,26 @@ std::optional<IndexItem> Index::find(const EntryId& id) const {
 
 void Index::put(const EntryId& id, const IndexItem& item) {
   Lock lock(mutex_);
+  take(id, item);
+}
+
+void Index::put_older(const EntryId& id, const IndexItem& item) {
+  Lock lock(mutex_);
+  const auto dataset = datasets_.find(id.dataset);
+  if (dataset != datasets_.end()) {
+    const auto known = dataset->second.items.find(id.key);
+    if (known != dataset->second.items.end() && known->second.version > item.version) {
+      ++changes_;
+      dataset->second.uncount(known->second);
+      dataset->second.count(item);
+      known->second = item;
+      return;
+    }
+  }
+  take(id, item);
+}
+
+void Index::take(const EntryId& id, const IndexItem& item) {
   if (item.print != 0) ++changes_;
   Dataset& dataset = datasets_[id.dataset];
   const auto [known, added] = dataset.items.try_emplace(id.key, item);

@@ -42,6 +42,9 @@ class Index {
   std::optional<IndexItem> find(const EntryId& id) const;
   // Takes `item` unless a newer version is known; equal versions merge clocks.
   void put(const EntryId& id, const IndexItem& item);
+  // Takes `item` even in the place of a newer version, without a moment at which the key is not
+  // known: the file has it.
+  void put_older(const EntryId& id, const IndexItem& item);
   // Forgets the key if its version is not above `up_to`.
   void remove(const EntryId& id, Version up_to);
   void clear();
@@ -91,6 +94,8 @@ class Index {
     void count_all();
   };
   using Datasets = std::map<std::string, Dataset, std::less<>>;
+
+  void take(const EntryId& id, const IndexItem& item) TIERCACHE_REQUIRES(mutex_);
 
   class Reader;
   static bool decode_datasets(Reader& reader, std::uint32_t format, Datasets* out);

@@ -174,6 +174,24 @@ TEST_F(TurnsTest, failure_of_one_source_leaves_the_other_due) {
   EXPECT_EQ(due_within(1ms), (Due{{"k", Cadence::rich}}));
 }
 
+// It lost to a write whose sync is under way: nothing stands yet, and the turn is due as before.
+TEST_F(TurnsTest, source_whose_answer_does_not_show_is_not_asked_again_at_once) {
+  DatasetState& single = ground.open("single", [](DatasetPolicy& policy) {
+    every(policy, 10min, 0ms);
+    policy.options.keyed = false;
+  });
+  turns.arm_all(single);
+  EXPECT_EQ(due_within(1ms), (Due{{"", Cadence::normal}}));
+  turns.source_answered(single, single.id(""));
+  turns.arm(single, single.id(""));
+  EXPECT_EQ(due_within(1s - 2ms), Due{});
+  EXPECT_EQ(due_within(2ms), (Due{{"", Cadence::normal}}));
+  have(single, document(5), "");
+  turns.source_answered(single, single.id(""));
+  turns.arm(single, single.id(""));
+  EXPECT_EQ(due_within(10min - 2ms), Due{});
+}
+
 // --- Warm ---
 
 TEST_F(TurnsTest, turns_are_ahead_once_every_single_document_with_a_schedule_has_one) {

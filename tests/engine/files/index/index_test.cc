@@ -62,6 +62,24 @@ TEST(Index, newer_version_replaces_and_older_is_ignored_I3) {
   EXPECT_EQ(index.find({"d", "k"}), item(6));
 }
 
+// The file has the older one after all.
+TEST(Index, older_version_takes_the_place_of_a_newer_one_without_the_key_being_missed) {
+  Index index;
+  const EntryId id{"d", "k"};
+  index.put_older(id, item(5, EntryKind::tombstone));
+  index.put(id, item(7));
+  EXPECT_EQ(index.count("d"), 1u);
+  const std::uint64_t before = index.changes();
+  index.put_older(id, item(6, EntryKind::tombstone));
+  EXPECT_EQ(index.find(id), item(6, EntryKind::tombstone));
+  EXPECT_EQ(index.count("d"), 0u);
+  EXPECT_EQ(index.totals().bytes, 0u);
+  EXPECT_GT(index.changes(), before);
+  index.put_older(id, item(8));
+  EXPECT_EQ(index.find(id), item(8));
+  EXPECT_EQ(index.totals().bytes, item(8).size);
+}
+
 TEST(Index, equal_versions_merge_clocks) {
   Index index;
   IndexItem first = item(5);
