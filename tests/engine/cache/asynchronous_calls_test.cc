@@ -135,6 +135,7 @@ TEST(AsynchronousCalls,
   ASSERT_FALSE(read->has_value());
   EXPECT_FALSE(read->gone()) << read->passage().to_string();
   EXPECT_THAT(read->passage().source_why, ::testing::HasSubstr("a write under way"));
+  world.disk.set_fault({});
 }
 
 TEST(AsynchronousCalls, calls_without_a_handler_are_made_and_told_to_nobody) {
@@ -151,12 +152,12 @@ TEST(AsynchronousCalls, calls_without_a_handler_are_made_and_told_to_nobody) {
 
 // It would wait behind the files that are being written.
 TEST(AsynchronousCalls, read_of_what_memory_has_does_not_ask_the_disks_lane) {
+  int operations = 0;
   World world;
   auto cache = world.open();
   auto data = cache->dataset("d", keyed());
   data.put("k", "1");
   ASSERT_TRUE(cache->flush());
-  int operations = 0;
   world.disk.on_operation([&](std::uint64_t, const std::string&) { ++operations; });
   std::optional<Snapshot<JsonText>> answer;
   data.get_async("k", {}, [&](const auto& snapshot) { answer = snapshot; });
