@@ -229,8 +229,7 @@ class PendingPut : public std::enable_shared_from_this<PendingPut> {
       if (course_ == Course::journaled) return;
       result = course_ == Course::waits ? result_of(ChangeResult::Status::in_the_way, {},
                                                     "the deadline passed before it was begun")
-                                        : result_of(ChangeResult::Status::unknown, {},
-                                                    "the deadline passed while it was written");
+                                        : still_being_written();
       course_ = Course::given_up;
     }
     core_->settlements().forget(waiter);

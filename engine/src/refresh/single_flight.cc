@@ -149,11 +149,8 @@ SingleFlight::State::RecordPtr SingleFlight::State::admit(const SourceId& source
     }
     return nullptr;
   }
-  if (retries.source_retry_at(source, now)) {
-    throttle(source, handler);
-    return nullptr;
-  }
-  if (reason != RefreshReason::asked && retries.retry_at(source, now)) {
+  const bool asked = reason == RefreshReason::asked;
+  if (asked ? retries.source_retry_at(source, now) : retries.retry_at(source, now)) {
     throttle(source, handler);
     return nullptr;
   }
@@ -447,9 +444,14 @@ void SingleFlight::note_failure(const SourceId& source, const BackoffOptions& ba
 void SingleFlight::forget_none(const EntryId& id) {
   Lock lock(state_->mutex);
   if (state_->nones.size() == 0) return;
-  for (const Cadence cadence : {Cadence::normal, Cadence::rich}) {
-    state_->nones.forget({id, cadence});
-  }
+  for (const auto cadence : {Cadence::normal, Cadence::rich}) state_->nones.forget({id, cadence});
+}
+
+bool SingleFlight::may_be_asked(const SourceId& source) const {
+  Lock lock(state_->mutex);
+  const SteadyTime now = state_->clock.steady_now();
+  return !state_->flights.contains(source.id) && !state_->retries.retry_at(source, now) &&
+         !state_->nones.has(source, now);
 }
 
 bool SingleFlight::is_waiting(const EntryId& id) const {

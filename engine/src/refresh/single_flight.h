@@ -121,6 +121,9 @@ class SingleFlight {
   void forget_none(const EntryId& id);
   // True if a flight of the key has not ended, or its callback has not returned.
   bool is_running(const EntryId& id) const;
+  // True if a run for a reader would begin a flight now: none is under way, and the source is not
+  // left alone.
+  bool may_be_asked(const SourceId& source) const;
   // True if the key has a flight whose callback has not begun.
   bool is_waiting(const EntryId& id) const;
   // When the source may be asked again after failures; nullopt when now.

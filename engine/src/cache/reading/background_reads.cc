@@ -47,9 +47,7 @@ void BackgroundReads::due(const EntryId& id, Cadence cadence, std::chrono::milli
   dataset->counters.refresh_lateness.add(lateness);
   turns_.begun(*dataset, {id, cadence});
   const auto standing = parts_.local.known(dataset, id).standing();
-  // If there is no document that a rich refresh could add to, the turn fetches the document first.
-  const bool document = standing && standing->kind == EntryKind::document;
-  if (cadence == Cadence::rich && (!dataset->policy.refresh || document)) {
+  if (cadence == Cadence::rich && !Turns::asks_for_plain(*dataset, standing)) {
     return runtime_.tasks.post(Lane::disk, [this, dataset, id, cadence] {
       parts_.refreshes.run(
           {.dataset = dataset, .id = id, .reason = RefreshReason::scheduled, .cadence = cadence},

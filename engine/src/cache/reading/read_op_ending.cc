@@ -138,14 +138,15 @@ void ReadOp::finish(ReadResult result) {
 }
 
 void ReadOp::time_out() {
-  const std::string source_why = parts_.refreshes.no_answer_yet(id_);
+  const std::string why = asked() == Tier::source ? parts_.refreshes.no_answer_yet(id_)
+                                                  : "no answer by the call's deadline";
   {
     Lock lock(mutex_);
     if (finished_) return;
     const TierWord word = word_in(passage_, asking_);
     if (asking_ != Tier::none && *word.answer == TierAnswer::not_asked) {
       *word.answer = TierAnswer::timed_out;
-      *word.why = asking_ == Tier::source ? source_why : "no answer by the call's deadline";
+      *word.why = why;
     }
   }
   finish(conclude());

@@ -165,7 +165,7 @@ void Refreshes::run_ended(const RefreshRequest& request) {
 }
 
 bool Refreshes::begin_look(const EntryId& id) {
-  if (flights_.is_running(id) || flights_.retry_at(id) || flights_.said_none(id)) return false;
+  if (!flights_.may_be_asked(id)) return false;
   Lock lock(mutex_);
   return looked_for_.insert(id).second;
 }
@@ -191,10 +191,11 @@ std::string Refreshes::no_answer_yet(const EntryId& id) const {
 }
 
 SourceWord Refreshes::why_not_newer(const EntryId& id) const {
-  if (auto none = flights_.said_none(id)) {
+  const SourceId source(id);
+  if (auto none = flights_.said_none(source)) {
     return {.answer = TierAnswer::not_found, .why = std::move(*none)};
   }
-  SourceWord word{.answer = TierAnswer::not_asked, .why = flights_.last_failure(id)};
+  SourceWord word{.answer = TierAnswer::not_asked, .why = flights_.last_failure(source)};
   bool looking = false;
   {
     Lock lock(mutex_);
@@ -202,7 +203,7 @@ SourceWord Refreshes::why_not_newer(const EntryId& id) const {
   }
   if (looking || flights_.is_running(id)) {
     word.answer = TierAnswer::refreshing;
-  } else if (flights_.retry_at(id)) {
+  } else if (flights_.retry_at(source)) {
     word.answer = TierAnswer::throttled;
   }
   return word;

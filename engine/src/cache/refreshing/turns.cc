@@ -22,11 +22,6 @@ bool is_refreshed(const DatasetState& dataset, const Known::Standing& standing) 
   return standing.kind == EntryKind::document || (!options.keyed && options.not_found_erases);
 }
 
-// There is nothing yet that a rich refresh could add to.
-bool lacks_document(const DatasetState& dataset, const std::optional<Known::Standing>& standing) {
-  return dataset.policy.refresh && (!standing || standing->kind != EntryKind::document);
-}
-
 }  // namespace
 
 Turns::Turns(Runtime& runtime, LocalTiers& local, const SingleFlight& flights, Due due)
@@ -36,6 +31,11 @@ Turns::Turns(Runtime& runtime, LocalTiers& local, const SingleFlight& flights, D
       scheduler_(std::make_shared<Scheduler>(*runtime.executor, *runtime.clock,
                                              runtime.tasks.if_alive(std::move(due)),
                                              runtime.seed + 2)) {}
+
+bool Turns::asks_for_plain(const DatasetState& dataset,
+                           const std::optional<Known::Standing>& standing) {
+  return dataset.policy.refresh && (!standing || standing->kind != EntryKind::document);
+}
 
 void Turns::arm(DatasetState& dataset, const EntryId& id) {
   if (!dataset.hydrated.load() || !runtime_.is_open()) return;
@@ -57,8 +57,8 @@ void Turns::arm(DatasetState& dataset, const EntryId& id) {
     if (schedule.every.count() == 0) continue;
     const auto last = cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
     auto retry_at = retry_time({id, cadence});
-    if (cadence == Cadence::rich && lacks_document(dataset, standing)) {
-      // The plain turns see to it, or if there are none, the rich ones ask for the plain document.
+    if (cadence == Cadence::rich && asks_for_plain(dataset, standing)) {
+      // The plain turns see to it, if there are any.
       if (options.refresh_every.count() > 0) {
         scheduler_->arm(id, cadence, Schedule{}, {});
         continue;
@@ -109,16 +109,17 @@ void Turns::source_had_none(const DatasetState& dataset, const SourceId& source)
   // Without a schedule of its own, the plain source is asked by rich turns.
   if (every.count() == 0) every = dataset.schedule(Cadence::rich).every;
   if (every.count() == 0) return;
-  const WallTime until = runtime_.now().wall + every;
+  hold(source, every);
+}
+
+void Turns::hold(const SourceId& source, milliseconds pause) {
+  const WallTime until = runtime_.now().wall + pause;
   Lock lock(mutex_);
   not_before_.insert_or_assign(source, until);
 }
 
 void Turns::begun(const DatasetState& dataset, const SourceId& source) {
-  const WallTime until =
-      runtime_.now().wall + std::min(dataset.schedule(source.cadence).every, kLeastPause);
-  Lock lock(mutex_);
-  not_before_.insert_or_assign(source, until);
+  hold(source, std::min(dataset.schedule(source.cadence).every, kLeastPause));
 }
 
 // What the source brought may have lost to a write that nobody sees yet, so that the turn is due as
@@ -129,12 +130,9 @@ void Turns::source_answered(const DatasetState& dataset, const SourceId& source)
   const Clocks clocks = standing ? standing->clocks : Clocks{};
   const auto last = source.cadence == Cadence::rich ? clocks.last_rich_fetch : clocks.last_fetch;
   const WallTime now = runtime_.now().wall;
+  if (due_at(schedule, last, now, kNoMove) <= now) return begun(dataset, source);
   Lock lock(mutex_);
-  if (due_at(schedule, last, now, kNoMove) > now) {
-    not_before_.erase(source);
-  } else {
-    not_before_.insert_or_assign(source, now + std::min(schedule.every, kLeastPause));
-  }
+  not_before_.erase(source);
 }
 
 void Turns::forget(const EntryId& id) {

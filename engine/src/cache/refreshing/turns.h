@@ -38,6 +38,9 @@ class Turns {
   // True if every dataset of one document that has `refresh_every` has the next turn of that ahead
   // of it, so that it is not overdue. Rich turns and keyed datasets are not looked at.
   bool are_ahead() const;
+  // True if a rich turn asks for the plain document, because there is none that it could add to.
+  static bool asks_for_plain(const DatasetState& dataset,
+                             const std::optional<Known::Standing>& standing);
   void stop();
   // The source has no such key. It is not asked by a turn before the interval has passed, although
   // no clock has moved. To be called before the key is armed again.
@@ -52,6 +55,7 @@ class Turns {
 
  private:
   std::optional<WallTime> retry_time(const SourceId& source) const;
+  void hold(const SourceId& source, std::chrono::milliseconds pause);
   void forget(const EntryId& id);
 
   Runtime& runtime_;

@@ -71,4 +71,9 @@ inline ChangeResult result_of(ChangeResult::Status status, Version version, std:
   return {status, version, std::move(why)};
 }
 
+// Of a write that the disk still had at the call's deadline.
+inline ChangeResult still_being_written() {
+  return result_of(ChangeResult::Status::unknown, {}, "the deadline passed while it was written");
+}
+
 }  // namespace tiercache::detail

@@ -123,8 +123,7 @@ std::vector<ChangeResult> WritePath::write_and_wait(std::vector<Change> changes,
   });
   // A commit that is under way ends with the disk; the deadline bounds what waits for the store.
   if (!answer->event->wait_until(runtime_.after(deadline))) {
-    return std::vector<ChangeResult>(count, result_of(ChangeResult::Status::unknown, {},
-                                                      "the deadline passed while it was written"));
+    return std::vector<ChangeResult>(count, still_being_written());
   }
   Lock lock(answer->mutex);
   return std::move(answer->results);
